@@ -1,0 +1,95 @@
+/** What a module may do on a host, and the connection that carries it. Implemented by `ssh.ts` and `local.ts`. */
+
+export interface RunOptions {
+  readonly stdin?: string | Uint8Array
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  /** Seconds until the command is killed on the host and a `Failure` of kind `timeout` is thrown. */
+  readonly timeout?: number
+}
+
+export interface Output {
+  /** Exit status; 128+n when the command was killed by signal n. A lost connection throws instead. */
+  readonly code: number
+  /** Decoded as UTF-8, nothing trimmed. */
+  readonly stdout: string
+  readonly stderr: string
+  /** The exact bytes of standard output. */
+  readonly bytes: Uint8Array
+}
+
+export interface Stat {
+  readonly kind: 'file' | 'directory' | 'link' | 'other'
+  readonly size: number
+  /** Permission bits in octal, four digits: `0644`. */
+  readonly mode: string
+  readonly uid: number
+  readonly gid: number
+  readonly owner: string
+  readonly group: string
+  /** Modification time, seconds since the epoch. */
+  readonly mtime: number
+  /** Where a symbolic link points. */
+  readonly target?: string
+}
+
+export interface WriteOptions {
+  /** Defaults: those of the file that is replaced; for a new file the user's own, mode 0644. */
+  readonly owner?: string
+  readonly group?: string
+  /** Octal digits, e.g. `0640`. */
+  readonly mode?: string
+}
+
+/** One host as one user. Reads started in the same tick travel in one request. Every method throws `Failure`. */
+export interface HostAccess {
+  /** Runs a program (never a string to be quoted). A non-zero exit is a result, not an error. */
+  run(argv: readonly string[], options?: RunOptions): Promise<Output>
+  /** The bytes of a file; undefined where there is none. */
+  read(path: string): Promise<Uint8Array | undefined>
+  /** Does not follow a symbolic link in the last part of the path. */
+  stat(path: string): Promise<Stat | undefined>
+  /** The names in a folder, sorted, without `.` and `..`; undefined where there is none. */
+  list(path: string): Promise<readonly string[] | undefined>
+  /**
+   * Replaces a file atomically: temporary file in the same folder, fsync, rename; owner, mode, ACL, extended attributes and
+   * security context kept. Follows a symbolic link, as an editor would.
+   */
+  write(path: string, content: string | Uint8Array, options?: WriteOptions): Promise<void>
+}
+
+export interface Become {
+  readonly user: string
+  readonly method: 'sudo'
+  readonly password?: string
+}
+
+export interface Connection {
+  readonly host: string
+  /** The host as its login user (undefined) or as another. A shell is opened on first use and kept. */
+  as(become: Become | undefined): HostAccess
+  /** How many requests were sent and how many bytes went each way, for `-v` and the benchmark. */
+  readonly traffic: { requests: number; sent: number; received: number }
+  close(): Promise<void>
+}
+
+/** All that is needed to reach a host, from inventory variables (`ansible_*`) and command-line options. */
+export interface Endpoint {
+  /** Its name in the inventory. */
+  readonly name: string
+  readonly kind: 'ssh' | 'local'
+  /** Host name or address; for ssh it is also what `~/.ssh/config` is asked for. */
+  readonly address: string
+  readonly port?: number
+  readonly user?: string
+  readonly password?: string
+  readonly identityFiles?: readonly string[]
+  /** OpenSSH's ProxyJump syntax: `user@host:port,…`. */
+  readonly proxyJump?: string
+  /** A known_hosts file to use instead of the user's. */
+  readonly knownHosts?: string
+  /** Accept (and remember) keys of hosts never seen before; a changed key is still refused. */
+  readonly acceptNewHostKeys?: boolean
+  /** Seconds to connect and log in. Default 10. */
+  readonly connectTimeout?: number
+}

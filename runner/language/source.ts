@@ -1,0 +1,28 @@
+import type { Document } from 'yaml'
+
+/** A place in a file, for people: lines and columns count from 1. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  /** Length of the marked text on that line, at least 1. */
+  readonly length: number
+}
+
+/** Keys and indexes from the top of a document to a value. */
+export type Path = readonly (string | number)[]
+
+/** One file that was read: its text, and where it is YAML its document with positions. */
+export interface Source {
+  /** As the user named it, or relative to the working folder. */
+  readonly file: string
+  readonly text: string
+  readonly document?: Document
+}
+
+/** A value from a source, with the way back to its place. `value` is plain JSON data. */
+export interface Node<T = unknown> {
+  readonly value: T
+  readonly source: Source
+  readonly path: Path
+}

@@ -1,0 +1,95 @@
+import type { HostAccess } from './connection/connection.ts'
+import type { Cloud } from './openstack/cloud.ts'
+import type { ObjectSchema, TypeOf } from './schema.ts'
+
+export { Failure, type FailureFields } from './failure.ts'
+export type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection/connection.ts'
+export type * from './openstack/cloud.ts'
+export type { ObjectSchema, Schema, TypeOf } from './schema.ts'
+
+/** One difference between what is and what should be; `path` names the thing, e.g. `/etc/nova/nova.conf[DEFAULT]my_ip`. */
+export interface Change {
+  readonly path: string
+  readonly before: string | undefined
+  readonly after: string | undefined
+  /** Set when the values must never reach a terminal, a journal or a report. */
+  readonly sensitive?: true
+}
+
+/** JSON data that later tasks see under the name given by `register`. */
+export type Result = Readonly<Record<string, unknown>>
+
+/** What `check` learned. No changes means converged: `apply` is never called. */
+export interface Diff<State> {
+  readonly changes: readonly Change[]
+  /** What `undo` needs to restore; JSON-serialisable, because it is journalled before `apply` starts. */
+  readonly before: State
+  /** What `register` gets when nothing changes. A read-only module answers here. */
+  readonly result?: Result
+  /** Things the operator should know although nothing is wrong. */
+  readonly warnings?: readonly string[]
+  /** Work of this step that is running already, in words (`migration 41, 63 %`): `apply` joins it instead of starting another. */
+  readonly inFlight?: string
+}
+
+export interface Progress {
+  readonly done: number
+  readonly total: number
+  /** `bytes`, `items`, … Bytes are shown in binary units, with their rate. */
+  readonly unit: string
+  readonly note?: string
+}
+
+/** Everything a module may touch. Nothing else: no globals, no clock, no file system of the controller. */
+export interface Target extends HostAccess {
+  /** The host's name in the inventory. */
+  readonly host: string
+  /** The facts that the module asked for in `facts`. */
+  readonly facts: Readonly<Record<string, unknown>>
+  /** Aborted when the operator stops the run at once, or the task's time limit passes. */
+  readonly signal: AbortSignal
+  /** Another host of the inventory, as the same user as this one. Throws `Failure` when it is unknown or cannot be reached. */
+  on(host: string): Promise<Target>
+  /** Inventory hosts by name: what `on` accepts. */
+  readonly hosts: readonly string[]
+  /** The OpenStack cloud; a name of clouds.yaml, or the one the environment selects. Throws `Failure`. */
+  cloud(name?: string): Promise<Cloud>
+  progress(progress: Progress): void
+  /** Waits; rejects when `signal` is aborted. */
+  sleep(seconds: number): Promise<void>
+  /** Seconds of a monotonic clock. */
+  now(): number
+}
+
+export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, P = TypeOf<S>> {
+  readonly name: string
+  /** One line: first sentence of the generated page and of `runbook modules`. */
+  readonly summary: string
+  /** Further paragraphs for the generated page (Markdown). */
+  readonly description?: string
+  readonly params: S
+  /** Facts gathered before `check`, by name. */
+  readonly facts?: readonly string[]
+  /** Only reads: it runs in plan too, so that later steps can be planned. It has no `apply`. */
+  readonly readOnly?: true
+  /** Works through an API and needs nothing of the host it runs for: no connection is opened for it. */
+  readonly hostless?: true
+  /** What `register` gets, by key, for the generated page. */
+  readonly returns?: Readonly<Record<string, string>>
+  /** Each example is validated by a test and printed in the docs. */
+  readonly examples: readonly { readonly name: string; readonly params: Readonly<Record<string, unknown>> }[]
+  /** Reads only. Called in plan and again, by the runner, as the default `verify`. */
+  check(params: P, target: Target): Promise<Diff<State>>
+  /** Makes it so. What it returns is merged over `diff.result` for `register`. */
+  apply?(params: P, diff: Diff<State>, target: Target): Promise<Result | void>
+  /** Absent means irreversible: the plan says so. */
+  undo?(params: P, before: State, target: Target): Promise<void>
+  /** Default: `check` again and expect no changes. Override only where success is not visible to `check`. */
+  verify?(params: P, diff: Diff<State>, target: Target): Promise<readonly Change[]>
+}
+
+/** A module whose types have been forgotten: what the registry and the engine hold. */
+export type AnyModule = Module<ObjectSchema, any, any>
+
+/** Identity at run time; gives the module body its parameter types from the schema beside it. */
+export const defineModule = <const S extends ObjectSchema, State = undefined>(module: Module<S, State>): Module<S, State> => module

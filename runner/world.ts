@@ -1,0 +1,46 @@
+import type { Connection, Endpoint } from './connection/connection.ts'
+import type { Cloud } from './openstack/cloud.ts'
+
+/** Every effect there is. The program gets one that touches the real world (`bin.ts`); a test passes its own record. */
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Absolute. */
+  readonly cwd: string
+  readonly stdout: Screen
+  readonly stderr: Screen
+  readonly files: Files
+  readonly clock: Clock
+  /** Asks the operator one question; undefined where there is no terminal to ask on. */
+  ask(question: string, options?: { readonly secret?: boolean }): Promise<string | undefined>
+  connect(endpoint: Endpoint, signal: AbortSignal): Promise<Connection>
+  cloud(name: string | undefined, signal: AbortSignal): Promise<Cloud>
+  /** Calls back on SIGINT and SIGTERM; returns the function that stops that. */
+  onInterrupt(callback: (signal: 'SIGINT' | 'SIGTERM') => void): () => void
+}
+
+export interface Screen {
+  write(text: string): void
+  readonly isTerminal: boolean
+  readonly columns: number
+  readonly color: boolean
+}
+
+/** Files of the controller. Paths are absolute or relative to `cwd`. */
+export interface Files {
+  /** undefined where there is no such file; throws for everything else. */
+  read(path: string): Promise<Uint8Array | undefined>
+  /** Sorted names; undefined where there is no such folder. */
+  list(path: string): Promise<readonly string[] | undefined>
+  kind(path: string): Promise<'file' | 'directory' | undefined>
+  /** Atomic: a reader sees the old content or the new, never a half. */
+  write(path: string, content: string | Uint8Array, mode?: number): Promise<void>
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Milliseconds, monotonic. */
+  monotonic(): number
+  /** Rejects with the signal's reason when it is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
