@@ -55,6 +55,8 @@ export interface Target extends HostAccess {
   /** The OpenStack cloud; a name of clouds.yaml, or the one the environment selects. Throws `Failure`. */
   cloud(name?: string): Promise<Cloud>
   progress(progress: Progress): void
+  /** The value of a condition (a parameter with `format: expression`) with the task's variables. Throws `Failure`. */
+  evaluate(condition: string): boolean
   /** Waits; rejects when `signal` is aborted. */
   sleep(seconds: number): Promise<void>
   /** Seconds of a monotonic clock. */

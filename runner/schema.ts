@@ -15,6 +15,8 @@ export interface StringSchema extends Described {
   readonly enum?: readonly string[]
   readonly pattern?: string
   readonly minLength?: number
+  /** The text is a condition in the expression language: checked when the playbook is loaded, not rendered, read with `target.evaluate`. */
+  readonly format?: 'expression'
 }
 export interface NumberSchema extends Described {
   readonly type: 'integer' | 'number'
