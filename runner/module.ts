@@ -54,6 +54,10 @@ export interface Target extends HostAccess {
   readonly hosts: readonly string[]
   /** The OpenStack cloud; a name of clouds.yaml, or the one the environment selects. Throws `Failure`. */
   cloud(name?: string): Promise<Cloud>
+  /** The bytes of a file of the controller; a relative path is looked for beside the playbook. Throws `Failure` where there is none. */
+  controllerFile(path: string): Promise<Uint8Array>
+  /** Renders a text's `{{ … }}` with the task's variables, as `template` needs. `name` is what an error calls the text. Throws `Failure`. */
+  render(text: string, name: string): string
   progress(progress: Progress): void
   /** The value of a condition (a parameter with `format: expression`) with the task's variables. Throws `Failure`. */
   evaluate(condition: string): boolean

@@ -13,9 +13,15 @@ export interface World {
   /** Asks the operator one question; undefined where there is no terminal to ask on. */
   ask(question: string, options?: { readonly secret?: boolean }): Promise<string | undefined>
   connect(endpoint: Endpoint, signal: AbortSignal): Promise<Connection>
-  cloud(name: string | undefined, signal: AbortSignal): Promise<Cloud>
+  cloud(choice: CloudChoice, signal: AbortSignal): Promise<Cloud>
   /** Calls back on SIGINT and SIGTERM; returns the function that stops that. */
   onInterrupt(callback: (signal: 'SIGINT' | 'SIGTERM') => void): () => void
+}
+
+/** Which cloud: its name in clouds.yaml, and which clouds.yaml; what is left out is found as openstacksdk finds it. */
+export interface CloudChoice {
+  readonly name?: string | undefined
+  readonly file?: string | undefined
 }
 
 export interface Screen {

@@ -6,6 +6,8 @@ export interface RunOptions {
   readonly cwd?: string
   /** Seconds until the command is killed on the host and a `Failure` of kind `timeout` is thrown. */
   readonly timeout?: number
+  /** Kills the command on the host when aborted; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
 export interface Output {

@@ -1,0 +1,68 @@
+import type { Block, Play, Task, Vars } from '../language/playbook.ts'
+import type { Node } from '../language/source.ts'
+
+/** What the play and the blocks around a task give to it. */
+export interface Context {
+  readonly play: Play
+  /** Outermost first. */
+  readonly vars: readonly Vars[]
+  readonly when: readonly Node<string>[]
+  readonly environment: readonly Node<Readonly<Record<string, unknown>>>[]
+  readonly become: Node | undefined
+  readonly becomeUser: Node | undefined
+  readonly delegateTo: Node<string> | undefined
+  readonly runOnce: boolean
+  readonly ignoreErrors: boolean
+  readonly anyErrorsFatal: boolean
+  readonly noLog: boolean
+  readonly throttle: number | undefined
+  readonly tags: readonly string[]
+}
+
+export const playContext = (play: Play): Context => ({
+  play,
+  vars: [play.vars],
+  when: [],
+  environment: play.environment === undefined ? [] : [play.environment],
+  become: play.become,
+  becomeUser: play.becomeUser,
+  delegateTo: undefined,
+  runOnce: false,
+  ignoreErrors: false,
+  anyErrorsFatal: play.anyErrorsFatal,
+  noLog: false,
+  throttle: play.throttle,
+  tags: play.tags,
+})
+
+/** The context inside a block, or of a task: the nearer keyword wins; conditions, variables, environment and tags add up. */
+export const inside = (outer: Context, inner: Block | Task): Context => ({
+  ...outer,
+  vars: [...outer.vars, inner.vars],
+  when: [...outer.when, ...inner.when],
+  environment: inner.environment === undefined ? outer.environment : [...outer.environment, inner.environment],
+  become: inner.become ?? outer.become,
+  becomeUser: inner.becomeUser ?? outer.becomeUser,
+  delegateTo: inner.delegateTo ?? outer.delegateTo,
+  runOnce: outer.runOnce || inner.runOnce,
+  ignoreErrors: outer.ignoreErrors || inner.ignoreErrors,
+  anyErrorsFatal: inner.anyErrorsFatal ?? outer.anyErrorsFatal,
+  noLog: outer.noLog || inner.noLog,
+  throttle: (inner.kind === 'task' ? inner.throttle : undefined) ?? outer.throttle,
+  tags: [...outer.tags, ...inner.tags],
+})
+
+export interface TagSelection {
+  readonly tags: readonly string[]
+  readonly skipTags: readonly string[]
+}
+
+/** Ansible's rules: `always` runs unless skipped, `never` runs only when one of the task's tags is asked for, `tagged`, `untagged`, `all`. */
+export function selected(own: readonly string[], { tags, skipTags }: TagSelection): boolean {
+  const has = (tag: string) =>
+    own.includes(tag) || (tag === 'tagged' && own.length > 0) || (tag === 'untagged' && own.length === 0) || (tag === 'all' && !own.includes('never'))
+  if (skipTags.some((tag) => has(tag) && !(tag === 'all' && own.includes('always')))) return false
+  if (own.includes('always')) return true
+  if (tags.length === 0) return !own.includes('never')
+  return tags.some(has)
+}

@@ -1,0 +1,79 @@
+import type { Emit, Goal } from '../events.ts'
+import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
+import type { Playbook } from '../language/playbook.ts'
+import type { AnyModule } from '../module.ts'
+import type { World } from '../world.ts'
+import type { TagSelection } from './context.ts'
+import type { Session } from './session.ts'
+
+/** What the whole run shares. Made once by `run.ts`; the engine's functions take it as their first argument. */
+export interface Run {
+  readonly goal: Goal
+  readonly playbook: Playbook
+  readonly inventory: Inventory
+  readonly modules: ReadonlyMap<string, AnyModule>
+  readonly world: World
+  readonly session: Session
+  readonly emit: Emit
+  readonly options: RunOptions
+  /** `params`, validated and with defaults. */
+  readonly params: Readonly<Record<string, unknown>>
+  /** Values of `-e`. */
+  readonly extra: Readonly<Record<string, unknown>>
+  /** One state a host, kept from play to play: what was registered, whether it failed. */
+  readonly states: Map<string, HostState>
+  readonly control: Control
+  /** Values that must never be shown; grows as secrets become known. */
+  readonly secrets: Set<string>
+}
+
+export interface RunOptions extends TagSelection {
+  readonly forks: number
+  /** Hosts (a pattern) that the run is limited to. */
+  readonly limit: readonly string[]
+  readonly startAtTask: string | undefined
+  /** Ask before each task. */
+  readonly step: boolean
+  readonly become: boolean
+  readonly becomeUser: string | undefined
+  readonly becomePassword: string | undefined
+  readonly user: string | undefined
+  readonly acceptNewHostKeys: boolean
+}
+
+export interface Control {
+  /** Set by the first Ctrl-C: start nothing new. */
+  stopping: boolean
+  /** Set by `end_play`, `any_errors_fatal` and `max_fail_percentage`: no further batch or play. */
+  aborted: boolean
+  /** Aborted by the second Ctrl-C. */
+  readonly signal: AbortSignal
+  /** Until `--start-at-task` has found its task. */
+  started: boolean
+  /** `--step`: the operator said "all of the rest". */
+  stepAll: boolean
+}
+
+export interface HostState {
+  readonly name: string
+  readonly host: InventoryHost
+  readonly registered: Map<string, unknown>
+  readonly facts: Record<string, unknown>
+  /** Ids of handlers that are due. */
+  readonly notified: Set<string>
+  status: 'active' | 'failed' | 'unreachable' | 'ended'
+  /** Whether plan found something that would change on this host: what is seen later may look different then. */
+  pending: boolean
+}
+
+export const isActive = (state: HostState): boolean => state.status === 'active'
+
+export function stateOf(run: Run, name: string): HostState | undefined {
+  const known = run.states.get(name)
+  if (known !== undefined) return known
+  const host = run.inventory.hosts.get(name)
+  if (host === undefined) return undefined
+  const state: HostState = { name, host, registered: new Map(), facts: {}, notified: new Set(), status: 'active', pending: false }
+  run.states.set(name, state)
+  return state
+}

@@ -1,0 +1,140 @@
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
+import type { Become, Endpoint, HostAccess } from '../connection/connection.ts'
+import { Failure } from '../failure.ts'
+import { nearest } from '../language/suggest.ts'
+import type { Scope } from '../language/value.ts'
+import type { Progress, Target } from '../module.ts'
+import { gather } from './facts.ts'
+import { type HostState, type Run, stateOf } from './run-state.ts'
+import { hostScope } from './variables.ts'
+
+/** What one step brings to its target. */
+export interface TargetOptions {
+  /** Inventory name of the host that is acted on: the step's own, or the one it is delegated to. */
+  readonly host: string
+  readonly become: { readonly wanted: boolean | undefined; readonly user: string | undefined }
+  readonly environment: Readonly<Record<string, string>>
+  readonly remoteUser?: string | undefined
+  readonly port?: number | undefined
+  readonly signal: AbortSignal
+  /** The variables of the step's own host. */
+  readonly scope: Scope
+  readonly facts: Readonly<Record<string, unknown>>
+  progress(progress: Progress): void
+  evaluate(condition: string): boolean
+  render(text: string, name: string): string
+}
+
+/** Connects on first use: a module that works through an API opens no connection. */
+export function createTarget(run: Run, options: TargetOptions): Target {
+  let opened: Promise<HostAccess> | undefined
+  const access = () => (opened ??= accessTo(run, options))
+  const { clock } = run.world
+  return {
+    host: options.host,
+    facts: options.facts,
+    signal: options.signal,
+    hosts: [...run.inventory.hosts.keys()],
+    run: async (argv, given = {}) =>
+      (await access()).run(argv, { ...given, env: { ...options.environment, ...given.env }, signal: options.signal }),
+    read: async (path) => (await access()).read(path),
+    stat: async (path) => (await access()).stat(path),
+    list: async (path) => (await access()).list(path),
+    write: async (path, content, given) => (await access()).write(path, content, given),
+    async on(host) {
+      if (host === options.host) return createTarget(run, options)
+      const state = known(run, host)
+      return createTarget(run, { ...options, host: state.name, facts: state.facts })
+    },
+    cloud: async (name) => run.session.cloud(await cloudChoice(run, options.scope, name)),
+    progress: options.progress,
+    evaluate: options.evaluate,
+    render: options.render,
+    controllerFile: (path) => controllerFile(run, path),
+    sleep: (seconds) => clock.sleep(seconds * 1000, options.signal),
+    now: () => clock.monotonic() / 1000,
+  }
+}
+
+/** Gathers the facts that are wanted and not yet known of a host. */
+export async function gatherFacts(run: Run, state: HostState, names: readonly string[], options: TargetOptions): Promise<void> {
+  const missing = names.filter((name) => !(name in state.facts))
+  if (missing.length > 0) Object.assign(state.facts, await gather(missing, await accessTo(run, options)))
+}
+
+function known(run: Run, host: string): HostState {
+  const state = stateOf(run, host)
+  if (state !== undefined) return state
+  const near = nearest(host, run.inventory.hosts.keys())
+  throw new Failure(`the inventory has no host \`${host}\``, {
+    kind: 'input',
+    todo: near === undefined ? 'add it to the inventory' : `did you mean \`${near}\`?`,
+  })
+}
+
+async function accessTo(run: Run, options: TargetOptions): Promise<HostAccess> {
+  const { endpoint, become } = await reach(run, options)
+  return run.session.access(endpoint, become)
+}
+
+async function reach(run: Run, options: TargetOptions): Promise<{ endpoint: Endpoint; become: Become | undefined }> {
+  const { host } = known(run, options.host)
+  const scope = hostScope(run, host)
+  const vars: Record<string, unknown> = {}
+  for (const name of scope.names()) if (name.startsWith('ansible_')) vars[name] = scope.lookup(name)
+  for (const name of ['ansible_password', 'ansible_ssh_pass', 'ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass']) {
+    if (typeof vars[name] === 'string') run.secrets.add(vars[name])
+  }
+  const endpoint = endpointFrom(host.name, vars, {
+    user: options.remoteUser ?? run.options.user,
+    port: options.port,
+    acceptNewHostKeys: run.options.acceptNewHostKeys,
+  })
+  const become = becomeFrom(vars, {
+    wanted: options.become.wanted ?? (run.options.become || undefined),
+    user: options.become.user ?? run.options.becomeUser,
+    password: run.options.becomePassword,
+  })
+  const near = (path: string) => besideInventory(run, path)
+  return {
+    endpoint: {
+      ...endpoint,
+      ...(endpoint.identityFiles === undefined ? {} : { identityFiles: await Promise.all(endpoint.identityFiles.map(near)) }),
+      ...(endpoint.knownHosts === undefined ? {} : { knownHosts: await near(endpoint.knownHosts) }),
+    },
+    become,
+  }
+}
+
+/** A relative path in an inventory is meant from the working folder, as in Ansible, or from beside the inventory. */
+async function besideInventory(run: Pick<Run, 'world' | 'inventory'>, path: string): Promise<string> {
+  if (isAbsolute(path) || path.startsWith('~')) return path
+  const candidates = [run.world.cwd, ...run.inventory.sources.map((source) => resolve(run.world.cwd, dirname(source.file)))]
+  for (const folder of candidates) {
+    if ((await run.world.files.kind(resolve(folder, path))) !== undefined) return resolve(folder, path)
+  }
+  return resolve(run.world.cwd, path)
+}
+
+/** The inventory may say which cloud: `runbook_cloud`, and `runbook_clouds_file` (relative to the working folder or the inventory). */
+async function cloudChoice(run: Run, scope: Scope, name: string | undefined) {
+  const cloud = name ?? scope.lookup('runbook_cloud')
+  const file = scope.lookup('runbook_clouds_file')
+  return {
+    name: typeof cloud === 'string' ? cloud : undefined,
+    file: typeof file === 'string' ? await besideInventory(run, file) : undefined,
+  }
+}
+
+/** Beside the playbook first, then its `files/` and `templates/`, as Ansible users lay them out. */
+async function controllerFile(run: Run, path: string): Promise<Uint8Array> {
+  const { cwd, files } = run.world
+  const folder = resolve(cwd, dirname(run.playbook.file))
+  const candidates = isAbsolute(path) ? [path] : ['.', 'files', 'templates'].map((sub) => resolve(folder, sub, path))
+  for (const candidate of candidates) {
+    const content = await files.read(candidate)
+    if (content !== undefined) return content
+  }
+  throw new Failure(`no file \`${path}\` on the controller`, { kind: 'input', todo: `looked for ${candidates.join(', ')}` })
+}

@@ -1,0 +1,103 @@
+import { expressionReferences } from '../language/expression.ts'
+import { createScope, type Layer } from '../language/scope.ts'
+import type { Task } from '../language/playbook.ts'
+import type { Node } from '../language/source.ts'
+import { references } from '../language/template.ts'
+import type { Scope } from '../language/value.ts'
+import type { Context } from './context.ts'
+import type { HostState, Run } from './run-state.ts'
+
+/** Values that only one item of a loop, or one rescue, sees. */
+export type Local = Readonly<Record<string, unknown>>
+
+/**
+ * The variables of one host for one task, weakest first: playbook, inventory groups (parent, then child), inventory host, play,
+ * blocks and task, registered, loop, then `-e` and the parameters, which nothing can shadow.
+ */
+export function scopeOf(run: Run, state: HostState, context: Context, local: Local = {}): Scope {
+  return createScope([
+    { name: 'playbook vars', vars: run.playbook.vars },
+    ...state.host.vars.map((vars): Layer => ({ name: 'inventory', vars })),
+    ...context.vars.map((vars): Layer => ({ name: 'play, block and task vars', vars })),
+    { name: 'registered', values: Object.fromEntries(state.registered) },
+    { name: 'loop', values: local },
+    { name: '-e', values: run.extra },
+    { name: 'params', values: run.params },
+    { name: 'magic', values: magic(run, state) },
+  ])
+}
+
+/** Variables outside any task: for the connection of a host and for `hosts:` patterns. */
+export function hostScope(run: Pick<Run, 'playbook' | 'inventory' | 'extra' | 'params'>, host: HostState['host']): Scope {
+  return createScope([
+    { name: 'playbook vars', vars: run.playbook.vars },
+    ...host.vars.map((vars): Layer => ({ name: 'inventory', vars })),
+    { name: '-e', values: run.extra },
+    { name: 'params', values: run.params },
+    { name: 'magic', values: { inventory_hostname: host.name } },
+  ])
+}
+
+/** Names that every host has; `runbook lint` knows them too. */
+export const magicNames = ['inventory_hostname', 'inventory_hostname_short', 'group_names', 'groups', 'hostvars', 'play_hosts', 'facts'] as const
+
+function magic(run: Run, state: HostState): Record<(typeof magicNames)[number], unknown> {
+  const { inventory } = run
+  return {
+    inventory_hostname: state.name,
+    inventory_hostname_short: state.name.split('.')[0],
+    group_names: state.host.groups.filter((group) => group !== 'all'),
+    get groups() {
+      return Object.fromEntries([...inventory.groups].map(([name, group]) => [name, group.hosts]))
+    },
+    get hostvars() {
+      return Object.fromEntries([...inventory.hosts.values()].map((host) => [host.name, variablesOf(run, host)]))
+    },
+    play_hosts: [...run.states.values()].filter((other) => other.status === 'active').map((other) => other.name),
+    facts: state.facts,
+  }
+}
+
+/** Everything a host's inventory says, rendered; what cannot be rendered outside a play is left out. */
+function variablesOf(run: Run, host: HostState['host']): Record<string, unknown> {
+  const scope = hostScope(run, host)
+  const values: Record<string, unknown> = {}
+  for (const name of new Set(host.vars.flatMap((vars) => Object.keys(vars)))) {
+    try {
+      values[name] = scope.lookup(name)
+    } catch {
+      continue
+    }
+  }
+  const registered = run.states.get(host.name)
+  return { ...values, ...Object.fromEntries(registered?.registered ?? []), inventory_hostname: host.name, facts: registered?.facts ?? {} }
+}
+
+/** The facts that a task refers to, itself or through variables; `all` when it refers to `facts` as a whole. */
+export function factsReferred(state: HostState, context: Context, task: Task, expressions: readonly Node<string>[]): readonly string[] | 'all' {
+  const layers = [...context.vars, ...state.host.vars]
+  const found = new Set<string>()
+  const seen = new Set<string>()
+  const queue = [
+    ...[task.args, task.name, task.loop, task.loopControl.label, task.delegateTo, ...context.environment].flatMap((node) =>
+      node === undefined ? [] : references(node),
+    ),
+    ...[...context.when, ...task.until, ...(task.failedWhen ?? []), ...(task.changedWhen ?? []), ...expressions].flatMap((node) =>
+      expressionReferences(node),
+    ),
+  ]
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    const [first] = next.path
+    if (next.name === 'facts') {
+      if (first === undefined) return 'all'
+      found.add(first)
+    } else if (!seen.has(next.name)) {
+      seen.add(next.name)
+      for (const vars of layers) {
+        const node = vars[next.name]
+        if (node !== undefined) queue.push(...references(node))
+      }
+    }
+  }
+  return [...found]
+}

@@ -1,0 +1,151 @@
+import type { FailureKind } from './failure.ts'
+import type { Place } from './language/source.ts'
+import type { Change, Progress, Result } from './module.ts'
+
+/**
+ * The one vocabulary of execution. The engine emits events and nothing else; the terminal, the plain lines, `--output json`, the
+ * report and the exit code are folds over them. Every event is JSON.
+ */
+export type Event =
+  | RunStarted
+  | PlayStarted
+  | TaskStarted
+  | StepStarted
+  | StepChecked
+  | ApplyStarted
+  | StepProgress
+  | StepFinished
+  | TaskFinished
+  | HandlersPending
+  | Interrupted
+  | RunFinished
+
+export interface Stamped {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+export interface RunStarted extends Stamped {
+  readonly type: 'run-started'
+  readonly run: string
+  readonly goal: Goal
+  readonly playbook: string
+  readonly name: string
+  readonly inventory: readonly string[]
+  /** Every host that any play selects. */
+  readonly hosts: readonly string[]
+  readonly tasks: number
+  readonly params: Readonly<Record<string, unknown>>
+}
+export interface PlayStarted extends Stamped {
+  readonly type: 'play-started'
+  readonly play: number
+  readonly name: string
+  readonly hosts: readonly string[]
+  /** Where `serial` splits the play: this batch, from 1, and how many there are. */
+  readonly batch?: { readonly number: number; readonly of: number }
+}
+export interface TaskStarted extends Stamped {
+  readonly type: 'task-started'
+  readonly task: string
+  readonly name: string
+  readonly module: string
+  readonly handler: boolean
+  readonly hosts: readonly string[]
+}
+/** One task on one host, or one item of its loop there. */
+export interface StepRef {
+  /** Unique within the run: task id, host, and the item's number. */
+  readonly key: string
+  readonly task: string
+  readonly host: string
+  readonly name: string
+  readonly module: string
+  /** The label of a loop's item. */
+  readonly item?: string
+  readonly place: Place
+}
+export interface StepStarted extends Stamped {
+  readonly type: 'step-started'
+  readonly step: StepRef
+}
+export interface StepChecked extends Stamped {
+  readonly type: 'step-checked'
+  readonly step: StepRef
+  readonly changes: readonly Change[]
+  readonly inFlight?: string
+}
+export interface ApplyStarted extends Stamped {
+  readonly type: 'apply-started'
+  readonly step: StepRef
+  /** What `undo` needs; never shown. */
+  readonly before: unknown
+}
+export interface StepProgress extends Stamped {
+  readonly type: 'step-progress'
+  readonly step: StepRef
+  readonly progress: Progress
+}
+export type Outcome =
+  | 'ok' // nothing to do
+  | 'changed' // done and verified
+  | 'planned' // plan: would change
+  | 'unknown' // plan: depends on a step that has not run
+  | 'skipped' // its condition is false, or there was nothing to loop over
+  | 'failed'
+  | 'unreachable'
+export interface StepFinished extends Stamped {
+  readonly type: 'step-finished'
+  readonly step: StepRef
+  readonly outcome: Outcome
+  readonly seconds: number
+  readonly changes: readonly Change[]
+  readonly warnings: readonly string[]
+  readonly result: Result
+  /** Why it was skipped, or what it is unknown until. */
+  readonly reason?: string
+  readonly failure?: FailureInfo
+  /** The failure was let pass by `ignore_errors`. */
+  readonly ignored?: true
+  readonly reversible: boolean
+  /** Attempts made, where `retries` allowed several. */
+  readonly attempts?: number
+}
+export interface FailureInfo {
+  readonly kind: FailureKind
+  readonly what: string
+  readonly why?: string
+  readonly todo?: string
+  readonly stderr?: string
+  readonly data?: Readonly<Record<string, unknown>>
+  /** Nearer than the task itself: the template or parameter that could not be used. */
+  readonly place?: Place
+}
+export interface TaskFinished extends Stamped {
+  readonly type: 'task-finished'
+  readonly task: string
+}
+/** Handlers that were notified and did not run, because their host failed or the run stopped. */
+export interface HandlersPending extends Stamped {
+  readonly type: 'handlers-pending'
+  readonly host: string
+  readonly handlers: readonly string[]
+}
+export interface Interrupted extends Stamped {
+  readonly type: 'interrupted'
+  /** 1: finish what is in flight; 2: abort now. */
+  readonly times: number
+}
+export interface RunFinished extends Stamped {
+  readonly type: 'run-finished'
+  readonly run: string
+  readonly seconds: number
+  readonly interrupted: boolean
+  /** Steps that were never started because the run ended early, by host. */
+  readonly exitCode: number
+  readonly counts: Counts
+}
+export type Counts = Readonly<Record<Outcome | 'ignored' | 'rescued', number>>
+
+export type Goal = 'plan' | 'apply'
+
+export type Emit = (event: Event) => void
