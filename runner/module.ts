@@ -30,6 +30,8 @@ export interface Diff<State> {
   readonly warnings?: readonly string[]
   /** Work of this step that is running already, in words (`migration 41, 63 %`): `apply` joins it instead of starting another. */
   readonly inFlight?: string
+  /** Why this very change cannot be undone although the module has an `undo` (`4.1 GiB in 312 files`); the plan says so. */
+  readonly irreversible?: string
 }
 
 export interface Progress {
@@ -61,6 +63,10 @@ export interface Target extends HostAccess {
   progress(progress: Progress): void
   /** The value of a condition (a parameter with `format: expression`) with the task's variables. Throws `Failure`. */
   evaluate(condition: string): boolean
+  /** The bytes of a file of the controller; a relative path counts from the playbook's folder. Throws `Failure` where there is none. */
+  controllerFile(path: string): Promise<Uint8Array>
+  /** A template filled in with the task's variables; `file` is what an error names. Throws `Failure`. */
+  render(text: string, file: string): string
   /** Waits; rejects when `signal` is aborted. */
   sleep(seconds: number): Promise<void>
   /** Seconds of a monotonic clock. */

@@ -1,0 +1,138 @@
+import { Failure, type Cloud, type Output, type Progress, type RunOptions, type Stat, type Target } from '../runner/module.ts'
+
+export interface FakeFile {
+  readonly content: Uint8Array
+  readonly mode: string
+  readonly owner: string
+  readonly group: string
+}
+
+/** What a canned command answers; exit status 0 and no output where nothing is said. */
+export type Answer = Partial<Output>
+
+export type Canned = Answer | ((options: RunOptions, now: number) => Answer)
+
+export interface FakeGiven {
+  readonly host?: string
+  readonly files?: Readonly<Record<string, string | Uint8Array | (Partial<FakeFile> & { readonly content: Uint8Array })>>
+  /** Answers by the words of the command joined with blanks, or a function of the command; what neither answers is an error. */
+  readonly commands?: Readonly<Record<string, Canned>> | ((argv: readonly string[], options: RunOptions, now: number) => Answer | undefined)
+  readonly facts?: Readonly<Record<string, unknown>>
+  /** Other hosts that `on` reaches. */
+  readonly others?: Readonly<Record<string, Target>>
+  readonly cloud?: Cloud
+  /** Conditions by their text, or a function of the text. */
+  readonly conditions?: Readonly<Record<string, boolean>> | ((condition: string) => boolean)
+  /** Files of the controller, by path. */
+  readonly controller?: Readonly<Record<string, string | Uint8Array>>
+  readonly render?: (text: string, file: string) => string
+  /** Called whenever time passes, with the seconds since the start: the place to let the world change while a module waits. */
+  readonly onSleep?: (now: number, target: FakeTarget) => void
+  readonly signal?: AbortSignal
+}
+
+export interface FakeTarget extends Target {
+  readonly files: Map<string, FakeFile>
+  /** Every command that ran, in order. */
+  readonly ran: (readonly string[])[]
+  /** Every path that was written, in order. */
+  readonly wrote: string[]
+  readonly progressed: Progress[]
+  /** All that can be changed through this target, for comparing before and after. */
+  snapshot(): unknown
+}
+
+const bytes = (content: string | Uint8Array): Uint8Array => (typeof content === 'string' ? new TextEncoder().encode(content) : content)
+
+const fakeFile = (given: string | Uint8Array | (Partial<FakeFile> & { readonly content: Uint8Array })): FakeFile => ({
+  mode: '0644',
+  owner: 'root',
+  group: 'root',
+  ...(typeof given === 'string' || given instanceof Uint8Array ? { content: bytes(given) } : given),
+})
+
+const isFolder = (files: Map<string, FakeFile>, path: string): boolean => [...files.keys()].some((name) => name.startsWith(`${path}/`))
+
+/**
+ * A host made of a record of files and a table of canned command answers, for modules that decide rather than do. Time passes only
+ * in `sleep`, at once. A command that nobody foresaw is a failure, so that a test notices it.
+ */
+export function fakeTarget(given: FakeGiven = {}): FakeTarget {
+  const host = given.host ?? 'host1'
+  const files = new Map(Object.entries(given.files ?? {}).map(([path, file]) => [path, fakeFile(file)]))
+  const signal = given.signal ?? new AbortController().signal
+  let now = 0
+
+  const answerTo = (argv: readonly string[], options: RunOptions): Answer | undefined => {
+    if (typeof given.commands === 'function') return given.commands(argv, options, now)
+    const canned = given.commands?.[argv.join(' ')]
+    return typeof canned === 'function' ? canned(options, now) : canned
+  }
+
+  const target: FakeTarget = {
+    host,
+    facts: given.facts ?? {},
+    signal,
+    hosts: [host, ...Object.keys(given.others ?? {})],
+    files,
+    ran: [],
+    wrote: [],
+    progressed: [],
+    snapshot: () => Object.fromEntries(files),
+
+    run: async (argv, options = {}) => {
+      target.ran.push([...argv])
+      const answer = answerTo(argv, options)
+      if (answer === undefined) throw new Error(`unexpected command on ${host}: ${argv.join(' ')}`)
+      const stdout = answer.stdout ?? ''
+      return { code: 0, stdout, stderr: '', bytes: bytes(stdout), ...answer }
+    },
+    read: async (path) => files.get(path)?.content,
+    list: async (path) => {
+      if (!isFolder(files, path)) return undefined
+      const below = [...files.keys()].filter((name) => name.startsWith(`${path}/`))
+      return [...new Set(below.map((name) => name.slice(path.length + 1).split('/')[0] ?? ''))].sort()
+    },
+    stat: async (path): Promise<Stat | undefined> => {
+      const ids = { uid: 0, gid: 0, mtime: 0 }
+      const file = files.get(path)
+      if (file !== undefined) {
+        return { kind: 'file', size: file.content.length, mode: file.mode, owner: file.owner, group: file.group, ...ids }
+      }
+      return isFolder(files, path) ? { kind: 'directory', size: 4096, mode: '0755', owner: 'root', group: 'root', ...ids } : undefined
+    },
+    write: async (path, content, options = {}) => {
+      target.wrote.push(path)
+      files.set(path, { ...fakeFile(''), ...files.get(path), ...options, content: bytes(content) })
+    },
+
+    on: async (name) => {
+      const other = name === host ? target : given.others?.[name]
+      if (other === undefined) throw new Failure(`${name} is not in the inventory`, { kind: 'input' })
+      return other
+    },
+    cloud: async () => {
+      if (given.cloud === undefined) throw new Error('this test has no cloud')
+      return given.cloud
+    },
+    evaluate: (condition) => {
+      const value = typeof given.conditions === 'function' ? given.conditions(condition) : given.conditions?.[condition]
+      if (value === undefined) throw new Error(`unexpected condition: ${condition}`)
+      return value
+    },
+    controllerFile: async (path) => {
+      const content = given.controller?.[path]
+      if (content === undefined) throw new Failure(`there is no ${path} beside the playbook`, { kind: 'input' })
+      return bytes(content)
+    },
+    render: given.render ?? ((text) => text),
+    progress: (progress) => void target.progressed.push(progress),
+    sleep: async (seconds) => {
+      signal.throwIfAborted()
+      now += seconds
+      given.onSleep?.(now, target)
+    },
+    now: () => now,
+  }
+  return target
+}
