@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../language/diagnostic.ts'
-import type { Layer } from '../language/scope.ts'
+import type { Vars } from '../language/playbook.ts'
 import type { Source } from '../language/source.ts'
 import type { World } from '../world.ts'
 
@@ -10,7 +10,7 @@ export interface InventoryHost {
   /** `localhost` when no inventory names it: local connection, not part of `all`. */
   readonly implicit: boolean
   /** Variables, lowest precedence first. */
-  readonly vars: readonly Layer[]
+  readonly vars: readonly Vars[]
 }
 export interface Group {
   readonly name: string
