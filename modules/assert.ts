@@ -1,0 +1,42 @@
+import { defineModule, Failure } from '../runner/module.ts'
+
+/** Stops the host with the first condition that does not hold; the rest is not looked at. */
+export default defineModule({
+  name: 'assert',
+  summary: 'Stop with an error unless every condition holds.',
+  params: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['that'],
+    properties: {
+      that: {
+        type: 'array',
+        minItems: 1,
+        items: { type: 'string', minLength: 1, format: 'expression', description: 'A condition, as in `when`.' },
+        description: 'Conditions that must all hold; a single one may be given without a list. Checked in order, up to the first that fails.',
+      },
+      fail_msg: { type: 'string', description: 'What the error says instead of naming the condition.' },
+      success_msg: { type: 'string', default: 'All assertions passed', description: 'What the result says when every condition holds.' },
+      quiet: { type: 'boolean', default: false, description: 'Say nothing when every condition holds.' },
+    },
+  },
+  readOnly: true,
+  hostless: true,
+  returns: { msg: 'The success message; missing when `quiet`.' },
+  examples: [
+    { name: 'At least one server was found', params: { that: ['size(found.servers) > 0'], fail_msg: 'No server on {{ source }}' } },
+    { name: 'Two conditions', params: { that: ["source != ''", 'source != target'], quiet: true } },
+  ],
+
+  async check({ that, fail_msg, success_msg, quiet }, target) {
+    const broken = that.find((condition) => !target.evaluate(condition))
+    if (broken !== undefined) throw failed(broken, fail_msg)
+    return { changes: [], before: undefined, result: quiet ? {} : { msg: success_msg } }
+  },
+})
+
+const failed = (condition: string, message: string | undefined): Failure =>
+  new Failure(message ?? `the condition \`${condition}\` does not hold`, {
+    ...(message === undefined ? {} : { why: `the condition \`${condition}\` does not hold` }),
+    data: { assertion: condition, evaluated_to: false, ...(message === undefined ? {} : { msg: message }) },
+  })

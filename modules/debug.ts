@@ -1,0 +1,61 @@
+import { defineModule, Failure, type Result } from '../runner/module.ts'
+import { tableOf, tableText } from './lib/table.ts'
+
+/** Shows something: text, a value, or a table. */
+export default defineModule({
+  name: 'debug',
+  summary: 'Show a message, a value or a table.',
+  description:
+    'What Ansible writes as `var: found` is `value: "{{ found }}"` here. A message and a table may be given together: the message stands above the table.',
+  params: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      msg: { description: 'Text, or a list of lines. Default, where nothing else is given: `Hello world!`' },
+      value: { description: 'Any value, shown as JSON.' },
+      table: {
+        type: 'array',
+        items: { type: 'object', additionalProperties: { description: 'A cell.' }, description: 'A row: a value for each column.' },
+        description: 'Rows to show as a table.',
+      },
+      columns: {
+        type: 'array',
+        minItems: 1,
+        items: { type: 'string', minLength: 1, description: 'A key of the rows.' },
+        description: 'Which keys of the rows are shown, in this order. Default: all.',
+      },
+    },
+  },
+  readOnly: true,
+  hostless: true,
+  returns: { msg: 'The text that is shown.', value: 'The value, where one was given.', table: '`columns` and `rows` as text, where a table was given.' },
+  examples: [
+    { name: 'A message', params: { msg: 'Moving {{ source }} to {{ target }}' } },
+    { name: 'A registered value', params: { value: '{{ found }}' } },
+    { name: 'A table', params: { msg: 'Servers on {{ target }}', table: '{{ found.servers }}', columns: ['name', 'status', 'host'] } },
+  ],
+
+  async check({ msg, value, table, columns }) {
+    if (value !== undefined && table !== undefined) throw new Failure('`value` and `table` exclude each other', { kind: 'input' })
+    if (columns !== undefined && table === undefined) throw new Failure('`columns` is for `table`, which is not given', { kind: 'input' })
+    return { changes: [], before: undefined, result: shown(msg, value, table, columns) }
+  },
+})
+
+type Rows = readonly Readonly<Record<string, unknown>>[]
+
+function shown(msg: unknown, value: unknown, rows: Rows | undefined, columns: readonly string[] | undefined): Result {
+  const above = msg === undefined ? [] : [text(msg)]
+  if (rows !== undefined) {
+    const table = tableOf(rows, columns)
+    return { msg: [...above, rows.length === 0 ? '(no rows)' : tableText(table)].join('\n'), table }
+  }
+  if (value !== undefined) return { msg: [...above, text(value)].join('\n'), value }
+  return { msg: above[0] ?? 'Hello world!' }
+}
+
+const text = (value: unknown): string =>
+  typeof value === 'string' ? value : isLines(value) ? value.join('\n') : JSON.stringify(value, undefined, 2)
+
+const isLines = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((line) => typeof line === 'string')

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest'
+import assert from '../../modules/assert.ts'
+import { Failure } from '../../runner/module.ts'
+import { fakeTarget } from '../fake-target.ts'
+import { behavesLikeAModule } from '../module-contract.ts'
+
+const defaults = { success_msg: 'All assertions passed', quiet: false }
+const holds = (condition: string): boolean => condition === 'yes'
+const failureOf = (that: readonly string[], fail_msg?: string): Promise<unknown> =>
+  assert.check({ ...defaults, that, fail_msg }, fakeTarget({ conditions: holds })).catch((error: unknown) => error)
+
+behavesLikeAModule(assert, { params: { ...defaults, that: ['yes'] }, target: () => fakeTarget({ conditions: holds }) })
+
+describe('assert', () => {
+  test('passes with its message', async () => {
+    const { changes, result } = await assert.check({ ...defaults, that: ['yes', 'yes'], success_msg: 'fine' }, fakeTarget({ conditions: holds }))
+    expect({ changes, result }).toEqual({ changes: [], result: { msg: 'fine' } })
+  })
+
+  test('says nothing when quiet', async () => {
+    const { result } = await assert.check({ ...defaults, that: ['yes'], quiet: true }, fakeTarget({ conditions: holds }))
+    expect(result).toEqual({})
+  })
+
+  test('names the condition that does not hold', async () => {
+    const failure = await failureOf(['yes', 'no'])
+    expect(failure).toBeInstanceOf(Failure)
+    expect(failure).toMatchObject({
+      kind: 'failed',
+      message: 'the condition `no` does not hold',
+      why: undefined,
+      data: { assertion: 'no', evaluated_to: false },
+    })
+  })
+
+  test('puts the own message first and keeps the condition as the reason', async () => {
+    expect(await failureOf(['no'], 'Too few servers')).toMatchObject({
+      message: 'Too few servers',
+      why: 'the condition `no` does not hold',
+      data: { assertion: 'no', msg: 'Too few servers' },
+    })
+  })
+
+  test('looks at nothing after the first condition that does not hold', async () => {
+    const seen: string[] = []
+    const conditions = (condition: string) => {
+      seen.push(condition)
+      return condition === 'a'
+    }
+    await assert.check({ ...defaults, that: ['a', 'b', 'c'] }, fakeTarget({ conditions })).catch(() => undefined)
+    expect(seen).toEqual(['a', 'b'])
+  })
+
+  test('leaves an error inside a condition as it is', async () => {
+    const conditions = () => {
+      throw new Failure('unknown variable `x`', { kind: 'input' })
+    }
+    await expect(assert.check({ ...defaults, that: ['x'] }, fakeTarget({ conditions }))).rejects.toThrow('unknown variable `x`')
+  })
+})
