@@ -38,7 +38,8 @@ export default defineModule({
   async check({ msg, value, table, columns }) {
     if (value !== undefined && table !== undefined) throw new Failure('`value` and `table` exclude each other', { kind: 'input' })
     if (columns !== undefined && table === undefined) throw new Failure('`columns` is for `table`, which is not given', { kind: 'input' })
-    return { changes: [], before: undefined, result: shown(msg, value, table, columns) }
+    const result = shown(msg, value, table, columns)
+    return { changes: [], before: undefined, result, message: String(result['msg']) }
   },
 })
 

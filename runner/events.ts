@@ -17,6 +17,7 @@ export type Event =
   | StepFinished
   | TaskFinished
   | HandlersPending
+  | Rescued
   | Interrupted
   | RunFinished
 
@@ -100,12 +101,15 @@ export interface StepFinished extends Stamped {
   readonly seconds: number
   readonly changes: readonly Change[]
   readonly warnings: readonly string[]
+  /** Text that the module wants the operator to read. */
+  readonly message?: string
   readonly result: Result
   /** Why it was skipped, or what it is unknown until. */
   readonly reason?: string
   readonly failure?: FailureInfo
   /** The failure was let pass by `ignore_errors`. */
   readonly ignored?: true
+  /** Whether `undo` could take back what changed, or would. */
   readonly reversible: boolean
   /** Attempts made, where `retries` allowed several. */
   readonly attempts?: number
@@ -130,6 +134,13 @@ export interface HandlersPending extends Stamped {
   readonly host: string
   readonly handlers: readonly string[]
 }
+/** A host failed in a block and its `rescue` went through: what failed in the block no longer counts. */
+export interface Rescued extends Stamped {
+  readonly type: 'rescued'
+  readonly host: string
+  /** Id of the block; those of its tasks begin with it. */
+  readonly block: string
+}
 export interface Interrupted extends Stamped {
   readonly type: 'interrupted'
   /** 1: finish what is in flight; 2: abort now. */
@@ -140,7 +151,6 @@ export interface RunFinished extends Stamped {
   readonly run: string
   readonly seconds: number
   readonly interrupted: boolean
-  /** Steps that were never started because the run ended early, by host. */
   readonly exitCode: number
   readonly counts: Counts
 }

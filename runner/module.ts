@@ -26,6 +26,8 @@ export interface Diff<State> {
   readonly before: State
   /** What `register` gets when nothing changes. A read-only module answers here. */
   readonly result?: Result
+  /** Text for the operator, shown whatever the outcome (of `debug`, of a table of checks). */
+  readonly message?: string
   /** Things the operator should know although nothing is wrong. */
   readonly warnings?: readonly string[]
   /** Work of this step that is running already, in words (`migration 41, 63 %`): `apply` joins it instead of starting another. */

@@ -1,6 +1,6 @@
 import type { Emit, Goal } from '../events.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
-import type { Playbook } from '../language/playbook.ts'
+import type { Playbook, Vars } from '../language/playbook.ts'
 import type { AnyModule } from '../module.ts'
 import type { World } from '../world.ts'
 import type { TagSelection } from './context.ts'
@@ -19,7 +19,7 @@ export interface Run {
   /** `params`, validated and with defaults. */
   readonly params: Readonly<Record<string, unknown>>
   /** Values of `-e`. */
-  readonly extra: Readonly<Record<string, unknown>>
+  readonly extra: Vars
   /** One state a host, kept from play to play: what was registered, whether it failed. */
   readonly states: Map<string, HostState>
   readonly control: Control

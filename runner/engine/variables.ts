@@ -1,5 +1,5 @@
 import { expressionReferences } from '../language/expression.ts'
-import { createScope, type Layer } from '../language/scope.ts'
+import { createScope } from '../language/scope.ts'
 import type { Task } from '../language/playbook.ts'
 import type { Node } from '../language/source.ts'
 import { references } from '../language/template.ts'
@@ -17,11 +17,11 @@ export type Local = Readonly<Record<string, unknown>>
 export function scopeOf(run: Run, state: HostState, context: Context, local: Local = {}): Scope {
   return createScope([
     { name: 'playbook vars', vars: run.playbook.vars },
-    ...state.host.vars.map((vars): Layer => ({ name: 'inventory', vars })),
-    ...context.vars.map((vars): Layer => ({ name: 'play, block and task vars', vars })),
+    ...state.host.vars.map((vars) => ({ name: 'inventory', vars })),
+    ...context.vars.map((vars) => ({ name: 'play, block and task vars', vars })),
     { name: 'registered', values: Object.fromEntries(state.registered) },
     { name: 'loop', values: local },
-    { name: '-e', values: run.extra },
+    { name: '-e', vars: run.extra },
     { name: 'params', values: run.params },
     { name: 'magic', values: magic(run, state) },
   ])
@@ -31,8 +31,8 @@ export function scopeOf(run: Run, state: HostState, context: Context, local: Loc
 export function hostScope(run: Pick<Run, 'playbook' | 'inventory' | 'extra' | 'params'>, host: HostState['host']): Scope {
   return createScope([
     { name: 'playbook vars', vars: run.playbook.vars },
-    ...host.vars.map((vars): Layer => ({ name: 'inventory', vars })),
-    { name: '-e', values: run.extra },
+    ...host.vars.map((vars) => ({ name: 'inventory', vars })),
+    { name: '-e', vars: run.extra },
     { name: 'params', values: run.params },
     { name: 'magic', values: { inventory_hostname: host.name } },
   ])

@@ -1,0 +1,229 @@
+import { Failure } from '../failure.ts'
+import { evaluate, evaluateCondition } from '../language/expression.ts'
+import { checkParams } from '../language/validate.ts'
+import type { Task } from '../language/playbook.ts'
+import type { Node, Path } from '../language/source.ts'
+import { render, TemplateError } from '../language/template.ts'
+import { type Scope, Unknown } from '../language/value.ts'
+import type { AnyModule, Change, Diff, Target } from '../module.ts'
+import type { StepRef } from '../events.ts'
+import type { Context } from './context.ts'
+import { facts as factTable } from './facts.ts'
+import { type Attempt, failed } from './outcome.ts'
+import type { HostState, Run } from './run-state.ts'
+import { createTarget, gatherFacts, type TargetOptions } from './target.ts'
+import { factsReferred } from './variables.ts'
+
+export interface AttemptInput {
+  readonly run: Run
+  readonly task: Task
+  readonly context: Context
+  readonly state: HostState
+  readonly scope: Scope
+  readonly step: StepRef
+  readonly signal: AbortSignal
+}
+
+/** One attempt: condition, parameters, check, and in apply: apply and verify. Never throws. */
+export async function attempt(input: AttemptInput): Promise<Attempt> {
+  let changes: readonly Change[] = []
+  try {
+    const { run, task, state, scope } = input
+    const module = run.modules.get(task.module)
+    if (module === undefined) throw new Failure(`unknown module \`${task.module}\``, { kind: 'input' })
+    const options = targetOptions(input, module)
+    const conditions = expressionParams(module, task)
+    await neededFacts(input, module, conditions, options)
+
+    const wanted = evaluateCondition(input.context.when, scope)
+    if (wanted instanceof Unknown) return unknown(wanted)
+    if (!wanted) return { kind: 'skipped', reason: 'its condition is false' }
+
+    const args = render(task.args, scope)
+    const hidden = findUnknown(args) ?? conditions.map((node) => evaluate(node, scope)).find((value) => value instanceof Unknown)
+    if (hidden instanceof Unknown) return unknown(hidden)
+    const { value: params, diagnostics } = checkParams(module, task.args, args)
+    const [wrong] = diagnostics
+    if (wrong !== undefined) throw new TemplateError(wrong)
+
+    const target = createTarget(run, { ...options, facts: state.facts })
+    const diff = await checked(input, module, params, target)
+    changes = diff.changes
+    run.emit({
+      type: 'step-checked',
+      at: run.world.clock.now(),
+      step: input.step,
+      changes,
+      ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }),
+    })
+    const seen = {
+      changes,
+      warnings: diff.warnings ?? [],
+      ...(diff.message === undefined ? {} : { message: diff.message }),
+      reversible: module.undo !== undefined && diff.irreversible === undefined,
+    }
+    if (module.apply === undefined || changes.length === 0) return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
+    if (run.goal === 'plan') return { ...seen, kind: 'planned' }
+
+    run.emit({ type: 'apply-started', at: run.world.clock.now(), step: input.step, before: diff.before })
+    const result = await racing(module.apply(params, diff, target), input.signal)
+    await verified(module, params, diff, target, input)
+    return { ...seen, kind: 'done', changed: true, result: { ...diff.result, ...result } }
+  } catch (error) {
+    return error instanceof NotYetKnown ? { kind: 'unknown', reason: error.message } : failed(error, changes)
+  }
+}
+
+const unknown = (value: Unknown): Attempt => ({ kind: 'unknown', reason: value.until })
+
+/**
+ * In plan a check may fail only because an earlier step of this host has not happened (the folder it would make is not there). That is
+ * not known, rather than wrong.
+ */
+async function checked({ run, state, signal }: AttemptInput, module: AnyModule, params: unknown, target: Target): Promise<Diff<unknown>> {
+  try {
+    return await racing(module.check(params as never, target), signal)
+  } catch (error) {
+    const couldDiffer = run.goal === 'plan' && state.pending && error instanceof Failure && error.kind === 'failed'
+    if (!couldDiffer) throw error
+    throw new NotYetKnown(`the steps before it have run (now: ${error.message})`)
+  }
+}
+
+/** Thrown by a check in plan whose answer hangs on steps that have not run. */
+export class NotYetKnown extends Error {}
+
+async function verified(module: AnyModule, params: unknown, diff: Diff<unknown>, target: Target, { signal }: AttemptInput): Promise<void> {
+  const left = await racing(
+    module.verify === undefined
+      ? module.check(params as never, target).then((again) => again.changes)
+      : module.verify(params as never, diff, target),
+    signal,
+  )
+  if (left.length === 0) return
+  const [first] = left
+  throw new Failure(`${module.name} was applied, but ${first?.path} is not as it should be`, {
+    why: left.map(({ path, before, after, sensitive }) => (sensitive ? path : `${path}: ${before ?? 'absent'}, wanted ${after ?? 'absent'}`)).join('\n'),
+    todo: 'something changes it back, or the host did not take it: look at the host, then run again',
+  })
+}
+
+/** A module need not watch the signal everywhere; the step ends when it is aborted all the same. */
+async function racing<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) {
+    work.catch(() => undefined)
+    throw signal.reason
+  }
+  let onAbort = () => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => void setTimeout(() => reject(signal.reason), GRACE_MS)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  aborted.catch(() => undefined)
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+/** A module that watches the signal has this long to say what is still running before the step ends without its words. */
+const GRACE_MS = 3000
+
+function targetOptions(input: AttemptInput, module: AnyModule): TargetOptions {
+  const { run, task, context, scope, state, step, signal } = input
+  const delegated = context.delegateTo === undefined ? undefined : render(context.delegateTo, scope)
+  if (delegated instanceof Unknown) throw new NotYetKnown(delegated.until)
+  return {
+    host: delegated === undefined ? state.name : String(delegated),
+    become: {
+      wanted: module.hostless === true && context.become === undefined ? undefined : optional(context.become, scope, isBoolean, 'become'),
+      user: optional(context.becomeUser, scope, isString, 'become_user'),
+    },
+    remoteUser: optional(context.play.remoteUser, scope, isString, 'remote_user'),
+    port: optional(context.play.port, scope, isNumber, 'port'),
+    environment: environmentOf(context, scope),
+    signal,
+    scope,
+    facts: {},
+    progress: (progress) => run.emit({ type: 'step-progress', at: run.world.clock.now(), step, progress }),
+    evaluate(condition) {
+      const node = argument(task.args, condition) ?? { ...task.args, value: condition }
+      const value = evaluate(node, scope)
+      if (typeof value === 'boolean') return value
+      throw new Failure(`\`${condition}\` is neither true nor false`, { kind: 'input', why: `it is ${JSON.stringify(value)}` })
+    },
+    render(text, name) {
+      const value = render({ value: text, source: { file: name, text }, path: [] }, scope)
+      if (value instanceof Unknown) throw new NotYetKnown(value.until)
+      return String(value)
+    },
+  }
+}
+
+async function neededFacts(input: AttemptInput, module: AnyModule, conditions: readonly Node<string>[], options: TargetOptions): Promise<void> {
+  const referred = factsReferred(input.state, input.context, input.task, conditions)
+  const names = [...(referred === 'all' ? Object.keys(factTable) : referred), ...(module.facts ?? [])]
+  if (names.length > 0) await gatherFacts(input.run, input.state, [...new Set(names)], { ...options, host: input.state.name })
+}
+
+/** The parameters that hold conditions (`format: expression`), each with its place. */
+function expressionParams(module: AnyModule, task: Task): Node<string>[] {
+  return Object.entries(module.params.properties).flatMap(([name, schema]) => {
+    const value = task.args.value[name]
+    const node = (text: unknown, ...more: (string | number)[]): Node<string>[] =>
+      typeof text === 'string' ? [{ value: text, source: task.args.source, path: [...task.args.path, name, ...more] }] : []
+    if (schema.type === 'string' && schema.format === 'expression') return node(value)
+    if (schema.type === 'array' && schema.items.type === 'string' && schema.items.format === 'expression')
+      return Array.isArray(value) ? value.flatMap((text, index) => node(text, index)) : node(value)
+    return []
+  })
+}
+
+/** Where in the parameters a text stands, so that an error in it can point there. */
+function argument(args: Node, text: string): Node<string> | undefined {
+  const find = (value: unknown, path: Path): Path | undefined => {
+    if (value === text) return path
+    if (typeof value !== 'object' || value === null) return undefined
+    for (const [key, inner] of Object.entries(value)) {
+      const found = find(inner, [...path, Array.isArray(value) ? Number(key) : key])
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  const path = find(args.value, args.path)
+  return path === undefined ? undefined : { value: text, source: args.source, path }
+}
+
+function findUnknown(value: unknown): Unknown | undefined {
+  if (value instanceof Unknown) return value
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const inner of Object.values(value)) {
+    const found = findUnknown(inner)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function environmentOf(context: Context, scope: Scope): Record<string, string> {
+  const environment: Record<string, string> = {}
+  for (const node of context.environment) {
+    const value = render(node, scope)
+    if (value instanceof Unknown) throw new NotYetKnown(value.until)
+    for (const [name, text] of Object.entries(value as Record<string, unknown>)) environment[name] = String(text)
+  }
+  return environment
+}
+
+const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean'
+const isString = (value: unknown): value is string => typeof value === 'string'
+const isNumber = (value: unknown): value is number => typeof value === 'number'
+
+/** A keyword's value, rendered, which must be of one type. */
+export function optional<T>(node: Node | undefined, scope: Scope, is: (value: unknown) => value is T, keyword: string): T | undefined {
+  if (node === undefined) return undefined
+  const value = render(node, scope)
+  if (value instanceof Unknown) throw new NotYetKnown(value.until)
+  if (is(value)) return value
+  throw new Failure(`\`${keyword}\` has a value of the wrong type: ${JSON.stringify(value)}`, { kind: 'input' })
+}
+export const optionalNumber = (node: Node | undefined, scope: Scope, keyword: string) => optional(node, scope, isNumber, keyword)

@@ -1,0 +1,126 @@
+import type { Block, Item, Meta, Play } from '../language/playbook.ts'
+import { evaluateCondition } from '../language/expression.ts'
+import { Failure } from '../failure.ts'
+import { type Context, inside, playContext, selected } from './context.ts'
+import { type HostState, isActive, type Run, stateOf } from './run-state.ts'
+import { runTask } from './task.ts'
+import { scopeOf } from './variables.ts'
+import type { PlayHosts } from './resolve.ts'
+
+/** Walks the plays in order. In plan it is the same walk: nothing is applied, and what depends on it is unknown. */
+export async function execute(run: Run, plays: readonly PlayHosts[]): Promise<void> {
+  for (const { play, batches } of plays) {
+    let number = 0
+    for (const batch of batches) {
+      number++
+      if (run.control.aborted || run.control.stopping) break
+      const hosts = batch.map((name) => stateOf(run, name)).filter((state) => state !== undefined)
+      for (const state of hosts) if (state.status === 'ended') state.status = 'active'
+      const active = hosts.filter(isActive)
+      if (active.length === 0) continue
+      run.emit({
+        type: 'play-started',
+        at: run.world.clock.now(),
+        play: play.index,
+        name: play.name.value,
+        hosts: active.map((state) => state.name),
+        ...(batches.length > 1 ? { batch: { number, of: batches.length } } : {}),
+      })
+      await runBatch(run, play, active)
+    }
+  }
+}
+
+async function runBatch(run: Run, play: Play, hosts: readonly HostState[]): Promise<void> {
+  const context = playContext(play)
+  await runItems(run, play.tasks, context, hosts, {}, hosts)
+  await flushHandlers(run, context, hosts)
+  for (const state of hosts) {
+    const pending = play.handlers.filter((handler) => state.notified.has(handler.id))
+    if (pending.length > 0) {
+      run.emit({ type: 'handlers-pending', at: run.world.clock.now(), host: state.name, handlers: pending.map((handler) => handler.name.value) })
+    }
+    state.notified.clear()
+  }
+  // As in Ansible: a batch that has lost all of its hosts ends the run.
+  if (hosts.every((state) => state.status === 'failed' || state.status === 'unreachable')) run.control.aborted = true
+}
+
+/** @param batch every host of the batch, whatever has become of it: what `max_fail_percentage` counts */
+async function runItems(
+  run: Run,
+  items: readonly Item[],
+  context: Context,
+  hosts: readonly HostState[],
+  local: Readonly<Record<string, unknown>>,
+  batch: readonly HostState[],
+): Promise<void> {
+  for (const item of items) {
+    if (!hosts.some(isActive) || run.control.stopping) return
+    if (item.kind === 'block') await runBlock(run, item, context, hosts, local, batch)
+    else if (item.kind === 'meta') await runMeta(run, item, context, hosts, local)
+    else if (selected([...context.tags, ...item.tags], run.options)) {
+      await runTask(run, item, context, hosts, local)
+      enforceLimits(run, inside(context, item), hosts, batch)
+    }
+  }
+}
+
+/** `any_errors_fatal` and `max_fail_percentage`: too many failures take the other hosts out as well, and end the run. */
+function enforceLimits(run: Run, context: Context, hosts: readonly HostState[], batch: readonly HostState[]): void {
+  const lost = batch.filter((state) => state.status === 'failed' || state.status === 'unreachable').length
+  const allowed = context.play.maxFailPercentage?.value
+  const tooMany = allowed !== undefined && (lost / batch.length) * 100 > allowed
+  if (!tooMany && !(context.anyErrorsFatal && lost > 0)) return
+  for (const state of hosts) if (state.status === 'active') state.status = 'failed'
+  run.control.aborted = true
+}
+
+async function runBlock(
+  run: Run,
+  block: Block,
+  outer: Context,
+  hosts: readonly HostState[],
+  local: Readonly<Record<string, unknown>>,
+  batch: readonly HostState[],
+): Promise<void> {
+  const context = inside(outer, block)
+  const entered = hosts.filter(isActive)
+  await runItems(run, block.block, context, entered, local, batch)
+
+  const failed = entered.filter((state) => state.status === 'failed')
+  if (block.rescue.length > 0 && failed.length > 0 && !run.control.stopping) {
+    for (const state of failed) state.status = 'active'
+    run.control.aborted = false
+    await runItems(run, block.rescue, context, failed, local, batch)
+    for (const state of failed.filter(isActive)) run.emit({ type: 'rescued', at: run.world.clock.now(), host: state.name, block: block.id })
+  }
+  if (block.always.length > 0 && !run.control.stopping) {
+    const lost = entered.filter((state) => state.status === 'failed')
+    for (const state of lost) state.status = 'active'
+    await runItems(run, block.always, context, entered, local, batch)
+    for (const state of lost) state.status = 'failed'
+  }
+}
+
+async function runMeta(run: Run, meta: Meta, context: Context, hosts: readonly HostState[], local: Readonly<Record<string, unknown>>): Promise<void> {
+  if (!selected([...context.tags, ...meta.tags], run.options)) return
+  const meant = hosts.filter((state) => isActive(state) && evaluateCondition([...context.when, ...meta.when], scopeOf(run, state, context, local)) === true)
+  if (meta.action === 'flush_handlers') await flushHandlers(run, context, meant)
+  else if (meta.action === 'end_host') for (const state of meant) state.status = 'ended'
+  else if (meant.length > 0) for (const state of hosts) if (isActive(state)) state.status = 'ended'
+}
+
+/** In the order in which the play defines them, each once a host, on the hosts that notified it and have not failed. */
+async function flushHandlers(run: Run, context: Context, hosts: readonly HostState[]): Promise<void> {
+  for (const handler of context.play.handlers) {
+    const due = hosts.filter((state) => isActive(state) && state.notified.has(handler.id))
+    if (due.length === 0 || run.control.stopping) continue
+    for (const state of due) state.notified.delete(handler.id)
+    await runTask(run, handler, playContext(context.play), due, {}, true)
+  }
+}
+
+/** Thrown in the abort signal by the second Ctrl-C. */
+export const abortedByOperator = (): Failure =>
+  new Failure('aborted by the operator', { kind: 'interrupted', todo: 'what was in flight may still be running: look before you run again' })

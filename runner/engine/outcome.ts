@@ -1,0 +1,68 @@
+import type { FailureInfo } from '../events.ts'
+import { Failure } from '../failure.ts'
+import { TemplateError } from '../language/template.ts'
+import type { Change, Result } from '../module.ts'
+
+/** What became of one attempt at a step, before `failed_when` and its kin have spoken. */
+export type Attempt =
+  | (Checked & { readonly kind: 'done'; readonly changed: boolean; readonly result: Result })
+  | (Checked & { readonly kind: 'planned' })
+  | { readonly kind: 'unknown'; readonly reason: string }
+  | { readonly kind: 'skipped'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly failure: FailureInfo; readonly changes: readonly Change[]; readonly result: Result }
+
+/** What the check said that the operator should see. */
+export interface Checked {
+  readonly changes: readonly Change[]
+  readonly warnings: readonly string[]
+  readonly message?: string
+  readonly reversible: boolean
+}
+
+/** A thrown thing as data. A programming error keeps its stack: it is a defect and must be findable. */
+export function failureInfo(error: unknown): FailureInfo {
+  if (error instanceof Failure) {
+    return {
+      kind: error.kind,
+      what: error.message,
+      ...(error.why === undefined ? {} : { why: error.why }),
+      ...(error.todo === undefined ? {} : { todo: error.todo }),
+      ...(error.stderr === undefined || error.stderr === '' ? {} : { stderr: error.stderr }),
+      ...(error.data === undefined ? {} : { data: error.data }),
+    }
+  }
+  if (error instanceof TemplateError) {
+    const { summary, label, notes, place } = error.diagnostic
+    const todo = [label, ...(notes ?? [])].filter((line) => line !== undefined).join('; ')
+    return { kind: 'input', what: summary, ...(todo === '' ? {} : { todo }), ...(place === undefined ? {} : { place }) }
+  }
+  return {
+    kind: 'failed',
+    what: error instanceof Error ? error.message : String(error),
+    ...(error instanceof Error && error.stack !== undefined ? { why: error.stack } : {}),
+    todo: 'this is a defect of runbook or of a module: please report it with the lines above',
+  }
+}
+
+export const failed = (error: unknown, changes: readonly Change[] = []): Attempt => {
+  const failure = failureInfo(error)
+  return { kind: 'failed', failure, changes, result: { msg: failure.what, ...failure.data } }
+}
+
+/** The value that `register` keeps. */
+export function registeredValue(attempt: Attempt, flags: { readonly changed: boolean; readonly failed: boolean }): Record<string, unknown> {
+  const own = attempt.kind === 'done' || attempt.kind === 'failed' ? attempt.result : {}
+  const reason = attempt.kind === 'skipped' || attempt.kind === 'unknown' ? { skip_reason: attempt.reason } : {}
+  return { ...own, ...reason, changed: flags.changed, failed: flags.failed, skipped: attempt.kind === 'skipped' }
+}
+
+/** `no_log`: that something happened stays visible, what it was does not. */
+export const HIDDEN = '(hidden by no_log)'
+export const hideChanges = (changes: readonly Change[]): readonly Change[] =>
+  changes.map(({ path }) => ({ path, before: HIDDEN, after: HIDDEN, sensitive: true as const }))
+export const hideFailure = ({ kind, place }: FailureInfo): FailureInfo => ({
+  kind,
+  what: `the step failed ${HIDDEN}`,
+  todo: 'remove no_log from the task to see why',
+  ...(place === undefined ? {} : { place }),
+})

@@ -1,0 +1,72 @@
+import type { Diagnostic } from '../language/diagnostic.ts'
+import { placeOf } from '../language/load.ts'
+import type { Play } from '../language/playbook.ts'
+import { render, TemplateError } from '../language/template.ts'
+import { createScope } from '../language/scope.ts'
+import { Unknown } from '../language/value.ts'
+import { matchHosts } from '../inventory/pattern.ts'
+import type { Run } from './run-state.ts'
+
+/** A play with the hosts it selects, split as `serial` says. */
+export interface PlayHosts {
+  readonly play: Play
+  readonly hosts: readonly string[]
+  readonly batches: readonly (readonly string[])[]
+}
+
+type Inputs = Pick<Run, 'playbook' | 'inventory' | 'params' | 'extra'> & { readonly options: Pick<Run['options'], 'limit'> }
+
+/** Which hosts each play runs on, before anything is connected to. An unknown host or group is an error, all of them at once. */
+export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics: Diagnostic[] } {
+  const diagnostics: Diagnostic[] = []
+  const limit = inputs.options.limit.length === 0 ? undefined : matchHosts(inputs.options.limit, inputs.inventory)
+  diagnostics.push(...(limit?.diagnostics ?? []))
+  const plays = inputs.playbook.plays.map((play): PlayHosts => {
+    const found = selectedHosts(inputs, play)
+    diagnostics.push(...found.diagnostics)
+    const limited = found.hosts.filter((host) => limit === undefined || limit.hosts.includes(host))
+    const hosts = ordered(limited, play.order)
+    return { play, hosts, batches: batches(hosts, play.serial?.value ?? []) }
+  })
+  return { plays, diagnostics }
+}
+
+function selectedHosts({ playbook, inventory, params, extra }: Inputs, play: Play): { hosts: string[]; diagnostics: Diagnostic[] } {
+  const scope = createScope([
+    { name: 'playbook vars', vars: playbook.vars },
+    { name: 'play vars', vars: play.vars },
+    { name: '-e', vars: extra },
+    { name: 'params', values: params },
+  ])
+  const place = placeOf(play.hosts.source, play.hosts.path)
+  try {
+    const rendered = render(play.hosts, scope)
+    if (rendered instanceof Unknown) return { hosts: [], diagnostics: [{ severity: 'error', summary: '`hosts` cannot depend on a task', place }] }
+    const patterns = (Array.isArray(rendered) ? rendered.flat() : [rendered]).map(String).filter((pattern) => pattern !== '')
+    return patterns.length === 0 ? { hosts: [], diagnostics: [] } : matchHosts(patterns, inventory, place)
+  } catch (error) {
+    if (error instanceof TemplateError) return { hosts: [], diagnostics: [error.diagnostic] }
+    throw error
+  }
+}
+
+function ordered(hosts: readonly string[], order: Play['order']): readonly string[] {
+  if (order === 'inventory') return hosts
+  if (order === 'reverse_inventory') return hosts.toReversed()
+  if (order === 'shuffle') return hosts.map((host) => ({ host, key: Math.random() })).toSorted((a, b) => a.key - b.key).map(({ host }) => host)
+  const sorted = hosts.toSorted()
+  return order === 'sorted' ? sorted : sorted.toReversed()
+}
+
+/** Sizes in turn, the last one repeated; a percentage is of all the play's hosts, at least one. */
+export function batches(hosts: readonly string[], serial: readonly (number | string)[]): string[][] {
+  const sizes = serial.map((size) => (typeof size === 'number' ? size : Math.floor((Number.parseFloat(size) / 100) * hosts.length) || 1))
+  const found: string[][] = []
+  let from = 0
+  for (let index = 0; from < hosts.length; index++) {
+    const size = sizes[Math.min(index, sizes.length - 1)] || hosts.length
+    found.push(hosts.slice(from, from + size))
+    from += size
+  }
+  return found
+}

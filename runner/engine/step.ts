@@ -1,0 +1,200 @@
+import type { Outcome, StepRef } from '../events.ts'
+import { Failure } from '../failure.ts'
+import { evaluateCondition } from '../language/expression.ts'
+import type { Task } from '../language/playbook.ts'
+import { render } from '../language/template.ts'
+import { type Scope, Unknown } from '../language/value.ts'
+import { attempt, optionalNumber } from './attempt.ts'
+import type { Context } from './context.ts'
+import { type Attempt, failed, failureInfo, hideChanges, hideFailure, registeredValue } from './outcome.ts'
+import type { HostState, Run } from './run-state.ts'
+import { type Local, scopeOf } from './variables.ts'
+
+export interface StepInput {
+  readonly run: Run
+  readonly task: Task
+  readonly context: Context
+  readonly state: HostState
+  readonly local: Local
+  /** The loop item this step is for: its number and what to call it. */
+  readonly item?: { readonly index: number; readonly label: string }
+}
+
+export interface StepEnd {
+  readonly outcome: Outcome
+  /** What `register` keeps; `Unknown` in plan where the step has not run. */
+  readonly value: unknown
+  /** Failed, and not let pass by `ignore_errors`. */
+  readonly failed: boolean
+  readonly notifies: boolean
+}
+
+const DEFAULT_RETRIES = 3
+const DEFAULT_DELAY_SECONDS = 5
+
+/** One task on one host, or one item of its loop: attempts, `until`, `changed_when`, `failed_when`, and the events that tell of it. */
+export async function runStep(input: StepInput): Promise<StepEnd> {
+  const { run, context, state, local } = input
+  const { clock } = run.world
+  const scope = scopeOf(run, state, context, local)
+  const step = stepRef(input, scope)
+  const started = clock.monotonic()
+  run.emit({ type: 'step-started', at: clock.now(), step })
+
+  const { attempt: last, attempts } = await attemptUntil(input, scope, step)
+  const judged = judge(input, last)
+  const outcome = outcomeOf(judged.attempt, judged.changed)
+  const isFailed = outcome === 'failed' || outcome === 'unreachable'
+  const ignored = isFailed && context.ignoreErrors && outcome !== 'unreachable'
+  const value = judged.attempt.kind === 'planned' || judged.attempt.kind === 'unknown' ? new Unknown(notYet(judged.attempt, step)) : judged.value
+  const failure = judged.attempt.kind === 'failed' ? judged.attempt.failure : undefined
+  const changes = 'changes' in judged.attempt ? judged.attempt.changes : []
+  run.emit({
+    type: 'step-finished',
+    at: clock.now(),
+    step,
+    outcome,
+    seconds: (clock.monotonic() - started) / 1000,
+    changes: context.noLog ? hideChanges(changes) : changes,
+    warnings: 'warnings' in judged.attempt ? judged.attempt.warnings : [],
+    result: context.noLog || value instanceof Unknown ? {} : (judged.value as Record<string, unknown>),
+    ...('reason' in judged.attempt ? { reason: judged.attempt.reason } : {}),
+    ...(failure === undefined ? {} : { failure: context.noLog ? hideFailure(failure) : failure }),
+    ...(ignored ? { ignored } : {}),
+    reversible: 'reversible' in judged.attempt && judged.attempt.reversible,
+    ...('message' in judged.attempt && !context.noLog ? { message: judged.attempt.message } : {}),
+    ...(attempts > 1 ? { attempts } : {}),
+  })
+  if (outcome === 'planned' || outcome === 'unknown') state.pending = true
+  if (outcome === 'unreachable') state.status = 'unreachable'
+  return { outcome, value, failed: isFailed && !ignored, notifies: outcome === 'changed' || outcome === 'planned' }
+}
+
+const notYet = (attempt: Attempt, step: StepRef): string => (attempt.kind === 'unknown' ? attempt.reason : step.name)
+
+function stepRef({ task, state, item }: StepInput, scope: Scope): StepRef {
+  return {
+    key: [task.id, state.name, ...(item === undefined ? [] : [item.index])].join('/'),
+    task: task.id,
+    host: state.name,
+    name: textOf(task.name, scope),
+    module: task.module,
+    ...(item === undefined ? {} : { item: item.label }),
+    place: task.place,
+  }
+}
+
+/** A name is for people: where it cannot be rendered (yet), it stays as written. */
+export function textOf(node: Task['name'], scope: Scope): string {
+  try {
+    const value = render(node, scope)
+    return value instanceof Unknown ? node.value : String(value)
+  } catch {
+    return node.value
+  }
+}
+
+async function attemptUntil(input: StepInput, scope: Scope, step: StepRef): Promise<{ attempt: Attempt; attempts: number }> {
+  const { run, task } = input
+  const once = () => withTimeLimit(input, scope, (signal) => attempt({ ...input, scope, step, signal }))
+  if (run.goal === 'plan' || (task.retries === undefined && task.until.length === 0)) return { attempt: await once(), attempts: 1 }
+  try {
+    const retries = optionalNumber(task.retries, scope, 'retries') ?? DEFAULT_RETRIES
+    const delay = optionalNumber(task.delay, scope, 'delay') ?? DEFAULT_DELAY_SECONDS
+    for (let attempts = 1; ; attempts++) {
+      const last = await once()
+      if (last.kind === 'skipped' || satisfied(input, last)) return { attempt: last, attempts }
+      if (attempts > retries || run.control.stopping) return { attempt: exhausted(last, attempts, task), attempts }
+      await run.world.clock.sleep(delay * 1000, run.control.signal)
+    }
+  } catch (error) {
+    return { attempt: failed(error), attempts: 1 }
+  }
+}
+
+/** Without `until`, an attempt is good when it did not fail. */
+function satisfied(input: StepInput, last: Attempt): boolean {
+  if (input.task.until.length === 0) return last.kind !== 'failed'
+  const flags = { changed: last.kind === 'done' && last.changed, failed: last.kind === 'failed' }
+  return evaluateCondition(input.task.until, withResult(input, registeredValue(last, flags))) === true
+}
+
+const exhausted = (last: Attempt, attempts: number, task: Task): Attempt =>
+  last.kind === 'failed'
+    ? last
+    : failed(
+        new Failure(`\`until\` did not come true in ${attempts} attempts`, {
+          why: task.until.map((node) => node.value).join(' and '),
+          todo: 'raise `retries` or `delay`, or look at why it stays so',
+          data: last.kind === 'done' ? last.result : {},
+        }),
+      )
+
+async function withTimeLimit(input: StepInput, scope: Scope, work: (signal: AbortSignal) => Promise<Attempt>): Promise<Attempt> {
+  const { signal } = input.run.control
+  if (input.task.timeout === undefined) return work(signal)
+  let seconds: number | undefined
+  try {
+    seconds = optionalNumber(input.task.timeout, scope, 'timeout')
+  } catch (error) {
+    return failed(error)
+  }
+  const limit = new AbortController()
+  const timer = setTimeout(
+    () => limit.abort(new Failure(`no end after ${seconds} s, the task's \`timeout\``, { kind: 'timeout', todo: 'raise `timeout`, or look at why it takes so long' })),
+    (seconds ?? 0) * 1000,
+  )
+  try {
+    return await work(AbortSignal.any([signal, limit.signal]))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Applies `changed_when` and `failed_when`, which see the result under the name given by `register`. */
+function judge(input: StepInput, last: Attempt): { attempt: Attempt; changed: boolean; value: Record<string, unknown> } {
+  const { task } = input
+  const changed = last.kind === 'done' && last.changed
+  if (last.kind === 'skipped' || last.kind === 'unknown' || last.kind === 'planned') {
+    const value = registeredValue(last, { changed, failed: false })
+    // A command that only reads says so with `changed_when: false`; in plan it has not run all the same.
+    return { attempt: last, changed, value }
+  }
+  if (last.kind === 'failed' && last.failure.kind !== 'failed') return { attempt: last, changed, value: registeredValue(last, { changed, failed: true }) }
+  try {
+    const seen = withResult(input, registeredValue(last, { changed, failed: last.kind === 'failed' }))
+    const isChanged = task.changedWhen === undefined ? changed : evaluateCondition(task.changedWhen, seen) === true
+    const isFailed = task.failedWhen === undefined ? last.kind === 'failed' : evaluateCondition(task.failedWhen, seen) === true
+    const attempt = agree(last, isFailed, task)
+    return { attempt, changed: isChanged, value: registeredValue(attempt, { changed: isChanged, failed: isFailed }) }
+  } catch (error) {
+    const attempt: Attempt = { kind: 'failed', failure: failureInfo(error), changes: last.changes, result: last.result }
+    return { attempt, changed, value: registeredValue(attempt, { changed, failed: true }) }
+  }
+}
+
+function agree(last: Extract<Attempt, { kind: 'done' | 'failed' }>, isFailed: boolean, task: Task): Attempt {
+  if (isFailed === (last.kind === 'failed')) return last
+  if (!isFailed) return { kind: 'done', changed: true, changes: last.changes, warnings: [], reversible: false, result: last.result }
+  return {
+    kind: 'failed',
+    changes: last.changes,
+    result: last.result,
+    failure: {
+      kind: 'failed',
+      what: '`failed_when` says that it failed',
+      why: (task.failedWhen ?? []).map((node) => node.value).join(' and '),
+      ...(typeof last.result['stderr'] === 'string' && last.result['stderr'] !== '' ? { stderr: last.result['stderr'] } : {}),
+      data: last.result,
+    },
+  }
+}
+
+const withResult = ({ run, task, context, state, local }: StepInput, value: Record<string, unknown>): Scope =>
+  scopeOf(run, state, context, task.register === undefined ? local : { ...local, [task.register]: value })
+
+function outcomeOf(attempt: Attempt, changed: boolean): Outcome {
+  if (attempt.kind === 'done') return changed ? 'changed' : 'ok'
+  if (attempt.kind === 'failed') return attempt.failure.kind === 'unreachable' ? 'unreachable' : 'failed'
+  return attempt.kind
+}

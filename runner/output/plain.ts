@@ -1,0 +1,51 @@
+import type { Event, StepFinished } from '../events.ts'
+import { duration, indent, plural } from './style.ts'
+
+/** One line an event, for pipes and logs; undefined for events that a log does not need. */
+export function plainLine(event: Event): string | undefined {
+  const line = (word: string, text: string) => `${clock(event.at)} ${word.padEnd(11)} ${text}`
+  switch (event.type) {
+    case 'run-started':
+      return line('start', `${event.name} run=${event.run} hosts=${event.hosts.length}`)
+    case 'play-started': {
+      const batch = event.batch === undefined ? '' : `, batch ${event.batch.number} of ${event.batch.of}`
+      return line('play', `${event.name} (${plural(event.hosts.length, 'host')}${batch})`)
+    }
+    case 'step-finished':
+      return stepLines(event, line)
+    case 'rescued':
+      return line('rescued', event.host)
+    case 'handlers-pending':
+      return line('pending', `${event.host}  ${event.handlers.join(', ')}`)
+    case 'interrupted':
+      return line('interrupted', event.times === 1 ? 'finishing what is in flight; once more aborts' : 'aborting now')
+    case 'run-finished': {
+      const { ok, changed, planned, unknown, failed, unreachable, skipped } = event.counts
+      const plan = planned + unknown > 0 ? ` planned=${planned} unknown=${unknown}` : ''
+      return line('done', `ok=${ok} changed=${changed}${plan} failed=${failed} unreachable=${unreachable} skipped=${skipped} seconds=${event.seconds.toFixed(1)} exit=${event.exitCode}`)
+    }
+    default:
+      return undefined
+  }
+}
+
+function stepLines(event: StepFinished, line: (word: string, text: string) => string): string {
+  const { step, outcome, ignored, failure, warnings, message, reason, seconds } = event
+  const name = titleOf(event)
+  const detail = outcome === 'changed' ? ` (${duration(seconds)})` : reason === undefined ? '' : ` (${outcome === 'unknown' ? 'known after: ' : ''}${reason})`
+  return [
+    line(ignored ? 'ignored' : outcome, `${step.host}  ${name}${detail}`),
+    ...(failure === undefined ? [] : [indent(failure.what, '             ')]),
+    ...warnings.map((warning) => indent(`warning: ${warning}`, '             ')),
+    ...(message === undefined ? [] : [indent(message, '             ')]),
+  ].join('\n')
+}
+
+/** The step's name, and its item where the name does not say it already. */
+export const titleOf = ({ step }: Pick<StepFinished, 'step'>): string =>
+  step.item === undefined || step.name.includes(step.item) ? step.name : `${step.name} [${step.item}]`
+
+const clock = (at: number): string => {
+  const date = new Date(at)
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
+}

@@ -1,0 +1,58 @@
+import type { Counts, Event, Outcome, RunStarted, StepFinished } from '../events.ts'
+import type { FailureKind } from '../failure.ts'
+
+/** What a run has come to so far: a fold over its events. */
+export interface Report {
+  readonly started: RunStarted | undefined
+  readonly finished: readonly StepFinished[]
+  /** Handlers that were due and did not run, by host. */
+  readonly pendingHandlers: ReadonlyMap<string, readonly string[]>
+  /** Failures that count: neither let pass by `ignore_errors` nor rescued. */
+  failures(): readonly StepFinished[]
+  counts(): Counts
+}
+
+export interface ReportFold extends Report {
+  add(event: Event): void
+}
+
+export function createReport(): ReportFold {
+  let started: RunStarted | undefined
+  const finished: StepFinished[] = []
+  const pendingHandlers = new Map<string, readonly string[]>()
+  const rescued = new Set<StepFinished>()
+  const lost = (step: StepFinished) => step.failure !== undefined && step.ignored !== true
+  return {
+    get started() {
+      return started
+    },
+    finished,
+    pendingHandlers,
+    add(event) {
+      if (event.type === 'run-started') started = event
+      else if (event.type === 'step-finished') finished.push(event)
+      else if (event.type === 'handlers-pending') pendingHandlers.set(event.host, event.handlers)
+      else if (event.type === 'rescued') {
+        for (const step of finished) if (step.step.host === event.host && step.step.task.startsWith(`${event.block}.`) && lost(step)) rescued.add(step)
+      }
+    },
+    failures: () => finished.filter((step) => lost(step) && !rescued.has(step)),
+    counts() {
+      const counted = finished.filter((step) => step.ignored !== true && !rescued.has(step))
+      const of = (outcome: Outcome) => counted.filter((step) => step.outcome === outcome).length
+      return {
+        ok: of('ok'),
+        changed: of('changed'),
+        planned: of('planned'),
+        unknown: of('unknown'),
+        skipped: of('skipped'),
+        failed: of('failed'),
+        unreachable: of('unreachable'),
+        ignored: finished.filter((step) => step.ignored === true).length,
+        rescued: rescued.size,
+      }
+    },
+  }
+}
+
+export const failureKinds = (report: Report): FailureKind[] => report.failures().map((step) => step.failure?.kind ?? 'failed')
