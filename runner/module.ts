@@ -65,10 +65,6 @@ export interface Target extends HostAccess {
   progress(progress: Progress): void
   /** The value of a condition (a parameter with `format: expression`) with the task's variables. Throws `Failure`. */
   evaluate(condition: string): boolean
-  /** The bytes of a file of the controller; a relative path counts from the playbook's folder. Throws `Failure` where there is none. */
-  controllerFile(path: string): Promise<Uint8Array>
-  /** A template filled in with the task's variables; `file` is what an error names. Throws `Failure`. */
-  render(text: string, file: string): string
   /** Waits; rejects when `signal` is aborted. */
   sleep(seconds: number): Promise<void>
   /** Seconds of a monotonic clock. */
