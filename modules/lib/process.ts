@@ -28,13 +28,13 @@ export const jobReturns = {
   stderr_lines: '`stderr` as a list of lines.',
   cmd: 'The command as it ran.',
   seconds: 'How long it took.',
-  skipped_because: 'Why it did not run, where `creates` or `removes` said so.',
+  skip_reason: 'Why it did not run, where `creates` or `removes` said so.',
 } as const
 
 /** A command is a change of its own unless `creates` or `removes` show that it was done before: what it would do cannot be known. */
 export async function planJob(job: Job, target: Target): Promise<Diff<undefined>> {
   const reason = await doneBefore(job, target)
-  if (reason !== undefined) return { changes: [], before: undefined, result: { ...resultOf(job, '', '', 0, 0), skipped_because: reason } }
+  if (reason !== undefined) return { changes: [], before: undefined, result: { ...resultOf(job, '', '', 0, 0), skip_reason: reason } }
   const change: Change = { path: 'command', before: undefined, after: job.shown }
   return { changes: [change], before: undefined }
 }

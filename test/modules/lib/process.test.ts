@@ -24,7 +24,7 @@ describe('planJob', () => {
   ])('%s %s', async (key, path, reason) => {
     const { changes, result } = await planJob(sh('true', { [key]: path, chdir: folder }), here)
     expect(changes).toHaveLength(reason === undefined ? 1 : 0)
-    expect(result?.['skipped_because']).toBe(reason)
+    expect(result?.['skip_reason']).toBe(reason)
     if (reason !== undefined) expect(result).toMatchObject({ rc: 0, stdout: '', stdout_lines: [], seconds: 0 })
   })
 
