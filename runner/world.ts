@@ -29,6 +29,7 @@ export interface Screen {
   readonly isTerminal: boolean
   readonly columns: number
   readonly color: boolean
+  readonly unicode: boolean
 }
 
 /** Files of the controller. Paths are absolute or relative to `cwd`. */

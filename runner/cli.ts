@@ -1,0 +1,180 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { EXIT } from './exit.ts'
+import type { AnyModule } from './module.ts'
+import type { Request } from './request.ts'
+import type { World } from './world.ts'
+
+/** The registry is loaded when a command needs it, so that `--help` stays quick. */
+type LoadModules = () => Promise<{ readonly registry: ReadonlyMap<string, AnyModule> }>
+
+/** Arguments in, exit code out. Parses and dispatches; every command's work is elsewhere. */
+export function createCli(world: World, loadModules: LoadModules): (argv: readonly string[]) => Promise<number> {
+  return async (argv) => {
+    let code: number = EXIT.done
+    const done = (result: number) => {
+      code = result
+    }
+    const program = build(world, loadModules, done)
+    try {
+      await program.parseAsync(argv, { from: 'user' })
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error
+      return error.exitCode === 0 ? EXIT.done : EXIT.input
+    }
+    return code
+  }
+}
+
+function build(world: World, loadModules: LoadModules, done: (code: number) => void): Command {
+  const program = new Command('runbook')
+    .description('Runs the runbooks by which OpenStack operators move servers between compute hosts and look after those hosts.')
+    .version(VERSION, '--version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => world.stdout.write(text),
+      writeErr: (text) => world.stderr.write(text),
+      getOutHelpWidth: () => Math.min(world.stdout.columns, 120),
+      getErrHelpWidth: () => Math.min(world.stderr.columns, 120),
+      getOutHasColors: () => world.stdout.color,
+      getErrHasColors: () => world.stderr.color,
+    })
+    .showSuggestionAfterError(true)
+    .showHelpAfterError('(runbook --help lists the commands)')
+    .addHelpText('after', '\nExit codes: 0 done, 1 a step failed, 2 the input is wrong, 3 a host could not be reached, 4 locked or drifted, 130 interrupted.')
+
+  const runs = (command: Command, goal: Request['goal']) =>
+    withRunOptions(command).action(async (playbook: string, options: RunFlags) => {
+      const { registry } = await loadModules()
+      const request = requestOf(goal, playbook, options)
+      if (options.listHosts || options.listTasks) done(await (await import('./list.ts')).list(request, options, world, registry))
+      else done(await (await import('./run.ts')).run(request, world, registry))
+    })
+  runs(program.command('plan <playbook>').description('show what would change, changing nothing'), 'plan')
+  runs(program.command('apply <playbook>').description('do it: check each step, change what differs, verify it'), 'apply').option(
+    '-C, --check',
+    'change nothing: the same as plan',
+  )
+
+  program
+    .command('lint <playbook...>')
+    .description('check playbooks without connecting to anything')
+    .action(async (playbooks: string[]) => {
+      const { registry } = await loadModules()
+      done(await (await import('./lint.ts')).lint(playbooks, world, registry))
+    })
+  program
+    .command('modules')
+    .description('list the modules')
+    .action(async () => {
+      const { registry } = await loadModules()
+      world.stdout.write((await import('./docs.ts')).moduleList([...registry.values()]))
+    })
+  program
+    .command('docs <module>')
+    .description('show the page of a module: parameters, results, examples')
+    .action(async (name: string) => {
+      const { registry } = await loadModules()
+      done((await import('./docs.ts')).showDocs(name, registry, world))
+    })
+  program
+    .command('schema')
+    .description('print the JSON Schema of playbooks, for editors')
+    .action(async () => {
+      const { registry } = await loadModules()
+      world.stdout.write((await import('./editor-schema.ts')).schemaText([...registry.values()]))
+    })
+  return program
+}
+
+const VERSION = '0.1.0'
+
+interface RunFlags {
+  readonly inventory: string[]
+  readonly param: { name: string; text: string }[]
+  readonly paramsFile?: string
+  readonly extraVars: string[]
+  readonly limit: string[]
+  readonly tags: string[]
+  readonly skipTags: string[]
+  readonly forks: number
+  readonly startAtTask?: string
+  readonly step?: true
+  readonly become?: true
+  readonly becomeUser?: string
+  readonly askBecomePass?: true
+  readonly user?: string
+  readonly acceptNewHostKeys?: true
+  readonly output: Request['output']
+  readonly verbose: number
+  readonly diff?: true
+  readonly exitCode?: true
+  readonly check?: true
+  readonly listHosts?: true
+  readonly listTasks?: true
+}
+
+const collect = <T>(parse: (text: string) => T) => (text: string, so: T[]): T[] => [...so, parse(text)]
+const commaList = (text: string, so: string[]): string[] => [...so, ...text.split(',').map((part) => part.trim()).filter((part) => part !== '')]
+
+function withRunOptions(command: Command): Command {
+  return command
+    .option('-i, --inventory <path>', 'inventory file or folder, or `host1,host2,`; may be repeated', collect(String), [])
+    .option('-p, --param <name=value>', 'a parameter of the playbook; may be repeated', collect(assignment), [])
+    .option('--params-file <file>', 'parameters from a YAML or JSON file')
+    .option('-e, --extra-vars <vars>', 'name=value, {json} or @file: variables over all others; may be repeated', collect(String), [])
+    .option('-l, --limit <pattern>', 'only these hosts of the playbook', commaList, [])
+    .option('-t, --tags <tags>', 'only tasks with one of these tags', commaList, [])
+    .option('--skip-tags <tags>', 'no task with one of these tags', commaList, [])
+    .option('-f, --forks <n>', 'hosts at once', positive, 50)
+    .option('--start-at-task <name>', 'pass over the tasks before the one of this name')
+    .option('--step', 'ask before each task')
+    .option('-b, --become', 'act as root (or --become-user) on the hosts')
+    .option('--become-user <user>', 'the user to become')
+    .option('-K, --ask-become-pass', 'ask for the password of sudo')
+    .option('-u, --user <user>', 'log in as this user')
+    .option('--accept-new-host-keys', 'accept and remember the keys of hosts never seen before; a changed key is refused all the same')
+    .addOption(new Option('-o, --output <form>', 'how to tell: a live view or plain lines, whichever fits; plain lines; one JSON event a line').choices(['auto', 'plain', 'json']).default('auto'))
+    .option('-v, --verbose', 'show more; may be repeated', (_: string, so: number) => so + 1, 0)
+    .option('-D, --diff', 'show the differences of what is changed')
+    .option('--exit-code', 'plan: exit 5 where there are changes')
+    .option('--list-hosts', 'only list the hosts that would be acted on')
+    .option('--list-tasks', 'only list the tasks')
+}
+
+function requestOf(goal: Request['goal'], playbook: string, flags: RunFlags): Request {
+  return {
+    goal: flags.check ? 'plan' : goal,
+    playbook,
+    inventory: flags.inventory,
+    params: flags.param,
+    paramsFile: flags.paramsFile,
+    extra: flags.extraVars,
+    limit: flags.limit,
+    tags: flags.tags,
+    skipTags: flags.skipTags,
+    forks: flags.forks,
+    startAtTask: flags.startAtTask,
+    step: flags.step === true,
+    become: flags.become === true,
+    becomeUser: flags.becomeUser,
+    askBecomePass: flags.askBecomePass === true,
+    user: flags.user,
+    acceptNewHostKeys: flags.acceptNewHostKeys === true,
+    output: flags.output,
+    verbose: flags.verbose,
+    diff: flags.diff === true,
+    exitCode: flags.exitCode === true,
+  }
+}
+
+function assignment(text: string): { name: string; text: string } {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('write it as name=value')
+  return { name: text.slice(0, at), text: text.slice(at + 1) }
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1')
+  return value
+}

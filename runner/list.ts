@@ -1,0 +1,45 @@
+import { EXIT } from './exit.ts'
+import { selected } from './engine/context.ts'
+import type { Item } from './language/playbook.ts'
+import { loadInputs } from './load.ts'
+import type { AnyModule } from './module.ts'
+import type { Request } from './request.ts'
+import { showDiagnostics } from './run.ts'
+import type { World } from './world.ts'
+
+/** `--list-hosts` and `--list-tasks`: what would be acted on, and with what, without connecting to anything. */
+export async function list(
+  request: Request,
+  wanted: { readonly listHosts?: boolean; readonly listTasks?: boolean },
+  world: World,
+  modules: ReadonlyMap<string, AnyModule>,
+): Promise<number> {
+  const { inputs, sources, diagnostics } = await loadInputs(request, world, modules)
+  showDiagnostics(diagnostics, sources, world)
+  if (inputs === undefined) return EXIT.input
+  for (const { play, hosts, batches } of inputs.plays) {
+    world.stdout.write(`${play.name.value}\n`)
+    if (wanted.listHosts) {
+      for (const [index, batch] of batches.entries()) {
+        const label = batches.length > 1 ? `batch ${index + 1}: ` : ''
+        world.stdout.write(batch.map((host) => `  ${label}${host}\n`).join(''))
+      }
+      if (hosts.length === 0) world.stdout.write('  no host\n')
+    }
+    if (wanted.listTasks) world.stdout.write(taskLines(play.tasks, play.tags, request, '  ').join(''))
+  }
+  return EXIT.done
+}
+
+function taskLines(items: readonly Item[], outer: readonly string[], selection: Request, indent: string): string[] {
+  return items.flatMap((item) => {
+    const tags = [...outer, ...item.tags]
+    const shown = tags.length === 0 ? '' : `   [${tags.join(', ')}]`
+    if (item.kind === 'block') {
+      const parts = [...item.block, ...item.rescue, ...item.always]
+      return [`${indent}${item.name?.value ?? 'block'}\n`, ...taskLines(parts, tags, selection, `${indent}  `)]
+    }
+    if (!selected(tags, selection)) return []
+    return [`${indent}${item.kind === 'meta' ? `meta: ${item.action}` : `${item.name.value} (${item.module})`}${shown}\n`]
+  })
+}

@@ -1,0 +1,99 @@
+import { dirname } from 'node:path'
+import { facts } from './engine/facts.ts'
+import { type PlayHosts, resolveHosts } from './engine/resolve.ts'
+import { magicNames } from './engine/variables.ts'
+import { type Inventory, loadInventory } from './inventory/inventory.ts'
+import type { Diagnostic } from './language/diagnostic.ts'
+import { parseSource } from './language/load.ts'
+import { loadExtraVars, missingParams, resolveParams } from './language/params.ts'
+import type { Param, Playbook, Vars } from './language/playbook.ts'
+import type { Source } from './language/source.ts'
+import { checkNames, loadPlaybook } from './language/validate.ts'
+import type { AnyModule } from './module.ts'
+import type { Request } from './request.ts'
+import type { World } from './world.ts'
+
+/** Everything a run needs, valid; or all that is wrong with it at once. */
+export interface Inputs {
+  readonly playbook: Playbook
+  readonly inventory: Inventory
+  readonly params: Readonly<Record<string, unknown>>
+  readonly extra: Vars
+  readonly plays: readonly PlayHosts[]
+}
+export interface Loaded {
+  /** Absent where an error was found. */
+  readonly inputs?: Inputs
+  readonly sources: readonly Source[]
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+type Asked = Pick<Request, 'playbook' | 'inventory' | 'params' | 'paramsFile' | 'extra' | 'limit'>
+
+/** Load, validate and resolve: touches files of the controller only. Missing parameters are asked for where there is a terminal. */
+export async function loadInputs(asked: Asked, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<Loaded> {
+  const [book, inventory, extra, file] = await Promise.all([
+    loadPlaybook(asked.playbook, world, modules),
+    loadInventory(inventoryPaths(asked, world), world, dirname(asked.playbook)),
+    loadExtraVars(asked.extra, world),
+    paramsFile(asked.paramsFile, world),
+  ])
+  const sources = [...book.sources, ...inventory.sources, ...extra.sources, ...file.sources]
+  const diagnostics = [...book.diagnostics, ...inventory.diagnostics, ...extra.diagnostics, ...file.diagnostics]
+  const { playbook } = book
+  if (playbook === undefined) return { sources, diagnostics }
+
+  const params = await askForMissing(resolveParams(playbook, asked.params, file.source), playbook, asked, file.source, world)
+  sources.push(...params.sources)
+  diagnostics.push(...params.diagnostics)
+  diagnostics.push(...checkNames(playbook, { names: [...variableNames(inventory.inventory), ...Object.keys(extra.vars), ...magicNames], facts: Object.keys(facts) }))
+  if (hasErrors(diagnostics)) return { sources, diagnostics }
+
+  const partial = { playbook, inventory: inventory.inventory, params: params.values, extra: extra.vars }
+  const { plays, diagnostics: unresolved } = resolveHosts({ ...partial, options: { limit: asked.limit } })
+  diagnostics.push(...unresolved)
+  return hasErrors(diagnostics) ? { sources, diagnostics } : { inputs: { ...partial, plays }, sources, diagnostics }
+}
+
+export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')
+
+/** `-i`, or what RUNBOOK_INVENTORY or ANSIBLE_INVENTORY name; otherwise localhost alone. */
+function inventoryPaths(asked: Asked, { env }: World): readonly string[] {
+  if (asked.inventory.length > 0) return asked.inventory
+  const named = env['RUNBOOK_INVENTORY'] || env['ANSIBLE_INVENTORY']
+  return named === undefined || named === '' ? [] : [named]
+}
+
+async function paramsFile(path: string | undefined, world: World): Promise<{ source?: Source; sources: Source[]; diagnostics: Diagnostic[] }> {
+  if (path === undefined) return { sources: [], diagnostics: [] }
+  const content = await world.files.read(path)
+  if (content === undefined) return { sources: [], diagnostics: [{ severity: 'error', summary: `no parameter file \`${path}\`` }] }
+  const { source, diagnostics } = parseSource(path, new TextDecoder().decode(content))
+  return { source, sources: [source], diagnostics }
+}
+
+async function askForMissing(
+  first: ReturnType<typeof resolveParams>,
+  playbook: Playbook,
+  asked: Asked,
+  file: Source | undefined,
+  world: World,
+): Promise<ReturnType<typeof resolveParams>> {
+  if (first.missing.length === 0) return first
+  const given = [...asked.params]
+  for (const param of first.missing) {
+    const text = hasErrors(first.diagnostics) ? undefined : await world.ask(question(param), { secret: isSecret(param) })
+    if (text === undefined || text === '') return { ...first, diagnostics: [...first.diagnostics, ...missingParams(first.missing)] }
+    given.push({ name: param.name, text })
+  }
+  return resolveParams(playbook, given, file)
+}
+
+export const isSecret = ({ schema }: Param): boolean => 'secret' in schema && schema.secret === true
+const question = ({ name, schema }: Param): string => `${schema.description ?? name}\n${name}: `
+
+function variableNames(inventory: Inventory): string[] {
+  const names = new Set<string>()
+  for (const host of inventory.hosts.values()) for (const vars of host.vars) for (const name of Object.keys(vars)) names.add(name)
+  return [...names]
+}

@@ -1,0 +1,99 @@
+import { createTwoFilesPatch } from 'diff'
+import type { StepFinished } from '../events.ts'
+import type { Change } from '../module.ts'
+import { titleOf } from './plain.ts'
+import type { Report } from './report.ts'
+import { cut, indent, plural, sign, spread, type Style, tint } from './style.ts'
+
+/** The plan as a page: what changes first, host by host; hosts whose plans are alike stand together; what is fine is rolled up. */
+export function renderPlan(report: Report, style: Style, options: { readonly verbose: boolean }): string {
+  const { started } = report
+  const byHost = groupBy(report.finished, (step) => step.step.host)
+  const blocks = groupBy(byHost, ([, steps]) => steps.map((step) => stepLines(step, style, options.verbose)).filter((text) => text !== '').join('\n'))
+  const quiet = blocks.get('') ?? []
+  const body = [...blocks]
+    .filter(([text]) => text !== '')
+    .map(([text, hosts]) => `${tint(style, 'bold', hostNames(hosts.map(([host]) => host), style))}\n${text}`)
+  const calm =
+    quiet.length === 0 ? [] : [`${tint(style, 'bold', hostNames(quiet.map(([host]) => host), style))}\n${spread(`  ${sign(style, 'ok')} nothing to change`, plural(quiet.length, 'host'), style.columns)}`]
+  return [
+    tint(style, 'bold', started?.name ?? ''),
+    tint(style, 'dim', `${[...(started?.inventory ?? []), plural(started?.hosts.length ?? 0, 'host')].join(` ${sign(style, 'dot')} `)} ${sign(style, 'dot')} nothing is being changed`),
+    '',
+    ...body.flatMap((block) => [block, '']),
+    ...calm.flatMap((block) => [block, '']),
+    planSummary(report, style),
+  ].join('\n')
+}
+
+/** (`Map.groupBy` is not in Node 20.) */
+function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+const hostNames = (hosts: readonly string[], style: Style): string =>
+  hosts.length <= 3 ? hosts.join(', ') : `${hosts[0]} ${style.unicode ? '…' : '...'} ${hosts.at(-1)} (${hosts.length})`
+
+function stepLines(step: StepFinished, style: Style, verbose: boolean): string {
+  const title = titleOf(step)
+  const right = step.step.module
+  switch (step.outcome) {
+    case 'planned':
+      return [
+        tint(style, 'yellow', spread(`  ${sign(style, 'planned')} ${title}`, step.reversible ? right : `${right}, cannot be undone`, style.columns)),
+        ...step.changes.map((change) => indent(renderChange(change, style), '      ')),
+        ...step.warnings.map((warning) => `      warning: ${warning}`),
+        ...(step.message === undefined ? [] : [indent(step.message, '      ')]),
+      ].join('\n')
+    case 'unknown':
+      return tint(style, 'cyan', spread(`  ${sign(style, 'unknown')} ${title}`, cut(`known after: ${step.reason ?? ''}`, Math.floor(style.columns / 2)), style.columns))
+    case 'failed':
+    case 'unreachable':
+      return tint(style, 'red', spread(`  ${sign(style, 'failed')} ${title}`, right, style.columns)) + `\n${indent(step.failure?.what ?? '', '      ')}`
+    default: {
+      const told = [...step.warnings.map((warning) => `      warning: ${warning}`), ...(step.message === undefined ? [] : [indent(step.message, '      ')])]
+      if (!verbose && told.length === 0) return ''
+      const note = step.outcome === 'skipped' ? `skipped: ${step.reason ?? ''}` : 'nothing to change'
+      return [spread(`  ${sign(style, step.outcome)} ${title}`, cut(note, Math.floor(style.columns / 2)), style.columns), ...told].join('\n')
+    }
+  }
+}
+
+/** One difference: a line where both sides are short, a unified diff where one has several lines. */
+export function renderChange({ path, before, after, sensitive }: Change, style: Style): string {
+  if (sensitive) return `${path}   (hidden)`
+  const lines = (text: string | undefined) => (text ?? '').includes('\n')
+  if (!lines(before) && !lines(after)) {
+    if (before === undefined && after === undefined) return path
+    return `${path}   ${before ?? 'absent'} ${sign(style, 'arrow')} ${after ?? 'absent'}`
+  }
+  const patch = createTwoFilesPatch('', '', before ?? '', after ?? '', undefined, undefined, { context: 1 })
+  const body = patch
+    .split('\n')
+    .slice(4)
+    .filter((line) => line !== '')
+    .map((line) => `  ${line.startsWith('+') ? tint(style, 'green', line) : line.startsWith('-') ? tint(style, 'red', line) : tint(style, 'dim', line)}`)
+  return [path, ...body].join('\n')
+}
+
+function planSummary(report: Report, style: Style): string {
+  const { planned, unknown, failed, unreachable } = report.counts()
+  const dot = ` ${sign(style, 'dot')} `
+  const changing = new Set(report.finished.filter((step) => step.outcome === 'planned').map((step) => step.step.host)).size
+  const irreversible = report.finished.filter((step) => step.outcome === 'planned' && !step.reversible).length
+  if (failed + unreachable > 0) return `${plural(failed + unreachable, 'step')} cannot be planned${dot}apply would stop there`
+  if (planned + unknown === 0) return 'Nothing to do.'
+  return [
+    plural(planned, 'change'),
+    `on ${plural(changing, 'host')}`,
+    ...(unknown > 0 ? [`${plural(unknown, 'step')} known only after others have run`] : []),
+    ...(planned > 0 ? [irreversible === 0 ? 'all can be undone' : `${irreversible} cannot be undone`] : []),
+  ].join(dot)
+}

@@ -1,0 +1,29 @@
+import type { RunFinished } from '../events.ts'
+import type { Source } from '../language/source.ts'
+import { renderFailure } from './failure.ts'
+import type { Report } from './report.ts'
+import { duration, plural, sign, type Style, tint } from './style.ts'
+
+/** The end of an apply: every failure with its place and cure, then one line of what was done. */
+export function renderSummary(report: Report, end: RunFinished, sources: readonly Source[], style: Style): string {
+  const failures = report.failures().map((step) => renderFailure(step, sources, style))
+  const pending = [...report.pendingHandlers].map(([host, handlers]) => `${host}: handlers that did not run: ${handlers.join(', ')}`)
+  return [...failures.flatMap((text) => [text, '']), ...pending, lastLine(report, end, style)].join('\n')
+}
+
+function lastLine(report: Report, end: RunFinished, style: Style): string {
+  const { changed, failed, unreachable, ignored, rescued, skipped, ok } = end.counts
+  const dot = ` ${sign(style, 'dot')} `
+  const parts = [
+    ...(changed > 0 ? [`${changed} changed and verified`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(unreachable > 0 ? [`${plural(unreachable, 'host')} unreachable`] : []),
+    ...(ignored > 0 ? [`${ignored} failed and ignored`] : []),
+    ...(rescued > 0 ? [`${rescued} failed and rescued`] : []),
+    ...(end.interrupted ? ['interrupted: not everything was started'] : []),
+  ]
+  const ended = duration(end.seconds)
+  if (parts.length === 0) return tint(style, 'green', `Nothing to do: ${plural(ok, 'check')} fine${skipped > 0 ? `, ${skipped} skipped` : ''}${dot}${ended}`)
+  const color = end.exitCode === 0 ? 'green' : end.interrupted ? 'yellow' : 'red'
+  return tint(style, color, [...parts, ended, ...(end.exitCode === 0 ? [] : [`exit ${end.exitCode}`])].join(dot))
+}

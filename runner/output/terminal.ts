@@ -1,0 +1,168 @@
+import type { Event, StepFinished, StepProgress, TaskStarted } from '../events.ts'
+import { titleOf } from './plain.ts'
+import { cut, indent, plural, sign, size, spread, type Style, tint } from './style.ts'
+
+/** What a view does with events; `close` resolves when everything is on the screen. */
+export interface View {
+  add(event: Event): void
+  close(): Promise<void>
+}
+
+/** At most this many live lines: listr2 draws every line anew at each change, and more than a screenful helps nobody. */
+const LIVE_LINES = 12
+const REDRAW_MS = 100
+
+interface LiveTask {
+  readonly started: TaskStarted
+  readonly running: Map<string, { readonly label: string; progress?: StepProgress }>
+  readonly finished: StepFinished[]
+  /** Called when the task's lines have changed. */
+  redraw: () => void
+  end: () => void
+  readonly ended: Promise<void>
+}
+
+/**
+ * The live view. listr2 is a view only: each task of the playbook is one listr2 task with a bounded body, run one after the other, so
+ * what is finished stays on the screen as one line.
+ */
+export function terminalView(style: Style, write: (text: string) => void): View {
+  let current: LiveTask | undefined
+  let shown: Promise<void> = Promise.resolve()
+
+  const start = (started: TaskStarted) => {
+    let end = () => {}
+    const ended = new Promise<void>((resolve) => (end = resolve))
+    const task: LiveTask = { started, running: new Map(), finished: [], redraw: () => {}, end, ended }
+    current = task
+    shown = shown.then(() => show(task, style, write))
+  }
+
+  return {
+    add(event) {
+      switch (event.type) {
+        case 'run-started':
+          shown = shown.then(() => write(`${tint(style, 'bold', event.name)}${tint(style, 'dim', `   run ${event.run} ${sign(style, 'dot')} Ctrl-C stops safely`)}\n`))
+          break
+        case 'play-started':
+          shown = shown.then(() => write(playLine(event, style)))
+          break
+        case 'task-started':
+          start(event)
+          break
+        case 'step-started':
+          current?.running.set(event.step.key, { label: labelOf(event.step) })
+          current?.redraw()
+          break
+        case 'step-progress': {
+          const live = current?.running.get(event.step.key)
+          if (live !== undefined) live.progress = event
+          current?.redraw()
+          break
+        }
+        case 'step-finished':
+          current?.running.delete(event.step.key)
+          current?.finished.push(event)
+          current?.redraw()
+          break
+        case 'task-finished':
+          current?.end()
+          break
+        case 'interrupted': {
+          const text = event.times === 1 ? 'Stopping: what is in flight is finished first. Ctrl-C again aborts at once.' : 'Aborting.'
+          shown = shown.then(() => write(`${tint(style, 'yellow', text)}\n`))
+          break
+        }
+        default:
+          break
+      }
+    },
+    async close() {
+      current?.end()
+      await shown
+    },
+  }
+}
+
+const playLine = (event: Extract<Event, { type: 'play-started' }>, style: Style): string => {
+  const batch = event.batch === undefined ? '' : `, batch ${event.batch.number} of ${event.batch.of}`
+  return `${tint(style, 'bold', spread(event.name, `${plural(event.hosts.length, 'host')}${batch}`, style.columns))}\n`
+}
+
+const labelOf = (step: StepProgress['step']) => step.item ?? step.host
+
+async function show(task: LiveTask, style: Style, write: (text: string) => void): Promise<void> {
+  const { Listr } = await import('listr2')
+  const view = new Listr(
+    [
+      {
+        title: titleLine(task, style),
+        task: async (_context, line) => {
+          let timer: NodeJS.Timeout | undefined
+          const draw = () => {
+            timer = undefined
+            line.title = titleLine(task, style)
+            line.output = liveLines(task, style).join('\n')
+          }
+          task.redraw = () => (timer ??= setTimeout(draw, REDRAW_MS))
+          await task.ended
+          clearTimeout(timer)
+          task.redraw = () => {}
+          line.title = titleLine(task, style)
+          line.output = ''
+          if (task.finished.some((step) => step.failure !== undefined && step.ignored !== true)) throw new Error('failed')
+          if (task.finished.every((step) => step.outcome === 'skipped')) line.skip()
+        },
+        rendererOptions: { outputBar: true },
+      },
+    ],
+    {
+      exitOnError: false,
+      registerSignalListeners: false,
+      rendererOptions: { showErrorMessage: false, collapseSkips: true, showSkipMessage: false, formatOutput: 'truncate', lazy: false },
+    },
+  )
+  await view.run()
+  const told = task.finished.flatMap((step) => [
+    ...(step.message === undefined ? [] : [indent(step.message, '  ')]),
+    ...step.warnings.map((warning) => tint(style, 'yellow', `  ${step.step.host}: warning: ${warning}`)),
+  ])
+  if (told.length > 0) write(`${told.join('\n')}\n`)
+}
+
+function titleLine({ started, finished, running }: LiveTask, style: Style): string {
+  const of = (outcome: StepFinished['outcome']) => finished.filter((step) => step.outcome === outcome).length
+  const counts = [
+    [of('changed'), 'changed'],
+    [of('failed') + of('unreachable'), 'failed'],
+    [of('skipped'), 'skipped'],
+  ] as const
+  const said = counts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`)
+  const done = finished.length
+  const right = running.size > 0 ? `${done} done, ${running.size} running` : said.length > 0 ? said.join(', ') : plural(started.hosts.length, 'host')
+  return spread(started.handler ? `${started.name} (handler)` : started.name, right, style.columns - MARGIN)
+}
+/** What listr2 puts before a title. */
+const MARGIN = 4
+
+/** Running steps, those with progress first; only the failures of finished ones stay in sight. */
+function liveLines({ running, finished }: LiveTask, style: Style): string[] {
+  const failed = finished.filter((step) => step.failure !== undefined).map((step) => `${sign(style, 'failed')} ${step.step.host} ${titleOf(step)}: ${step.failure?.what}`)
+  const live = [...running.values()].toSorted((a, b) => Number(b.progress !== undefined) - Number(a.progress !== undefined))
+  const width = Math.min(24, Math.max(0, ...live.map(({ label }) => label.length)))
+  const lines = [...failed, ...live.map(({ label, progress }) => `${cut(label, width).padEnd(width)}  ${progress === undefined ? '' : progressText(progress, style)}`)]
+  const room = style.columns - MARGIN
+  const cutOff = lines.length > LIVE_LINES ? [`… and ${lines.length - LIVE_LINES + 1} more`] : []
+  return [...lines.slice(0, LIVE_LINES - cutOff.length), ...cutOff].map((line) => cut(line.trimEnd(), room))
+}
+
+const BAR_WIDTH = 20
+
+export function progressText({ progress: { done, total, unit, note } }: StepProgress, style: Style): string {
+  const share = total > 0 ? Math.min(1, done / total) : 0
+  const full = Math.round(share * BAR_WIDTH)
+  const bar = sign(style, 'full').repeat(full) + sign(style, 'empty').repeat(BAR_WIDTH - full)
+  const amount = unit === 'bytes' ? `${size(done)} of ${size(total)}` : `${done} of ${total} ${unit}`
+  return `${bar} ${String(Math.round(share * 100)).padStart(3)} %  ${note ?? amount}`
+}
+

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock, Files, Screen, World } from './world.ts'
+
+/** The world as it is. Heavy libraries are loaded when a host or a cloud is first asked for, not before. */
+export function realWorld(process: NodeJS.Process): World {
+  const cwd = process.cwd()
+  return {
+    env: process.env,
+    cwd,
+    stdout: screen(process.stdout, process.env),
+    stderr: screen(process.stderr, process.env),
+    files: diskFiles(cwd),
+    clock,
+    ask: (question, options) => ask(process, question, options?.secret === true),
+    async connect(endpoint, signal) {
+      const { connect } = await import('./connection/connect.ts')
+      return connect(endpoint, { env: process.env }, signal)
+    },
+    async cloud(choice, signal) {
+      const { openCloud } = await import('./openstack/index.ts')
+      const env = choice.file === undefined ? process.env : { ...process.env, OS_CLIENT_CONFIG_FILE: choice.file }
+      return openCloud(choice.name, { env, cwd, read: diskFiles(cwd).read, now: clock.now, sleep: clock.sleep, signal })
+    },
+    onInterrupt(callback) {
+      const listener = (signal: NodeJS.Signals) => callback(signal as 'SIGINT' | 'SIGTERM')
+      process.on('SIGINT', listener)
+      process.on('SIGTERM', listener)
+      return () => {
+        process.off('SIGINT', listener)
+        process.off('SIGTERM', listener)
+      }
+    },
+  }
+}
+
+function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
+  let open = true
+  // `| head` closes the pipe: that is the reader's choice, not an error. The run itself goes on to its end.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    open = false
+  })
+  const isTerminal = stream.isTTY === true && env['TERM'] !== 'dumb'
+  return {
+    write(text) {
+      if (open) stream.write(text)
+    },
+    isTerminal,
+    get columns() {
+      return stream.columns ?? 80
+    },
+    color: env['FORCE_COLOR'] !== undefined ? env['FORCE_COLOR'] !== '0' : isTerminal && (env['NO_COLOR'] ?? '') === '',
+    unicode: /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || ''),
+  }
+}
+
+const clock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  async sleep(ms, signal) {
+    try {
+      await sleep(ms, undefined, { signal })
+    } catch {
+      throw signal?.reason
+    }
+  },
+}
+
+const missing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+/** The value, or undefined where there is no such file. */
+const ifThere = async <T>(work: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await work
+  } catch (error) {
+    if (missing(error)) return undefined
+    throw error
+  }
+}
+
+function diskFiles(cwd: string): Files {
+  const at = (path: string) => resolve(cwd, path)
+  return {
+    read: (path) => ifThere(readFile(at(path))),
+    async list(path) {
+      return (await ifThere(readdir(at(path))))?.toSorted()
+    },
+    async kind(path) {
+      const found = await ifThere(stat(at(path)))
+      return found === undefined ? undefined : found.isDirectory() ? 'directory' : 'file'
+    },
+    async write(path, content, mode = 0o644) {
+      const folder = dirname(at(path))
+      await mkdir(folder, { recursive: true })
+      const temporary = join(folder, `.${randomUUID()}.tmp`)
+      try {
+        const file = await open(temporary, 'wx', mode)
+        try {
+          await file.writeFile(content)
+          await file.sync()
+        } finally {
+          await file.close()
+        }
+        await rename(temporary, at(path))
+      } finally {
+        await rm(temporary, { force: true })
+      }
+    },
+  }
+}
+
+/** A question on the terminal (standard error, so that a pipe of standard output stays clean); a secret is not echoed. */
+async function ask(process: NodeJS.Process, question: string, secret: boolean): Promise<string | undefined> {
+  if (process.stdin.isTTY !== true) return undefined
+  const { Writable } = await import('node:stream')
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
+  if (secret) process.stderr.write(question)
+  const prompt = createInterface({ input: process.stdin, output: secret ? silent : process.stderr, terminal: true })
+  try {
+    return await prompt.question(secret ? '' : question)
+  } catch {
+    return undefined // Ctrl-D, or Ctrl-C at the question
+  } finally {
+    prompt.close()
+    if (secret) process.stderr.write('\n')
+  }
+}

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto'
+import { abortedByOperator, execute } from './engine/execute.ts'
+import type { Run } from './engine/run-state.ts'
+import { openSession } from './engine/session.ts'
+import type { Event, RunFinished } from './events.ts'
+import { EXIT, exitCode } from './exit.ts'
+import { hasErrors, type Inputs, isSecret, loadInputs } from './load.ts'
+import { renderDiagnostics, summaryLine } from './language/render.ts'
+import type { Diagnostic } from './language/diagnostic.ts'
+import type { Source } from './language/source.ts'
+import type { AnyModule } from './module.ts'
+import { createReport, failureKinds, type Report } from './output/report.ts'
+import { openView, styleOf } from './output/view.ts'
+import { redact } from './redact.ts'
+import type { Request } from './request.ts'
+import type { World } from './world.ts'
+
+/** load → validate → resolve → plan or execute → report. Returns the exit code; the only place where a run's output begins and ends. */
+export async function run(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
+  const { inputs, sources, diagnostics } = await loadInputs(request, world, modules)
+  showDiagnostics(diagnostics, sources, world)
+  if (inputs === undefined) return EXIT.input
+  const secrets = secretsOf(inputs)
+  const becomePassword = request.askBecomePass ? await world.ask('BECOME password: ', { secret: true }) : undefined
+  if (becomePassword !== undefined) secrets.add(becomePassword)
+
+  const report = createReport()
+  const view = await openView(request, world, report, sources)
+  const emit = (event: Event) => {
+    const shown = redact(event, secrets)
+    report.add(shown)
+    view.add(shown)
+  }
+  const end = await executed(request, world, modules, inputs, { secrets, becomePassword }, report, emit)
+  await view.close()
+  view.finish(end)
+  return request.goal === 'plan' && request.exitCode && end.exitCode === EXIT.done && end.counts.planned + end.counts.unknown > 0
+    ? EXIT.changes
+    : end.exitCode
+}
+
+interface Secrets {
+  readonly secrets: Set<string>
+  readonly becomePassword: string | undefined
+}
+
+async function executed(
+  request: Request,
+  world: World,
+  modules: ReadonlyMap<string, AnyModule>,
+  inputs: Inputs,
+  { secrets, becomePassword }: Secrets,
+  report: Report,
+  emit: (event: Event) => void,
+): Promise<RunFinished> {
+  const { clock } = world
+  const id = runId(clock.now())
+  const abort = new AbortController()
+  const session = openSession(world, abort.signal)
+  const state: Run = {
+    goal: request.goal,
+    ...inputs,
+    modules,
+    world,
+    session,
+    emit,
+    secrets,
+    states: new Map(),
+    options: { ...request, becomePassword },
+    control: { stopping: false, aborted: false, signal: abort.signal, started: request.startAtTask === undefined, stepAll: false },
+  }
+  const stop = watchInterrupts(state, abort)
+  const started = clock.monotonic()
+  emit({
+    type: 'run-started',
+    at: clock.now(),
+    run: id,
+    goal: request.goal,
+    playbook: request.playbook,
+    name: inputs.playbook.name,
+    inventory: request.inventory,
+    hosts: [...new Set(inputs.plays.flatMap(({ hosts }) => hosts))],
+    tasks: inputs.playbook.plays.reduce((sum, play) => sum + play.tasks.length, 0),
+    params: inputs.params,
+  })
+  try {
+    await execute(state, inputs.plays)
+  } finally {
+    stop()
+    await session.close()
+  }
+  const interrupted = state.control.stopping
+  const end: RunFinished = {
+    type: 'run-finished',
+    at: clock.now(),
+    run: id,
+    seconds: (clock.monotonic() - started) / 1000,
+    interrupted,
+    exitCode: exitCode(failureKinds(report), interrupted),
+    counts: report.counts(),
+  }
+  emit(end)
+  return end
+}
+
+/** Once: start nothing new, finish what is in flight. Twice: abort. SIGTERM counts as Ctrl-C. */
+function watchInterrupts(run: Run, abort: AbortController): () => void {
+  let times = 0
+  return run.world.onInterrupt(() => {
+    times++
+    run.control.stopping = true
+    if (times <= 2) run.emit({ type: 'interrupted', at: run.world.clock.now(), times })
+    if (times === 2) abort.abort(abortedByOperator())
+  })
+}
+
+export function showDiagnostics(diagnostics: readonly Diagnostic[], sources: readonly Source[], world: World): void {
+  if (diagnostics.length === 0) return
+  world.stderr.write(`${renderDiagnostics(diagnostics, sources, styleOf(world.stderr))}\n`)
+  if (hasErrors(diagnostics)) world.stderr.write(`\n${summaryLine(diagnostics)}\n`)
+}
+
+const secretsOf = ({ playbook, params }: Inputs): Set<string> =>
+  new Set(
+    Object.values(playbook.params)
+      .filter(isSecret)
+      .flatMap(({ name }) => (params[name] === undefined || params[name] === null ? [] : [String(params[name])])),
+  )
+
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+/** Sorts by time: seven letters of the seconds, three of chance (Crockford's base 32). */
+function runId(now: number): string {
+  let seconds = Math.floor(now / 1000)
+  let text = ''
+  for (let i = 0; i < 7; i++) {
+    text = ALPHABET[seconds % 32] + text
+    seconds = Math.floor(seconds / 32)
+  }
+  return text + [...randomBytes(3)].map((byte) => ALPHABET[byte % 32]).join('')
+}

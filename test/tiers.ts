@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+/**
+ * `npm test`: every check and every tier, each with its result. A tier that cannot run here says so and counts as skipped, never as
+ * passed. The last line is `N passed, N failed, N skipped`.
+ */
+interface Outcome {
+  readonly name: string
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  readonly seconds: number
+  readonly note?: string
+}
+
+const { values: options } = parseArgs({
+  options: {
+    /** fast, integration or cloud; may be repeated. Default: all, and the static checks. */
+    tier: { type: 'string', multiple: true },
+    'no-install': { type: 'boolean', default: false },
+    /** Leave the real cloud up for the next run. */
+    'keep-cloud': { type: 'boolean', default: false },
+  },
+})
+
+/** What the integration tier needs on the machine: a real sshd and sudo, and oslo.config to compare `ini` with. */
+const INTEGRATION_PACKAGES = ['openssh-server', 'openssh-client', 'sudo', 'csh', 'python3-oslo.config', 'attr', 'acl']
+
+const isRoot = process.getuid?.() === 0
+const isDebian = existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get')
+const wanted = (tier: string) => options.tier === undefined || options.tier.includes(tier)
+const say = (text: string) => process.stdout.write(`${text}\n`)
+
+const outcomes: Outcome[] = []
+if (options.tier === undefined) {
+  for (const script of ['lint', 'layers', 'unused']) outcomes.push(check(script))
+}
+if (wanted('fast')) outcomes.push(vitest('fast'))
+if (wanted('integration')) outcomes.push(integration())
+if (wanted('cloud')) outcomes.push(cloud())
+report()
+
+function check(script: string): Outcome {
+  const started = performance.now()
+  const { status } = spawnSync('npm', ['run', '-s', script], { stdio: 'inherit' })
+  return { name: script, passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0, seconds: since(started) }
+}
+
+function integration(): Outcome {
+  const problem = !isRoot ? 'it needs root' : !isDebian ? 'it needs Debian' : install(INTEGRATION_PACKAGES)
+  return problem === undefined ? vitest('integration') : skipped('integration', problem)
+}
+
+function cloud(): Outcome {
+  if (!isRoot || !isDebian || !readFileSync('/etc/debian_version', 'utf8').startsWith('12')) return skipped('cloud', 'it needs root on Debian 12')
+  const main = join('dist', 'test', 'cloud', 'real', 'main.js')
+  const started = performance.now()
+  const up = spawnSync(process.execPath, [main, 'up', ...(options['no-install'] ? ['--no-install'] : [])], { stdio: 'inherit' })
+  if (up.status !== 0) return { name: 'cloud', passed: 0, failed: 1, skipped: 0, seconds: since(started), note: 'the real cloud did not come up' }
+  try {
+    return vitest('cloud')
+  } finally {
+    if (!options['keep-cloud']) spawnSync(process.execPath, [main, 'down'], { stdio: 'inherit' })
+  }
+}
+
+/** Installs Debian packages, starting none of them as a service. Returns what is in the way. */
+function install(packages: readonly string[]): string | undefined {
+  const missing = packages.filter((name) => spawnSync('dpkg-query', ['-W', '-f=${db:Status-Status}', name], { encoding: 'utf8' }).stdout !== 'installed')
+  if (missing.length === 0) return undefined
+  if (options['no-install']) return `packages are missing (${missing.join(', ')}) and --no-install was given`
+  say(`Installing Debian packages, none is started as a service: ${missing.join(' ')}`)
+  const policy = '/usr/sbin/policy-rc.d'
+  const ours = !existsSync(policy)
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  try {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+    const get = (...argv: string[]) => spawnSync('apt-get', ['-q', '-y', ...argv], { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0
+    return get('update') && get('install', '--no-install-recommends', ...missing) ? undefined : 'apt-get could not install its packages'
+  } finally {
+    if (ours) unlinkSync(policy)
+  }
+}
+
+function vitest(project: string): Outcome {
+  say(`\n${project} tier`)
+  const started = performance.now()
+  const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
+  const file = join(folder, 'result.json')
+  const { status } = spawnSync('npx', ['vitest', 'run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], { stdio: 'inherit' })
+  const result = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; numFailedTestSuites: number })
+    : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, numFailedTestSuites: 1 }
+  rmSync(folder, { recursive: true })
+  const failed = result.numFailedTests + (status !== 0 && result.numFailedTests === 0 ? 1 : 0)
+  return { name: project, passed: result.numPassedTests, failed, skipped: result.numPendingTests, seconds: since(started) }
+}
+
+function skipped(name: string, note: string): Outcome {
+  say(`\n!!! ${name} tier SKIPPED: ${note} !!!`)
+  return { name, passed: 0, failed: 0, skipped: 1, seconds: 0, note }
+}
+
+function since(started: number): number {
+  return (performance.now() - started) / 1000
+}
+
+function report(): void {
+  say('')
+  for (const { name, passed, failed, skipped, seconds, note } of outcomes) {
+    const word = failed > 0 ? 'FAILED ' : passed === 0 && skipped > 0 ? 'SKIPPED' : 'ok     '
+    say(`${word} ${name.padEnd(12)} ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds.toFixed(0)} s${note === undefined ? '' : ` (${note})`}`)
+  }
+  const sum = (key: 'passed' | 'failed' | 'skipped') => outcomes.reduce((total, outcome) => total + outcome[key], 0)
+  say(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)
+  process.exitCode = sum('failed') > 0 ? 1 : 0
+}

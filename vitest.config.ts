@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+/** Three tiers, told apart by a test file's name: see docs/testing.md. */
+const tier = (name: string, include: string, exclude: string[], more: object = {}) => ({
+  test: { name, include: [include], exclude: ['node_modules/**', 'dist/**', ...exclude], ...more },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      tier('fast', 'test/**/*.test.ts', ['test/**/*.integration.test.ts', 'test/**/*.cloud.test.ts'], { testTimeout: 20_000, hookTimeout: 20_000 }),
+      tier('integration', 'test/**/*.integration.test.ts', [], { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 1, fileParallelism: false }),
+      tier('cloud', 'test/**/*.cloud.test.ts', [], { testTimeout: 600_000, hookTimeout: 900_000, maxWorkers: 1, fileParallelism: false }),
+    ],
+  },
+})
