@@ -1,0 +1,47 @@
+/**
+ * Settings with the place of each, so that an error can point at it: what clouds.yaml, secure.yaml and the environment are read into.
+ * Scalars stay text as they were written: a password `0123` or `yes` is not a number or a boolean.
+ */
+export type Tree = Text | List | Table
+
+/** `where` is `file:line:column`, or the name of an environment variable. For a value of a table it is the place of its key. */
+export interface Text {
+  readonly kind: 'text'
+  readonly text: string
+  readonly where: string
+}
+export interface List {
+  readonly kind: 'list'
+  readonly items: readonly Tree[]
+  readonly where: string
+}
+export interface Table {
+  readonly kind: 'table'
+  /** Keys with `-` written as `_`. */
+  readonly entries: ReadonlyMap<string, Tree>
+  readonly where: string
+}
+
+export const table = (where: string, entries: Iterable<readonly [string, Tree]> = []): Table => ({ kind: 'table', entries: new Map(entries), where })
+
+/** `over` wins; tables are merged, everything else is replaced. */
+export const merge = (under: Table, over: Table): Table => {
+  const entries = new Map(under.entries)
+  for (const [key, value] of over.entries) {
+    const old = entries.get(key)
+    entries.set(key, old?.kind === 'table' && value.kind === 'table' ? merge(old, value) : value)
+  }
+  return { kind: 'table', entries, where: under.where }
+}
+
+/** The scalar under a key; an empty one counts as not given. */
+export const textAt = (from: Table, key: string): Text | undefined => {
+  const value = from.entries.get(key)
+  return value?.kind === 'text' && value.text !== '' ? value : undefined
+}
+
+/** The table under a key. */
+export const tableAt = (from: Table, key: string): Table | undefined => {
+  const value = from.entries.get(key)
+  return value?.kind === 'table' ? value : undefined
+}
