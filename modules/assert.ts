@@ -16,13 +16,13 @@ export default defineModule({
         description: 'Conditions that must all hold; a single one may be given without a list. Checked in order, up to the first that fails.',
       },
       fail_msg: { type: 'string', description: 'What the error says instead of naming the condition.' },
-      success_msg: { type: 'string', default: 'All assertions passed', description: 'What the result says when every condition holds.' },
+      success_msg: { type: 'string', description: 'What is shown when every condition holds.' },
       quiet: { type: 'boolean', default: false, description: 'Say nothing when every condition holds.' },
     },
   },
   readOnly: true,
   hostless: true,
-  returns: { msg: 'The success message; missing when `quiet`.' },
+  returns: { msg: '`success_msg`, where it was given and not `quiet`.' },
   examples: [
     { name: 'At least one server was found', params: { that: ['size(found.servers) > 0'], fail_msg: 'No server on {{ source }}' } },
     { name: 'Two conditions', params: { that: ["source != ''", 'source != target'], quiet: true } },
@@ -31,7 +31,8 @@ export default defineModule({
   async check({ that, fail_msg, success_msg, quiet }, target) {
     const broken = that.find((condition) => !target.evaluate(condition))
     if (broken !== undefined) throw failed(broken, fail_msg)
-    return { changes: [], before: undefined, result: quiet ? {} : { msg: success_msg } }
+    const said = quiet || success_msg === undefined ? {} : { msg: success_msg }
+    return { changes: [], before: undefined, result: said, ...(said.msg === undefined ? {} : { message: said.msg }) }
   },
 })
 

@@ -1,4 +1,4 @@
-import { defineModule, Failure, type Result } from '../runner/module.ts'
+import { defineModule, Failure } from '../runner/module.ts'
 import { tableOf, tableText } from './lib/table.ts'
 
 /** Shows something: text, a value, or a table. */
@@ -45,7 +45,7 @@ export default defineModule({
 
 type Rows = readonly Readonly<Record<string, unknown>>[]
 
-function shown(msg: unknown, value: unknown, rows: Rows | undefined, columns: readonly string[] | undefined): Result {
+function shown(msg: unknown, value: unknown, rows: Rows | undefined, columns: readonly string[] | undefined) {
   const above = msg === undefined ? [] : [text(msg)]
   if (rows !== undefined) {
     const table = tableOf(rows, columns)

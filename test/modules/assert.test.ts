@@ -4,7 +4,7 @@ import { Failure } from '../../runner/module.ts'
 import { fakeTarget } from '../fake-target.ts'
 import { behavesLikeAModule } from '../module-contract.ts'
 
-const defaults = { success_msg: 'All assertions passed', quiet: false }
+const defaults = { quiet: false }
 const holds = (condition: string): boolean => condition === 'yes'
 const failureOf = (that: readonly string[], fail_msg?: string): Promise<unknown> =>
   assert.check({ ...defaults, that, fail_msg }, fakeTarget({ conditions: holds })).catch((error: unknown) => error)
@@ -13,13 +13,13 @@ behavesLikeAModule(assert, { params: { ...defaults, that: ['yes'] }, target: () 
 
 describe('assert', () => {
   test('passes with its message', async () => {
-    const { changes, result } = await assert.check({ ...defaults, that: ['yes', 'yes'], success_msg: 'fine' }, fakeTarget({ conditions: holds }))
-    expect({ changes, result }).toEqual({ changes: [], result: { msg: 'fine' } })
+    const diff = await assert.check({ ...defaults, that: ['yes', 'yes'], success_msg: 'fine' }, fakeTarget({ conditions: holds }))
+    expect(diff).toEqual({ changes: [], before: undefined, result: { msg: 'fine' }, message: 'fine' })
   })
 
-  test('says nothing when quiet', async () => {
-    const { result } = await assert.check({ ...defaults, that: ['yes'], quiet: true }, fakeTarget({ conditions: holds }))
-    expect(result).toEqual({})
+  test.each([{ quiet: true, success_msg: 'fine' }, { quiet: false }])('says nothing with %j', async (given) => {
+    const diff = await assert.check({ ...given, that: ['yes'] }, fakeTarget({ conditions: holds }))
+    expect(diff).toEqual({ changes: [], before: undefined, result: {} })
   })
 
   test('names the condition that does not hold', async () => {

@@ -40,6 +40,11 @@ describe('debug', () => {
     })
   })
 
+  test('what is shown is what is registered', async () => {
+    const { message, result } = await debug.check({ msg: ['a', 'b'] }, fakeTarget())
+    expect([message, result?.['msg']]).toEqual(['a\nb', 'a\nb'])
+  })
+
   test('an empty table says so', async () => {
     expect(await resultOf({ table: [] })).toEqual({ msg: '(no rows)', table: { columns: [], rows: [] } })
   })
