@@ -67,7 +67,7 @@ async function executed(
     secrets,
     states: new Map(),
     options: { ...request, becomePassword },
-    control: { stopping: false, aborted: false, signal: abort.signal, started: request.startAtTask === undefined, stepAll: false },
+    control: { stopping: false, aborted: false, signal: abort.signal, started: request.startAtTask === undefined, stepAll: false, changes: 0, window: Number.POSITIVE_INFINITY },
   }
   const stop = watchInterrupts(state, abort)
   const started = clock.monotonic()

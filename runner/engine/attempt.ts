@@ -5,11 +5,11 @@ import type { Task } from '../language/playbook.ts'
 import type { Node, Path } from '../language/source.ts'
 import { render, TemplateError } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import type { AnyModule, Change, Diff, Target } from '../module.ts'
+import type { AnyModule, Diff, Target } from '../module.ts'
 import type { StepRef } from '../events.ts'
 import type { Context } from './context.ts'
 import { facts as factTable } from './facts.ts'
-import { type Attempt, failed } from './outcome.ts'
+import { type Attempt, failed, type Prepared } from './outcome.ts'
 import type { HostState, Run } from './run-state.ts'
 import { createTarget, gatherFacts, type TargetOptions } from './target.ts'
 import { factsReferred } from './variables.ts'
@@ -24,9 +24,8 @@ export interface AttemptInput {
   readonly signal: AbortSignal
 }
 
-/** One attempt: condition, parameters, check, and in apply: apply and verify. Never throws. */
-export async function attempt(input: AttemptInput): Promise<Attempt> {
-  let changes: readonly Change[] = []
+/** Condition, parameters, facts, check. Never throws. */
+export async function prepare(input: AttemptInput): Promise<Prepared> {
   try {
     const { run, task, state, scope } = input
     const module = run.modules.get(task.module)
@@ -36,41 +35,50 @@ export async function attempt(input: AttemptInput): Promise<Attempt> {
     await neededFacts(input, module, conditions, options)
 
     const wanted = evaluateCondition(input.context.when, scope)
-    if (wanted instanceof Unknown) return unknown(wanted)
-    if (!wanted) return { kind: 'skipped', reason: 'its condition is false' }
+    if (wanted instanceof Unknown) return settled(unknown(wanted))
+    if (!wanted) return settled({ kind: 'skipped', reason: 'its condition is false' })
 
     const args = render(task.args, scope)
     const hidden = findUnknown(args) ?? conditions.map((node) => evaluate(node, scope)).find((value) => value instanceof Unknown)
-    if (hidden instanceof Unknown) return unknown(hidden)
+    if (hidden instanceof Unknown) return settled(unknown(hidden))
     const { value: params, diagnostics } = checkParams(module, task.args, args)
     const [wrong] = diagnostics
     if (wrong !== undefined) throw new TemplateError(wrong)
 
     const target = createTarget(run, { ...options, facts: state.facts })
-    const diff = await checked(input, module, params, target)
-    changes = diff.changes
-    run.emit({
-      type: 'step-checked',
-      at: run.world.clock.now(),
-      step: input.step,
-      changes,
-      ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }),
-    })
-    const seen = {
-      changes,
-      warnings: diff.warnings ?? [],
-      ...(diff.message === undefined ? {} : { message: diff.message }),
-      reversible: module.undo !== undefined && diff.irreversible === undefined,
-    }
-    if (module.apply === undefined || changes.length === 0) return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
-    if (run.goal === 'plan') return { ...seen, kind: 'planned' }
+    return { kind: 'ready', module, params, target, diff: await checked(input, module, params, target) }
+  } catch (error) {
+    return settled(error instanceof NotYetKnown ? { kind: 'unknown', reason: error.message } : failed(error))
+  }
+}
+const settled = (attempt: Attempt): Prepared => ({ kind: 'settled', attempt })
 
-    run.emit({ type: 'apply-started', at: run.world.clock.now(), step: input.step, before: diff.before })
-    const result = await racing(module.apply(params, diff, target), input.signal)
+/** One attempt: what was made ready is, in apply, applied and verified. Never throws. */
+export async function attempt(input: AttemptInput, prepared: Prepared): Promise<Attempt> {
+  if (prepared.kind === 'settled') return prepared.attempt
+  const { run, step, signal } = input
+  const { module, params, target, diff } = prepared
+  const { changes } = diff
+  run.emit({ type: 'step-checked', at: run.world.clock.now(), step, changes, ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }) })
+  const seen = {
+    changes,
+    warnings: diff.warnings ?? [],
+    ...(diff.message === undefined ? {} : { message: diff.message }),
+    reversible: module.undo !== undefined && diff.irreversible === undefined,
+  }
+  if (changes.length === 0) run.control.window *= 2
+  if (module.apply === undefined || changes.length === 0) return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
+  if (run.goal === 'plan') return { ...seen, kind: 'planned' }
+  try {
+    run.emit({ type: 'apply-started', at: run.world.clock.now(), step, before: diff.before })
+    const result = await racing(module.apply(params as never, diff, target), signal)
     await verified(module, params, diff, target, input)
     return { ...seen, kind: 'done', changed: true, result: { ...diff.result, ...result } }
   } catch (error) {
-    return error instanceof NotYetKnown ? { kind: 'unknown', reason: error.message } : failed(error, changes)
+    return failed(error, changes)
+  } finally {
+    run.control.changes++
+    run.control.window = 1
   }
 }
 
@@ -167,7 +175,7 @@ async function neededFacts(input: AttemptInput, module: AnyModule, conditions: r
 }
 
 /** The parameters that hold conditions (`format: expression`), each with its place. */
-function expressionParams(module: AnyModule, task: Task): Node<string>[] {
+export function expressionParams(module: AnyModule, task: Task): Node<string>[] {
   return Object.entries(module.params.properties).flatMap(([name, schema]) => {
     const value = task.args.value[name]
     const node = (text: unknown, ...more: (string | number)[]): Node<string>[] =>

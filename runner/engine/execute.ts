@@ -1,6 +1,7 @@
 import type { Block, Item, Meta, Play } from '../language/playbook.ts'
 import { evaluateCondition } from '../language/expression.ts'
 import { Failure } from '../failure.ts'
+import { checkAhead } from './ahead.ts'
 import { type Context, inside, playContext, selected } from './context.ts'
 import { type HostState, isActive, type Run, stateOf } from './run-state.ts'
 import { runTask } from './task.ts'
@@ -55,11 +56,12 @@ async function runItems(
   local: Readonly<Record<string, unknown>>,
   batch: readonly HostState[],
 ): Promise<void> {
-  for (const item of items) {
+  for (const [index, item] of items.entries()) {
     if (!hosts.some(isActive) || run.control.stopping) return
     if (item.kind === 'block') await runBlock(run, item, context, hosts, local, batch)
     else if (item.kind === 'meta') await runMeta(run, item, context, hosts, local)
     else if (selected([...context.tags, ...item.tags], run.options)) {
+      checkAhead(run, items, index, context, hosts, local)
       await runTask(run, item, context, hosts, local)
       enforceLimits(run, inside(context, item), hosts, batch)
     }

@@ -1,7 +1,7 @@
 import type { FailureInfo } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { TemplateError } from '../language/template.ts'
-import type { Change, Result } from '../module.ts'
+import type { AnyModule, Change, Diff, Result, Target } from '../module.ts'
 
 /** What became of one attempt at a step, before `failed_when` and its kin have spoken. */
 export type Attempt =
@@ -18,6 +18,11 @@ export interface Checked {
   readonly message?: string
   readonly reversible: boolean
 }
+
+/** A step made ready: what there is to do, or why nothing is to be done. Reads only, so it may happen ahead of its turn. */
+export type Prepared =
+  | { readonly kind: 'ready'; readonly module: AnyModule; readonly params: unknown; readonly target: Target; readonly diff: Diff<unknown> }
+  | { readonly kind: 'settled'; readonly attempt: Attempt }
 
 /** A thrown thing as data. A programming error keeps its stack: it is a defect and must be findable. */
 export function failureInfo(error: unknown): FailureInfo {

@@ -4,6 +4,7 @@ import type { Playbook, Vars } from '../language/playbook.ts'
 import type { AnyModule } from '../module.ts'
 import type { World } from '../world.ts'
 import type { TagSelection } from './context.ts'
+import type { Prepared } from './outcome.ts'
 import type { Session } from './session.ts'
 
 /** What the whole run shares. Made once by `run.ts`; the engine's functions take it as their first argument. */
@@ -50,6 +51,10 @@ export interface Control {
   readonly signal: AbortSignal
   /** Until `--start-at-task` has found its task. */
   started: boolean
+  /** How many steps have been applied: what was checked before the last of them may no longer hold. */
+  changes: number
+  /** How many tasks are checked together: all at first; one after a change, for what comes next then most likely changes too; doubled by each step with nothing to do. */
+  window: number
   /** `--step`: the operator said "all of the rest". */
   stepAll: boolean
 }
@@ -61,9 +66,17 @@ export interface HostState {
   readonly facts: Record<string, unknown>
   /** Ids of handlers that are due. */
   readonly notified: Set<string>
+  /** Checks made ahead of their turn, by step key. */
+  readonly ahead: Map<string, Ahead>
   status: 'active' | 'failed' | 'unreachable' | 'ended'
   /** Whether plan found something that would change on this host: what is seen later may look different then. */
   pending: boolean
+}
+
+export interface Ahead {
+  /** `Control.changes` when it was checked. */
+  readonly changes: number
+  readonly prepared: Promise<Prepared>
 }
 
 export const isActive = (state: HostState): boolean => state.status === 'active'
@@ -73,7 +86,7 @@ export function stateOf(run: Run, name: string): HostState | undefined {
   if (known !== undefined) return known
   const host = run.inventory.hosts.get(name)
   if (host === undefined) return undefined
-  const state: HostState = { name, host, registered: new Map(), facts: {}, notified: new Set(), status: 'active', pending: false }
+  const state: HostState = { name, host, registered: new Map(), facts: {}, notified: new Set(), ahead: new Map(), status: 'active', pending: false }
   run.states.set(name, state)
   return state
 }

@@ -2,22 +2,19 @@ import type { Outcome, StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { evaluateCondition } from '../language/expression.ts'
 import type { Task } from '../language/playbook.ts'
-import { render } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import { attempt, optionalNumber } from './attempt.ts'
+import { takeAhead } from './ahead.ts'
+import { attempt, optionalNumber, prepare } from './attempt.ts'
 import type { Context } from './context.ts'
 import { type Attempt, failed, failureInfo, hideChanges, hideFailure, registeredValue } from './outcome.ts'
-import type { HostState, Run } from './run-state.ts'
+import type { Run } from './run-state.ts'
+import { type StepOf, stepRef } from './step-ref.ts'
 import { type Local, scopeOf } from './variables.ts'
 
-export interface StepInput {
+export interface StepInput extends StepOf {
   readonly run: Run
-  readonly task: Task
   readonly context: Context
-  readonly state: HostState
   readonly local: Local
-  /** The loop item this step is for: its number and what to call it. */
-  readonly item?: { readonly index: number; readonly label: string }
 }
 
 export interface StepEnd {
@@ -72,31 +69,12 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
 
 const notYet = (attempt: Attempt, step: StepRef): string => (attempt.kind === 'unknown' ? attempt.reason : step.name)
 
-function stepRef({ task, state, item }: StepInput, scope: Scope): StepRef {
-  return {
-    key: [task.id, state.name, ...(item === undefined ? [] : [item.index])].join('/'),
-    task: task.id,
-    host: state.name,
-    name: textOf(task.name, scope),
-    module: task.module,
-    ...(item === undefined ? {} : { item: item.label }),
-    place: task.place,
-  }
-}
-
-/** A name is for people: where it cannot be rendered (yet), it stays as written. */
-export function textOf(node: Task['name'], scope: Scope): string {
-  try {
-    const value = render(node, scope)
-    return value instanceof Unknown ? node.value : String(value)
-  } catch {
-    return node.value
-  }
-}
-
 async function attemptUntil(input: StepInput, scope: Scope, step: StepRef): Promise<{ attempt: Attempt; attempts: number }> {
   const { run, task } = input
-  const once = () => withTimeLimit(input, scope, (signal) => attempt({ ...input, scope, step, signal }))
+  const once = () => withTimeLimit(input, scope, async (signal) => {
+    const own = { ...input, scope, step, signal }
+    return attempt(own, await (takeAhead(run, input.state, step.key) ?? prepare(own)))
+  })
   if (run.goal === 'plan' || (task.retries === undefined && task.until.length === 0)) return { attempt: await once(), attempts: 1 }
   try {
     const retries = optionalNumber(task.retries, scope, 'retries') ?? DEFAULT_RETRIES

@@ -8,7 +8,8 @@ import { type Context, inside } from './context.ts'
 import { mapLimit } from './limit.ts'
 import { failureInfo } from './outcome.ts'
 import { type HostState, isActive, type Run } from './run-state.ts'
-import { runStep, type StepEnd, textOf } from './step.ts'
+import { runStep, type StepEnd } from './step.ts'
+import { textOf } from './step-ref.ts'
 import { type Local, scopeOf } from './variables.ts'
 
 /** One task on every host of the batch that is still in it, at most `forks` (or `throttle`) hosts at once. */

@@ -1,0 +1,81 @@
+import { expressionReferences } from '../language/expression.ts'
+import type { Item, Task } from '../language/playbook.ts'
+import { references } from '../language/template.ts'
+import { expressionParams, prepare } from './attempt.ts'
+import { type Context, inside, selected } from './context.ts'
+import { type HostState, isActive, type Run } from './run-state.ts'
+import type { Prepared } from './outcome.ts'
+import { stepRef } from './step-ref.ts'
+import { type Local, scopeOf } from './variables.ts'
+
+/**
+ * Within a host, the checks of the tasks that follow are started together, up to the first that depends on another's outcome, so that
+ * their reads travel in one request. Once something has been applied anywhere, what was checked before is forgotten.
+ */
+export function checkAhead(run: Run, items: readonly Item[], from: number, context: Context, hosts: readonly HostState[], local: Local): void {
+  const { control, options } = run
+  if (options.step || !control.started) return
+  const window = tasksAhead(run, items, from, context, control.window)
+  if (window.length < 2) return
+  for (const state of hosts.filter(isActive)) {
+    const [first] = window
+    if (first !== undefined && fresh(run, state, first.id)) continue
+    for (const task of window) {
+      const inner = inside(context, task)
+      const scope = scopeOf(run, state, inner, local)
+      const step = stepRef({ task, state }, scope)
+      const prepared = prepare({ run, task, context: inner, state, scope, step, signal: control.signal })
+      state.ahead.set(step.key, { changes: control.changes, prepared })
+    }
+  }
+}
+
+/** The check made ahead for a step, if nothing has been applied since. */
+export function takeAhead(run: Run, state: HostState, key: string): Promise<Prepared> | undefined {
+  const ahead = state.ahead.get(key)
+  state.ahead.delete(key)
+  return ahead !== undefined && ahead.changes === run.control.changes ? ahead.prepared : undefined
+}
+
+const fresh = (run: Run, state: HostState, task: string): boolean => state.ahead.get(`${task}/${state.name}`)?.changes === run.control.changes
+
+function tasksAhead(run: Run, items: readonly Item[], from: number, context: Context, most: number): readonly Task[] {
+  const found: Task[] = []
+  const registered = new Set<string>()
+  for (const item of items.slice(from)) {
+    if (found.length >= most || item.kind !== 'task' || !plain(run, item, inside(context, item))) break
+    if (!selected([...context.tags, ...item.tags], run.options)) continue
+    if (namesUsed(run, item, context).some((name) => registered.has(name) || name === 'hostvars')) break
+    found.push(item)
+    if (item.register !== undefined) registered.add(item.register)
+  }
+  return found
+}
+
+/** Nothing that makes it more than one look at the host itself. */
+function plain(run: Run, task: Task, context: Context): boolean {
+  const module = run.modules.get(task.module)
+  return (
+    module !== undefined &&
+    module.hostless !== true &&
+    task.loop === undefined &&
+    task.until.length === 0 &&
+    task.retries === undefined &&
+    task.timeout === undefined &&
+    context.delegateTo === undefined &&
+    !context.runOnce
+  )
+}
+
+/** Roots of everything the task refers to, itself and through the variables of its play, blocks and task. */
+function namesUsed(run: Run, task: Task, context: Context): readonly string[] {
+  const inner = inside(context, task)
+  const nodes = [task.args, task.name, ...inner.environment, ...inner.vars.flatMap((vars) => Object.values(vars)), inner.become, inner.becomeUser]
+  const module = run.modules.get(task.module)
+  const inArgs = module === undefined ? [] : expressionParams(module, task)
+  const conditions = [...inner.when, ...(task.failedWhen ?? []), ...(task.changedWhen ?? []), ...inArgs]
+  return [
+    ...nodes.flatMap((node) => (node === undefined ? [] : references(node))),
+    ...conditions.flatMap((node) => expressionReferences(node)),
+  ].map(({ name }) => name)
+}
