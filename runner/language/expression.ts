@@ -1,18 +1,323 @@
+import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js'
+import { type Ast, celEnvironment, fromCel, parseCel, toCel } from './cel.ts'
 import type { Diagnostic } from './diagnostic.ts'
+import { TemplateError } from './error.ts'
+import { celProblem } from './expression-problems.ts'
+import { kindOf } from './helpers.ts'
+import { expressionHint } from './jinja.ts'
+import { placeOfNode } from './load.ts'
 import type { Node } from './source.ts'
-import type { Reference } from './template.ts'
-import type { Scope, Unknown } from './value.ts'
+import { didYouMean } from './suggest.ts'
+import { type Problem, type Reference, toDiagnostic } from './template-syntax.ts'
+import { type Scope, Unknown } from './value.ts'
 
-export const evaluate = (node: Node<string>, scope: Scope): unknown => {
-  throw new Error(`${node.path} ${scope.names()}`)
+/**
+ * The value of an expression as JSON, or `Unknown` where it depends on something not known yet. `false && unknown` is false,
+ * `true || unknown` is true, and a choice by a known condition looks at one side only.
+ *
+ * @throws TemplateError with the place of the trouble: syntax, unknown variable, wrong type
+ */
+export const evaluate = (node: Node<string>, scope: Scope): unknown | Unknown => {
+  const text = node.value
+  const { ast, references } = parse(node)
+  const context: Record<string, unknown> = {}
+  const unknown = new Map<string, Unknown>()
+  for (const reference of references) {
+    const value = scope.lookup(reference.name)
+    if (value instanceof Unknown) unknown.set(reference.name, value)
+    else if (value !== undefined) context[reference.name] = toCel(value)
+    else if (!reference.optional && !references.some((other) => other.name === reference.name && other.optional)) {
+      throw error(node, unknownVariable(reference, scope.names()))
+    }
+  }
+  const run = (part: Ast): unknown => {
+    try {
+      return parseCel(text.slice(part.start, part.end))(context)
+    } catch (thrown) {
+      throw error(
+        node,
+        celProblem(thrown, text, part.start, (path) => keysOf(path, context)),
+      )
+    }
+  }
+  const result = unknown.size === 0 ? run({ ...ast, start: 0, end: text.length } as Ast) : partly(ast, unknown, run)
+  if (result instanceof Unknown) return result
+  const value = fromCel(result)
+  if (value !== undefined) return value
+  throw error(node, { start: 0, length: text.length, summary: 'the result of this expression is nothing that JSON can hold' })
 }
-/** Several are a conjunction; no condition at all is true. */
+
+/**
+ * Whether all conditions hold; none at all hold. They are looked at in order, and the first false one ends it.
+ *
+ * @throws TemplateError; also where a condition is something other than true or false
+ */
 export const evaluateCondition = (nodes: readonly Node<string>[], scope: Scope): boolean | Unknown => {
-  throw new Error(`${nodes.length} ${scope.names()}`)
+  let unknown: Unknown | undefined
+  for (const node of nodes) {
+    const value = guarded(() => evaluate(node, scope), unknown)
+    if (value === false) return false
+    if (value instanceof Unknown) unknown ??= value
+    else if (value !== true) {
+      const notes =
+        typeof value === 'object'
+          ? ['to ask whether it has any: size(x) > 0']
+          : typeof value === 'string'
+            ? ['compare it: x == "yes"']
+            : []
+      throw error(node, {
+        start: 0,
+        length: node.value.length,
+        summary: 'a condition must be true or false',
+        label: `this is ${kindOf(value)}`,
+        notes,
+      })
+    }
+  }
+  return unknown ?? true
 }
+
+/** Behind a condition that is not known, a failure may never come to pass. */
+const guarded = (compute: () => unknown, unknown: Unknown | undefined): unknown => {
+  if (unknown === undefined) return compute()
+  try {
+    return compute()
+  } catch (thrown) {
+    if (thrown instanceof TemplateError) return unknown
+    throw thrown
+  }
+}
+
+/** The variables that an expression uses, each with the keys that follow it; none where it cannot be parsed. */
 export const expressionReferences = (node: Node<string>): Reference[] => {
-  throw new Error(`${node.path}`)
+  try {
+    return referencesIn(parseCel(node.value).ast)
+  } catch (thrown) {
+    if (thrown instanceof ParseError) return []
+    throw thrown
+  }
 }
+
+/** What is wrong with a condition before any variable is known: syntax, functions, types that are plain to see. */
 export const checkExpression = (node: Node<string>): Diagnostic[] => {
-  throw new Error(`${node.path}`)
+  const problem = staticProblem(node)
+  return problem === undefined ? [] : [diagnosticAt(node, problem)]
+}
+
+const staticProblem = (node: Node<string>): Problem | undefined => {
+  const text = node.value
+  const whole = { start: 0, length: text.length }
+  if (text.includes('{{')) return { ...whole, ...braces(text) }
+  let result: ReturnType<ReturnType<typeof parseCel>['check']>
+  try {
+    result = parseCel(text).check()
+  } catch (thrown) {
+    return celProblem(thrown, text, 0)
+  }
+  const odd = literalNames(text)
+  if (odd !== undefined) return odd
+  if (!result.valid) return celProblem(result.error, text, 0)
+  if (result.type === 'bool' || result.type === 'dyn') return undefined
+  return {
+    ...whole,
+    summary: 'a condition must be true or false',
+    label: `this is ${celTypes[result.type ?? ''] ?? 'something else'}`,
+  }
+}
+
+const celTypes: Readonly<Record<string, string>> = {
+  string: 'text',
+  int: 'a number',
+  double: 'a number',
+  list: 'a list',
+  map: 'a mapping',
+  null: 'null',
+}
+
+/** `{{ … }}` around or inside a condition. */
+const braces = (text: string): Omit<Problem, 'start' | 'length'> => {
+  const bare = text.replace(/(["'])?\{\{\s*(.*?)\s*\}\}\1/g, '$2').trim()
+  const hint = parses(bare) ? bare : expressionHint(bare, parses)
+  return {
+    summary: 'a condition is not a template: variables are written bare',
+    ...(hint === undefined ? {} : { label: `write \`${hint}\`` }),
+  }
+}
+
+const parses = (text: string): boolean => {
+  try {
+    return celEnvironment().parse(text).check().valid && literalNames(text) === undefined
+  } catch {
+    return false
+  }
+}
+
+const pythonNames: Readonly<Record<string, string>> = {
+  True: 'true',
+  False: 'false',
+  None: 'null',
+  none: 'null',
+  undefined: 'null',
+}
+
+/** Python's True, False and None are unknown variables to CEL. */
+const literalNames = (text: string): Problem | undefined => {
+  const found = referencesIn(parseCel(text).ast).find(({ name }) => Object.hasOwn(pythonNames, name))
+  if (found === undefined) return undefined
+  const { name, start, length } = found
+  return { start, length, summary: `\`${name}\` is not a value here`, label: `write \`${pythonNames[name]}\`` }
+}
+
+const parse = (node: Node<string>): { ast: Ast; references: Reference[] } => {
+  const problem = staticProblemOfSyntax(node)
+  if (problem !== undefined) throw error(node, problem)
+  const { ast } = parseCel(node.value)
+  return { ast, references: referencesIn(ast) }
+}
+
+const staticProblemOfSyntax = (node: Node<string>): Problem | undefined => {
+  if (node.value.includes('{{')) return { start: 0, length: node.value.length, ...braces(node.value) }
+  try {
+    parseCel(node.value)
+    return undefined
+  } catch (thrown) {
+    return celProblem(thrown, node.value, 0)
+  }
+}
+
+const diagnosticAt = (node: Node<string>, problem: Problem): Diagnostic =>
+  toDiagnostic(problem, placeOfNode(node, 'value', problem))
+
+const error = (node: Node<string>, problem: Problem): TemplateError => new TemplateError(diagnosticAt(node, problem))
+
+const unknownVariable = ({ name, start, length }: Reference, names: readonly string[]): Problem => {
+  const label = didYouMean(name, names)
+  return {
+    start,
+    length,
+    summary: `unknown variable \`${name}\``,
+    ...(label === undefined ? {} : { label }),
+    notes: [`to ask whether there is one: defined(${name})`],
+  }
+}
+
+/** The keys of the value that a path stands for, for "did you mean". */
+const keysOf = (path: string, context: Record<string, unknown>): readonly string[] => {
+  try {
+    const value = parseCel(path)(context) as unknown
+    return value instanceof Map ? [...value.keys()].map(String) : []
+  } catch (thrown) {
+    if (thrown instanceof EvaluationError || thrown instanceof CelTypeError || thrown instanceof ParseError) return []
+    throw thrown
+  }
+}
+
+/** Three-valued logic around the parts that are known. */
+const partly = (ast: Ast, unknown: ReadonlyMap<string, Unknown>, run: (part: Ast) => unknown): unknown => {
+  const waiting = referencesIn(ast).find(({ name, path, optional }) => unknown.has(name) && !(optional && path.length === 0))
+  if (waiting === undefined && !referencesIn(ast).some(({ name }) => unknown.has(name))) return run(ast)
+  const pending = unknown.get(waiting?.name ?? '') ?? [...unknown.values()][0]!
+  const inner = (part: Ast) => partly(part, unknown, run)
+  switch (ast.op) {
+    case '&&':
+    case '||': {
+      const decisive = ast.op === '||'
+      const left = inner(ast.args[0])
+      if (left === decisive) return decisive
+      const right = guarded(() => inner(ast.args[1]), left instanceof Unknown ? left : undefined)
+      if (right === decisive) return decisive
+      return left instanceof Unknown ? left : right
+    }
+    case '!_': {
+      const value = inner(ast.args)
+      return typeof value === 'boolean' ? !value : value instanceof Unknown ? value : run(ast)
+    }
+    case '?:': {
+      const condition = inner(ast.args[0])
+      if (condition instanceof Unknown) return condition
+      return condition === true ? inner(ast.args[1]) : condition === false ? inner(ast.args[2]) : run(ast)
+    }
+    default:
+      // A step that has to run first will be registered by then: its name is defined, what is in it is not known.
+      return isDefinedOfName(ast) ? true : pending
+  }
+}
+
+const isDefinedOfName = (ast: Ast): boolean => ast.op === 'call' && ast.args[0] === 'defined' && ast.args[1][0]?.op === 'id'
+
+/** Macros that bind their first argument as a variable for the rest. */
+const binders = new Set(['all', 'exists', 'exists_one', 'map', 'filter'])
+
+/** Names of CEL itself where a variable could stand. */
+const builtins = new Set([
+  'cel',
+  'google',
+  'int',
+  'uint',
+  'double',
+  'string',
+  'bool',
+  'bytes',
+  'list',
+  'map',
+  'type',
+  'dyn',
+  'null_type',
+  'timestamp',
+  'duration',
+])
+
+const referencesIn = (ast: Ast, bound: readonly string[] = [], optional = false): Reference[] => {
+  switch (ast.op) {
+    case 'value':
+      return []
+    case 'id':
+    case '.':
+    case '[]': {
+      const { root, path, rest } = chainOf(ast)
+      const own =
+        root.op !== 'id'
+          ? referencesIn(root, bound)
+          : bound.includes(root.args) || builtins.has(root.args)
+            ? []
+            : [{ name: root.args, path, start: root.start, length: ast.end - root.start, optional }]
+      return [...own, ...rest.flatMap((index) => referencesIn(index, bound))]
+    }
+    case 'call': {
+      const [name, args] = ast.args
+      const lenient = name === 'defined' || name === 'default'
+      return args.flatMap((argument, index) => referencesIn(argument, bound, lenient && index === 0))
+    }
+    case 'rcall': {
+      const [method, receiver, args] = ast.args
+      const [first] = args
+      if (binders.has(method) && args.length > 1 && first?.op === 'id') {
+        return [
+          ...referencesIn(receiver, bound),
+          ...args.slice(1).flatMap((argument) => referencesIn(argument, [...bound, first.args])),
+        ]
+      }
+      if (method === 'bind' && receiver.op === 'id' && receiver.args === 'cel' && first?.op === 'id') {
+        return [...referencesIn(args[1]!, bound), ...referencesIn(args[2]!, [...bound, first.args])]
+      }
+      return [receiver, ...args].flatMap((argument) => referencesIn(argument, bound))
+    }
+    case 'map':
+      return ast.args.flat().flatMap((part) => referencesIn(part, bound))
+    default: {
+      const parts = (Array.isArray(ast.args) ? ast.args : [ast.args]) as Ast[]
+      return parts.flatMap((part) => referencesIn(part, bound))
+    }
+  }
+}
+
+/** `a.b["c"][i].d` as its root, the keys up to the first that is computed, and the computed indexes. */
+const chainOf = (ast: Ast): { root: Ast; path: string[]; rest: Ast[] } => {
+  if (ast.op !== '.' && ast.op !== '[]') return { root: ast, path: [], rest: [] }
+  const inner = chainOf(ast.args[0])
+  if (ast.op === '.') return inner.rest.length > 0 ? inner : { ...inner, path: [...inner.path, ast.args[1]] }
+  const index = ast.args[1]
+  const literal = index.op === 'value' && ['string', 'bigint'].includes(typeof index.args)
+  if (literal) return inner.rest.length > 0 ? inner : { ...inner, path: [...inner.path, String(index.args)] }
+  return { ...inner, rest: [...inner.rest, index] }
 }

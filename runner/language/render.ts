@@ -3,15 +3,130 @@ import type { Place, Source } from './source.ts'
 
 export interface Look {
   readonly color: boolean
+  /** Box-drawing characters may be used. */
   readonly unicode: boolean
-  /** Width of the screen; long source lines are cut around the caret. Default 100. */
+  /** Width of the screen; a longer source line is cut around what is marked. Default 120. */
   readonly columns?: number
 }
-export const renderDiagnostics = (diagnostics: readonly Diagnostic[], sources: readonly Source[], look: Look): string =>
-  `${diagnostics.length} ${sources.length} ${look.color}`
-export const frame = (place: Place, source: Source | undefined, look: Look, label?: string): string[] => [
-  `${place.line} ${source?.file} ${look.color} ${label}`,
-]
-/** `2 errors, nothing was run`. */
-export const summaryLine = (diagnostics: readonly Diagnostic[], outcome = 'nothing was run'): string =>
-  `${diagnostics.length} errors, ${outcome}`
+
+/** All of them, in the order given, one empty line between two, ending with a newline. Nothing for none. */
+export const renderDiagnostics = (diagnostics: readonly Diagnostic[], sources: readonly Source[], look: Look): string => {
+  const byFile = new Map(sources.map((source) => [source.file, source]))
+  return diagnostics.map((diagnostic) => `${renderOne(diagnostic, byFile, look).join('\n')}\n`).join('\n')
+}
+
+/** `2 errors, 1 warning, nothing was run`; undefined where there is nothing to say. */
+export const summaryLine = (diagnostics: readonly Diagnostic[], outcome = 'nothing was run'): string | undefined => {
+  const count = (severity: Diagnostic['severity']) => diagnostics.filter((diagnostic) => diagnostic.severity === severity).length
+  const counted = (['error', 'warning'] as const)
+    .map((severity) => ({ severity, number: count(severity) }))
+    .filter(({ number }) => number > 0)
+    .map(({ severity, number }) => `${number} ${severity}${number === 1 ? '' : 's'}`)
+  return counted.length === 0 ? undefined : [...counted, ...(count('error') > 0 ? [outcome] : [])].join(', ')
+}
+
+/** By file in the order of the sources, then from top to bottom; what has no place comes first. The same thing is said once. */
+export const inOrder = (diagnostics: readonly Diagnostic[], sources: readonly Source[]): Diagnostic[] => {
+  const rank = new Map(sources.map(({ file }, index) => [file, index]))
+  const key = ({ place }: Diagnostic) =>
+    place === undefined ? [-1, 0, 0] : [rank.get(place.file) ?? rank.size, place.line, place.column]
+  const unique = new Map(diagnostics.map((diagnostic) => [JSON.stringify(diagnostic), diagnostic]))
+  return [...unique.values()]
+    .map((diagnostic) => ({ diagnostic, key: key(diagnostic) }))
+    .sort((a, b) => a.key[0]! - b.key[0]! || a.key[1]! - b.key[1]! || a.key[2]! - b.key[2]!)
+    .map(({ diagnostic }) => diagnostic)
+}
+
+const renderOne = (diagnostic: Diagnostic, byFile: ReadonlyMap<string, Source>, look: Look): string[] => {
+  const { severity, summary, place, label, notes = [] } = diagnostic
+  const paint = painter(look)
+  const head = `${severity === 'error' ? paint('error:', 'red', 'bold') : paint('warning:', 'yellow', 'bold')} ${paint(clean(summary), 'bold')}`
+  const source = place === undefined ? undefined : byFile.get(place.file)
+  const gutter = gutterOf(place, source)
+  const corner = look.unicode ? '┌─' : '-->'
+  return [
+    head,
+    ...(place === undefined
+      ? []
+      : [
+          `${gutter} ${paint(corner, 'blue')} ${clean(place.file)}${source === undefined ? '' : `:${place.line}:${place.column}`}`,
+        ]),
+    ...(place === undefined ? [] : frame(place, source, look, label)),
+    ...notes.flatMap((note) => noteLines(note, gutter, paint)),
+  ]
+}
+
+/** Further lines of one note stand under its first. */
+const noteLines = (note: string, gutter: string, paint: Paint): string[] =>
+  note.split('\n').map((line, index) => `${gutter} ${index === 0 ? paint('=', 'blue') : ' '} ${clean(line)}`)
+
+const gutterOf = (place: Place | undefined, source: Source | undefined): string =>
+  ' '.repeat(place === undefined || source === undefined ? 2 : String(place.line).length)
+
+/**
+ * The line of a place with what it marks underlined: `12 │ text`, `   │ ^^^^ label`. Nothing where the source is not at hand. Tabs are
+ * widened and control characters shown, so that the marks stand right and a file cannot write escape sequences to the terminal.
+ */
+export const frame = (place: Place, source: Source | undefined, look: Look, label?: string): string[] => {
+  const raw = source?.text.split('\n', place.line)[place.line - 1]?.replace(/\r$/, '')
+  if (raw === undefined) return []
+  const paint = painter(look)
+  const bar = paint(look.unicode ? '│' : '|', 'blue')
+  const gutter = ' '.repeat(String(place.line).length)
+  const start = Math.min(place.column - 1, raw.length)
+  const marked = raw.slice(start, start + place.length)
+  const view = cut(visible(raw.slice(0, start)), visible(marked), visible(raw.slice(start + place.length)), look)
+  const carets = paint('^'.repeat(Math.max(1, width(view.marked))), 'red', 'bold')
+  const under = `${' '.repeat(width(view.before))}${carets}${label === undefined ? '' : ` ${paint(clean(label), 'red')}`}`
+  return [
+    `${paint(String(place.line), 'blue')} ${bar} ${(view.before + view.marked + view.after).trimEnd()}`,
+    `${gutter} ${bar} ${under}`,
+  ]
+}
+
+/** Keeps a long line within the screen, with what is marked in sight. */
+const cut = (before: string, marked: string, after: string, look: Look) => {
+  const room = Math.max(40, (look.columns ?? 120) - 8)
+  const dots = look.unicode ? '…' : '...'
+  if (width(before) + width(marked) + width(after) <= room) return { before, marked, after }
+  const shownMark = marked.length > room / 2 ? marked.slice(0, Math.floor(room / 2)) + dots : marked
+  const left = Math.floor((room - shownMark.length) / 2)
+  const shownBefore = before.length > left ? dots + before.slice(before.length - left) : before
+  const right = Math.max(0, room - shownBefore.length - shownMark.length)
+  const shownAfter = shownMark === marked ? (after.length > right ? after.slice(0, right) + dots : after) : ''
+  return { before: shownBefore, marked: shownMark, after: shownAfter }
+}
+
+/** C0 and C1 control characters, and the ones that reorder text. */
+// oxlint-disable-next-line no-control-regex
+const invisible = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
+
+const clean = (text: string): string => text.replace(invisible, '\ufffd')
+
+const visible = (text: string): string => clean(text.replaceAll('\t', '    '))
+
+/** Columns of a terminal: East Asian wide and emoji take two, combining marks none. */
+export const width = (text: string): number => {
+  let columns = 0
+  for (const character of text) {
+    if (/\p{Mark}|\u200d|\ufe0f/u.test(character)) continue
+    columns +=
+      /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
+        character,
+      )
+        ? 2
+        : 1
+  }
+  return columns
+}
+
+type Style = 'bold' | 'red' | 'yellow' | 'blue'
+type Paint = (text: string, ...styles: readonly Style[]) => string
+
+const codes: Readonly<Record<Style, number>> = { bold: 1, red: 31, yellow: 33, blue: 34 }
+
+/** SGR sequences of ECMA-48. */
+const painter =
+  ({ color }: Look): Paint =>
+  (text, ...styles) =>
+    color ? `\x1b[${styles.map((style) => codes[style]).join(';')}m${text}\x1b[0m` : text

@@ -1,4 +1,7 @@
+import { TemplateError } from './error.ts'
+import { placeOfNode } from './load.ts'
 import type { Vars } from './playbook.ts'
+import { render } from './template.ts'
 import type { Scope } from './value.ts'
 
 /** One source of variables. `values` are final; `vars` are rendered when they are looked up, with all the layers in sight. */
@@ -8,7 +11,43 @@ export interface Layer {
   readonly values?: Readonly<Record<string, unknown>>
   readonly vars?: Vars
 }
-/** A later layer wins. */
+
+/** Variables of one host at one moment: a later layer wins. Each is rendered once, and only when something asks for it. */
 export const createScope = (layers: readonly Layer[]): Scope => {
-  throw new Error(`${layers.length}`)
+  const rendered = new Map<string, unknown>()
+  const chain: string[] = []
+  const find = (name: string): Layer | undefined =>
+    layers.findLast(
+      ({ values, vars }) =>
+        (values !== undefined && Object.hasOwn(values, name)) || (vars !== undefined && Object.hasOwn(vars, name)),
+    )
+
+  const scope: Scope = {
+    lookup(name) {
+      if (rendered.has(name)) return rendered.get(name)
+      const layer = find(name)
+      if (layer === undefined) return undefined
+      if (layer.values !== undefined && Object.hasOwn(layer.values, name)) return layer.values[name]
+      const node = layer.vars![name]!
+      if (chain.includes(name)) {
+        const circle = [...chain.slice(chain.indexOf(name)), name].join(' → ')
+        throw new TemplateError({
+          severity: 'error',
+          summary: `\`${name}\` is made of itself`,
+          place: placeOfNode(node),
+          notes: [circle],
+        })
+      }
+      chain.push(name)
+      try {
+        const value = render(node, scope)
+        rendered.set(name, value)
+        return value
+      } finally {
+        chain.pop()
+      }
+    },
+    names: () => [...new Set(layers.flatMap(({ values, vars }) => [...Object.keys(values ?? {}), ...Object.keys(vars ?? {})]))],
+  }
+  return scope
 }

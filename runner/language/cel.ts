@@ -1,0 +1,128 @@
+import { type ASTNode, Environment, EvaluationError, type ParseResult, TypeError as CelTypeError } from '@marcbachmann/cel-js'
+
+/** The expression language: CEL (https://cel.dev) with `defined` and `default`, and numbers that mix. */
+
+export type Ast = ASTNode
+
+let environment: Environment | undefined
+
+/** Made on first use: it costs some milliseconds that a playbook without conditions need not pay. */
+export const celEnvironment = (): Environment => (environment ??= createEnvironment())
+
+const createEnvironment = (): Environment => {
+  const made = new Environment({
+    unlistedVariablesAreDyn: true,
+    homogeneousAggregateLiterals: false,
+    limits: { maxAstNodes: 2000, maxDepth: 60 },
+  })
+  // JSON has one kind of number: whether a load is 2 or 2.5 today must not decide whether a condition works.
+  const arithmetic: Readonly<Record<string, (a: number, b: number) => number>> = {
+    '+': (a, b) => a + b,
+    '-': (a, b) => a - b,
+    '*': (a, b) => a * b,
+    '/': (a, b) => a / b,
+  }
+  for (const [operator, compute] of Object.entries(arithmetic)) {
+    made.registerOperator(`int ${operator} double`, (a: bigint, b: number) => compute(Number(a), b))
+    made.registerOperator(`double ${operator} int`, (a: number, b: bigint) => compute(a, Number(b)))
+  }
+  made.registerFunction(
+    'defined(ast): bool',
+    presence('defined', (present) => present),
+  )
+  made.registerFunction(
+    'default(ast, ast): dyn',
+    presence('default', (present, value, fallback) => (present && value !== null ? value : fallback())),
+  )
+  return made
+}
+
+/** What a missing variable, key or item raises. */
+const missing = new Set(['no_such_key', 'unknown_variable', 'index_out_of_bounds'])
+
+interface Macro {
+  readonly args: readonly Ast[]
+}
+
+/** A macro about a path that may lead nowhere. The library calls its parts with its own checker and evaluator. */
+const presence =
+  (name: string, answer: (present: boolean, value: unknown, fallback: () => unknown) => unknown) =>
+  ({ args }: Macro) => ({
+    args,
+    async: false,
+    typeCheck(checker: Checker, macro: Macro, context: unknown) {
+      const [path, fallback] = macro.args
+      if (rootOf(path!) === undefined)
+        throw new CelTypeError({ code: 'not_a_path', message: `\`${name}\` wants a variable, or keys of one`, node: path! })
+      checker.check(path!, context)
+      if (fallback !== undefined) checker.check(fallback, context)
+      return checker.getType(name === 'defined' ? 'bool' : 'dyn')
+    },
+    evaluate(evaluator: Evaluator, macro: Macro, context: unknown) {
+      const [path, fallback] = macro.args
+      const otherwise = () => (fallback === undefined ? undefined : evaluator.run(fallback, context))
+      try {
+        return answer(true, evaluator.run(path!, context), otherwise)
+      } catch (error) {
+        if (!(error instanceof EvaluationError) || !missing.has(error.code)) throw error
+        return answer(false, undefined, otherwise)
+      }
+    },
+  })
+
+interface Checker {
+  check(ast: Ast, context: unknown): unknown
+  getType(name: string): unknown
+}
+interface Evaluator {
+  run(ast: Ast, context: unknown): unknown
+}
+
+/** The variable that a path of keys starts from. */
+const rootOf = (ast: Ast): string | undefined => {
+  if (ast.op === 'id') return ast.args
+  return ast.op === '.' || ast.op === '[]' ? rootOf(ast.args[0]) : undefined
+}
+
+const parsed = new Map<string, ParseResult>()
+const cacheLimit = 10_000
+
+/** @throws ParseError of the library */
+export const parseCel = (text: string): ParseResult => {
+  const known = parsed.get(text)
+  if (known !== undefined) return known
+  if (parsed.size >= cacheLimit) parsed.clear()
+  const result = celEnvironment().parse(text)
+  parsed.set(text, result)
+  return result
+}
+
+const converted = new WeakMap<object, unknown>()
+
+/** JSON as the library wants it: integers as BigInt (its numbers are doubles), mappings as Map (no prototype to stumble over). */
+export const toCel = (value: unknown): unknown => {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
+  if (typeof value !== 'object' || value === null) return value
+  const known = converted.get(value)
+  if (known !== undefined) return known
+  const result = Array.isArray(value) ? value.map(toCel) : new Map(Object.entries(value).map(([key, part]) => [key, toCel(part)]))
+  converted.set(value, result)
+  return result
+}
+
+/** Back to JSON; undefined for what JSON cannot hold (bytes, durations, types). */
+export const fromCel = (value: unknown): unknown => {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : undefined
+  if (value instanceof Date) return value.toISOString()
+  if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return value
+  if (Array.isArray(value)) return whole(value.map(fromCel))
+  if (value instanceof Map) return members([...value])
+  return Object.getPrototypeOf(value) === Object.prototype ? members(Object.entries(value as object)) : undefined
+}
+
+const whole = (parts: unknown[]): unknown[] | undefined => (parts.includes(undefined) ? undefined : parts)
+
+const members = (pairs: [unknown, unknown][]): unknown => {
+  const values = whole(pairs.map(([, part]) => fromCel(part)))
+  return values === undefined ? undefined : Object.fromEntries(pairs.map(([key], index) => [String(key), values[index]]))
+}

@@ -1,0 +1,298 @@
+import Handlebars from 'handlebars'
+import type { Diagnostic } from './diagnostic.ts'
+import { type Helper, blockHelpers, helpers } from './helpers.ts'
+import { mustacheHint } from './jinja.ts'
+import { nearest } from './suggest.ts'
+
+type AST = typeof Handlebars.AST
+export type Program = hbs.AST.Program
+export type Expression = hbs.AST.Expression
+export type Path = hbs.AST.PathExpression
+export type Mustache = hbs.AST.MustacheStatement
+export type Block = hbs.AST.BlockStatement
+
+/** Something wrong in a template: where in its text, and what. */
+export interface Problem {
+  readonly start: number
+  readonly length: number
+  readonly summary: string
+  readonly label?: string
+  readonly notes?: readonly string[]
+}
+
+/** A variable used by a template or an expression, and the keys that follow it. */
+export interface Reference {
+  readonly name: string
+  readonly path: readonly string[]
+  /** Where the reference stands in the text. */
+  readonly start: number
+  readonly length: number
+  /** It may be missing: `default`, `defined`. */
+  readonly optional: boolean
+}
+
+export interface Template {
+  readonly body: readonly hbs.AST.Statement[]
+  readonly references: readonly Reference[]
+  readonly problems: readonly Problem[]
+}
+
+/** Handlebars without its own helpers. Only its parser is used: templates are walked, never turned into JavaScript. */
+const handlebars = Handlebars.create()
+
+const cache = new Map<string, Template>()
+const cacheLimit = 10_000
+
+/** Parses and checks a template. The result depends on the text alone and is kept. */
+export const parseTemplate = (text: string): Template => {
+  // An object (a ready syntax tree) must never reach the parser: CVE-2026-33937, CVE-2026-106446.
+  if (typeof text !== 'string') throw new TypeError('a template is text')
+  const known = cache.get(text)
+  if (known !== undefined) return known
+  if (cache.size >= cacheLimit) cache.clear()
+  const template = parse(text)
+  cache.set(text, template)
+  return template
+}
+
+const parse = (text: string): Template => {
+  const jinja = /\{%-?\s*(?:if|for|set|else|elif|endif|endfor|raw|endraw|macro|include|block)\b[^%]*%\}/.exec(text)
+  if (jinja !== null) {
+    const notes = ['Handlebars: {{#if x}} … {{else}} … {{/if}}, {{#each list}} … {{this}} … {{/each}}']
+    return broken({
+      start: jinja.index,
+      length: jinja[0].length,
+      summary: '`{% … %}` belongs to Jinja, templates here are Handlebars',
+      notes,
+    })
+  }
+  let program: Program
+  try {
+    program = handlebars.parse(text)
+  } catch (error) {
+    return broken(syntaxProblem(text, error))
+  }
+  const references: Reference[] = []
+  const problems: Problem[] = []
+  check(program, { text, references, problems, depth: 0, roots: [true], inEach: false, blockParams: [] })
+  return { body: program.body, references, problems }
+}
+
+const broken = (problem: Problem): Template => ({ body: [], references: [], problems: [problem] })
+
+const parses = (text: string): boolean => {
+  try {
+    handlebars.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The parser tells no exact column, so the first `{{ … }}` that does not parse by itself is found; else the blocks do not match. */
+const syntaxProblem = (text: string, error: unknown): Problem => {
+  if (error instanceof RangeError) return { start: 0, length: 1, summary: 'the template is nested too deeply' }
+  const open: { name: string; start: number; length: number }[] = []
+  for (const match of text.matchAll(/(?<!\\)\{\{([\s\S]*?)(\}\}\}?|$)/g)) {
+    const [whole, inner = '', close = ''] = match
+    const at = { start: match.index, length: whole.length }
+    if (close === '') return { start: match.index, length: 2, summary: '`{{` is not closed', label: 'write `}}` after the name' }
+    const [, sign = '', name = ''] = /^~?([#/^]?)\s*([^\s}]*)/.exec(inner) ?? []
+    if (sign === '#') {
+      open.push({ name, ...at })
+      if (!parses(`${whole}{{/${name}}}`)) return { ...at, ...mustacheHint(inner.slice(1)) }
+    } else if (sign === '/') {
+      const opened = open.pop()
+      if (opened === undefined) return { ...at, summary: `\`${whole}\` closes nothing` }
+      if (opened.name !== name)
+        return { ...at, summary: `\`${whole}\` closes \`{{#${opened.name}}}\``, label: `write \`{{/${opened.name}}}\`` }
+    } else if (!/^~?\s*(else\b|\^)/.test(inner) && !parses(whole)) return { ...at, ...mustacheHint(inner) }
+    else if (/^~?\s*else\b/.test(inner) && open.length === 0) return { ...at, summary: '`{{else}}` stands outside a block' }
+  }
+  const unclosed = open.pop()
+  if (unclosed !== undefined) {
+    const { name, start, length } = unclosed
+    return { start, length, summary: `\`{{#${name}}}\` is not closed`, label: `write \`{{/${name}}}\` at its end` }
+  }
+  return { start: 0, length: text.length, summary: 'this is not a Handlebars template' }
+}
+
+interface Checking {
+  readonly text: string
+  readonly references: Reference[]
+  readonly problems: Problem[]
+  readonly depth: number
+  /** For each `../` level, innermost first: whether it is the variables themselves. */
+  readonly roots: readonly boolean[]
+  readonly inEach: boolean
+  readonly blockParams: readonly string[]
+}
+
+const check = (program: Program, c: Checking): void => {
+  for (const statement of program.body) {
+    switch (statement.type as keyof AST | string) {
+      case 'ContentStatement':
+      case 'CommentStatement':
+        break
+      case 'MustacheStatement':
+        checkMustache(statement as Mustache, c)
+        break
+      case 'BlockStatement':
+        checkBlock(statement as Block, c)
+        break
+      default:
+        c.problems.push({
+          ...span(statement, c.text),
+          summary: 'partials and decorators cannot be used',
+          notes: [`blocks: ${blockHelpers.join(', ')}`],
+        })
+    }
+  }
+}
+
+const checkMustache = (statement: Mustache, c: Checking): void => {
+  const at = span(statement, c.text)
+  const written = c.text.slice(at.start, at.start + at.length)
+  if (/^\{\{~?[{&]/.test(written)) {
+    c.problems.push({ ...at, summary: 'write two braces', notes: ['nothing is escaped: `{{ x }}` is the text as it is'] })
+    return
+  }
+  if (statement.params.length === 0 && statement.hash === undefined) {
+    if (statement.path.type !== 'PathExpression')
+      c.problems.push({ ...at, summary: 'a literal needs no braces', label: 'write it as it is' })
+    else checkPath(statement.path as Path, c, false)
+    return
+  }
+  checkCall(statement, at, c)
+}
+
+const checkCall = (call: Mustache | hbs.AST.SubExpression, at: { start: number; length: number }, c: Checking): void => {
+  const name = call.path.type === 'PathExpression' ? (call.path as Path).original : ''
+  const helper = helpers.get(name)
+  if (helper === undefined) {
+    c.problems.push({ ...at, ...unknownHelper(name, c.text.slice(at.start, at.start + at.length)) })
+    return
+  }
+  if (call.hash !== undefined)
+    c.problems.push({
+      ...span(call.hash, c.text),
+      summary: `\`${name}\` takes no named arguments`,
+      label: `{{ ${helper.usage} }}`,
+    })
+  else if (call.params.length < helper.min || call.params.length > helper.max)
+    c.problems.push({
+      ...at,
+      summary: `\`${name}\` has ${call.params.length === 1 ? 'one argument' : `${call.params.length} arguments`}`,
+      label: `{{ ${helper.usage} }}`,
+    })
+  call.params.forEach((param, index) => checkExpression(param, c, isLenient(helper, index)))
+}
+
+const isLenient = (helper: Helper, index: number) => helper.lenient === true && index === 0
+
+const unknownHelper = (name: string, written: string): Omit<Problem, 'start' | 'length'> => {
+  const hint = mustacheHint(written.replace(/^[{(~]+|[})~]+$/g, ''))
+  if (hint.summary !== undefined && hint.sure) return hint
+  const meant = nearest(name, helpers.keys())
+  return {
+    summary: name === '' ? 'a literal cannot be called' : `unknown helper \`${name}\``,
+    ...(meant === undefined ? {} : { label: `did you mean \`${meant}\`?` }),
+    notes: [`helpers: ${[...helpers.keys()].join(', ')}`],
+  }
+}
+
+const checkExpression = (expression: Expression, c: Checking, optional: boolean): void => {
+  if (expression.type === 'PathExpression') checkPath(expression as Path, c, optional)
+  else if (expression.type === 'SubExpression') checkCall(expression as hbs.AST.SubExpression, span(expression, c.text), c)
+}
+
+const dataNames = ['index', 'key', 'first', 'last', 'root']
+
+const checkPath = (path: Path, c: Checking, optional: boolean): void => {
+  const at = span(path, c.text)
+  const [first, ...rest] = path.parts
+  if (path.data) {
+    if (!dataNames.includes(first ?? '') || path.depth > 0)
+      c.problems.push({
+        ...at,
+        summary: `unknown \`${path.original}\``,
+        notes: ['inside {{#each}}: @index, @key, @first, @last; everywhere: @root'],
+      })
+    else if (first === 'root') refer(rest, at, c, optional)
+    else if (!c.inEach) c.problems.push({ ...at, summary: `\`${path.original}\` has a meaning only inside {{#each}}` })
+    return
+  }
+  if (path.depth === 0 && first !== undefined && c.blockParams.includes(first) && !isScoped(path)) return
+  if (path.depth >= c.roots.length) {
+    c.problems.push({ ...at, summary: `\`${path.original}\` goes up further than there are blocks` })
+    return
+  }
+  if (!c.roots[path.depth]) return
+  if (first === undefined)
+    c.problems.push({ ...at, summary: `\`${path.original}\` has a meaning only inside {{#each}} or {{#with}}` })
+  else refer(path.parts, at, c, optional)
+}
+
+const refer = (parts: readonly string[], at: { start: number; length: number }, c: Checking, optional: boolean): void => {
+  const [name, ...path] = parts
+  if (name === undefined) c.problems.push({ ...at, summary: 'a name is missing after `@root`' })
+  else c.references.push({ name, path, optional, ...at })
+}
+
+/** `this.x`, `./x`: not a block parameter, although it has its name. */
+export const isScoped = (path: Path): boolean => /^(?:\.\/|this\b[./]?|\.$)/.test(path.original)
+
+const checkBlock = (block: Block, c: Checking): void => {
+  const name = block.path.original
+  const at = span(block.path, c.text)
+  if (!(blockHelpers as readonly string[]).includes(name)) {
+    const meant = nearest(name, blockHelpers)
+    c.problems.push({
+      ...at,
+      summary: `unknown block \`${name}\``,
+      ...(meant === undefined ? {} : { label: `did you mean \`#${meant}\`?` }),
+      notes: [`blocks: ${blockHelpers.map((one) => `{{#${one} x}}`).join(', ')}`],
+    })
+    return
+  }
+  if (block.params.length !== 1 || block.hash !== undefined)
+    c.problems.push({ ...at, summary: `\`#${name}\` takes one argument`, label: `{{#${name} x}}` })
+  for (const param of block.params) checkExpression(param, c, false)
+  const changes = changesContext(block)
+  const inner: Checking = {
+    ...c,
+    depth: changes ? c.depth + 1 : c.depth,
+    roots: changes ? [false, ...c.roots] : c.roots,
+    inEach: c.inEach || name === 'each',
+    blockParams: [...c.blockParams, ...(block.program?.blockParams ?? [])],
+  }
+  if (block.program !== undefined) check(block.program, inner)
+  if (block.inverse !== undefined) check(block.inverse, c)
+}
+
+/** `each` and `with` make their value the context, one `../` deeper. As in Handlebars, `{{#with this}}` adds no level. */
+export const changesContext = (block: Block): boolean => {
+  const [param] = block.params
+  const same = param?.type === 'PathExpression' && (param as Path).parts.length === 0 && (param as Path).depth === 0
+  return block.path.original === 'each' || (block.path.original === 'with' && !same)
+}
+
+/** The stretch of the text that a node covers. */
+export const span = (node: hbs.AST.Node, text: string): { start: number; length: number } => {
+  const start = offsetOf(text, node.loc.start)
+  return { start, length: Math.max(1, offsetOf(text, node.loc.end) - start) }
+}
+
+const offsetOf = (text: string, { line, column }: hbs.AST.Position): number => {
+  let start = 0
+  for (let number = 1; number < line; number++) start = text.indexOf('\n', start) + 1
+  return start + column
+}
+
+export const toDiagnostic = ({ summary, label, notes }: Problem, place: NonNullable<Diagnostic['place']>): Diagnostic => ({
+  severity: 'error',
+  summary,
+  place,
+  ...(label === undefined ? {} : { label }),
+  ...(notes === undefined ? {} : { notes }),
+})

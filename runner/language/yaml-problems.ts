@@ -1,0 +1,237 @@
+import {
+  type Document,
+  type ParseOptions,
+  type Range,
+  type SchemaOptions,
+  type Tags,
+  isCollection,
+  isNode,
+  isScalar,
+  visit,
+} from 'yaml'
+import type { Diagnostic } from './diagnostic.ts'
+import type { Place } from './source.ts'
+
+export type YamlDialect = 'playbook' | 'ansible'
+
+/** Types that JSON does not have are left out, and `y`/`n` stay text, as in PyYAML (unlike YAML 1.1). */
+const withoutDates = (tags: Tags): Tags => {
+  const kept: Tags = []
+  for (const tag of tags) {
+    if (typeof tag === 'string') kept.push(tag)
+    else if (tag.tag.endsWith(':bool') && 'test' in tag && tag.test !== undefined) {
+      kept.push({
+        ...tag,
+        test: tag.test.test('yes') ? /^(?:[Yy]es|YES|[Tt]rue|TRUE|[Oo]n|ON)$/ : /^(?:[Nn]o|NO|[Ff]alse|FALSE|[Oo]ff|OFF)$/,
+      })
+    } else if (!['timestamp', 'binary', 'omap', 'pairs', 'set'].some((name) => tag.tag.endsWith(`:${name}`))) kept.push(tag)
+  }
+  return kept
+}
+
+/** Options of the parser. https://yaml.org/type/bool.html, and the resolvers of PyYAML, which Ansible reads inventories with. */
+export const dialects: Readonly<Record<YamlDialect, ParseOptions & SchemaOptions & { version: '1.1' | '1.2' }>> = {
+  playbook: { version: '1.2', merge: true },
+  ansible: { version: '1.1', merge: true, customTags: withoutDates },
+}
+
+/** Trouble that leaves the structure of the document clear. */
+const harmless = new Set(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED'])
+
+type PlaceAt = (start: number, end: number) => Place
+
+/** Everything wrong with a parsed document; `readable` says whether its values can be trusted for further checks. */
+export const yamlProblems = (
+  document: Document.Parsed,
+  text: string,
+  placeAt: PlaceAt,
+): { diagnostics: Diagnostic[]; readable: boolean } => {
+  const diagnostics: Diagnostic[] = []
+  const seen = new Set<number>()
+  const add = (start: number, end: number, problem: Omit<Diagnostic, 'severity' | 'place'>) =>
+    diagnostics.push({ severity: 'error', place: placeAt(start, end), ...problem })
+
+  const problems = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
+  for (const { code, message, pos } of problems) {
+    const line = placeAt(...pos).line
+    if (seen.has(line)) continue
+    const braces = unquotedBraces(text, pos[0])
+    if (braces !== undefined && !harmless.has(code)) {
+      add(braces.start, braces.end, {
+        summary: 'a value with `{{` must be quoted here',
+        label: braces.label,
+        notes: [`write: ${braces.corrected}`],
+      })
+      seen.add(line)
+      continue
+    }
+    const { at = pos, ...problem } = explain(code, message, pos, text, document)
+    add(...at, problem)
+    // One slip often makes the parser complain about the same line again.
+    if (!harmless.has(code)) seen.add(line)
+  }
+
+  const unresolved: Diagnostic[] = []
+  if (problems.every(({ code }) => harmless.has(code))) {
+    visit(document, {
+      Alias(_, alias) {
+        if (alias.resolve(document) !== undefined) return
+        const [start, end] = alias.range!
+        unresolved.push({
+          severity: 'error',
+          summary: `unknown alias \`*${alias.source}\``,
+          place: placeAt(start, end),
+          label: `if it is text, quote it: "*${alias.source}"`,
+        })
+      },
+      Scalar(_, scalar) {
+        if (typeof scalar.value !== 'number' || scalar.range == null) return
+        const [start, end] = scalar.range
+        if (!Number.isFinite(scalar.value))
+          add(start, end, { summary: `\`${text.slice(start, end)}\` cannot be used as a number` })
+        else if (Number.isInteger(scalar.value) && !Number.isSafeInteger(scalar.value))
+          add(start, end, { summary: 'the number has too many digits to be kept exactly', label: 'quote it to keep it as text' })
+      },
+    })
+    const circle = circular(document)
+    if (circle !== undefined)
+      unresolved.push({
+        severity: 'error',
+        summary: 'an alias refers to the value that it is part of',
+        place: placeAt(circle[0], circle[1]),
+      })
+  }
+  return {
+    diagnostics: [...diagnostics, ...unresolved],
+    readable: unresolved.length === 0 && problems.every(({ code }) => harmless.has(code)),
+  }
+}
+
+/** The first alias inside the very collection that it stands for. */
+const circular = (document: Document.Parsed): Range | undefined => {
+  let found: Range | undefined
+  visit(document, {
+    Alias(_, alias, path) {
+      const target = alias.resolve(document)
+      if (!isCollection(target) || !path.includes(target)) return undefined
+      found = alias.range ?? undefined
+      return visit.BREAK
+    },
+  })
+  return found
+}
+
+type Explained = Omit<Diagnostic, 'severity' | 'place'> & { readonly at?: readonly [number, number] }
+
+const explain = (
+  code: string,
+  message: string,
+  [start, end]: readonly [number, number],
+  text: string,
+  document: Document.Parsed,
+): Explained => {
+  const marked = text.slice(start, end)
+  const lineText = text.slice(start, (text.indexOf('\n', start) + 1 || text.length + 1) - 1)
+  const tab = /^ *\t/.exec(lineText)
+  if (code === 'TAB_AS_INDENT' || (code === 'BAD_INDENT' && tab !== null)) {
+    const from = code === 'BAD_INDENT' ? start + tab![0].length - 1 : start
+    return { summary: 'a tab indents this line', label: 'indent with spaces', at: [from, from + 1] }
+  }
+  switch (code) {
+    case 'DUPLICATE_KEY': {
+      const key = /^[^:\s]+/.exec(lineText)?.[0] ?? marked
+      return { summary: `\`${key}\` is written twice in one mapping`, label: 'the second one', at: [start, start + key.length] }
+    }
+    case 'MULTIPLE_DOCS':
+      return { summary: 'a file holds one document', label: 'a second one starts here', at: [start, start + 3] }
+    case 'TAG_RESOLVE_FAILED': {
+      if (marked === '!vault')
+        return {
+          summary: 'values encrypted with Ansible Vault cannot be read yet',
+          notes: ['give the value as a parameter with `secret: true`'],
+        }
+      return { summary: `unknown tag \`${marked}\``, label: 'quote text that starts with `!`' }
+    }
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return { summary: 'a value that holds `: ` must be quoted', label: 'YAML takes this for a second key' }
+    case 'MULTILINE_IMPLICIT_KEY':
+      return /^[\w-]+:\S/.test(lineText)
+        ? { summary: 'a space is missing after `:`', label: 'write `key: value`', at: [start, start + lineText.length] }
+        : { summary: 'this is not a `key: value`', label: 'a `:` is missing', at: [start, start + lineText.length] }
+    case 'BAD_INDENT':
+      return message.startsWith('Flow')
+        ? {
+            summary: 'a `[` or `{` is not closed before this line',
+            notes: ['what stands in brackets must be indented, and closed'],
+          }
+        : {
+            summary: 'this line is indented differently from its neighbours',
+            label: 'must start in the same column',
+            at: [start, start + lineText.length],
+          }
+    case 'MISSING_CHAR':
+      return missing(message, start, text, document)
+    case 'UNEXPECTED_TOKEN':
+      return /["']$/.test(text.slice(0, start).trimEnd())
+        ? { summary: 'there is more text after the closing quote', label: 'put the quotes around the whole value' }
+        : { summary: 'unexpected text', label: 'quote the value if this belongs to it' }
+    case 'BAD_SCALAR_START':
+      return { summary: `a value cannot start with ${marked === '`' ? 'a backtick' : `\`${marked}\``}`, label: 'quote it' }
+    case 'BAD_DQ_ESCAPE':
+      return {
+        summary: `\`${text.slice(start, start + 2)}\` is not an escape`,
+        label: 'use single quotes, or `\\\\`',
+        at: [start, start + 2],
+      }
+    case 'NON_STRING_KEY':
+      return { summary: 'a key must be text' }
+    default:
+      return { summary: message.charAt(0).toLowerCase() + message.slice(1) }
+  }
+}
+
+const missing = (message: string, start: number, text: string, document: Document.Parsed): Explained => {
+  if (!/quote/.test(message)) return { summary: message.charAt(0).toLowerCase() + message.slice(1) }
+  let opened: number | undefined
+  visit(document, (_, node) => {
+    if (isNode(node) && isScalar(node) && node.range != null && node.range[0] < start && /^["']/.test(text.slice(node.range[0])))
+      opened = node.range[0]
+  })
+  return {
+    summary: 'the quote that starts here is not closed',
+    ...(opened === undefined ? {} : { at: [opened, opened + 1] as const }),
+  }
+}
+
+interface Braces {
+  readonly start: number
+  readonly end: number
+  readonly label: string
+  readonly corrected: string
+}
+
+/** A `{{` outside quotes on the line of `offset`, with the line as it should be. */
+const unquotedBraces = (text: string, offset: number): Braces | undefined => {
+  const lineStart = text.lastIndexOf('\n', offset - 1) + 1
+  const line = text.slice(lineStart, (text.indexOf('\n', lineStart) + 1 || text.length + 1) - 1)
+  const open = outsideQuotes(line).indexOf('{{')
+  if (open === -1) return undefined
+  const close = line.indexOf('}}', open)
+  const end = close === -1 ? line.length : close + 2
+  return { start: lineStart + open, end: lineStart + end, label: 'YAML takes `{` for a mapping', corrected: corrected(line) }
+}
+
+/** The line with quoted stretches blanked out; a quote inside a word (`it's`) opens nothing. */
+const outsideQuotes = (line: string): string =>
+  line.replace(/(?<=^|[\s,[{:])("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')/g, (quoted) => ' '.repeat(quoted.length))
+
+const corrected = (line: string): string => {
+  const [, indent = '', rest = ''] = /^(\s*(?:- +)*(?:[\w.-]+:\s+)?)(.*)$/.exec(line) ?? []
+  const body = rest.replace(/\s+#.*$/, '')
+  if (/^[[{](?!\{)/.test(body)) {
+    return (indent + body.replace(/(?<!["'\w])([^\s,[\]{}"':]+ )*\{\{.*?\}\}/g, (part) => quote(part))).trim()
+  }
+  return (indent + quote(/^"(.*?)"(.*)$/.test(body) ? body.replace(/^"(.*?)"(.*)$/, '$1$2') : body)).trim()
+}
+
+const quote = (text: string): string => (text.includes('"') ? `'${text.replaceAll("'", "''")}'` : `"${text}"`)
