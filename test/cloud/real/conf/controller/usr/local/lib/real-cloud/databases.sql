@@ -1,0 +1,12 @@
+CREATE DATABASE IF NOT EXISTS keystone;
+CREATE DATABASE IF NOT EXISTS placement;
+CREATE DATABASE IF NOT EXISTS glance;
+CREATE DATABASE IF NOT EXISTS nova_api;
+CREATE DATABASE IF NOT EXISTS nova;
+CREATE DATABASE IF NOT EXISTS nova_cell0;
+GRANT ALL ON keystone.* TO 'keystone'@'%' IDENTIFIED BY '{{password}}';
+GRANT ALL ON placement.* TO 'placement'@'%' IDENTIFIED BY '{{password}}';
+GRANT ALL ON glance.* TO 'glance'@'%' IDENTIFIED BY '{{password}}';
+GRANT ALL ON nova_api.* TO 'nova'@'%' IDENTIFIED BY '{{password}}';
+GRANT ALL ON nova.* TO 'nova'@'%';
+GRANT ALL ON nova_cell0.* TO 'nova'@'%';
