@@ -62,10 +62,10 @@ export function insertLines(lines: readonly Line[], at: number, texts: readonly 
   return replaceLines(lines, at, at, texts)
 }
 
-/** The lines from `start` up to `end` (not included) replaced by others. */
+/** The lines from `start` up to `end` (not included) replaced by others, with the same care for ends. */
 export function replaceLines(lines: readonly Line[], start: number, end: number, texts: readonly string[]): readonly Line[] {
   const ended = lineEnd(lines)
   const unfinished = lines.at(-1)?.end === ''
   const result = lines.toSpliced(start, end - start, ...texts.map((text) => ({ text, end: ended })))
-  return texts.length === 0 ? result : result.map((line, at) => ({ ...line, end: at === result.length - 1 && unfinished ? '' : line.end || ended }))
+  return result.map((line, at) => ({ ...line, end: at === result.length - 1 && unfinished ? '' : line.end || ended }))
 }

@@ -70,7 +70,9 @@ describe('lines', () => {
   test.each([
     ['a\nb\nc', 2, 3, ['x', 'y'], 'a\nb\nx\ny'],
     ['a\nb\nc', 1, 2, ['x'], 'a\nx\nc'],
-    ['a\nb\nc', 2, 3, [], 'a\nb\n'],
+    ['a\nb\nc', 2, 3, [], 'a\nb'],
+    ['a\nb\nc', 0, 1, [], 'b\nc'],
+    ['a', 0, 1, [], ''],
     ['a\nb\n', 0, 2, [], ''],
   ])('lines of %j from %i to %i replaced by %j', (text, start, end, texts, expected) => {
     expect(joinLines(replaceLines(splitLines(text), start, end, texts))).toBe(expected)
