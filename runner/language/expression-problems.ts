@@ -64,13 +64,17 @@ const typing = (
       return {
         summary: owner === undefined ? `there is no key \`${key}\` here` : `\`${owner}\` has no key \`${key}\``,
         ...(label === undefined ? {} : { label }),
-        notes: [`to ask whether there is one: defined(${owner ?? 'x'}.${key})`],
+        ...(owner === undefined ? {} : { notes: [`to ask whether there is one: defined(${owner}.${key})`] }),
       }
     }
     case 'unknown_variable':
       return { summary: `unknown variable \`${marked}\`` }
     case 'index_out_of_bounds':
-      return { summary: `the list is shorter: ${summary.replace(/^.*?index out of bounds, /, '')}` }
+      return {
+        summary: summary.replace(/^.*index (-?\d+) >= size (\d+)$/, 'the list has $2 items and none at $1 (they count from 0)'),
+      }
+    case 'incompatible_ternary_branches':
+      return { summary: 'both results of `… ? … : …` must be of one type', notes: ['turn one into the other: string(x), int(x)'] }
     case 'no_such_overload': {
       const [, left, operator = '', right = ''] =
         /^no such overload: (?:(\S.*?) )?([!<>=+*/%-]+|in)\s*(\S.*)$/.exec(summary) ?? []

@@ -53,14 +53,13 @@ export const mustacheHint = (inner: string): Hint => {
       sure: true,
     }
   }
-  if (/^[\w.]+\s*[~+]\s*[\w.]+$/.test(text)) {
-    const parts = text.split(/\s*[~+]\s*/)
+  const joined = text.split(/\s*[~+]\s*/)
+  if (joined.length > 1 && joined.every((part) => /^(?:[\w.]+|"[^"]*"|'[^']*')$/.test(part)))
     return {
       summary: 'templates do not compute',
-      label: `text is joined side by side: \`${parts.map((part) => `{{ ${part} }}`).join('')}\``,
+      label: `text is joined side by side: \`${joined.map(asText).join('')}\``,
       sure: true,
     }
-  }
   if (/\w\s*\(/.test(text))
     return {
       summary: 'there are no functions in templates',

@@ -1,7 +1,8 @@
 /** The candidate that somebody who typed `name` most likely meant; undefined where none is near. */
 export const nearest = (name: string, candidates: Iterable<string>): string | undefined => {
   const typed = name.toLowerCase()
-  const limit = Math.max(1, Math.floor(name.length / 3))
+  // Of one or two letters, everything is near everything.
+  const limit = name.length < 3 ? 0 : Math.max(1, Math.floor(name.length / 3))
   let best: { name: string; distance: number } | undefined
   for (const candidate of new Set(candidates)) {
     if (candidate === name || Math.abs(candidate.length - name.length) > limit) continue
