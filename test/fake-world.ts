@@ -1,0 +1,99 @@
+import { posix } from 'node:path'
+import type { Connection, Endpoint, HostAccess } from '../runner/connection/connection.ts'
+import { Failure } from '../runner/failure.ts'
+import type { Cloud } from '../runner/openstack/cloud.ts'
+import type { World } from '../runner/world.ts'
+import { fakeTarget } from './fake-target.ts'
+
+export interface FakeWorld extends World {
+  readonly written: { stdout: string; stderr: string }
+  /** Files of the controller, by absolute path. */
+  readonly disk: Map<string, Uint8Array>
+  /** Every host that was connected to, in order. */
+  readonly connected: Endpoint[]
+  /** As if the operator pressed Ctrl-C. */
+  interrupt(): void
+}
+
+export interface FakeWorldGiven {
+  readonly files?: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string>>
+  /** What the operator answers, in order; with none there is no terminal to ask on. */
+  readonly answers?: readonly string[]
+  /** Hosts that cannot be reached. */
+  readonly down?: readonly string[]
+  readonly cloud?: Cloud
+  readonly host?: (endpoint: Endpoint) => HostAccess
+  readonly color?: boolean
+}
+
+const CWD = '/project'
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** A world in memory: its time passes only in `sleep`, at once. */
+export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
+  const written = { stdout: '', stderr: '' }
+  const at = (path: string) => posix.resolve(CWD, path)
+  const disk = new Map<string, Uint8Array>(Object.entries(given.files ?? {}).map(([path, text]) => [at(path), encode(text)]))
+  const connected: Endpoint[] = []
+  const listeners = new Set<(signal: 'SIGINT') => void>()
+  const answers = [...(given.answers ?? [])]
+  let now = Date.UTC(2026, 0, 1, 12)
+  const screen = (stream: 'stdout' | 'stderr') => ({
+    write(text: string) {
+      written[stream] += text
+    },
+    isTerminal: false,
+    columns: 100,
+    color: given.color ?? false,
+    unicode: true,
+  })
+  const isFolder = (path: string) => [...disk.keys()].some((file) => file.startsWith(`${path}/`))
+  return {
+    written,
+    disk,
+    connected,
+    interrupt: () => listeners.forEach((listener) => listener('SIGINT')),
+    env: given.env ?? {},
+    cwd: CWD,
+    stdout: screen('stdout'),
+    stderr: screen('stderr'),
+    files: {
+      read: async (path) => disk.get(at(path)),
+      async list(path) {
+        const folder = at(path)
+        const names = [...disk.keys()].filter((file) => file.startsWith(`${folder}/`)).map((file) => file.slice(folder.length + 1).split('/')[0] as string)
+        return names.length === 0 ? undefined : [...new Set(names)].toSorted()
+      },
+      kind: async (path) => (disk.has(at(path)) ? 'file' : isFolder(at(path)) ? 'directory' : undefined),
+      async write(path, content) {
+        disk.set(at(path), typeof content === 'string' ? encode(content) : content)
+      },
+    },
+    clock: {
+      now: () => now,
+      monotonic: () => now,
+      async sleep(ms, signal) {
+        if (signal?.aborted) throw signal.reason
+        now += ms
+        await new Promise((resolve) => setImmediate(resolve))
+      },
+    },
+    ask: async () => answers.shift(),
+    async connect(endpoint) {
+      connected.push(endpoint)
+      if (given.down?.includes(endpoint.name)) throw new Failure(`cannot reach ${endpoint.name}`, { kind: 'unreachable', why: 'no route to host' })
+      const access = given.host?.(endpoint) ?? fakeTarget({ host: endpoint.name })
+      const connection: Connection = { host: endpoint.name, as: () => access, traffic: { requests: 0, sent: 0, received: 0 }, close: async () => {} }
+      return connection
+    },
+    async cloud() {
+      if (given.cloud === undefined) throw new Failure('no cloud is configured', { kind: 'input' })
+      return given.cloud
+    },
+    onInterrupt(callback) {
+      listeners.add(callback)
+      return () => listeners.delete(callback)
+    },
+  }
+}
