@@ -1,4 +1,4 @@
-import { nearest } from './nearest.ts'
+import { nearest } from '../language/suggest.ts'
 import { type Table, type Text, table, tableAt, textAt } from './tree.ts'
 
 /** How to log in to Keystone v3, as it goes over the wire. Holds the secret: never print it. */
@@ -42,7 +42,13 @@ const PLAIN: Readonly<Record<string, readonly string[]>> = {
 }
 const KNOWN = [...Object.values(RENAMED), ...Object.values(PLAIN)].flat()
 /** Words people write that are near to nothing. */
-const MEANT: Readonly<Record<string, string>> = { user: 'username', project: 'project_name', tenant: 'project_name', url: 'auth_url', domain: 'user_domain_name' }
+const MEANT: Readonly<Record<string, string>> = {
+  user: 'username',
+  project: 'project_name',
+  tenant: 'project_name',
+  url: 'auth_url',
+  domain: 'user_domain_name',
+}
 
 const TYPES: Readonly<Record<string, Auth['method']>> = {
   password: 'password',
@@ -56,7 +62,8 @@ type Given = Readonly<Record<string, Text | undefined>>
 
 const gather = (cloud: Table): Given => {
   const inside = tableAt(cloud, 'auth') ?? table(cloud.where)
-  const last = (from: Table, names: readonly string[]) => names.map((name) => textAt(from, name)).findLast((value) => value !== undefined)
+  const last = (from: Table, names: readonly string[]) =>
+    names.map((name) => textAt(from, name)).findLast((value) => value !== undefined)
   return Object.fromEntries([
     ...Object.entries(RENAMED).map(([name, names]) => [name, last(cloud, names) ?? last(inside, names)] as const),
     ...Object.entries(PLAIN).map(([name, names]) => [name, last(inside, names) ?? last(cloud, names)] as const),
@@ -118,7 +125,12 @@ const scopes = (given: Given): readonly Scope[] => {
   const project = given['project_id']
     ? { body: { project: { id: given['project_id'].text } }, words: `project \`${given['project_id'].text}\`` }
     : given['project_name'] && {
-        body: { project: { name: given['project_name'].text, domain: domain(given['project_domain_id'], given['project_domain_name'], given) } },
+        body: {
+          project: {
+            name: given['project_name'].text,
+            domain: domain(given['project_domain_id'], given['project_domain_name'], given),
+          },
+        },
         words: `project \`${given['project_name'].text}\``,
       }
   const home = given['domain_id'] ? { id: given['domain_id'].text } : given['domain_name'] && { name: given['domain_name'].text }
@@ -126,12 +138,18 @@ const scopes = (given: Given): readonly Scope[] => {
     project,
     home && { body: { domain: home }, words: `domain \`${named(home as Readonly<Record<string, string>>)}\`` },
     given['system_scope'] && { body: { system: { [given['system_scope'].text]: true } }, words: 'the system' },
-    given['trust_id'] && { body: { 'OS-TRUST:trust': { id: given['trust_id'].text } }, words: `trust \`${given['trust_id'].text}\`` },
+    given['trust_id'] && {
+      body: { 'OS-TRUST:trust': { id: given['trust_id'].text } },
+      words: `trust \`${given['trust_id'].text}\``,
+    },
   ].filter((scope) => scope !== undefined)
 }
 
 const REQUIRED: Readonly<Record<Auth['method'], (given: Given) => readonly string[]>> = {
-  password: (given) => [...(given['user_id'] || given['username'] ? [] : ['username']), ...(given['password'] ? [] : ['password'])],
+  password: (given) => [
+    ...(given['user_id'] || given['username'] ? [] : ['username']),
+    ...(given['password'] ? [] : ['password']),
+  ],
   token: (given) => (given['token'] ? [] : ['token']),
   application_credential: (given) => [
     ...(given['application_credential_id'] || given['application_credential_name'] ? [] : ['application_credential_id']),
@@ -161,8 +179,10 @@ const urlProblems = (url: Text | undefined): readonly string[] => {
   if (url === undefined) return []
   if (!/^https?:\/\/[^/?#]+/i.test(url.text) || !URL.canParse(url.text))
     return [`${url.where}: auth_url must be a URL such as https://keystone.example.com:5000/v3`]
-  if (/\/v2\.0\/?$/.test(url.text)) return [`${url.where}: auth_url ends in /v2.0, and Keystone v2 was removed from OpenStack in 2018: end it with /v3`]
-  if (new URL(url.text).password !== '') return [`${url.where}: auth_url must not hold a password: use \`username\` and \`password\``]
+  if (/\/v2\.0\/?$/.test(url.text))
+    return [`${url.where}: auth_url ends in /v2.0, and Keystone v2 was removed from OpenStack in 2018: end it with /v3`]
+  if (new URL(url.text).password !== '')
+    return [`${url.where}: auth_url must not hold a password: use \`username\` and \`password\``]
   return []
 }
 
@@ -171,7 +191,10 @@ const urlProblems = (url: Text | undefined): readonly string[] => {
  * @param cloud the settings of one cloud
  * @returns the login, or every problem as `place: what`
  */
-export const readAuth = (cloud: Table, fromEnvironment: boolean): { readonly auth: Auth | undefined; readonly problems: readonly string[] } => {
+export const readAuth = (
+  cloud: Table,
+  fromEnvironment: boolean,
+): { readonly auth: Auth | undefined; readonly problems: readonly string[] } => {
   const given = withDomains(gather(cloud))
   const type = textAt(cloud, 'auth_type') ?? textAt(cloud, 'auth_plugin')
   const version = textAt(cloud, 'identity_api_version')
@@ -180,10 +203,16 @@ export const readAuth = (cloud: Table, fromEnvironment: boolean): { readonly aut
   const problems = [
     ...typos(cloud),
     ...wrongType,
-    ...(version?.text.startsWith('2') ? [`${version.where}: identity_api_version ${version.text}: Keystone v2 was removed from OpenStack in 2018: use 3`] : []),
+    ...(version?.text.startsWith('2')
+      ? [`${version.where}: identity_api_version ${version.text}: Keystone v2 was removed from OpenStack in 2018: use 3`]
+      : []),
     ...(given['auth_url'] ? urlProblems(given['auth_url']) : [missing(cloud, fromEnvironment, 'auth_url')]),
     ...(method ? REQUIRED[method](given).map((name) => missing(cloud, fromEnvironment, name)) : []),
-    ...(wanted.length > 1 ? [`${cloud.where}: give only one of project, domain, system_scope and trust_id; given are ${wanted.map(({ words }) => words).join(', ')}`] : []),
+    ...(wanted.length > 1
+      ? [
+          `${cloud.where}: give only one of project, domain, system_scope and trust_id; given are ${wanted.map(({ words }) => words).join(', ')}`,
+        ]
+      : []),
   ]
   if (problems.length > 0 || method === undefined) return { auth: undefined, problems }
   return { auth: login(method, given, wanted[0]), problems }
@@ -193,7 +222,13 @@ const login = (method: Auth['method'], given: Given, scope: Scope | undefined): 
   const url = (given['auth_url']?.text ?? '').replace(/\/+$/, '')
   const within = scope ? ` in ${scope.words}` : ''
   if (method === 'token')
-    return { url, method, identity: { methods: ['token'], token: { id: given['token']?.text } }, scope: scope?.body, who: `the token${within}` }
+    return {
+      url,
+      method,
+      identity: { methods: ['token'], token: { id: given['token']?.text } },
+      scope: scope?.body,
+      who: `the token${within}`,
+    }
   const { reference, words } = user(given)
   if (method === 'password')
     return {
@@ -208,8 +243,13 @@ const login = (method: Auth['method'], given: Given, scope: Scope | undefined): 
   return {
     url,
     method,
-    identity: { methods: ['application_credential'], application_credential: { ...credential, secret: given['application_credential_secret']?.text } },
+    identity: {
+      methods: ['application_credential'],
+      application_credential: { ...credential, secret: given['application_credential_secret']?.text },
+    },
     scope: undefined,
-    who: id ? `application credential \`${id.text}\`` : `application credential \`${given['application_credential_name']?.text}\` of ${words}`,
+    who: id
+      ? `application credential \`${id.text}\``
+      : `application credential \`${given['application_credential_name']?.text}\` of ${words}`,
   }
 }

@@ -30,6 +30,8 @@ export interface CloudResponse {
 export interface Cloud {
   /** Its name in clouds.yaml, or `environment`. */
   readonly name: string
+  /** What the operator should know about its settings, e.g. that certificates are not checked. */
+  readonly warnings: readonly string[]
   token(): Promise<Token>
   readonly compute: Compute
   readonly placement: Placement
@@ -58,18 +60,30 @@ export interface Server {
   readonly locked: boolean
   readonly configDrive: boolean
   /** Embedded since 2.47; MiB, GiB, GiB. */
-  readonly flavor: { readonly name: string; readonly vcpus: number; readonly ram: number; readonly disk: number; readonly ephemeral: number; readonly swap: number; readonly extraSpecs: Readonly<Record<string, string>> }
+  readonly flavor: {
+    readonly name: string
+    readonly vcpus: number
+    readonly ram: number
+    readonly disk: number
+    readonly ephemeral: number
+    readonly swap: number
+    readonly extraSpecs: Readonly<Record<string, string>>
+  }
   readonly imageId: string | undefined
   readonly volumes: readonly string[]
+  /** Only from `server(id)`: Nova's lists leave them out. */
   readonly serverGroups: readonly string[]
   readonly fault: { readonly code: number; readonly message: string; readonly details?: string } | undefined
   readonly launchedAt: string | undefined
 }
 
 export interface ServerFilter {
+  /** Exact. Throws a `Failure` where the user may not see hosts: Nova would ignore the filter. */
   readonly host?: string
   readonly status?: string
+  /** Implies `allProjects`. */
   readonly projectId?: string
+  /** Nova takes it as a regular expression that matches anywhere in the name. */
   readonly name?: string
   readonly allProjects?: boolean
 }
@@ -102,7 +116,13 @@ export interface InstanceAction {
   readonly startTime: string
   /** Set when the action as a whole failed. */
   readonly message: string | undefined
-  readonly events?: readonly { readonly event: string; readonly result: string | undefined; readonly host: string | undefined; readonly traceback?: string; /** since 2.84 */ readonly details?: string }[]
+  readonly events?: readonly {
+    readonly event: string
+    readonly result: string | undefined
+    readonly host: string | undefined
+    readonly traceback?: string
+    /** since 2.84 */ readonly details?: string
+  }[]
 }
 
 export interface ComputeService {
@@ -150,12 +170,23 @@ export interface Compute {
   server(id: string): Promise<Server | undefined>
   /** POST /servers/{id}/action. */
   action(id: string, action: Readonly<Record<string, unknown>>, microversion?: string): Promise<CloudResponse>
-  /** os-migrateLive; a missing host leaves the choice to the scheduler. 202 says accepted, nothing more. */
-  liveMigrate(id: string, options: { readonly host?: string; readonly blockMigration: 'auto' | boolean }): Promise<void>
+  /**
+   * os-migrateLive; a missing host leaves the choice to the scheduler. That it was accepted says nothing more. Gives the request id, under
+   * which the instance action is found.
+   */
+  liveMigrate(
+    id: string,
+    options: { readonly host?: string; readonly blockMigration: 'auto' | boolean },
+  ): Promise<string | undefined>
   /** Only those in queued, preparing, running, post-migrating; with byte counts. */
   runningMigrations(serverId: string): Promise<readonly Migration[]>
   /** os-migrations, newest first. */
-  migrations(filter?: { readonly serverId?: string; readonly host?: string; readonly status?: string; readonly type?: string }): Promise<readonly Migration[]>
+  migrations(filter?: {
+    readonly serverId?: string
+    readonly host?: string
+    readonly status?: string
+    readonly type?: string
+  }): Promise<readonly Migration[]>
   /** True when it was accepted; false when the migration is no longer in a state that allows it. */
   abortMigration(serverId: string, migrationId: number): Promise<boolean>
   forceComplete(serverId: string, migrationId: number): Promise<boolean>
@@ -164,9 +195,16 @@ export interface Compute {
   /** One, with its events. */
   instanceAction(serverId: string, requestId: string): Promise<InstanceAction | undefined>
   services(filter?: { readonly binary?: string; readonly host?: string }): Promise<readonly ComputeService[]>
-  updateService(id: string, change: { readonly status?: 'enabled' | 'disabled'; readonly disabledReason?: string; readonly forcedDown?: boolean }): Promise<ComputeService>
+  updateService(
+    id: string,
+    change: { readonly status?: 'enabled' | 'disabled'; readonly disabledReason?: string; readonly forcedDown?: boolean },
+  ): Promise<ComputeService>
   hypervisors(): Promise<readonly Hypervisor[]>
-  serverGroup(id: string): Promise<{ readonly id: string; readonly name: string; readonly policy: string; readonly members: readonly string[] } | undefined>
+  serverGroup(
+    id: string,
+  ): Promise<
+    { readonly id: string; readonly name: string; readonly policy: string; readonly members: readonly string[] } | undefined
+  >
   /** The last lines of the serial console; undefined where the driver or the state has none. */
   consoleOutput(id: string, lines: number): Promise<string | undefined>
 }

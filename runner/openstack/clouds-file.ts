@@ -90,7 +90,10 @@ const CURES: Readonly<Record<string, string>> = {
 }
 
 /** Reads YAML or JSON into a tree, with every problem as `file:line:column: what`. Messages never quote values: they may be secrets. */
-export const parseTree = (file: string, text: string): { readonly tree: Tree | undefined; readonly problems: readonly string[] } => {
+export const parseTree = (
+  file: string,
+  text: string,
+): { readonly tree: Tree | undefined; readonly problems: readonly string[] } => {
   const lines = new LineCounter()
   const doc = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
   const at = (offset: number): string => {
@@ -98,7 +101,10 @@ export const parseTree = (file: string, text: string): { readonly tree: Tree | u
     return `${file}:${line}:${col}`
   }
   const problems = [
-    ...doc.errors.map((error) => `${at(error.pos[0])}: ${CURES[error.code] ?? `this is not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')})`}`),
+    ...doc.errors.map(
+      (error) =>
+        `${at(error.pos[0])}: ${CURES[error.code] ?? `this is not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')})`}`,
+    ),
     ...doc.warnings.map((warning) => `${at(warning.pos[0])}: a value that starts with \`!\` must be in quotes`),
   ]
   const open = new Set<Node>()
@@ -155,12 +161,16 @@ const cloudsOf = ({ file, text }: Found): { clouds: Table; problems: readonly st
   const { tree, problems } = parseTree(file, text)
   const none = table(`${file}:1:1`)
   if (problems.length > 0 || tree === undefined) return { clouds: none, problems }
-  if (tree.kind !== 'table') return { clouds: none, problems: [`${tree.where}: the file must be a mapping that starts with \`clouds:\``] }
+  if (tree.kind !== 'table')
+    return { clouds: none, problems: [`${tree.where}: the file must be a mapping that starts with \`clouds:\``] }
   const clouds = tree.entries.get('clouds')
   if (clouds?.kind === 'table') return { clouds, problems }
   if (clouds === undefined && tree.entries.size === 0) return { clouds: none, problems }
   const wrong = clouds ?? [...tree.entries.values()][0]!
-  const what = clouds === undefined ? 'the top-level key `clouds:` is missing' : '`clouds:` must be a mapping from a name to the settings of a cloud'
+  const what =
+    clouds === undefined
+      ? 'the top-level key `clouds:` is missing'
+      : '`clouds:` must be a mapping from a name to the settings of a cloud'
   return { clouds: none, problems: [`${wrong.where}: ${what}`] }
 }
 

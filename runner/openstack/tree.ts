@@ -22,7 +22,11 @@ export interface Table {
   readonly where: string
 }
 
-export const table = (where: string, entries: Iterable<readonly [string, Tree]> = []): Table => ({ kind: 'table', entries: new Map(entries), where })
+export const table = (where: string, entries: Iterable<readonly [string, Tree]> = []): Table => ({
+  kind: 'table',
+  entries: new Map(entries),
+  where,
+})
 
 /** `over` wins; tables are merged, everything else is replaced. */
 export const merge = (under: Table, over: Table): Table => {
