@@ -1,0 +1,94 @@
+import type { DiskFile, Domain, Folder, Listening } from './seen.ts'
+
+/** Between the answers about several servers: a character that neither XML nor JSON may hold. */
+export const SEPARATOR = '\x1e'
+
+/** `MemAvailable` of /proc/meminfo, in bytes. */
+export function memAvailable(meminfo: string): number | undefined {
+  const kib = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1]
+  return kib === undefined ? undefined : Number(kib) * 1024
+}
+
+/** Sockets that listen, from /proc/net/tcp or tcp6: local address and port in hexadecimal, state 0A. */
+export function listeningSockets(table: string): readonly Listening[] {
+  return table.split('\n').flatMap((line) => {
+    const [, hex, port, state] = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2})/.exec(line) ?? []
+    return hex === undefined || port === undefined || state !== '0A' ? [] : [{ address: address(hex), port: parseInt(port, 16) }]
+  })
+}
+
+/** The kernel prints an address as 32-bit words in the order of the machine, which is little-endian on all that runs Nova. */
+function address(hex: string): string {
+  const bytes = hex.match(/.{8}/g)!.flatMap((word) => word.match(/../g)!.map((byte) => parseInt(byte, 16)).reverse())
+  if (bytes.length === 4) return bytes.join('.')
+  if (bytes.every((byte) => byte === 0)) return '::'
+  // An IPv4 address inside an IPv6 socket.
+  if (bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 255 && bytes[11] === 255) return bytes.slice(12).join('.')
+  return Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16)).join(':')
+}
+
+/** Lines of `SIZE FREE`, such as `2048kB 512`. */
+export const hugePages = (text: string): readonly { kib: number; free: number }[] =>
+  [...text.matchAll(/^(\d+)kB (\d+)$/gm)].map(([, kib, free]) => ({ kib: Number(kib), free: Number(free) }))
+
+/** `virsh capabilities`: the host's UUID, its CPU, and the machine types that its QEMU knows. */
+export function capabilities(xml: string): { readonly uuid: string | undefined; readonly cpu: string | undefined; readonly machines: readonly string[] } {
+  const host = /<host>.*?<\/host>/s.exec(xml)?.[0] ?? ''
+  return {
+    uuid: /<uuid>([^<]+)<\/uuid>/.exec(host)?.[1],
+    cpu: /<cpu>.*?<\/cpu>/s.exec(host)?.[0],
+    machines: [...new Set([...xml.matchAll(/<machine[^>]*>([^<]+)<\/machine>/g)].map(([, name]) => name!))],
+  }
+}
+
+/** `virsh version`: of libvirt, as `9.0.0`. */
+export const libvirtVersion = (text: string): string | undefined => /Using library: libvirt (\S+)/.exec(text)?.[1]
+
+/** `virsh dumpxml` of a running guest: what libvirt started it with. */
+export function domain(xml: string): Domain | undefined {
+  const type = /<domain type='([^']+)'/.exec(xml)?.[1]
+  if (type === undefined) return undefined
+  const cpu = /<cpu[ >].*?<\/cpu>|<cpu [^>]*\/>/s.exec(xml)?.[0]
+  return { type, machine: /<type [^>]*machine='([^']+)'/.exec(xml)?.[1], cpuMode: cpu === undefined ? undefined : /mode='([^']+)'/.exec(cpu)?.[1], cpuXml: cpu }
+}
+
+interface QemuImage {
+  readonly filename: string
+  readonly 'virtual-size': number
+  readonly 'actual-size'?: number
+}
+
+/** `qemu-img info --output=json --backing-chain` of several files, each answer followed by the separator. */
+export const diskFiles = (text: string): readonly DiskFile[] =>
+  text.split(SEPARATOR).flatMap((json) => {
+    const [top, base] = parsed(json)
+    if (top === undefined) return []
+    const backing = base === undefined ? {} : { backing: { path: base.filename, size: base['actual-size'] ?? base['virtual-size'] } }
+    return [{ path: top.filename, virtual: top['virtual-size'], ...backing }]
+  })
+
+function parsed(json: string): readonly QemuImage[] {
+  try {
+    const value: unknown = JSON.parse(json)
+    return Array.isArray(value) ? (value as QemuImage[]) : []
+  } catch {
+    return []
+  }
+}
+
+/** Lines of `NAME INODE MTIME`. */
+export const folders = (text: string): Readonly<Record<string, Folder>> =>
+  Object.fromEntries([...text.matchAll(/^(\S+) (\d+) (\S+)$/gm)].map(([, name, inode, mtime]) => [name!, { inode: inode!, mtime: mtime! }]))
+
+/** `df -Pk`: what is left for a process that is not root, in bytes. */
+export function freeSpace(text: string): number | undefined {
+  const kib = text.trim().split('\n').at(-1)?.trim().split(/\s+/)[3]
+  return kib === undefined || !/^\d+$/.test(kib) ? undefined : Number(kib) * 1024
+}
+
+/** Lines of `NAME ADDRESS`. */
+export function addresses(text: string): Readonly<Record<string, readonly string[]>> {
+  const found: Record<string, string[]> = {}
+  for (const [, name, address] of text.matchAll(/^(\S+) (\S+)$/gm)) (found[name!] ??= []).push(address!)
+  return found
+}

@@ -1,0 +1,83 @@
+import { defineModule, Failure, type Server } from '../runner/module.ts'
+import { cloudParam } from './lib/cloud-param.ts'
+import { lookUp, notFound, plainServer } from './lib/servers.ts'
+import { list } from './lib/units.ts'
+
+/** Finds servers. Filters are a conjunction; every server that is named must be there. */
+export default defineModule({
+  name: 'nova_servers',
+  summary: 'Find servers of an OpenStack cloud by host, name, id, status or project.',
+  description:
+    'All filters must hold at once. A name or id that is given must exist and match the other filters, otherwise the step fails and says ' +
+    'where that server is. A name that several servers have is refused, with their ids. Names are compared exactly.',
+  params: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      host: { type: 'string', description: 'Only servers on this compute host.', default: '' },
+      names: {
+        type: 'array',
+        items: { type: 'string', minLength: 1, description: 'Name or id.' },
+        description: 'Only these servers, by name or id, in this order. Empty: no restriction.',
+        default: [],
+      },
+      ids: {
+        type: 'array',
+        items: { type: 'string', minLength: 1, description: 'Id.' },
+        description: 'Further servers, by id. Together with `names`: either list selects.',
+        default: [],
+      },
+      status: { type: 'string', description: 'Only servers in this status, e.g. `ACTIVE`.', default: '' },
+      project: { type: 'string', description: 'Only servers of the project with this id.', default: '' },
+      all_projects: { type: 'boolean', description: "Servers of every project, not only of the token's own. Needs the admin role.", default: true },
+      cloud: cloudParam,
+    },
+  },
+  readOnly: true,
+  hostless: true,
+  returns: {
+    servers:
+      'A list, each with id, name, status, vm_state, task_state, power_state, host, node, instance_name, project_id, availability_zone, ' +
+      'locked, config_drive, flavor, ram (MiB), vcpus, disk (GiB) and volumes.',
+    count: 'How many there are.',
+  },
+  examples: [
+    { name: 'Every server on a compute host', params: { host: 'compute14' } },
+    { name: 'Two servers, one by name and one by id', params: { names: ['web-1', '8f1c9d1e-5a77-4b0e-9c55-0d3a4f5b6c7d'] } },
+    { name: 'The running servers of a project', params: { project: '9a5a4c3b2d1e4f5a8b7c6d5e4f3a2b1c', status: 'ACTIVE' } },
+  ],
+
+  async check({ host, names, ids, status, project, all_projects, cloud }, target) {
+    const { compute } = await target.cloud(cloud)
+    const wanted = [...names, ...ids]
+    const misfit = (server: Server): string | undefined => {
+      if (host !== '' && server.host !== host) return `${server.name} is on ${server.host ?? 'no host'}, not on ${host}`
+      if (status !== '' && server.status !== status.toUpperCase()) return `${server.name} is ${server.status}, not ${status.toUpperCase()}`
+      if (project !== '' && server.projectId !== project) return `${server.name} belongs to the project ${server.projectId}, not to ${project}`
+      return undefined
+    }
+    if (wanted.length === 0) {
+      const all = await compute.servers({
+        allProjects: all_projects,
+        ...(host === '' ? {} : { host }),
+        ...(status === '' ? {} : { status }),
+        ...(project === '' ? {} : { projectId: project }),
+      })
+      // Older releases ignore filters that the token's role may not use, instead of refusing them.
+      return found(all.filter((server) => misfit(server) === undefined))
+    }
+    const { servers, problems } = await lookUp(compute, wanted)
+    if (problems.length > 0) throw notFound(problems)
+    const misfits = servers.flatMap((server) => misfit(server) ?? [])
+    if (misfits.length > 0) {
+      throw new Failure(list(misfits, 10), { kind: 'input', todo: 'leave out the server, or the filter that it does not match' })
+    }
+    return found(servers)
+  },
+})
+
+const found = (servers: readonly Server[]) => ({
+  changes: [],
+  before: undefined,
+  result: { servers: servers.map(plainServer), count: servers.length },
+})
