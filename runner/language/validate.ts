@@ -1,30 +1,59 @@
+import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { AnyModule } from '../module.ts'
 import type { World } from '../world.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Playbook } from './playbook.ts'
-import type { Node, Source } from './source.ts'
+import { filesNamedIn, readPlaybook } from './plays.ts'
+import { readSource } from './read-file.ts'
+import { inOrder } from './render.ts'
+import type { Source } from './source.ts'
+import { didYouMean } from './suggest.ts'
 
-export const loadPlaybook = (
+export { type KnownNames, checkNames } from './names.ts'
+export { checkParams } from './module-params.ts'
+
+/**
+ * Reads a playbook and every file it names, and checks all of it. With an error among the diagnostics the playbook may still be there,
+ * as far as it could be read, so that later stages can add what they see; it must not be run.
+ */
+export const loadPlaybook = async (
   file: string,
   world: Pick<World, 'files' | 'cwd'>,
   modules: ReadonlyMap<string, AnyModule>,
 ): Promise<{ playbook?: Playbook; sources: Source[]; diagnostics: Diagnostic[] }> => {
-  throw new Error(`${file} ${world.cwd} ${modules.size}`)
+  const read = new Map<string, Source>()
+  const diagnostics: Diagnostic[] = []
+  const queue = [file]
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    if (read.has(next)) continue
+    const { source, exists, diagnostics: own } = await readSource(next, world.files, 'playbook')
+    diagnostics.push(...own)
+    if (!exists && next === file) return { sources: [], diagnostics: [await noSuchFile(file, world)] }
+    if (source === undefined) {
+      // It exists but cannot be read: that has been said already, so whoever names it finds it empty.
+      if (exists) read.set(next, { file: next, text: '' })
+      continue
+    }
+    read.set(next, source)
+    queue.push(...filesNamedIn(source).map((name) => beside(source.file, name)))
+  }
+  const source = read.get(file)
+  if (source === undefined) return { sources: [], diagnostics }
+  const sources = [...read.values()]
+  const reading = {
+    report: (diagnostic: Diagnostic) => void diagnostics.push(diagnostic),
+    modules,
+    file: (from: Source, name: string) => read.get(beside(from.file, name)),
+  }
+  const playbook = readPlaybook(reading, source, sources)
+  return { ...(playbook === undefined ? {} : { playbook }), sources, diagnostics: inOrder(diagnostics, sources) }
 }
-/** `value` is fully rendered; defaults are filled into a copy. */
-export const checkParams = (
-  module: AnyModule,
-  args: Node,
-  value: unknown,
-): { value: Record<string, unknown>; diagnostics: Diagnostic[] } => {
-  throw new Error(`${module.name} ${args.path} ${value}`)
-}
-export interface KnownNames {
-  /** Names of variables from outside the playbook: inventory (the union over its hosts), `-e`. */
-  readonly names: Iterable<string>
-  /** Names of facts that exist; undefined: not checked. */
-  readonly facts?: readonly string[]
-}
-export const checkNames = (playbook: Playbook, known: KnownNames): Diagnostic[] => {
-  throw new Error(`${playbook.name} ${known.facts}`)
+
+/** A path in a file counts from that file's folder. */
+const beside = (from: string, name: string): string => (isAbsolute(name) ? name : join(dirname(from), name))
+
+const noSuchFile = async (file: string, { files }: Pick<World, 'files'>): Promise<Diagnostic> => {
+  const names = (await files.list(dirname(file)).catch(() => undefined)) ?? []
+  const meant = didYouMean(basename(file), names)
+  return { severity: 'error', summary: `there is no playbook \`${file}\``, ...(meant === undefined ? {} : { notes: [meant] }) }
 }

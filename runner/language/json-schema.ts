@@ -1,0 +1,148 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import type { Schema } from '../schema.ts'
+import { kindOf } from './helpers.ts'
+import type { Path } from './source.ts'
+import { didYouMean } from './suggest.ts'
+import { holdsTemplate } from './template.ts'
+
+/** One thing wrong with a value, and where in it. */
+export interface SchemaProblem {
+  readonly path: Path
+  readonly which: 'key' | 'value'
+  readonly summary: string
+  readonly label?: string
+  readonly notes?: readonly string[]
+  /** The kind of trouble, and the value it is about, for advice that needs the source. */
+  readonly keyword: string
+  readonly expected?: string
+  readonly value?: unknown
+}
+
+let shared: Ajv2020 | undefined
+const compiled = new WeakMap<object, ValidateFunction>()
+
+/** One instance for everything: a fresh one costs some 30 ms. */
+const ajv = (): Ajv2020 => {
+  if (shared !== undefined) return shared
+  shared = new Ajv2020({ allErrors: true, strict: true, verbose: true, useDefaults: true, validateSchema: false })
+  shared.addVocabulary(['secret'])
+  shared.addFormat('expression', true)
+  return shared
+}
+
+const validator = (schema: Schema): ValidateFunction => {
+  const known = compiled.get(schema)
+  if (known !== undefined) return known
+  const made = ajv().compile(schema)
+  compiled.set(schema, made)
+  return made
+}
+
+/**
+ * Checks a value and fills in defaults, in a copy. Values that hold templates are taken as right: what they become is checked when
+ * it is known.
+ *
+ * @param owner how the value is called in "unknown parameter … of …"
+ */
+export const checkSchema = (schema: Schema, value: unknown, owner: string): { value: unknown; problems: SchemaProblem[] } => {
+  const copy = structuredClone(value)
+  const validate = validator(schema)
+  if (validate(copy)) return { value: copy, problems: [] }
+  const errors = validate.errors ?? []
+  const own = errors.filter((error) => !(typeof error.data === 'string' && holdsTemplate(error.data)))
+  // A value of the wrong type fails everything else as well.
+  const mistyped = new Set(own.filter(({ keyword }) => keyword === 'type').map(({ instancePath }) => instancePath))
+  return {
+    value: copy,
+    problems: own
+      .filter(({ keyword, instancePath }) => keyword === 'type' || !mistyped.has(instancePath))
+      .map((error) => explain(error, owner)),
+  }
+}
+
+/** `servers[0].id`. */
+export const pathName = (path: Path): string =>
+  path.reduce<string>(
+    (name, step) => (typeof step === 'number' ? `${name}[${step}]` : name === '' ? step : `${name}.${step}`),
+    '',
+  )
+
+/** JSON Pointer (RFC 6901); a step into a list is a number where the value there is a list. */
+const pathOf = (pointer: string): Path =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step))
+
+/** What a type is called in a sentence. */
+export const typeNames: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping',
+}
+
+const explain = ({ instancePath, keyword, params, data, parentSchema }: ErrorObject, owner: string): SchemaProblem => {
+  const path = pathOf(instancePath)
+  const name = path.length === 0 ? owner : `\`${pathName(path)}\``
+  const at = { path, which: 'value' as const, keyword }
+  switch (keyword) {
+    case 'additionalProperties': {
+      const key = String(params['additionalProperty'])
+      const known = Object.keys((parentSchema as { properties?: object } | undefined)?.properties ?? {})
+      const label = didYouMean(key, known)
+      return {
+        path: [...path, key],
+        which: 'key',
+        keyword,
+        summary: path.length === 0 ? `unknown parameter \`${key}\` of ${owner}` : `unknown key \`${key}\` in ${name}`,
+        ...(label === undefined ? { notes: [known.length === 0 ? 'it has none' : `known: ${known.join(', ')}`] } : { label }),
+      }
+    }
+    case 'required':
+      return { ...at, which: 'key', summary: `${name} needs \`${params['missingProperty']}\`` }
+    case 'type': {
+      const expected = String(params['type'])
+      return {
+        ...at,
+        expected,
+        value: data,
+        summary: `${name} must be ${typeNames[expected] ?? expected}`,
+        label: data === null ? 'the value is missing' : `this is ${kindOf(data)}`,
+      }
+    }
+    case 'enum':
+      return {
+        ...at,
+        value: data,
+        summary: `${name} must be one of ${(params['allowedValues'] as unknown[]).map(shown).join(', ')}`,
+        ...suggestion(data, params['allowedValues'] as unknown[]),
+      }
+    case 'pattern':
+      return { ...at, value: data, summary: `${name} does not match \`${params['pattern']}\`` }
+    case 'minLength':
+      return {
+        ...at,
+        summary: params['limit'] === 1 ? `${name} must not be empty` : `${name} must have at least ${params['limit']} characters`,
+      }
+    case 'minItems':
+      return { ...at, summary: `${name} must have at least ${params['limit']} ${params['limit'] === 1 ? 'item' : 'items'}` }
+    case 'minimum':
+      return { ...at, summary: `${name} must be at least ${params['limit']}` }
+    case 'maximum':
+      return { ...at, summary: `${name} must be at most ${params['limit']}` }
+    default:
+      return { ...at, summary: `${name} is not valid (${keyword})` }
+  }
+}
+
+const shown = (value: unknown): string => (value === '' ? '""' : String(value))
+
+const suggestion = (value: unknown, allowed: readonly unknown[]): { label?: string } => {
+  if (typeof value !== 'string') return {}
+  const label = didYouMean(value, allowed.map(String))
+  return label === undefined ? {} : { label }
+}

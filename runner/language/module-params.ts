@@ -1,0 +1,159 @@
+import { stringify } from 'yaml'
+import type { AnyModule } from '../module.ts'
+import type { Schema } from '../schema.ts'
+import type { Diagnostic } from './diagnostic.ts'
+import { checkExpression } from './expression.ts'
+import { type SchemaProblem, checkSchema } from './json-schema.ts'
+import { child, items, nodeAt, placeOfNode, writtenAs } from './load.ts'
+import type { Node } from './source.ts'
+import { isTemplate } from './template.ts'
+
+/**
+ * Parameters that are fully rendered: checked, with the module's defaults filled in (into a copy). What a template gave is turned
+ * into the type that is wanted where nothing is lost by that: `"{{ port }}"` may be 22 or "22".
+ */
+export const checkParams = (
+  module: AnyModule,
+  args: Node,
+  value: unknown,
+): { value: Record<string, unknown>; diagnostics: Diagnostic[] } => {
+  const adapted = adapt(module.params, value ?? {}, args.value)
+  const { value: filled, problems } = checkSchema(module.params, adapted, ownerOf(module))
+  return { value: filled as Record<string, unknown>, diagnostics: problems.map((problem) => diagnosticOf(problem, args, module)) }
+}
+
+/** What can be said about parameters before anything is rendered; conditions among them are checked as such. */
+export const checkArgs = (module: AnyModule, args: Node<Readonly<Record<string, unknown>>>): Diagnostic[] => {
+  const { problems } = checkSchema(module.params, adapt(module.params, args.value, args.value), ownerOf(module))
+  return [
+    ...problems.map((problem) => diagnosticOf(problem, args, module)),
+    ...conditionsIn(module.params, args).flatMap(checkExpression),
+  ]
+}
+
+/** The texts of a task's parameters that are conditions in the expression language (`format: expression`). */
+export const conditionsIn = (schema: Schema, node: Node): Node<string>[] => {
+  if ('format' in schema && schema.format === 'expression') return typeof node.value === 'string' ? [node as Node<string>] : []
+  if ('items' in schema)
+    return Array.isArray(node.value)
+      ? items(node as Node<unknown[]>).flatMap((item) => conditionsIn(schema.items, item))
+      : conditionsIn(schema.items, node)
+  if ('properties' in schema && typeof node.value === 'object' && node.value !== null) {
+    return Object.entries(schema.properties).flatMap(([key, inner]) => conditionsIn(inner, child(node, key)))
+  }
+  return []
+}
+
+const ownerOf = ({ name }: AnyModule): string => `\`${name}\``
+
+/** @param written the value as the playbook has it, or a template's text where a template gave it */
+const adapt = (schema: Schema, value: unknown, written: unknown): unknown => {
+  const templated = typeof written === 'string' && isTemplate(written)
+  const within = (key: string | number) =>
+    templated
+      ? written
+      : typeof written === 'object' && written !== null
+        ? (written as Record<string | number, unknown>)[key]
+        : undefined
+  if ('items' in schema) {
+    if (Array.isArray(value)) return value.map((item, index) => adapt(schema.items, item, within(index)))
+    // One condition needs no list around it, as in `when`.
+    return 'format' in schema.items && schema.items.format === 'expression' && typeof value === 'string' ? [value] : value
+  }
+  if (schema.type === 'object' && typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const inner = (key: string) => ('properties' in schema ? schema.properties[key] : schema.additionalProperties)
+    return Object.fromEntries(
+      Object.entries(value).map(([key, part]) => {
+        const own = inner(key)
+        return [key, own === undefined ? part : adapt(own, part, within(key))]
+      }),
+    )
+  }
+  return templated ? converted(schema, value) : value
+}
+
+/** Only what can be turned back without a loss. */
+const converted = (schema: Schema, value: unknown): unknown => {
+  if (schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean')) return String(value)
+  if (typeof value !== 'string') return value
+  if (schema.type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true'
+  if ((schema.type === 'integer' || schema.type === 'number') && value !== '' && String(Number(value)) === value)
+    return Number(value)
+  return value
+}
+
+/** Turns a problem into a diagnostic at its place, with advice that depends on how the value is written. */
+const diagnosticOf = (problem: SchemaProblem, args: Node, module: AnyModule): Diagnostic => {
+  const node = nodeAt(args.source, [...args.path, ...problem.path])
+  const advice = adviceFor(problem, node, module)
+  const notes = [...(problem.notes ?? []), ...(advice.notes ?? [])]
+  const label = advice.label ?? problem.label
+  return {
+    severity: 'error',
+    summary: problem.summary,
+    place: placeOfNode(node, problem.which),
+    ...(label === undefined ? {} : { label }),
+    ...(notes.length === 0 ? {} : { notes }),
+  }
+}
+
+const adviceFor = (problem: SchemaProblem, node: Node, module: AnyModule): { label?: string; notes?: readonly string[] } => {
+  if (problem.keyword === 'required') return { notes: [`for example: ${example(module)}`] }
+  return quotingAdvice(problem, node)
+}
+
+/** YAML's own traps: numbers and booleans that were meant as text, and texts that were meant as something else. */
+export const quotingAdvice = ({ expected, value }: SchemaProblem, node: Node): { label?: string; notes?: readonly string[] } => {
+  const written = writtenAs(node)
+  if (
+    expected === 'string' &&
+    (typeof value === 'number' || typeof value === 'boolean') &&
+    written !== undefined &&
+    !written.quoted
+  ) {
+    const notes = String(value) === written.text ? [] : [`YAML reads ${written.text} as the number ${value}`]
+    return { label: `quote it: "${written.text}"`, notes }
+  }
+  if (typeof value !== 'string') return {}
+  if (expected === 'boolean') {
+    const boolean = /^(?:yes|on)$/i.test(value)
+      ? 'true'
+      : /^(?:no|off)$/i.test(value)
+        ? 'false'
+        : /^(?:true|false)$/i.test(value)
+          ? value.toLowerCase()
+          : undefined
+    return boolean === undefined
+      ? {}
+      : {
+          label: written?.quoted ? `without quotes: ${boolean}` : `write \`${boolean}\``,
+          notes: written?.quoted ? [] : [`YAML 1.2 reads ${value} as text`],
+        }
+  }
+  if ((expected === 'integer' || expected === 'number') && /^-?\d+(?:\.\d+)?$/.test(value))
+    return { label: `without quotes: ${value}` }
+  if (expected === 'array') return { label: `write a list: [${JSON.stringify(value)}]` }
+  return {}
+}
+
+/** A module's first example as one would write it, on one line. */
+export const example = ({ name, examples, params }: AnyModule): string => {
+  const needed = examples.find(({ params: given }) => (params.required ?? []).every((key) => key in given)) ?? examples[0]
+  return flow({ [name]: needed?.params ?? {} })
+}
+
+/** YAML on one line: `copy: { src: a, dest: b }`. */
+export const flow = (value: Readonly<Record<string, unknown>>): string =>
+  Object.entries(value)
+    .map(
+      ([key, inner]) =>
+        `${key}: ${stringify(inner, {
+          collectionStyle: 'flow',
+          lineWidth: 0,
+          defaultStringType: 'PLAIN',
+          flowCollectionPadding: true,
+        })
+          .trim()
+          .replace(/\s*\n\s*/g, ' ')}`,
+    )
+    .join(', ')

@@ -1,0 +1,211 @@
+import type { AnyModule } from '../module.ts'
+import type { Diagnostic } from './diagnostic.ts'
+import { expressionReferences } from './expression.ts'
+import { placeOfNode } from './load.ts'
+import { conditionsIn } from './module-params.ts'
+import type { Item, Play, Playbook, Shared, Task, Vars } from './playbook.ts'
+import { flatten } from './plays.ts'
+import type { Node } from './source.ts'
+import { didYouMean } from './suggest.ts'
+import { parseTemplate, type Reference } from './template-syntax.ts'
+import { templates } from './template.ts'
+
+export interface KnownNames {
+  /** Names of variables from outside the playbook: the inventory's (of any host), `-e`, the runner's own. */
+  readonly names: Iterable<string>
+  /** Names of facts that exist; not checked where they are not given. */
+  readonly facts?: readonly string[]
+  /** The modules, for conditions among their parameters and the keys of their results. */
+  readonly modules?: ReadonlyMap<string, AnyModule>
+}
+
+/** A use of a variable, and where. */
+interface Use extends Reference {
+  readonly node: Node<string>
+}
+
+/** Names in sight of a use. */
+interface Sight {
+  readonly names: ReadonlySet<string>
+  readonly note?: string
+}
+
+/**
+ * Variables and facts that nothing defines, before anything runs. A name that any host's inventory has is taken as known; whether
+ * this host has it shows when it is used.
+ */
+export const checkNames = (playbook: Playbook, known: KnownNames): Diagnostic[] => {
+  const diagnostics: Diagnostic[] = []
+  const outside = new Set([...known.names, ...Object.keys(playbook.params), ...Object.keys(playbook.vars)])
+  const registrations = registered(playbook, known.modules)
+  const everywhere = new Set([...outside, ...registrations.keys(), ...playbook.plays.flatMap(namesInPlay)])
+  const check = (uses: readonly Use[], sight: Sight) => {
+    for (const use of uses) diagnostics.push(...complaints(use, sight, known, registrations))
+  }
+
+  // Variables are rendered where they are used, so whatever is defined anywhere may be in sight there.
+  const checkVars = (vars: Vars) => Object.values(vars).forEach((node) => check(usesIn(node), { names: everywhere }))
+  checkVars(playbook.vars)
+
+  const done = new Set<string>()
+  for (const play of playbook.plays) {
+    const names = new Set([...outside, ...Object.keys(play.vars)])
+    check([play.name, play.hosts, play.serial, play.remoteUser, play.port].flatMap(usesIn), {
+      names: new Set([...names, ...done]),
+    })
+    const handlerResults = play.handlers.flatMap(({ register }) => register ?? [])
+    const state: Walk = { check, checkVars, known, done: new Set([...done, ...handlerResults]) }
+    shared(play, new Set([...names, ...state.done]), state)
+    walk(play.tasks, names, state)
+    const all = new Set([...names, ...state.done, ...flatten(play.tasks).flatMap(({ register }) => register ?? [])])
+    for (const handler of play.handlers) taskUses(handler, all, state)
+    state.done.forEach((name) => done.add(name))
+  }
+  return diagnostics
+}
+
+interface Walk {
+  check(uses: readonly Use[], sight: Sight): void
+  checkVars(vars: Vars): void
+  readonly known: KnownNames
+  /** Results registered by the steps so far. */
+  readonly done: Set<string>
+}
+
+const walk = (list: readonly Item[], names: ReadonlySet<string>, state: Walk): void => {
+  for (const item of list) {
+    const inSight = new Set([...names, ...state.done])
+    if (item.kind === 'meta') state.check(item.when.flatMap(usesInCondition), { names: inSight })
+    else if (item.kind === 'task') taskUses(item, inSight, state)
+    else {
+      const inner = new Set([...names, ...Object.keys(item.vars)])
+      const own = new Set([...inSight, ...inner])
+      shared(item, own, state)
+      state.check([...item.when.flatMap(usesInCondition), ...usesIn(item.name), ...usesIn(item.delegateTo)], { names: own })
+      walk(item.block, inner, state)
+      walk(item.rescue, new Set([...inner, 'ansible_failed_task', 'ansible_failed_result']), state)
+      walk(item.always, inner, state)
+    }
+  }
+}
+
+const shared = (item: Shared, names: ReadonlySet<string>, state: Walk): void => {
+  state.checkVars(item.vars)
+  state.check([item.environment, item.become, item.becomeUser].flatMap(usesIn), { names })
+}
+
+const taskUses = (task: Task, outer: ReadonlySet<string>, state: Walk): void => {
+  const { loopControl: control } = task
+  const names = new Set([...outer, ...Object.keys(task.vars)])
+  const looped = task.loop === undefined ? [] : [control.loopVar, ...(control.indexVar === undefined ? [] : [control.indexVar])]
+  const inLoop = new Set([...names, ...looped])
+  const loopNote =
+    task.loop === undefined
+      ? {}
+      : control.loopVar === 'item'
+        ? {}
+        : { note: `the item of this loop is called \`${control.loopVar}\`` }
+  const module = state.known.modules?.get(task.module)
+  const conditions = module === undefined ? [] : conditionsIn(module.params, task.args)
+
+  state.check([task.loop, control.parallel].flatMap(usesIn), { names })
+  shared(task, inLoop, state)
+  const texts = [task.args, task.name, control.label, task.delegateTo, task.retries, task.delay, task.timeout, ...task.notify]
+  state.check([...texts.flatMap(usesIn), ...[...task.when, ...conditions].flatMap(usesInCondition)], {
+    names: inLoop,
+    ...loopNote,
+  })
+  const judging = [...task.until, ...(task.failedWhen ?? []), ...(task.changedWhen ?? [])].flatMap(usesInCondition)
+  if (task.register === undefined)
+    state.check(judging, { names: inLoop, note: 'the result is at hand under the name given by `register`' })
+  else state.check(judging, { names: new Set([...inLoop, task.register]) })
+  if (task.register !== undefined) state.done.add(task.register)
+}
+
+const usesIn = (node: Node | undefined): Use[] =>
+  node === undefined
+    ? []
+    : templates(node).flatMap((text) => parseTemplate(text.value).references.map((reference) => ({ ...reference, node: text })))
+
+const usesInCondition = (node: Node<string>): Use[] => expressionReferences(node).map((reference) => ({ ...reference, node }))
+
+/** Where each registered name comes from: the keys that its results can have, where that is known. */
+const registered = (playbook: Playbook, modules: KnownNames['modules']): Map<string, readonly string[] | undefined> => {
+  const found = new Map<string, readonly string[] | undefined>()
+  const tasks = playbook.plays.flatMap((play) => [...flatten(play.tasks), ...play.handlers])
+  for (const task of tasks) {
+    if (task.register === undefined) continue
+    const keys = task.loop === undefined ? modules?.get(task.module)?.returns : { results: '' }
+    const all = keys === undefined ? undefined : [...Object.keys(keys), 'changed', 'failed', 'skipped', 'skip_reason', 'msg']
+    const before = found.get(task.register)
+    found.set(
+      task.register,
+      found.has(task.register) ? (before === undefined || all === undefined ? undefined : [...before, ...all]) : all,
+    )
+  }
+  return found
+}
+
+const namesInPlay = (play: Play): string[] => [
+  ...Object.keys(play.vars),
+  ...namesInItems(play.tasks),
+  ...namesInItems(play.handlers),
+]
+
+const namesInItems = (list: readonly Item[]): string[] =>
+  list.flatMap((item) => {
+    if (item.kind === 'meta') return []
+    const own = Object.keys(item.vars)
+    if (item.kind === 'block') return [...own, ...[item.block, item.rescue, item.always].flatMap(namesInItems)]
+    return [...own, item.loopControl.loopVar, ...(item.loopControl.indexVar === undefined ? [] : [item.loopControl.indexVar])]
+  })
+
+const complaints = (
+  use: Use,
+  { names, note }: Sight,
+  known: KnownNames,
+  registrations: ReadonlyMap<string, readonly string[] | undefined>,
+): Diagnostic[] => {
+  const { name, path, node } = use
+  const at = (summary: string, more: Partial<Diagnostic> = {}): Diagnostic => ({
+    severity: 'error',
+    summary,
+    place: placeOfNode(node, 'value', use),
+    ...more,
+  })
+  if (names.has(name)) {
+    const [key] = path
+    if (name === 'facts' && key !== undefined && known.facts !== undefined && !known.facts.includes(key)) {
+      const label = didYouMean(key, known.facts)
+      return [at(`unknown fact \`${key}\``, label === undefined ? { notes: [`facts: ${known.facts.join(', ')}`] } : { label })]
+    }
+    return missingKey(use, registrations.get(name)).map((label) =>
+      at(`the result \`${name}\` has no \`${key}\``, { label, severity: 'warning' }),
+    )
+  }
+  if (use.optional) return []
+  if (registrations.has(name)) return [at(`\`${name}\` is registered by a later step`, { label: 'not known yet here' })]
+  const fact = /^ansible_(.+)$/.exec(name)?.[1]
+  if (name === 'ansible_facts' || (fact !== undefined && known.facts?.includes(fact))) {
+    return [
+      at(`unknown variable \`${name}\``, {
+        label: `facts are \`facts.${name === 'ansible_facts' ? (path[0] ?? 'NAME') : fact}\``,
+      }),
+    ]
+  }
+  const label = didYouMean(name, names)
+  return [
+    at(`unknown variable \`${name}\``, {
+      ...(label === undefined ? {} : { label }),
+      ...(note === undefined ? {} : { notes: [note] }),
+    }),
+  ]
+}
+
+/** A key that is nearly, but not, one that the results of a module have. Failures carry further keys, so only near ones are told. */
+const missingKey = ({ path, optional }: Use, keys: readonly string[] | undefined): string[] => {
+  const [key] = path
+  if (key === undefined || keys === undefined || optional || keys.includes(key)) return []
+  const label = didYouMean(key, keys)
+  return label === undefined ? [] : [label]
+}

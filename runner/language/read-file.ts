@@ -1,0 +1,62 @@
+import type { Files } from '../world.ts'
+import type { Diagnostic } from './diagnostic.ts'
+import { parseSource } from './load.ts'
+import type { Place, Source } from './source.ts'
+import type { YamlDialect } from './yaml-problems.ts'
+
+export interface ReadFile {
+  /** undefined where there is no such file, or it is no text. */
+  readonly text: string | undefined
+  readonly exists: boolean
+  readonly diagnostics: Diagnostic[]
+}
+
+/** The text of a file of the controller; trouble is data. */
+export const readFile = async (file: string, files: Files): Promise<ReadFile> => {
+  const wrong = (summary: string, more: Partial<Diagnostic> = {}): ReadFile => ({
+    text: undefined,
+    exists: true,
+    diagnostics: [{ severity: 'error', summary, place: { file, line: 1, column: 1, length: 1 }, ...more }],
+  })
+  let bytes: Uint8Array | undefined
+  try {
+    bytes = await files.read(file)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return wrong(`\`${file}\` cannot be read`, {
+      notes: [code === 'EISDIR' ? 'it is a folder' : code === 'EACCES' ? 'permission denied' : message],
+    })
+  }
+  if (bytes === undefined) return { text: undefined, exists: false, diagnostics: [] }
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    // https://docs.ansible.com/ansible/latest/vault_guide/vault_encrypting_content.html: the first line of an encrypted file.
+    if (text.startsWith('$ANSIBLE_VAULT;')) {
+      return wrong(`\`${file}\` is encrypted with Ansible Vault, which cannot be read yet`, {
+        notes: ['decrypt it, or give its values as parameters with `secret: true`'],
+      })
+    }
+    return { text, exists: true, diagnostics: [] }
+  } catch {
+    return wrong(`\`${file}\` is not UTF-8 text`, { place: firstBadByte(file, bytes) })
+  }
+}
+
+/** A file parsed as YAML; no source where it is missing or no text. */
+export const readSource = async (
+  file: string,
+  files: Files,
+  dialect: YamlDialect,
+): Promise<{ source: Source | undefined; exists: boolean; diagnostics: Diagnostic[] }> => {
+  const { text, exists, diagnostics } = await readFile(file, files)
+  if (text === undefined) return { source: undefined, exists, diagnostics }
+  const parsed = parseSource(file, text, dialect)
+  return { source: parsed.source, exists, diagnostics: parsed.diagnostics }
+}
+
+const firstBadByte = (file: string, bytes: Uint8Array): Place => {
+  const lenient = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  const before = lenient.slice(0, lenient.indexOf('\ufffd'))
+  const line = before.split('\n').length
+  return { file, line, column: before.length - before.lastIndexOf('\n'), length: 1 }
+}
