@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, chownSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
@@ -14,8 +14,10 @@ export function scratchFolder(): string {
   return folder
 }
 
+export type LocalTarget = Omit<FakeTarget, 'files'>
+
 /** A target whose files are real ones below `folder` and whose commands really run; the rest is as in `fakeTarget`. */
-export function localTarget(folder: string, given: Omit<FakeGiven, 'files' | 'commands'> = {}): Omit<FakeTarget, 'files'> {
+export function localTarget(folder: string, given: Omit<FakeGiven, 'files' | 'commands'> = {}): LocalTarget {
   const { files: _none, ...fake } = fakeTarget(given)
   const target = { ...fake, ...localAccess(), snapshot: () => tree(folder) }
   const { run, write } = target
@@ -29,6 +31,21 @@ export function localTarget(folder: string, given: Omit<FakeGiven, 'files' | 'co
   }
   return target
 }
+
+/**
+ * A folder that is made anew with the same files (mode 0640) whenever the function is called, so that parameters can name a path in it.
+ * @param more what else there should be
+ */
+export const freshFolder =
+  (folder: string, given: Omit<FakeGiven, 'files' | 'commands'> = {}) =>
+  (files: Readonly<Record<string, string | Uint8Array>>, more: (at: (name: string) => string) => void = () => undefined) =>
+  (): LocalTarget => {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder)
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content, { mode: 0o640 })
+    more((name) => join(folder, name))
+    return localTarget(folder, given)
+  }
 
 /** This machine as the user who runs the tests. */
 function localAccess(): HostAccess {

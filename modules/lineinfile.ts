@@ -1,0 +1,114 @@
+import { defineModule, Failure } from '../runner/module.ts'
+import { attributeParams } from './lib/attributes.ts'
+import { applyContent, converged, planContent, readForEdit, undoContent, validateParam } from './lib/content.ts'
+import { editLines, type LineEdit } from './lib/line-edit.ts'
+import { pattern } from './lib/pattern.ts'
+import { decodeText, encodeText } from './lib/text.ts'
+
+interface Params {
+  readonly path: string
+  readonly line?: string | undefined
+  readonly regexp?: string | undefined
+  readonly search_string?: string | undefined
+  readonly state: 'present' | 'absent'
+  readonly insertafter?: string | undefined
+  readonly insertbefore?: string | undefined
+  readonly backrefs: boolean
+  readonly firstmatch: boolean
+}
+
+/** Makes sure of one line in a text file. */
+export default defineModule({
+  name: 'lineinfile',
+  summary: 'Make sure that a line is in a file, or that it is not.',
+  description:
+    'With `regexp`, the last line that matches becomes `line`. Where none matches, and the line is nowhere in the file, it is added. An edit that would change the file again at every run is refused. For INI files use `ini`.',
+  params: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['path'],
+    properties: {
+      path: { type: 'string', pattern: '^/', description: 'The file.' },
+      line: { type: 'string', pattern: '^[^\\r\\n]*$', description: 'The line, without its end. Not needed to remove by `regexp` or `search_string`.' },
+      regexp: { type: 'string', minLength: 1, description: 'Regular expression that finds the line to replace or the lines to remove.' },
+      search_string: { type: 'string', minLength: 1, description: 'Text that finds them, instead of `regexp`.' },
+      state: { type: 'string', enum: ['present', 'absent'], default: 'present', description: '`absent` removes every line that is found.' },
+      insertafter: { type: 'string', minLength: 1, description: 'A new line goes after the last line that this regular expression matches, or to the end: `EOF` (the default).' },
+      insertbefore: { type: 'string', minLength: 1, description: 'A new line goes before the last line that this regular expression matches, or to the start: `BOF`.' },
+      firstmatch: { type: 'boolean', default: false, description: 'The first line that matches counts instead of the last.' },
+      backrefs: { type: 'boolean', default: false, description: '`line` may hold `\\1` or `\\g<name>` for groups of `regexp`; where nothing matches, nothing is added.' },
+      create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
+      ...attributeParams,
+      validate: validateParam,
+    },
+  },
+  returns: { path: 'The file.' },
+  examples: [
+    { name: 'Replace a line, commented out or not', params: { path: '/etc/libvirt/libvirtd.conf', regexp: '^#?listen_tcp\\s*=', line: 'listen_tcp = 1' } },
+    { name: 'Add a line after another', params: { path: '/etc/hosts', line: '10.0.0.15 compute15', insertafter: '^127\\.' } },
+    { name: 'Keep a part of the line', params: { path: '/etc/default/libvirtd', regexp: '^(LIBVIRTD_ARGS=")(?!--listen)(.*)$', line: '\\1--listen \\2', backrefs: true } },
+    { name: 'Remove lines', params: { path: '/etc/hosts', regexp: '\\bcompute99\\b', state: 'absent' } },
+  ],
+
+  async check(params, target) {
+    const edit = editOf(params)
+    const current = await readForEdit(target, params.path)
+    if (current.bytes === undefined && params.state === 'absent') return converged(current)
+    if (current.bytes === undefined && !params.create) {
+      throw new Failure(`${params.path} does not exist on ${target.host}`, { todo: 'make it first, or set `create: true`' })
+    }
+    return planContent(params.path, current, edited(params.path, edit, current.bytes), params)
+  },
+
+  async apply(params, { before }, target) {
+    await applyContent(target, before, params, (bytes) => edited(params.path, editOf(params), bytes))
+  },
+
+  undo: async (_params, before, target) => undoContent(target, before),
+})
+
+function editOf(params: Params): LineEdit {
+  const { line, regexp, search_string, state, insertafter, insertbefore, backrefs, firstmatch } = params
+  if (regexp !== undefined && search_string !== undefined) throw wrong('`regexp` and `search_string` exclude each other')
+  if (insertafter !== undefined && insertbefore !== undefined) throw wrong('`insertafter` and `insertbefore` exclude each other')
+  if (backrefs && regexp === undefined) throw wrong('`backrefs` needs `regexp`')
+  if (state === 'present' && line === undefined) throw wrong('there is no `line` to add')
+  if (state === 'absent' && line === undefined && regexp === undefined && search_string === undefined) {
+    throw wrong('nothing says which lines to remove', 'give `line`, `regexp` or `search_string`')
+  }
+  const expression = regexp === undefined ? undefined : pattern(regexp, 'regexp')
+  return {
+    state,
+    line,
+    backrefs,
+    firstmatch,
+    matches: expression ? (text) => expression.exec(text) : search_string === undefined ? undefined : (text) => text.includes(search_string),
+    place: placeOf(insertafter, insertbefore),
+  }
+}
+
+function placeOf(after: string | undefined, before: string | undefined): LineEdit['place'] {
+  if (before === 'BOF') return 'start'
+  if (before !== undefined) return { side: 'before', of: pattern(before, 'insertbefore') }
+  return after === undefined || after === 'EOF' ? 'end' : { side: 'after', of: pattern(after, 'insertafter') }
+}
+
+const wrong = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', ...(todo === undefined ? {} : { todo }) })
+
+function edited(path: string, edit: LineEdit, bytes: Uint8Array = new Uint8Array()): Uint8Array {
+  const { text, encoding } = decodeText(bytes)
+  const once = editOnce(text, edit)
+  if (editOnce(once, edit) !== once) {
+    throw wrong(`the edit of ${path} would change the file again at every run`, 'write a `regexp` that also matches the line once it is as wanted')
+  }
+  return encodeText(once, encoding, path)
+}
+
+function editOnce(text: string, edit: LineEdit): string {
+  try {
+    return editLines(text, edit)
+  } catch (error) {
+    if (error instanceof RangeError) throw wrong(error.message, 'look at the groups of `regexp`')
+    throw error
+  }
+}
