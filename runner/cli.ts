@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { EXIT } from './exit.ts'
+import { EXIT, exitCode } from './exit.ts'
+import { Failure } from './failure.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './request.ts'
 import type { World } from './world.ts'
@@ -18,12 +19,17 @@ export function createCli(world: World, loadModules: LoadModules): (argv: readon
     try {
       await program.parseAsync(argv, { from: 'user' })
     } catch (error) {
-      if (!(error instanceof CommanderError)) throw error
-      return error.exitCode === 0 ? EXIT.done : EXIT.input
+      if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.input
+      if (!(error instanceof Failure)) throw error
+      world.stderr.write(failureText(error))
+      return exitCode([error.kind], false)
     }
     return code
   }
 }
+
+const failureText = ({ message, why, todo }: Failure): string =>
+  [`error: ${message}`, ...(why === undefined ? [] : [why]), ...(todo === undefined ? [] : [`= ${todo}`])].map((line, index) => (index === 0 ? line : `  ${line.replaceAll('\n', '\n  ')}`)).join('\n').concat('\n')
 
 function build(world: World, loadModules: LoadModules, done: (code: number) => void): Command {
   const program = new Command('runbook')
@@ -55,6 +61,7 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
     'change nothing: the same as plan',
   )
 
+  historyCommands(program, world, loadModules, done)
   program
     .command('lint <playbook...>')
     .description('check playbooks without connecting to anything')
@@ -84,6 +91,54 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
       world.stdout.write((await import('./editor-schema.ts')).schemaText([...registry.values()]))
     })
   return program
+}
+
+/** Commands about runs that were. */
+function historyCommands(program: Command, world: World, loadModules: LoadModules, done: (code: number) => void): void {
+  const output = () => new Option('-o, --output <form>', 'as for apply').choices(['auto', 'plain', 'json']).default('auto')
+  const params = ['-p, --param <name=value>', 'a parameter; secrets are not kept and must be given again', collect(assignment), []] as const
+  program
+    .command('resume [run]')
+    .description('go on with a run where it stood; default: the newest that did not end well')
+    .option('--failed', 'only the hosts that failed')
+    .option('--accept-changes', 'go on although the playbook, the inventory or a parameter has changed')
+    .option(...params)
+    .addOption(output())
+    .action(async (run: string | undefined, flags: { failed?: true; acceptChanges?: true; param: Request['params']; output: Request['output'] }) => {
+      const { registry } = await loadModules()
+      const asked = { run, failed: flags.failed === true, acceptChanges: flags.acceptChanges === true, params: flags.param, output: flags.output }
+      done(await (await import('./resume.ts')).resume(asked, world, registry))
+    })
+  program
+    .command('undo [run]')
+    .description('take a run back, newest step first')
+    .option('--plan', 'only show what would be undone')
+    .option('--to <step>', 'undo back to this step, that one included')
+    .option('--host <host>', 'only on this host')
+    .option(...params)
+    .addOption(output())
+    .action(async (run: string | undefined, flags: { plan?: true; to?: string; host?: string; param: Request['params']; output: Request['output'] }) => {
+      const { registry } = await loadModules()
+      const asked = { run, to: flags.to, host: flags.host, plan: flags.plan === true, params: flags.param, output: flags.output }
+      done(await (await import('./take-back.ts')).takeBack(asked, world, registry))
+    })
+  program
+    .command('runs')
+    .description('list the runs kept in this folder')
+    .action(async () => done(await (await import('./history-commands.ts')).runs(world)))
+  program
+    .command('show [run]')
+    .description('what a run did, and what can be done now')
+    .option('-D, --diff', 'show the differences')
+    .option('--host <host>', 'only this host')
+    .action(async (run: string | undefined, flags: { diff?: true; host?: string }) =>
+      done(await (await import('./history-commands.ts')).show(run, { diff: flags.diff === true, host: flags.host }, world)),
+    )
+  program
+    .command('logs [run]')
+    .description('the lines of a run')
+    .option('-f, --follow', 'go on until it ends')
+    .action(async (run: string | undefined, flags: { follow?: true }) => done(await (await import('./history-commands.ts')).logs(run, flags.follow === true, world)))
 }
 
 const VERSION = '0.1.0'

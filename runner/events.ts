@@ -19,6 +19,9 @@ export type Event =
   | HandlersPending
   | Rescued
   | Interrupted
+  | RunResumed
+  | StepReplayed
+  | StepUndone
   | RunFinished
 
 export interface Stamped {
@@ -53,6 +56,27 @@ export interface TaskStarted extends Stamped {
   readonly handler: boolean
   readonly hosts: readonly string[]
 }
+/** The run goes on where it stood. */
+export interface RunResumed extends Stamped {
+  readonly type: 'run-resumed'
+  readonly run: string
+  /** Steps whose end was recorded before. */
+  readonly done: number
+  /** Steps that were in flight when the runner died. */
+  readonly inFlight: readonly StepRef[]
+}
+/** A resumed run came by a step that was done before: its recorded outcome counts. */
+export interface StepReplayed extends Stamped {
+  readonly type: 'step-replayed'
+  readonly step: StepRef
+  readonly outcome: Outcome
+}
+/** `undo` has put back what the step had changed. */
+export interface StepUndone extends Stamped {
+  readonly type: 'step-undone'
+  readonly step: StepRef
+  readonly blob: string
+}
 /** One task on one host, or one item of its loop there. */
 export interface StepRef {
   /** Unique within the run: task id, host, and the item's number. */
@@ -78,8 +102,18 @@ export interface StepChecked extends Stamped {
 export interface ApplyStarted extends Stamped {
   readonly type: 'apply-started'
   readonly step: StepRef
-  /** What `undo` needs; never shown. */
+  /** What `undo` needs. It can hold secrets and whole files: it goes into the journal's blobs and is shown nowhere. */
+  readonly undo: UndoRecord
+}
+export interface UndoRecord {
+  readonly params: unknown
+  /** The module's own `before`. */
   readonly before: unknown
+  /** The host that was acted on: the step's own, or the one it was delegated to. */
+  readonly host: string
+  readonly become: { readonly wanted: boolean | undefined; readonly user: string | undefined }
+  /** What the module was given from the controller: rendered templates by name, files by path (base64). They may change later. */
+  readonly inputs: { readonly rendered: Record<string, string>; readonly files: Record<string, string> }
 }
 export interface StepProgress extends Stamped {
   readonly type: 'step-progress'
@@ -156,6 +190,6 @@ export interface RunFinished extends Stamped {
 }
 export type Counts = Readonly<Record<Outcome | 'ignored' | 'rescued', number>>
 
-export type Goal = 'plan' | 'apply'
+export type Goal = 'plan' | 'apply' | 'undo'
 
 export type Emit = (event: Event) => void

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Clock, Files, Screen, World } from './world.ts'
+import type { Appender, Clock, Files, Screen, World } from './world.ts'
 
 /** The world as it is. Heavy libraries are loaded when a host or a cloud is first asked for, not before. */
 export function realWorld(process: NodeJS.Process): World {
@@ -108,6 +108,54 @@ function diskFiles(cwd: string): Files {
         await rename(temporary, at(path))
       } finally {
         await rm(temporary, { force: true })
+      }
+    },
+    async append(path) {
+      await mkdir(dirname(at(path)), { recursive: true, mode: 0o700 })
+      return appender(await open(at(path), 'a', 0o600))
+    },
+  }
+}
+
+/** Writes and flushes together whatever came while the last flush was under way: one fdatasync for many. */
+function appender(file: FileHandle): Appender {
+  let pending = ''
+  let running: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  const flush = async () => {
+    const text = pending
+    pending = ''
+    try {
+      if (text !== '') await file.appendFile(text)
+      await file.datasync()
+    } catch (error) {
+      // Part of it may be on the disk: the line break closes the torn line, which a reader passes over, and the whole is written again.
+      pending = `\n${text}${pending}`
+      throw error
+    }
+  }
+  const start = (): Promise<void> => {
+    running = flush().finally(() => (running = undefined))
+    return running
+  }
+  const sync = (): Promise<void> => {
+    if (running === undefined) return start()
+    next ??= running.catch(() => undefined).then(() => {
+      next = undefined
+      return start()
+    })
+    return next
+  }
+  return {
+    write(text) {
+      pending += text
+    },
+    sync,
+    async close() {
+      try {
+        await sync()
+      } finally {
+        await file.close()
       }
     },
   }

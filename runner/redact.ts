@@ -1,5 +1,5 @@
 /** What stands where a secret stood. */
-const MASK = '********'
+export const MASK = '********'
 /** Shorter values are ordinary words and numbers: hiding them would garble everything and protect nothing. */
 const SHORTEST = 4
 

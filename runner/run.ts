@@ -1,22 +1,37 @@
 import { randomBytes } from 'node:crypto'
 import { abortedByOperator, execute } from './engine/execute.ts'
+import type { History } from './engine/history.ts'
+import { type Journal, openJournal } from './engine/journal.ts'
 import type { Run } from './engine/run-state.ts'
 import { openSession } from './engine/session.ts'
 import type { Event, RunFinished } from './events.ts'
 import { EXIT, exitCode } from './exit.ts'
-import { hasErrors, type Inputs, isSecret, loadInputs } from './load.ts'
-import { renderDiagnostics, summaryLine } from './language/render.ts'
 import type { Diagnostic } from './language/diagnostic.ts'
+import { renderDiagnostics, summaryLine } from './language/render.ts'
 import type { Source } from './language/source.ts'
+import { hasErrors, type Inputs, isSecret, loadInputs } from './load.ts'
 import type { AnyModule } from './module.ts'
-import { createReport, failureKinds, type Report } from './output/report.ts'
-import { openView, styleOf } from './output/view.ts'
+import { createReport, failureKinds, type ReportFold } from './output/report.ts'
+import { openView, type RunView, styleOf } from './output/view.ts'
 import { redact } from './redact.ts'
 import type { Request } from './request.ts'
+import { keepInputs } from './runs.ts'
 import type { World } from './world.ts'
 
+/** A run that was begun before and goes on. */
+export interface Past {
+  readonly run: string
+  readonly history: History
+}
+
+export interface How {
+  readonly past?: Past
+  /** What is done with the hosts. Default: the playbook is executed. */
+  readonly work?: (run: Run, plays: Inputs['plays']) => Promise<void>
+}
+
 /** load → validate → resolve → plan or execute → report. Returns the exit code; the only place where a run's output begins and ends. */
-export async function run(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
+export async function run(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>, { past, work = execute }: How = {}): Promise<number> {
   const { inputs, sources, diagnostics } = await loadInputs(request, world, modules)
   showDiagnostics(diagnostics, sources, world)
   if (inputs === undefined) return EXIT.input
@@ -24,24 +39,43 @@ export async function run(request: Request, world: World, modules: ReadonlyMap<s
   const becomePassword = request.askBecomePass ? await world.ask('BECOME password: ', { secret: true }) : undefined
   if (becomePassword !== undefined) secrets.add(becomePassword)
 
+  const id = past?.run ?? runId(world.clock.now())
+  const journal = request.goal === 'plan' ? undefined : await openJournal(world, id)
+  if (journal !== undefined && past === undefined) await keepInputs(world, id, redact(request, secrets), sources)
   const report = createReport()
   const view = await openView(request, world, report, sources)
-  const emit = (event: Event) => {
+  const tell = { emit: teller(secrets, report, view, journal), durable: async () => journal?.durable() }
+  const end = await executed(request, world, modules, inputs, { id, secrets, becomePassword, history: past?.history, work }, report, tell)
+  await journal?.close()
+  await view.close()
+  view.finish(end)
+  const changes = end.counts.planned + end.counts.unknown
+  return request.goal === 'plan' && request.exitCode && end.exitCode === EXIT.done && changes > 0 ? EXIT.changes : end.exitCode
+}
+
+/** Everything that is shown or kept goes through here: secrets are masked once, for all. */
+function teller(secrets: ReadonlySet<string>, report: ReportFold, view: RunView, journal: Journal | undefined): Run['emit'] {
+  return (event: Event) => {
+    if (event.type === 'apply-started') {
+      const { undo, ...rest } = event
+      journal?.addApply({ ...redact(rest, secrets), undo })
+      view.add({ ...redact(rest, secrets), undo: { ...undo, params: undefined, before: undefined } })
+      return
+    }
     const shown = redact(event, secrets)
     report.add(shown)
     view.add(shown)
+    // What moves the bar only is not worth keeping.
+    if (event.type !== 'step-progress') journal?.add(shown)
   }
-  const end = await executed(request, world, modules, inputs, { secrets, becomePassword }, report, emit)
-  await view.close()
-  view.finish(end)
-  return request.goal === 'plan' && request.exitCode && end.exitCode === EXIT.done && end.counts.planned + end.counts.unknown > 0
-    ? EXIT.changes
-    : end.exitCode
 }
 
-interface Secrets {
+interface Own {
+  readonly id: string
   readonly secrets: Set<string>
   readonly becomePassword: string | undefined
+  readonly history: History | undefined
+  readonly work: NonNullable<How['work']>
 }
 
 async function executed(
@@ -49,29 +83,37 @@ async function executed(
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
   inputs: Inputs,
-  { secrets, becomePassword }: Secrets,
-  report: Report,
-  emit: (event: Event) => void,
+  { id, secrets, becomePassword, history, work }: Own,
+  report: ReportFold,
+  tell: Pick<Run, 'emit' | 'durable'>,
 ): Promise<RunFinished> {
   const { clock } = world
-  const id = runId(clock.now())
   const abort = new AbortController()
   const session = openSession(world, abort.signal)
   const state: Run = {
     goal: request.goal,
     ...inputs,
+    ...tell,
     modules,
     world,
     session,
-    emit,
     secrets,
+    history,
     states: new Map(),
     options: { ...request, becomePassword },
-    control: { stopping: false, aborted: false, signal: abort.signal, started: request.startAtTask === undefined, stepAll: false, changes: 0, window: Number.POSITIVE_INFINITY },
+    control: {
+      stopping: false,
+      aborted: false,
+      signal: abort.signal,
+      started: request.startAtTask === undefined,
+      stepAll: false,
+      changes: 0,
+      window: Number.POSITIVE_INFINITY,
+    },
   }
   const stop = watchInterrupts(state, abort)
   const started = clock.monotonic()
-  emit({
+  tell.emit({
     type: 'run-started',
     at: clock.now(),
     run: id,
@@ -83,8 +125,9 @@ async function executed(
     tasks: inputs.playbook.plays.reduce((sum, play) => sum + play.tasks.length, 0),
     params: inputs.params,
   })
+  if (history !== undefined) tell.emit({ type: 'run-resumed', at: clock.now(), run: id, done: history.finished.size, inFlight: [...history.inFlight.values()] })
   try {
-    await execute(state, inputs.plays)
+    await work(state, inputs.plays)
   } finally {
     stop()
     await session.close()
@@ -99,7 +142,7 @@ async function executed(
     exitCode: exitCode(failureKinds(report), interrupted),
     counts: report.counts(),
   }
-  emit(end)
+  tell.emit(end)
   return end
 }
 

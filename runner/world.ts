@@ -41,6 +41,16 @@ export interface Files {
   kind(path: string): Promise<'file' | 'directory' | undefined>
   /** Atomic: a reader sees the old content or the new, never a half. */
   write(path: string, content: string | Uint8Array, mode?: number): Promise<void>
+  /** Opens a file to be written at its end, making it and its folder (for the owner alone) where they are missing. */
+  append(path: string): Promise<Appender>
+}
+
+export interface Appender {
+  /** Buffered: a crash may lose it until `sync` has resolved. */
+  write(text: string): void
+  /** Everything written so far is on the disk when this resolves; throws when it could not be put there. Calls meanwhile share one flush. */
+  sync(): Promise<void>
+  close(): Promise<void>
 }
 
 export interface Clock {

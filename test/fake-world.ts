@@ -69,6 +69,15 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
       async write(path, content) {
         disk.set(at(path), typeof content === 'string' ? encode(content) : content)
       },
+      async append(path) {
+        const written = () => new TextDecoder().decode(disk.get(at(path)) ?? new Uint8Array())
+        let pending = ''
+        const sync = async () => {
+          disk.set(at(path), encode(written() + pending))
+          pending = ''
+        }
+        return { write: (text) => void (pending += text), sync, close: sync }
+      },
     },
     clock: {
       now: () => now,

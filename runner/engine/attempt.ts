@@ -6,12 +6,12 @@ import type { Node, Path } from '../language/source.ts'
 import { render, TemplateError } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule, Diff, Target } from '../module.ts'
-import type { StepRef } from '../events.ts'
+import type { StepRef, UndoRecord } from '../events.ts'
 import type { Context } from './context.ts'
 import { facts as factTable } from './facts.ts'
 import { type Attempt, failed, type Prepared } from './outcome.ts'
 import type { HostState, Run } from './run-state.ts'
-import { createTarget, gatherFacts, type TargetOptions } from './target.ts'
+import { controllerFile, createTarget, gatherFacts, type TargetOptions } from './target.ts'
 import { factsReferred } from './variables.ts'
 
 export interface AttemptInput {
@@ -30,7 +30,8 @@ export async function prepare(input: AttemptInput): Promise<Prepared> {
     const { run, task, state, scope } = input
     const module = run.modules.get(task.module)
     if (module === undefined) throw new Failure(`unknown module \`${task.module}\``, { kind: 'input' })
-    const options = targetOptions(input, module)
+    const inputs = { rendered: {}, files: {} }
+    const options = targetOptions(input, module, inputs)
     const conditions = expressionParams(module, task)
     await neededFacts(input, module, conditions, options)
 
@@ -46,7 +47,7 @@ export async function prepare(input: AttemptInput): Promise<Prepared> {
     if (wrong !== undefined) throw new TemplateError(wrong)
 
     const target = createTarget(run, { ...options, facts: state.facts })
-    return { kind: 'ready', module, params, target, diff: await checked(input, module, params, target) }
+    return { kind: 'ready', module, params, target, record: { params, host: target.host, become: options.become, inputs }, diff: await checked(input, module, params, target) }
   } catch (error) {
     return settled(error instanceof NotYetKnown ? { kind: 'unknown', reason: error.message } : failed(error))
   }
@@ -57,7 +58,7 @@ const settled = (attempt: Attempt): Prepared => ({ kind: 'settled', attempt })
 export async function attempt(input: AttemptInput, prepared: Prepared): Promise<Attempt> {
   if (prepared.kind === 'settled') return prepared.attempt
   const { run, step, signal } = input
-  const { module, params, target, diff } = prepared
+  const { module, params, target, diff, record } = prepared
   const { changes } = diff
   run.emit({ type: 'step-checked', at: run.world.clock.now(), step, changes, ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }) })
   const seen = {
@@ -70,7 +71,8 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   if (module.apply === undefined || changes.length === 0) return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
   if (run.goal === 'plan') return { ...seen, kind: 'planned' }
   try {
-    run.emit({ type: 'apply-started', at: run.world.clock.now(), step, before: diff.before })
+    run.emit({ type: 'apply-started', at: run.world.clock.now(), step, undo: { ...record, before: diff.before } })
+    await run.durable()
     const result = await racing(module.apply(params as never, diff, target), signal)
     await verified(module, params, diff, target, input)
     return { ...seen, kind: 'done', changed: true, result: { ...diff.result, ...result } }
@@ -137,7 +139,7 @@ async function racing<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 /** A module that watches the signal has this long to say what is still running before the step ends without its words. */
 const GRACE_MS = 3000
 
-function targetOptions(input: AttemptInput, module: AnyModule): TargetOptions {
+function targetOptions(input: AttemptInput, module: AnyModule, inputs: UndoRecord['inputs']): TargetOptions {
   const { run, task, context, scope, state, step, signal } = input
   const delegated = context.delegateTo === undefined ? undefined : render(context.delegateTo, scope)
   if (delegated instanceof Unknown) throw new NotYetKnown(delegated.until)
@@ -163,7 +165,13 @@ function targetOptions(input: AttemptInput, module: AnyModule): TargetOptions {
     render(text, name) {
       const value = render({ value: text, source: { file: name, text }, path: [] }, scope)
       if (value instanceof Unknown) throw new NotYetKnown(value.until)
+      inputs.rendered[name] = String(value)
       return String(value)
+    },
+    async controllerFile(path) {
+      const content = await controllerFile(run, path)
+      inputs.files[path] = Buffer.from(content).toString('base64')
+      return content
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { FailureInfo } from '../events.ts'
+import type { FailureInfo, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { TemplateError } from '../language/template.ts'
 import type { AnyModule, Change, Diff, Result, Target } from '../module.ts'
@@ -21,7 +21,7 @@ export interface Checked {
 
 /** A step made ready: what there is to do, or why nothing is to be done. Reads only, so it may happen ahead of its turn. */
 export type Prepared =
-  | { readonly kind: 'ready'; readonly module: AnyModule; readonly params: unknown; readonly target: Target; readonly diff: Diff<unknown> }
+  | { readonly kind: 'ready'; readonly module: AnyModule; readonly params: unknown; readonly target: Target; readonly record: Omit<UndoRecord, 'before'>; readonly diff: Diff<unknown> }
   | { readonly kind: 'settled'; readonly attempt: Attempt }
 
 /** A thrown thing as data. A programming error keeps its stack: it is a defect and must be findable. */

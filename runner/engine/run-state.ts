@@ -4,6 +4,7 @@ import type { Playbook, Vars } from '../language/playbook.ts'
 import type { AnyModule } from '../module.ts'
 import type { World } from '../world.ts'
 import type { TagSelection } from './context.ts'
+import type { History } from './history.ts'
 import type { Prepared } from './outcome.ts'
 import type { Session } from './session.ts'
 
@@ -16,6 +17,10 @@ export interface Run {
   readonly world: World
   readonly session: Session
   readonly emit: Emit
+  /** The journal is on the disk when this resolves; throws `Failure` when it could not be put there. Nothing to wait for in plan. */
+  durable(): Promise<void>
+  /** What a resumed run did before it stopped. */
+  readonly history: History | undefined
   readonly options: RunOptions
   /** `params`, validated and with defaults. */
   readonly params: Readonly<Record<string, unknown>>
@@ -67,6 +72,8 @@ export interface HostState {
   /** Ids of handlers that are due. */
   readonly notified: Set<string>
   /** Checks made ahead of their turn, by step key. */
+  /** How often each handler has run: the second time it is another step. */
+  readonly rounds: Map<string, number>
   readonly ahead: Map<string, Ahead>
   status: 'active' | 'failed' | 'unreachable' | 'ended'
   /** Whether plan found something that would change on this host: what is seen later may look different then. */
@@ -86,7 +93,7 @@ export function stateOf(run: Run, name: string): HostState | undefined {
   if (known !== undefined) return known
   const host = run.inventory.hosts.get(name)
   if (host === undefined) return undefined
-  const state: HostState = { name, host, registered: new Map(), facts: {}, notified: new Set(), ahead: new Map(), status: 'active', pending: false }
+  const state: HostState = { name, host, registered: new Map(), facts: {}, notified: new Set(), ahead: new Map(), rounds: new Map(), status: 'active', pending: false }
   run.states.set(name, state)
   return state
 }

@@ -9,11 +9,13 @@ export interface StepOf {
   readonly state: HostState
   /** The loop item: its number and what to call it. */
   readonly item?: { readonly index: number; readonly label: string }
+  /** Which time a handler runs on this host, from 1. */
+  readonly round?: number
 }
 
-export function stepRef({ task, state, item }: StepOf, scope: Scope): StepRef {
+export function stepRef({ task, state, item, round = 1 }: StepOf, scope: Scope): StepRef {
   return {
-    key: [task.id, state.name, ...(item === undefined ? [] : [item.index])].join('/'),
+    key: [task.id, state.name, ...(item === undefined ? [] : [item.index]), ...(round > 1 ? [`#${round}`] : [])].join('/'),
     task: task.id,
     host: state.name,
     name: textOf(task.name, scope),

@@ -1,4 +1,4 @@
-import type { Outcome, StepRef } from '../events.ts'
+import type { Outcome, StepFinished, StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { evaluateCondition } from '../language/expression.ts'
 import type { Task } from '../language/playbook.ts'
@@ -6,6 +6,7 @@ import { type Scope, Unknown } from '../language/value.ts'
 import { takeAhead } from './ahead.ts'
 import { attempt, optionalNumber, prepare } from './attempt.ts'
 import type { Context } from './context.ts'
+import { replayable } from './history.ts'
 import { type Attempt, failed, failureInfo, hideChanges, hideFailure, registeredValue } from './outcome.ts'
 import type { Run } from './run-state.ts'
 import { type StepOf, stepRef } from './step-ref.ts'
@@ -35,6 +36,8 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   const { clock } = run.world
   const scope = scopeOf(run, state, context, local)
   const step = stepRef(input, scope)
+  const past = run.history === undefined ? undefined : replayable(run.history, step.key)
+  if (past !== undefined) return replayed(run, past)
   const started = clock.monotonic()
   run.emit({ type: 'step-started', at: clock.now(), step })
 
@@ -62,9 +65,26 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     ...('message' in judged.attempt && !context.noLog ? { message: judged.attempt.message } : {}),
     ...(attempts > 1 ? { attempts } : {}),
   })
+  if (changes.length > 0) await recorded(run)
   if (outcome === 'planned' || outcome === 'unknown') state.pending = true
   if (outcome === 'unreachable') state.status = 'unreachable'
   return { outcome, value, failed: isFailed && !ignored, notifies: outcome === 'changed' || outcome === 'planned' }
+}
+
+/** As it ended before: what follows from it (registered value, handlers, failure) follows again. */
+function replayed(run: Run, past: StepFinished): StepEnd {
+  const { step, outcome, ignored, result } = past
+  run.emit({ type: 'step-replayed', at: run.world.clock.now(), step, outcome })
+  return { outcome, value: result, failed: past.failure !== undefined && ignored !== true, notifies: outcome === 'changed' }
+}
+
+/** The end of a step that acted is on the disk before the next one starts; where that fails the run starts nothing more. */
+async function recorded(run: Run): Promise<void> {
+  try {
+    await run.durable()
+  } catch {
+    run.control.stopping = true
+  }
 }
 
 const notYet = (attempt: Attempt, step: StepRef): string => (attempt.kind === 'unknown' ? attempt.reason : step.name)

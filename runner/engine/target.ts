@@ -24,6 +24,7 @@ export interface TargetOptions {
   progress(progress: Progress): void
   evaluate(condition: string): boolean
   render(text: string, name: string): string
+  controllerFile(path: string): Promise<Uint8Array>
 }
 
 /** Connects on first use: a module that works through an API opens no connection. */
@@ -51,7 +52,7 @@ export function createTarget(run: Run, options: TargetOptions): Target {
     progress: options.progress,
     evaluate: options.evaluate,
     render: options.render,
-    controllerFile: (path) => controllerFile(run, path),
+    controllerFile: options.controllerFile,
     sleep: (seconds) => clock.sleep(seconds * 1000, options.signal),
     now: () => clock.monotonic() / 1000,
   }
@@ -128,7 +129,7 @@ async function cloudChoice(run: Run, scope: Scope, name: string | undefined) {
 }
 
 /** Beside the playbook first, then its `files/` and `templates/`, as Ansible users lay them out. */
-async function controllerFile(run: Run, path: string): Promise<Uint8Array> {
+export async function controllerFile(run: Run, path: string): Promise<Uint8Array> {
   const { cwd, files } = run.world
   const folder = resolve(cwd, dirname(run.playbook.file))
   const candidates = isAbsolute(path) ? [path] : ['.', 'files', 'templates'].map((sub) => resolve(folder, sub, path))

@@ -43,7 +43,9 @@ async function admitted(run: Run, task: Task): Promise<boolean> {
 /** @param sharing hosts that the outcome counts for: all of them with `run_once` */
 async function runOnHost(run: Run, task: Task, context: Context, state: HostState, local: Local, sharing: readonly HostState[]): Promise<void> {
   if (run.control.stopping) return
-  const end = task.loop === undefined ? await runStep({ run, task, context, state, local }) : await runLoop(run, task, context, state, local)
+  const round = (state.rounds.get(task.id) ?? 0) + 1
+  state.rounds.set(task.id, round)
+  const end = task.loop === undefined ? await runStep({ run, task, context, state, local, round }) : await runLoop(run, task, context, state, local, round)
   for (const other of sharing) {
     if (task.register !== undefined) other.registered.set(task.register, end.value)
     if (end.failed && other.status === 'active') other.status = 'failed'
@@ -70,7 +72,7 @@ function notify(run: Run, task: Task, context: Context, state: HostState, local:
  * The items in order, `loop_control.parallel` at once. After an item has failed no further one is started: what a loop does here is
  * move servers, and the next would most likely fail the same way.
  */
-async function runLoop(run: Run, task: Task, context: Context, state: HostState, local: Local): Promise<StepEnd> {
+async function runLoop(run: Run, task: Task, context: Context, state: HostState, local: Local, round: number): Promise<StepEnd> {
   const scope = scopeOf(run, state, context, local)
   const { loopVar, indexVar, label, pause } = task.loopControl
   let items: unknown
@@ -95,7 +97,7 @@ async function runLoop(run: Run, task: Task, context: Context, state: HostState,
     const own: Local = { ...local, [loopVar]: item, ...(indexVar === undefined ? {} : { [indexVar]: index }) }
     const itemScope = scopeOf(run, state, context, own)
     const shown = label === undefined ? nameOfItem(item) : textOf(label, itemScope)
-    const end = await runStep({ run, task, context, state, local: own, item: { index, label: shown } })
+    const end = await runStep({ run, task, context, state, local: own, item: { index, label: shown }, round })
     ends[index] = end
     if (end.failed) stop = true
   })

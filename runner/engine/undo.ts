@@ -1,0 +1,96 @@
+import type { StepRef, UndoRecord } from '../events.ts'
+import { Failure } from '../failure.ts'
+import { createScope } from '../language/scope.ts'
+import type { Diff, Target } from '../module.ts'
+import { failureInfo } from './outcome.ts'
+import { type Run, stateOf } from './run-state.ts'
+import { createTarget } from './target.ts'
+import { hostScope } from './variables.ts'
+
+/** A step that a run applied, with what its module wrote down before. */
+export interface Undoable {
+  readonly step: StepRef
+  readonly blob: string
+  readonly record: UndoRecord
+  /** The run saw it end well: the host must still be as it left it. */
+  readonly verified: boolean
+}
+
+/**
+ * Walks the journal backwards. A step is undone only where the host still is as the run left it: otherwise somebody has changed it
+ * since, and the undo stops there. In plan it only says what would be undone.
+ */
+export async function undoSteps(run: Run, steps: readonly Undoable[], undone: (undoable: Undoable) => Promise<void>): Promise<void> {
+  for (const undoable of steps.toReversed()) {
+    if (run.control.stopping || !(await undoStep(run, undoable, undone))) return
+  }
+}
+
+/** @param undone puts it on the disk, in the journal of the run that is taken back: an undo that was cut off goes on after it */
+async function undoStep(run: Run, undoable: Undoable, undone: (undoable: Undoable) => Promise<void>): Promise<boolean> {
+  const { step, record, verified } = undoable
+  const { clock } = run.world
+  const started = clock.monotonic()
+  const module = run.modules.get(step.module)
+  const finish = (outcome: 'ok' | 'changed' | 'planned' | 'skipped' | 'failed', more: object = {}) =>
+    run.emit({
+      type: 'step-finished',
+      at: clock.now(),
+      step,
+      outcome,
+      seconds: (clock.monotonic() - started) / 1000,
+      changes: [],
+      warnings: [],
+      result: {},
+      reversible: false,
+      ...more,
+    })
+  run.emit({ type: 'step-started', at: clock.now(), step })
+  try {
+    if (module?.undo === undefined) {
+      finish('skipped', { reason: `${step.module} cannot be undone`, warnings: [`${step.host}: ${step.name} stays as it is: ${step.module} cannot be undone`] })
+      return true
+    }
+    const target = undoTarget(run, step, record)
+    if (verified) unchangedSince(module.name, await module.check(record.params as never, target))
+    if (run.goal === 'plan') {
+      finish('planned', { changes: [{ path: `${step.module} ${step.name}`, before: 'as the run left it', after: 'as it was before' }] })
+      return true
+    }
+    await module.undo(record.params as never, record.before, target)
+    await undone(undoable)
+    finish('changed')
+    return true
+  } catch (error) {
+    finish('failed', { failure: failureInfo(error) })
+    return false
+  }
+}
+
+function unchangedSince(module: string, { changes }: Diff<unknown>): void {
+  const [first] = changes
+  if (first === undefined) return
+  throw new Failure(`it has changed since: ${first.path} is not as the run left it`, {
+    kind: 'refused',
+    why: changes.map(({ path, before, after, sensitive }) => (sensitive ? path : `${path}: ${before ?? 'absent'}, was left as ${after ?? 'absent'}`)).join('\n'),
+    todo: `put it back as it was left, or undo ${module} by hand; then run undo again`,
+  })
+}
+
+function undoTarget(run: Run, step: StepRef, record: UndoRecord): Target {
+  const state = stateOf(run, record.host) ?? stateOf(run, step.host)
+  return createTarget(run, {
+    host: record.host,
+    become: record.become,
+    environment: {},
+    signal: run.control.signal,
+    scope: state === undefined ? createScope([]) : hostScope(run, state.host),
+    facts: state?.facts ?? {},
+    progress: (progress) => run.emit({ type: 'step-progress', at: run.world.clock.now(), step, progress }),
+    evaluate: () => {
+      throw new Failure('a condition cannot be asked in undo')
+    },
+    render: (_text, name) => record.inputs.rendered[name] ?? '',
+    controllerFile: async (path) => Buffer.from(record.inputs.files[path] ?? '', 'base64'),
+  })
+}

@@ -1,0 +1,79 @@
+import type { ApplyStarted, StepFinished } from '../events.ts'
+import type { Source } from '../language/source.ts'
+import { renderFailure } from './failure.ts'
+import { titleOf } from './plain.ts'
+import { renderChange } from './plan-view.ts'
+import { duration, indent, plural, sign, type Style, tint } from './style.ts'
+
+/** What this view needs of a journal's history. */
+export interface SeenHistory {
+  readonly started: { readonly run: string; readonly at: number; readonly playbook: string; readonly name: string; readonly hosts: readonly string[] }
+  readonly finished: ReadonlyMap<string, StepFinished>
+  readonly inFlight: ReadonlyMap<string, ApplyStarted['step']>
+  readonly ended: { readonly exitCode: number; readonly interrupted: boolean; readonly seconds: number } | undefined
+  readonly events: readonly { readonly at: number }[]
+}
+
+/** How a run ended, in a word or two. */
+export function outcomeWord({ ended }: SeenHistory): string {
+  if (ended === undefined) return 'was cut off'
+  if (ended.interrupted) return 'was interrupted'
+  return ended.exitCode === 0 ? 'ended well' : 'failed'
+}
+
+export function lastSeen({ events, started }: SeenHistory, now: number): string {
+  const seconds = Math.max(0, now - (events.at(-1)?.at ?? started.at)) / 1000
+  if (seconds < 90) return `${Math.round(seconds)} s ago`
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`
+  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`
+}
+
+/** `runbook runs`: a line each, newest first. */
+export function renderRuns(histories: readonly SeenHistory[], now: number): string {
+  if (histories.length === 0) return 'No runs are kept in this folder.\n'
+  return histories
+    .map((history) => {
+      const { started, finished } = history
+      const changed = [...finished.values()].filter(({ outcome }) => outcome === 'changed').length
+      return `${started.run}  ${outcomeWord(history).padEnd(15)}  ${plural(changed, 'change').padEnd(11)}  ${lastSeen(history, now).padEnd(11)}  ${started.playbook}\n`
+    })
+    .join('')
+}
+
+export interface ShowOptions {
+  readonly diff: boolean
+  readonly host: string | undefined
+}
+
+/** `runbook show RUN`: what it did, in order; what failed, with its cure; what can be done now. */
+export function renderRun(history: SeenHistory, sources: readonly Source[], options: ShowOptions, now: number, style: Style): string {
+  const { started, finished, inFlight, ended } = history
+  const steps = [...finished.values()].filter(({ step }) => options.host === undefined || step.host === options.host)
+  const said = steps.filter(({ outcome }) => outcome !== 'ok' && outcome !== 'skipped').map((step) => stepLines(step, options, style))
+  const quiet = steps.length - said.length
+  const flying = [...inFlight.values()].filter(({ host }) => options.host === undefined || host === options.host)
+  const failures = steps.filter(({ failure, ignored }) => failure !== undefined && ignored !== true)
+  return `${[
+    tint(style, 'bold', `${started.name}   run ${started.run}`),
+    `${started.playbook} ${sign(style, 'dot')} ${plural(started.hosts.length, 'host')} ${sign(style, 'dot')} ${outcomeWord(history)} ${lastSeen(history, now)}${ended === undefined ? '' : ` ${sign(style, 'dot')} ${duration(ended.seconds)}`}`,
+    '',
+    ...said,
+    ...(quiet > 0 ? [`  ${sign(style, 'ok')} ${plural(quiet, 'step')} with nothing to change`] : []),
+    ...flying.map((step) => tint(style, 'yellow', `  ${sign(style, 'running')} ${step.host}  ${titleOf({ step })}: was in flight`)),
+    ...failures.flatMap((step) => ['', renderFailure(step, sources, style)]),
+    '',
+    nextLine(history, style),
+  ].join('\n')}\n`
+}
+
+const stepLines = (event: StepFinished, { diff }: ShowOptions, style: Style): string => {
+  const { step, outcome, changes, seconds } = event
+  const line = `  ${sign(style, outcome)} ${step.host}  ${titleOf(event)}${outcome === 'changed' ? ` (${duration(seconds)})` : `: ${outcome}`}`
+  return diff ? [line, ...changes.map((change) => indent(renderChange(change, style), '      '))].join('\n') : line
+}
+
+function nextLine({ started, ended, finished }: SeenHistory, style: Style): string {
+  const undo = [...finished.values()].some(({ outcome, reversible }) => outcome === 'changed' && reversible) ? [`runbook undo ${started.run} --plan`] : []
+  const resume = ended?.exitCode === 0 ? [] : [`runbook resume ${started.run}`]
+  return [...resume, ...undo].join(` ${sign(style, 'dot')} `) || 'Nothing to undo.'
+}

@@ -1,0 +1,55 @@
+import { EXIT } from './exit.ts'
+import { Failure } from './failure.ts'
+import type { AnyModule } from './module.ts'
+import type { Request } from './request.ts'
+import { run } from './run.ts'
+import { changedFiles, findRun, loadKeptInputs } from './runs.ts'
+import { lastSeen, outcomeWord } from './output/runs-view.ts'
+import { MASK } from './redact.ts'
+import type { World } from './world.ts'
+
+export interface ResumeRequest {
+  /** Default: the newest run that did not end well. */
+  readonly run: string | undefined
+  /** Only the hosts that failed. */
+  readonly failed: boolean
+  readonly acceptChanges: boolean
+  /** Parameters to use instead of those of the run (a change that must be accepted), and secrets, which are not kept. */
+  readonly params: Request['params']
+  readonly output: Request['output']
+}
+
+/** Goes on with a run where it stood: the same walk, in which steps that were done before are passed over. */
+export async function resume(asked: ResumeRequest, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
+  const { run: id, history } = await findRun(world, asked.run, ({ ended }) => ended?.exitCode !== 0, 'there is no run to resume: all that are kept here ended well')
+  if (history.ended?.exitCode === 0) {
+    world.stderr.write(`Run ${id} ended well: there is nothing to resume.\n`)
+    return EXIT.done
+  }
+  const kept = await loadKeptInputs(world, id)
+  const changed = [...(await changedFiles(world, kept)), ...changedParams(kept.request, asked.params)]
+  if (changed.length > 0 && !asked.acceptChanges) {
+    throw new Failure(`run ${id} was started with something else`, {
+      kind: 'refused',
+      why: `changed since: ${changed.join(', ')}`,
+      todo: 'put it back, or say --accept-changes to go on with what is there now',
+    })
+  }
+  const given = new Map(kept.request.params.filter(({ text }) => !text.includes(MASK)).map(({ name, text }) => [name, text]))
+  for (const { name, text } of asked.params) given.set(name, text)
+  const failedHosts = [...new Set([...history.finished.values()].filter(({ failure, ignored }) => failure !== undefined && ignored !== true).map(({ step }) => step.host))]
+  if (asked.failed && failedHosts.length === 0) throw new Failure(`no host failed in run ${id}`, { kind: 'input', todo: 'leave --failed out' })
+  world.stderr.write(`Run ${id} of ${history.started.playbook} ${outcomeWord(history)} ${lastSeen(history, world.clock.now())}.\n`)
+  const request: Request = {
+    ...kept.request,
+    params: [...given].map(([name, text]) => ({ name, text })),
+    limit: asked.failed ? failedHosts : kept.request.limit,
+    output: asked.output,
+  }
+  return run(request, world, modules, { past: { run: id, history } })
+}
+
+const changedParams = (request: Request, given: Request['params']): string[] => {
+  const before = new Map(request.params.map(({ name, text }) => [name, text]))
+  return given.filter(({ name, text }) => before.has(name) && !before.get(name)?.includes(MASK) && before.get(name) !== text).map(({ name }) => `parameter ${name}`)
+}

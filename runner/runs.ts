@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { type History, readJournal } from './engine/history.ts'
+import { inputsPath, journalPath, RUNS_FOLDER } from './engine/journal.ts'
+import { Failure } from './failure.ts'
+import { nearest } from './language/suggest.ts'
+import type { Source } from './language/source.ts'
+import type { Request } from './request.ts'
+import type { World } from './world.ts'
+
+/** What a run was started with: enough to start it again, and to see whether its files are still the same. */
+export interface KeptInputs {
+  readonly version: 1
+  /** As asked; secrets are masked, and asked for again. */
+  readonly request: Request
+  /** SHA-256 of every file that was read, by its name. */
+  readonly digests: Readonly<Record<string, string>>
+}
+
+export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+export async function keepInputs(world: World, run: string, request: Request, sources: readonly Source[]): Promise<void> {
+  const digests = Object.fromEntries(sources.map(({ file, text }) => [file, digestOf(text)]))
+  const kept: KeptInputs = { version: 1, request, digests }
+  await world.files.write(inputsPath(run), `${JSON.stringify(kept, undefined, 2)}\n`, 0o600)
+}
+
+export async function loadKeptInputs(world: World, run: string): Promise<KeptInputs> {
+  const content = await world.files.read(inputsPath(run))
+  if (content === undefined) throw new Failure(`run ${run} has no ${inputsPath(run)}`, { kind: 'input', todo: 'it cannot be resumed; start the playbook anew' })
+  return JSON.parse(new TextDecoder().decode(content)) as KeptInputs
+}
+
+/** Files that are not what they were when the run began. */
+export async function changedFiles(world: World, { digests }: KeptInputs): Promise<string[]> {
+  const changed: string[] = []
+  for (const [file, digest] of Object.entries(digests)) {
+    const content = await world.files.read(file)
+    if (content !== undefined ? digestOf(new TextDecoder().decode(content)) !== digest : !file.includes(' ')) changed.push(file)
+  }
+  return changed
+}
+
+/** Ids of all runs kept here, oldest first. */
+export const listRuns = async (world: World): Promise<readonly string[]> => (await world.files.list(RUNS_FOLDER)) ?? []
+
+export async function loadHistory(world: World, run: string): Promise<History> {
+  const path = journalPath(run)
+  const content = await world.files.read(path)
+  if (content !== undefined) return readJournal(new TextDecoder().decode(content), path)
+  const near = nearest(run, await listRuns(world))
+  throw new Failure(`there is no run ${run}`, { kind: 'input', todo: near === undefined ? 'runbook runs lists them' : `did you mean ${near}? runbook runs lists all` })
+}
+
+/** A run by its id or the beginning of one; without either the newest that `wanted` accepts. */
+export async function findRun(world: World, text: string | undefined, wanted: (history: History) => boolean, none: string): Promise<{ run: string; history: History }> {
+  const runs = await listRuns(world)
+  if (text !== undefined) {
+    const found = runs.filter((run) => run.startsWith(text.toUpperCase()))
+    const run = found.length === 1 ? (found[0] as string) : text.toUpperCase()
+    return { run, history: await loadHistory(world, run) }
+  }
+  for (const run of runs.toReversed()) {
+    const history = await loadHistory(world, run).catch(() => undefined)
+    if (history !== undefined && wanted(history)) return { run, history }
+  }
+  throw new Failure(none, { kind: 'input', todo: 'runbook runs lists the runs kept in this folder' })
+}
