@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
 import { Failure } from '../failure.ts'
-import { merge, table, type Table, type Tree } from './tree.ts'
+import { merge, table, type Table, type Tree, underscored } from './tree.ts'
 
 export interface FileWorld {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -140,7 +140,7 @@ export const parseTree = (
       const name = isScalar(key) ? String(key.value) : ''
       const place = placeOf(key, where)
       if (name !== '<<') {
-        own.set(name.replaceAll('-', '_'), walk(value, place))
+        own.set(name, walk(value, place))
         continue
       }
       const merged = walk(value, place)
@@ -164,7 +164,14 @@ const cloudsOf = ({ file, text }: Found): { clouds: Table; problems: readonly st
   if (tree.kind !== 'table')
     return { clouds: none, problems: [`${tree.where}: the file must be a mapping that starts with \`clouds:\``] }
   const clouds = tree.entries.get('clouds')
-  if (clouds?.kind === 'table') return { clouds, problems }
+  if (clouds?.kind === 'table')
+    return {
+      clouds: table(
+        clouds.where,
+        [...clouds.entries].map(([name, cloud]) => [name, underscored(cloud)]),
+      ),
+      problems,
+    }
   if (clouds === undefined && tree.entries.size === 0) return { clouds: none, problems }
   const wrong = clouds ?? [...tree.entries.values()][0]!
   const what =

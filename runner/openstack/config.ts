@@ -10,7 +10,7 @@ import { type Table, table, tableAt, type Text, type Tree, textAt } from './tree
 /** One cloud, ready to be opened. */
 export interface CloudConfig {
   readonly name: string
-  /** Where its settings stand, for errors: `clouds.yaml:3:3`, or `the environment`. */
+  /** Where its settings stand, for errors: `at clouds.yaml:3:3`, or `in the environment`. */
   readonly where: string
   readonly auth: Auth
   readonly region: string | undefined
@@ -59,7 +59,7 @@ export const loadConfig = async (name: string | undefined, world: FileWorld): Pr
   warnings.push(...regionWarnings(found, cloud), ...typoWarnings(found))
   return {
     name: label,
-    where: cloud.where,
+    where: fromEnvironment ? 'in the environment' : `at ${cloud.where}`,
     auth,
     region: textAt(cloud, 'region_name')?.text,
     interfaces,

@@ -29,6 +29,7 @@ export interface DialSettings {
 export const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code })
 
 export const CONNECT_TIMEOUT = 'CONNECT_TIMEOUT'
+export const HANDSHAKE_CLOSED = 'HANDSHAKE_CLOSED'
 export const PROXY_REFUSED = 'PROXY_REFUSED'
 
 export const openDial = (settings: DialSettings): Dial => {
@@ -56,7 +57,7 @@ export const openDial = (settings: DialSettings): Dial => {
       }
       const ready = (socket: Socket) => {
         clearTimeout(timer)
-        socket.removeListener('error', fail)
+        socket.removeAllListeners('error')
         resolve(socket)
       }
       const secured = (socket: Socket) => {
@@ -72,7 +73,14 @@ export const openDial = (settings: DialSettings): Dial => {
             ALPNProtocols: ['http/1.1'],
           }),
         )
-        tls.once('error', fail).once('secureConnect', () => ready(tls))
+        tls.once('error', (error) =>
+          fail(
+            wasClosed(error)
+              ? coded(HANDSHAKE_CLOSED, `${to.host} port ${to.port} closed the connection at the start of TLS`)
+              : error,
+          ),
+        )
+        tls.once('secureConnect', () => ready(tls))
       }
       try {
         if (to.secure && to.proxy) tunnel(to, to.proxy, own, secured, fail)
@@ -112,6 +120,9 @@ const tunnel = (
     })
     .end()
 }
+
+/** The other side hung up without a word of TLS. */
+const wasClosed = (error: Error): boolean => 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
 
 const memo = (make: () => SecureContext): (() => SecureContext) => {
   let made: SecureContext | undefined

@@ -1,7 +1,7 @@
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
-import { CONNECT_TIMEOUT, type Dial, PROXY_REFUSED } from './dial.ts'
+import { CONNECT_TIMEOUT, type Dial, HANDSHAKE_CLOSED, PROXY_REFUSED } from './dial.ts'
 import { proxyHeaders } from './proxy.ts'
 
 export interface HttpRequest {
@@ -22,7 +22,8 @@ export interface HttpAnswer {
 
 /** Why there was no answer. `sent` is false only where the server cannot have seen the request. */
 export interface Trouble {
-  readonly kind: 'name' | 'refused' | 'connect-timeout' | 'tls' | 'proxy' | 'timeout' | 'reset' | 'protocol' | 'aborted'
+  readonly kind:
+    'name' | 'refused' | 'connect-timeout' | 'handshake' | 'tls' | 'proxy' | 'timeout' | 'reset' | 'protocol' | 'aborted'
   readonly sent: boolean
   readonly error: Error
 }
@@ -30,7 +31,7 @@ export interface Trouble {
 export type Outcome =
   { readonly answer: HttpAnswer; readonly trouble?: never } | { readonly trouble: Trouble; readonly answer?: never }
 
-/** One request and its answer, tried once. Never rejects. */
+/** One request and its answer, tried once. Rejects only where the settings of the proxy are wrong. */
 export type Exchange = (request: HttpRequest) => Promise<Outcome>
 
 export interface ExchangeSettings {
@@ -49,24 +50,21 @@ const TIMEOUT = 'REQUEST_TIMEOUT'
 export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettings): Exchange => {
   const cancels = new Set<() => void>()
   signal.addEventListener('abort', () => cancels.forEach((cancel) => cancel()), { once: true })
-  const agents = {
-    'http:': { kept: agentOf(http.Agent, true, dial, proxyFor), fresh: agentOf(http.Agent, false, dial, proxyFor) },
-    'https:': { kept: agentOf(https.Agent, true, dial, proxyFor), fresh: agentOf(https.Agent, false, dial, proxyFor) },
-  }
+  const agents = { 'http:': agentOf(http.Agent, dial), 'https:': agentOf(https.Agent, dial) }
 
-  return ({ method, url: address, headers, body, repeatable }) =>
-    new Promise((resolve) => {
+  return ({ method, url: address, headers, body }) =>
+    new Promise((resolve, reject) => {
       const url = new URL(address)
-      const proxy = url.protocol === 'http:' ? proxyFor(url) : undefined
-      const { kept, fresh } = agents[url.protocol as keyof typeof agents]
-      const request = (url.protocol === 'https:' ? https : http).request({
-        // A server may close an idle connection just as we write to it. A request that must not arrive twice could not be sent again
-        // then, so it never goes over a used connection.
-        agent: repeatable ? kept : fresh,
+      const secure = url.protocol === 'https:'
+      const either = proxyFor(url)
+      const [proxy, tunnel] = secure ? [undefined, either] : [either, undefined]
+      const request = (secure ? https : http).request({
+        agent: agents[url.protocol as keyof typeof agents],
+        ...{ tunnel },
         method,
         protocol: url.protocol,
         hostname: (proxy ?? url).hostname.replace(/^\[|\]$/g, ''),
-        port: (proxy ?? url).port || (url.protocol === 'https:' ? 443 : 80),
+        port: (proxy ?? url).port || (secure ? 443 : 80),
         path: proxy ? url.href : url.pathname + url.search,
         headers: {
           Host: url.host,
@@ -81,7 +79,11 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
         cancels.delete(cancel)
         resolve(outcome)
       }
-      const fail = (error: Error) => finish({ trouble: { kind: kindOf(error, state.sent), sent: state.sent, error } })
+      const fail = (error: Error) => {
+        // Every trouble of a connection has a code: what has none is a mistake in this program.
+        if (!('code' in error)) reject(error)
+        finish({ trouble: { kind: kindOf(error, state.sent), sent: state.sent, error } })
+      }
       const cancel = () => {
         finish({ trouble: { kind: 'aborted', sent: state.sent, error: new Error('aborted') } })
         request.destroy()
@@ -103,26 +105,24 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
     })
 }
 
-/** An agent whose connections come from `dial`, so that everything before the first byte happens there. */
-const agentOf = (
-  Kind: typeof http.Agent | typeof https.Agent,
-  keepAlive: boolean,
-  dial: Dial,
-  proxyFor: ExchangeSettings['proxyFor'],
-) => {
-  const secure = Kind === https.Agent
-  const agent = new Kind({ keepAlive, maxSockets: CONNECTIONS })
-  const createConnection = (
-    options: { host: string; port: number | string },
-    done: (error: Error | null, socket?: Socket) => void,
-  ) => {
-    const { host, port } = options
-    const url = new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`)
-    Promise.resolve()
-      .then(() => dial({ secure, host, port: Number(port), proxy: secure ? proxyFor(url) : undefined }))
-      .then((socket) => done(null, socket), done)
+/**
+ * An agent whose connections come from `dial`, so that everything before the first byte happens there. None is kept for a second request:
+ * uWSGI, under which many of these APIs run, closes a connection after its answer without having said so, and what is written into that
+ * may or may not have arrived.
+ */
+const agentOf = (Kind: typeof http.Agent | typeof https.Agent, dial: Dial) => {
+  const agent = new Kind({ keepAlive: false, maxSockets: CONNECTIONS })
+  const createConnection = ({ host, port, tunnel }: ConnectOptions, done: (error: Error | null, socket?: Socket) => void) => {
+    dial({ secure: Kind === https.Agent, host, port: Number(port), proxy: tunnel }).then((socket) => done(null, socket), done)
   }
   return Object.assign(agent, { createConnection })
+}
+
+/** What Node hands on from a request's options to its agent. */
+interface ConnectOptions {
+  readonly host: string
+  readonly port: number | string
+  readonly tunnel: URL | undefined
 }
 
 const collect = (response: IncomingMessage, finish: (outcome: Outcome) => void, fail: (error: Error) => void) => {
@@ -145,6 +145,7 @@ const KINDS: Readonly<Record<string, Trouble['kind']>> = {
   EHOSTDOWN: 'refused',
   ETIMEDOUT: 'connect-timeout',
   [CONNECT_TIMEOUT]: 'connect-timeout',
+  [HANDSHAKE_CLOSED]: 'handshake',
   [PROXY_REFUSED]: 'proxy',
   [TIMEOUT]: 'timeout',
 }

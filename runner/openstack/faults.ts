@@ -1,7 +1,7 @@
 import { Failure, type FailureKind } from '../failure.ts'
 import type { CloudRequest } from './cloud.ts'
 import type { HttpAnswer } from './exchange.ts'
-import { isRecord, type Json, list, text } from './json.ts'
+import { isRecord, type Json, list, record, text } from './json.ts'
 
 /** What an answer belongs to, for its errors. */
 export interface Asked {
@@ -15,8 +15,7 @@ export interface Asked {
 
 /**
  * The fault text of an error body: `{badRequest: {message}}` (Nova, Cinder), `{error: {message}}` (Keystone and its middleware),
- * `{errors: [{detail}]}` (Placement), `{NeutronError: {message}}` or a plain string under it. undefined for anything else: then the
- * answer may not come from the service at all. Nova answers `{message, code, title}` to a path it does not know, which is no fault.
+ * `{errors: [{detail}]}` (Placement), `{NeutronError: {message}}` or a plain string under it. undefined for anything else.
  */
 export const faultText = (body: unknown): string | undefined => {
   if (!isRecord(body)) return undefined
@@ -28,6 +27,12 @@ export const faultText = (body: unknown): string | undefined => {
   }
   return undefined
 }
+
+/** `{message, code, title}`, the web framework's own form: what Glance says of a missing image, but Nova of a path it does not know. */
+const bareText = (body: unknown): string | undefined =>
+  text(record(body)['message'])
+    ?.replace(/<[^>]*>|\s+/g, ' ')
+    .trim()
 
 /** Placement's detail starts with a general sentence for its status, then comes the point. */
 const placementText = (error: Json): string | undefined => {
@@ -110,7 +115,8 @@ const cureOf = (answer: HttpAnswer): string | undefined =>
 
 /** An error answer of the service as a `Failure`: `data` has status, service, method, path and the request id. */
 export const refused = (asked: Asked, answer: HttpAnswer): Failure => {
-  const said = faultText(parseBody(answer))
+  const body = parseBody(answer)
+  const said = faultText(body) ?? (asked.service === 'compute' ? undefined : bareText(body))
   if (said === undefined) return notTheService(asked, answer)
   const id = requestId(answer)
   const todo = cureOf(answer)
@@ -121,6 +127,10 @@ export const refused = (asked: Asked, answer: HttpAnswer): Failure => {
     data: { status: answer.status, service: asked.service, method: asked.method, path: asked.path, requestId: id ?? null },
   })
 }
+
+/** Whether an error status that the caller takes for an answer really is the service's: a proxy's 404 must not pass for "no such server". */
+export const isFromService = (service: string, body: unknown): boolean =>
+  faultText(body) !== undefined || (service !== 'compute' && bareText(body) !== undefined)
 
 /** What an answer lacks that it must have. */
 export const lacks = (service: string, path: string, what: string): Failure =>

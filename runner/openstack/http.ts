@@ -60,7 +60,7 @@ const limit = ({ trouble }: Outcome, known: boolean): number => {
   if (trouble === undefined) return TRIES
   if (trouble.kind === 'reset') return TRIES
   if (trouble.kind === 'timeout') return TRIES_TIMEOUT
-  if (trouble.kind === 'refused' || trouble.kind === 'connect-timeout') return known ? TRIES : TRIES_UNKNOWN
+  if (['refused', 'connect-timeout', 'handshake'].includes(trouble.kind)) return known ? TRIES : TRIES_UNKNOWN
   return 1
 }
 
@@ -105,6 +105,7 @@ const CURES: Readonly<Record<Trouble['kind'], string>> = {
   name: 'check the name in auth_url or in the catalogue, and the resolver of this machine',
   refused: 'check that the service runs, its port, and that no firewall is in between',
   'connect-timeout': 'check the address, routes and firewalls; where a proxy is needed, set https_proxy',
+  handshake: 'check whether the URL should begin with http://, and whether the service is up',
   tls: 'check that the URL should begin with https://, and that the certificate is for this name and still valid',
   proxy: 'check https_proxy, or name the host in no_proxy',
   timeout: 'look at the load of the service; api_timeout in clouds.yaml allows more',

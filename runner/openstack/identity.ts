@@ -29,7 +29,7 @@ export interface Identity {
 
 export interface IdentitySettings {
   readonly auth: Auth
-  /** Where the login stands, for errors. */
+  /** Where the login stands, for errors: `at clouds.yaml:3:3`. */
   readonly where: string
   readonly http: Http
   now(): number
@@ -98,7 +98,7 @@ const wrongUrl = (auth: Auth, where: string, { why, data }: Failure): Failure =>
   new Failure(`there is no Keystone at ${auth.url}`, {
     kind: 'input',
     ...(why && { why }),
-    todo: `correct auth_url of the cloud at ${where}; it often ends in /v3 or /identity`,
+    todo: `correct auth_url of the cloud ${where}; it often ends in /v3 or /identity`,
     ...(data && { data }),
   })
 
@@ -124,7 +124,7 @@ const logIn = async (url: string, settings: IdentitySettings): Promise<Login> =>
     throw new Failure(`${auth.who} logged in to no project`, {
       kind: 'input',
       why: 'Keystone gave a token without a catalogue of services, as it does when no project is named and the user has no default one',
-      todo: `add project_name (and project_domain_name) to the cloud at ${where}`,
+      todo: `add project_name (and project_domain_name) to the cloud ${where}`,
     })
   return {
     secret,
@@ -178,7 +178,7 @@ const notAccepted = ({ auth, where }: IdentitySettings, address: string, answer:
   return new Failure(`Keystone at ${auth.url} did not accept ${auth.who}`, {
     kind: wrong ? 'input' : answer.status >= 502 ? 'unreachable' : 'failed',
     why: `${message} (${answer.status}${id ? `, request ${id}` : ''})`,
-    todo: wrong ? `${CURES[auth.method]} of the cloud at ${where}` : 'look at the log of Keystone under that request id',
+    todo: wrong ? `${CURES[auth.method]} of the cloud ${where}` : 'look at the log of Keystone under that request id',
     data: { status: answer.status, service: 'identity', method: 'POST', path: new URL(address).pathname, requestId: id ?? null },
   })
 }

@@ -2,7 +2,7 @@ import type { CloudRequest, CloudResponse, Token } from './cloud.ts'
 import type { CloudConfig } from './config.ts'
 import { endpointOf } from './endpoint.ts'
 import type { HttpAnswer } from './exchange.ts'
-import { type Asked, faultText, notTheService, parseBody, refused } from './faults.ts'
+import { type Asked, isFromService, notTheService, parseBody, refused } from './faults.ts'
 import type { Http } from './http.ts'
 import type { Identity, Login } from './identity.ts'
 import { documentUrl, mustReach, type Range, readRange, versionHeaders } from './versions.ts'
@@ -91,15 +91,11 @@ const queryString = (path: string, query: CloudRequest['query']): string => {
   return given.length === 0 ? '' : (path.includes('?') ? '&' : '?') + new URLSearchParams(given).toString()
 }
 
-/**
- * An error status that is accepted as an answer must still come from the service: a proxy's 404 must not pass for "there is no such
- * server".
- */
 const respond = (asked: Asked, answer: HttpAnswer, accept: readonly number[]): CloudResponse => {
   const body = parseBody(answer)
   const good = answer.status >= 200 && answer.status < 300
   if (!good && !accept.includes(answer.status)) throw refused(asked, answer)
-  const empty = answer.text === ''
-  if (good ? body === undefined && !empty : faultText(body) === undefined && !empty) throw notTheService(asked, answer)
+  const genuine = answer.text === '' || (good ? body !== undefined : isFromService(asked.service, body))
+  if (!genuine) throw notTheService(asked, answer)
   return { status: answer.status, headers: answer.headers, body }
 }

@@ -17,7 +17,6 @@ export interface List {
 }
 export interface Table {
   readonly kind: 'table'
-  /** Keys with `-` written as `_`. */
   readonly entries: ReadonlyMap<string, Tree>
   readonly where: string
 }
@@ -27,6 +26,16 @@ export const table = (where: string, entries: Iterable<readonly [string, Tree]> 
   entries: new Map(entries),
   where,
 })
+
+/** Keys with `-` written as `_`, all the way down: both spellings are in use. */
+export const underscored = (tree: Tree): Tree => {
+  if (tree.kind === 'text') return tree
+  if (tree.kind === 'list') return { ...tree, items: tree.items.map(underscored) }
+  return table(
+    tree.where,
+    [...tree.entries].map(([key, value]) => [key.replaceAll('-', '_'), underscored(value)]),
+  )
+}
 
 /** `over` wins; tables are merged, everything else is replaced. */
 export const merge = (under: Table, over: Table): Table => {
