@@ -33,7 +33,9 @@ const ajv = (): Ajv2020 => {
 const validator = (schema: Schema): ValidateFunction => {
   const known = compiled.get(schema)
   if (known !== undefined) return known
-  const made = ajv().compile(schema)
+  // At the root a default is the caller's affair, and strict mode refuses it.
+  const { default: _, ...rest } = schema as { readonly default?: unknown }
+  const made = ajv().compile(rest)
   compiled.set(schema, made)
   return made
 }
@@ -43,13 +45,19 @@ const validator = (schema: Schema): ValidateFunction => {
  * it is known.
  *
  * @param owner how the value is called in "unknown parameter … of …"
+ * @param literal a `{{` is nothing special in this value
  */
-export const checkSchema = (schema: Schema, value: unknown, owner: string): { value: unknown; problems: SchemaProblem[] } => {
+export const checkSchema = (
+  schema: Schema,
+  value: unknown,
+  owner: string,
+  { literal = false }: { readonly literal?: boolean } = {},
+): { value: unknown; problems: SchemaProblem[] } => {
   const copy = structuredClone(value)
   const validate = validator(schema)
   if (validate(copy)) return { value: copy, problems: [] }
   const errors = validate.errors ?? []
-  const own = errors.filter((error) => !(typeof error.data === 'string' && holdsTemplate(error.data)))
+  const own = errors.filter((error) => literal || !(typeof error.data === 'string' && holdsTemplate(error.data)))
   // A value of the wrong type fails everything else as well.
   const mistyped = new Set(own.filter(({ keyword }) => keyword === 'type').map(({ instancePath }) => instancePath))
   return {

@@ -51,7 +51,7 @@ const readParam = (r: Reading, name: string, node: Node): Param | undefined => {
           : `for example: ${name}: { type: ${written} }`,
     })
   }
-  if (!readSchema(r, node, true)) return undefined
+  if (!readSchema(r, node, 'parameter')) return undefined
   const schema = node.value as unknown as Schema
   if ('default' in node.value) checkDefault(r, name, node, schema)
   return { name, schema, required: !('default' in node.value), node }
@@ -104,7 +104,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Whether a schema can be used; everything wrong with it is reported. */
-const readSchema = (r: Reading, node: Mapping, top: boolean): boolean => {
+const readSchema = (r: Reading, node: Mapping, as: 'parameter' | 'property' | 'item'): boolean => {
   const type = given(node, 'type')
   const choice = given(node, 'enum')
   let sound = true
@@ -122,13 +122,13 @@ const readSchema = (r: Reading, node: Mapping, top: boolean): boolean => {
   }
   const known = [
     'description',
-    'default',
-    ...(top ? ['secret'] : []),
+    ...(as === 'item' ? [] : ['default']),
+    ...(as === 'parameter' ? ['secret'] : []),
     ...(type === undefined ? ['type', 'enum'] : ['type', ...allowed[String(type.value)]!]),
   ]
   for (const [key, value] of entries(node)) {
     if (known.includes(key)) continue
-    if (key === 'required' && top)
+    if (key === 'required' && as === 'parameter')
       wrong(value, 'a parameter without a `default` is required', { which: 'key', label: 'remove `required`' })
     else
       wrong(value, `\`${key}\` has no meaning ${type === undefined ? 'here' : `for ${typeNames[String(type.value)]}`}`, {
@@ -158,7 +158,7 @@ const readSchema = (r: Reading, node: Mapping, top: boolean): boolean => {
   const inner = given(node, 'items')
   if (type?.value === 'array' && inner === undefined)
     wrong(node, 'a list needs `items`', { which: 'key', label: 'for example: items: { type: string }' })
-  if (inner !== undefined) sound = readInner(r, inner) && sound
+  if (inner !== undefined) sound = readInner(r, inner, 'item') && sound
   return type?.value === 'object' ? readObject(r, node, wrong) && sound : sound
 }
 
@@ -174,8 +174,8 @@ const checkPattern = (node: Node | undefined, wrong: Wrong): void => {
   }
 }
 
-const readInner = (r: Reading, node: Node): boolean => {
-  if (isMapping(node)) return readSchema(r, node, false)
+const readInner = (r: Reading, node: Node, as: 'property' | 'item'): boolean => {
+  if (isMapping(node)) return readSchema(r, node, as)
   complain(r, node, `\`${pathName(node.path.slice(-1))}\` must be described by a mapping`, {
     label: 'for example: { type: string }',
   })
@@ -199,10 +199,10 @@ const readObject = (r: Reading, node: Mapping, wrong: Wrong): boolean => {
         )
     } else if (required !== undefined) wrong(required, '`required` must be a list of names')
     return entries(properties)
-      .map(([, inner]) => readInner(r, inner))
+      .map(([, inner]) => readInner(r, inner, 'property'))
       .every(Boolean)
   }
-  if (rest !== undefined && isMapping(rest)) return readSchema(r, rest, false)
+  if (rest !== undefined && isMapping(rest)) return readSchema(r, rest, 'item')
   wrong(node, 'a mapping needs `properties`, or `additionalProperties` that describe its values', { which: 'key' })
   return false
 }

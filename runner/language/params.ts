@@ -1,31 +1,300 @@
-import type { Diagnostic } from './diagnostic.ts'
-import type { Param, Playbook, Vars } from './playbook.ts'
-import type { Source } from './source.ts'
+import { Document, isMap, Pair, parseDocument, Scalar, YAMLMap } from 'yaml'
 import type { World } from '../world.ts'
+import type { Schema } from '../schema.ts'
+import type { Diagnostic } from './diagnostic.ts'
+import { checkSchema, typeNames } from './json-schema.ts'
+import { entries, nodeAt, placeAt, placeOfNode, rootOf, sourceOf } from './load.ts'
+import { quotingAdvice } from './module-params.ts'
+import type { Param, Playbook, Vars } from './playbook.ts'
+import { readSource } from './read-file.ts'
+import { isMapping } from './reading.ts'
+import { commandLine } from './render.ts'
+import type { Node, Source } from './source.ts'
+import { didYouMean } from './suggest.ts'
+import { splitWords } from './words.ts'
 
 export interface Resolved {
+  /** Given values and defaults, by name. */
   readonly values: Readonly<Record<string, unknown>>
   /** Required ones without a value: to be asked for, or to be refused with `missingParams`. */
   readonly missing: readonly Param[]
   readonly diagnostics: readonly Diagnostic[]
-  /** What the diagnostics' places are in (the arguments, the parameter file with secrets masked). */
+  /** What the diagnostics' places are in: the arguments, and the parameter file, with secrets masked. Put them last. */
   readonly sources: readonly Source[]
 }
+
+/**
+ * The values of a playbook's parameters. An argument wins over the file, the file over the default. The text of an argument is read
+ * as the declared type says: `false` is a boolean only where one is wanted; a list is separated by commas, or written as JSON or YAML.
+ */
 export const resolveParams = (
-  playbook: Pick<Playbook, 'params' | 'file'>,
+  { params, file }: Pick<Playbook, 'params' | 'file'>,
   given: readonly { readonly name: string; readonly text: string }[],
   paramsFile?: Source,
 ): Resolved => {
-  throw new Error(`${playbook.file} ${given.length} ${paramsFile?.file}`)
+  const diagnostics: Diagnostic[] = []
+  const values: Record<string, unknown> = {}
+  const refused = new Set<string>()
+  for (const param of Object.values(params))
+    if (!param.required) set(values, param.name, (param.schema as { default?: unknown }).default)
+
+  const root = paramsFile === undefined ? undefined : rootOf(paramsFile)
+  if (root !== undefined && isMapping(root)) {
+    for (const [name, node] of entries(root)) {
+      const param = own(params, name)
+      if (param === undefined) diagnostics.push({ ...unknown(name, params, file), place: placeOfNode(node, 'key') })
+      else if (accept(param, node, diagnostics)) set(values, name, node.value)
+      else refused.add(name)
+    }
+  } else if (root !== undefined && root.value !== undefined && root.value !== null) {
+    diagnostics.push({
+      severity: 'error',
+      summary: 'a file of parameters must be a mapping of names to values',
+      place: placeOfNode(root),
+    })
+  }
+
+  const source = argumentSource(params, given)
+  let line = 0
+  for (const { name, text } of given) {
+    const start = line + '-p '.length
+    line += argumentLine(params, { name, text }).length + 1
+    const param = own(params, name)
+    if (param === undefined) {
+      diagnostics.push({ ...unknown(name, params, file), place: placeAt(source, start, start + name.length) })
+      continue
+    }
+    const problem = read(param.schema, text, `\`${name}\``)
+    if (problem.wrong === undefined) set(values, name, problem.value)
+    else {
+      refused.add(name)
+      const end = line - 1
+      diagnostics.push({ severity: 'error', place: placeAt(source, start + name.length + 1, end), ...problem.wrong })
+    }
+  }
+  const missing = Object.values(params).filter(({ name }) => !Object.hasOwn(values, name) && !refused.has(name))
+  const masked = paramsFile === undefined ? [] : [maskSecrets(paramsFile, params)]
+  return { values, missing, diagnostics, sources: [...masked, source] }
 }
+
+const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined
+
+const set = (values: Record<string, unknown>, name: string, value: unknown): void => {
+  Object.defineProperty(values, name, { value, enumerable: true, configurable: true, writable: true })
+}
+
 /** What to say where a missing parameter cannot be asked for. */
-export const missingParams = (missing: readonly Param[]): Diagnostic[] => {
-  throw new Error(`${missing.length}`)
+export const missingParams = (missing: readonly Param[]): Diagnostic[] =>
+  missing.map(({ name, schema, node }) => ({
+    severity: 'error',
+    summary: `the parameter \`${name}\` is missing`,
+    place: placeOfNode(node, 'key'),
+    notes: [...(schema.description === undefined ? [] : [schema.description]), `give it: -p ${name}=…`],
+  }))
+
+const isSecret = ({ schema }: Param): boolean => 'secret' in schema && schema.secret === true
+
+const unknown = (name: string, params: Playbook['params'], file: string): Diagnostic => {
+  const names = Object.keys(params)
+  const label = didYouMean(name, names)
+  return {
+    severity: 'error',
+    summary: `unknown parameter \`${name}\``,
+    ...(label === undefined
+      ? { notes: [names.length === 0 ? `${file} has no parameters` : `parameters of ${file}: ${names.join(', ')}`] }
+      : { label }),
+  }
 }
-/** `-e name=value …`, `-e '{json or yaml}'`, `-e @file`. */
-export const loadExtraVars = (
+
+/** Checks a value that has its type already. */
+const accept = (param: Param, node: Node, diagnostics: Diagnostic[]): boolean => {
+  const { problems } = checkSchema(param.schema, node.value, `\`${param.name}\``, { literal: true })
+  for (const problem of problems) {
+    const at = nodeAt(node.source, [...node.path, ...problem.path])
+    const advice = isSecret(param) ? {} : quotingAdvice(problem, at)
+    const label = advice.label ?? problem.label
+    diagnostics.push({
+      severity: 'error',
+      summary: problem.summary,
+      place: placeOfNode(at, problem.which),
+      ...(label === undefined ? {} : { label }),
+    })
+  }
+  return problems.length === 0
+}
+
+type Wrong = Pick<Diagnostic, 'summary' | 'label' | 'notes'>
+type Read = { readonly value: unknown; readonly wrong?: undefined } | { readonly wrong: Wrong }
+
+/** A text as a value of the schema's type. */
+const read = (schema: Schema, text: string, name: string): Read => {
+  const parsed = byType(schema, text, name)
+  if (parsed.wrong !== undefined) return parsed
+  const [problem] = checkSchema(schema, parsed.value, name, { literal: true }).problems
+  if (problem === undefined) return parsed
+  return { wrong: { summary: problem.summary, ...(problem.label === undefined ? {} : { label: problem.label }) } }
+}
+
+const byType = (schema: Schema, text: string, name: string): Read => {
+  const wrong = (label?: string): Read => ({
+    wrong: { summary: `${name} must be ${typeNames[String(schema.type)]}`, ...(label === undefined ? {} : { label }) },
+  })
+  switch (schema.type) {
+    case 'string':
+      return { value: text }
+    case 'boolean':
+      return text === 'true' || text === 'false' ? { value: text === 'true' } : wrong('write true or false')
+    case 'integer':
+      return /^[+-]?\d+$/.test(text) ? { value: Number(text) } : wrong()
+    case 'number':
+      return text.trim() !== '' && Number.isFinite(Number(text)) ? { value: Number(text) } : wrong()
+    case 'array':
+      return text.trimStart().startsWith('[') ? structured(text, wrong) : list(schema.items, text, name)
+    case 'object':
+      return structured(text, wrong)
+    default: {
+      // Literals of several types are told apart by how they are written; anything at all is text unless it is in brackets.
+      const choice = schema.enum?.find((one) => String(one) === text)
+      if (choice !== undefined || schema.enum !== undefined) return { value: choice ?? text }
+      return /^\s*[[{]/.test(text) ? structured(text, wrong) : { value: text }
+    }
+  }
+}
+
+const list = (schema: Schema, text: string, name: string): Read => {
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+  const read = parts.map((part, index) => byType(schema, part, `item ${index + 1} of ${name}`))
+  return (
+    read.find((one) => one.wrong !== undefined) ?? { value: read.map((one) => (one.wrong === undefined ? one.value : undefined)) }
+  )
+}
+
+const structured = (text: string, wrong: (label?: string) => Read): Read => {
+  const document = parseDocument(text, { stringKeys: true, prettyErrors: false, logLevel: 'silent' })
+  return document.errors.length > 0 ? wrong('this is neither JSON nor YAML') : { value: document.toJS({ maxAliasCount: 100 }) }
+}
+
+/** The arguments as one would see them, a line each. */
+const argumentSource = (
+  params: Playbook['params'],
+  given: readonly { readonly name: string; readonly text: string }[],
+): Source => ({
+  file: commandLine,
+  text: given.map((one) => argumentLine(params, one)).join('\n'),
+})
+
+const argumentLine = (params: Playbook['params'], { name, text }: { readonly name: string; readonly text: string }): string => {
+  const param = own(params, name)
+  return `-p ${name}=${param !== undefined && isSecret(param) ? '***' : text.replaceAll('\n', ' ')}`
+}
+
+/** The file with the values of secret parameters blotted out, line breaks kept. */
+const maskSecrets = (source: Source, params: Playbook['params']): Source => {
+  const root = rootOf(source)
+  if (!isMapping(root) || !isMap(source.document?.contents)) return source
+  let { text } = source
+  for (const { key, value } of source.document.contents.items) {
+    const param = own(params, String((key as Scalar | null)?.value))
+    const range = (value as { range?: readonly [number, number, number] } | null)?.range
+    if (param === undefined || !isSecret(param) || range == null) continue
+    text = text.slice(0, range[0]) + text.slice(range[0], range[1]).replace(/[^\n]/g, '*') + text.slice(range[1])
+  }
+  return { ...source, text }
+}
+
+/**
+ * Variables from `-e`: `name=value` (text, as in Ansible; several in one argument), a mapping as JSON or YAML, or `@file`. A later one
+ * wins.
+ */
+export const loadExtraVars = async (
   given: readonly string[],
   world: Pick<World, 'files' | 'cwd'>,
 ): Promise<{ vars: Vars; sources: Source[]; diagnostics: Diagnostic[] }> => {
-  throw new Error(`${given.length} ${world.cwd}`)
+  const read = await Promise.all(
+    given.map((text, index) =>
+      text.startsWith('@') ? fromFile(text.slice(1), world) : fromArgument(text, `${commandLine}: -e ${index + 1}`),
+    ),
+  )
+  const sources = read.flatMap(({ source }) => source ?? [])
+  const diagnostics = read.flatMap((one) => one.diagnostics)
+  const roots = sources.map(rootOf)
+  for (const root of roots) {
+    if (!isMapping(root) && root.value !== undefined && root.value !== null) {
+      diagnostics.push({
+        severity: 'error',
+        summary: 'extra variables must be a mapping of names to values',
+        place: placeOfNode(root),
+        label: "write -e name=value, or -e '{name: value}'",
+      })
+    }
+  }
+  return { vars: Object.fromEntries(roots.filter(isMapping).flatMap(entries)), sources, diagnostics }
+}
+
+interface Extra {
+  readonly source?: Source
+  readonly diagnostics: Diagnostic[]
+}
+
+const fromFile = async (file: string, { files }: Pick<World, 'files'>): Promise<Extra> => {
+  const { source, exists, diagnostics } = await readSource(file, files, 'playbook')
+  if (!exists) return { diagnostics: [{ severity: 'error', summary: `there is no file \`${file}\` for -e` }] }
+  return source === undefined ? { diagnostics } : { source, diagnostics }
+}
+
+const fromArgument = (text: string, file: string): Extra => {
+  const shown = `-e ${text}`
+  if (/^\s*[[{]/.test(text)) {
+    const document = parseDocument(`   ${text}`, { stringKeys: true, prettyErrors: false, logLevel: 'silent' })
+    const [error] = document.errors
+    if (error === undefined) return { source: sourceOf(file, shown, document), diagnostics: [] }
+    const source = { file, text: shown }
+    return {
+      source,
+      diagnostics: [
+        { severity: 'error', summary: 'this is neither JSON nor YAML', place: placeAt(source, error.pos[0], error.pos[1]) },
+      ],
+    }
+  }
+  const words = splitWords(text)
+  const source = { file, text: shown }
+  const odd = words?.find(({ text: word }) => !/^[^=]+=/.test(word))
+  if (words === undefined || odd !== undefined) {
+    const place = placeAt(source, (odd?.start ?? 0) + 3, (odd?.end ?? text.length) + 3)
+    return {
+      source,
+      diagnostics: [
+        {
+          severity: 'error',
+          summary: 'extra variables are written name=value',
+          place,
+          ...(words === undefined ? { label: 'a quote is not closed' } : {}),
+        },
+      ],
+    }
+  }
+  const map = new YAMLMap()
+  for (const { text: word, start, end } of words) {
+    const split = word.indexOf('=')
+    map.items.push(
+      new Pair(
+        ranged(word.slice(0, split), start + 3, start + 3 + split),
+        ranged(word.slice(split + 1), start + 4 + split, end + 3),
+      ),
+    )
+  }
+  map.range = [3, shown.length, shown.length]
+  const document = new Document()
+  document.contents = map as never
+  return { source: sourceOf(file, shown, document), diagnostics: [] }
+}
+
+const ranged = (value: unknown, start: number, end: number): Scalar => {
+  const scalar = new Scalar(value)
+  scalar.range = [start, end, end]
+  return scalar
 }

@@ -112,6 +112,8 @@ export interface Task extends Shared {
   readonly anyErrorsFatal: boolean | undefined
   readonly noLog: boolean
   readonly throttle: number | undefined
+  /** What a resumed run does with this step when it was in flight. Default: verify. */
+  readonly onResume?: 'verify' | 'rerun' | 'skip' | 'ask'
   /** Of the module's key: what an error about this task points at. */
   readonly place: Place
 }

@@ -1,6 +1,6 @@
 import type { Diagnostic } from './diagnostic.ts'
 import { kindOf } from './helpers.ts'
-import { child, entries, items, placeOfNode, rootOf } from './load.ts'
+import { entries, items, placeOfNode, rootOf } from './load.ts'
 import { readParams } from './param-schemas.ts'
 import type { Item, Play, Playbook, Task, Vars } from './playbook.ts'
 import {

@@ -9,15 +9,23 @@ export interface Look {
   readonly columns?: number
 }
 
-/** All of them, in the order given, one empty line between two, ending with a newline. Nothing for none. */
+/** How the names of sources that are arguments begin; they are shown without line numbers. */
+export const commandLine = 'command line'
+
+const isArgument = (file: string) => file.startsWith(commandLine)
+
+/** All of them in order (`inOrder`), one empty line between two, ending with a newline. Nothing for none. */
 export const renderDiagnostics = (diagnostics: readonly Diagnostic[], sources: readonly Source[], look: Look): string => {
   const byFile = new Map(sources.map((source) => [source.file, source]))
-  return diagnostics.map((diagnostic) => `${renderOne(diagnostic, byFile, look).join('\n')}\n`).join('\n')
+  return inOrder(diagnostics, sources)
+    .map((diagnostic) => `${renderOne(diagnostic, byFile, look).join('\n')}\n`)
+    .join('\n')
 }
 
 /** `2 errors, 1 warning, nothing was run`; undefined where there is nothing to say. */
 export const summaryLine = (diagnostics: readonly Diagnostic[], outcome = 'nothing was run'): string | undefined => {
-  const count = (severity: Diagnostic['severity']) => diagnostics.filter((diagnostic) => diagnostic.severity === severity).length
+  const unique = inOrder(diagnostics, [])
+  const count = (severity: Diagnostic['severity']) => unique.filter((diagnostic) => diagnostic.severity === severity).length
   const counted = (['error', 'warning'] as const)
     .map((severity) => ({ severity, number: count(severity) }))
     .filter(({ number }) => number > 0)
@@ -44,15 +52,22 @@ const renderOne = (diagnostic: Diagnostic, byFile: ReadonlyMap<string, Source>, 
   const source = place === undefined ? undefined : byFile.get(place.file)
   const gutter = gutterOf(place, source)
   const corner = look.unicode ? '┌─' : '-->'
+  const where =
+    place === undefined
+      ? ''
+      : isArgument(place.file)
+        ? commandLine
+        : source === undefined
+          ? place.file
+          : `${place.file}:${place.line}:${place.column}`
+  const drawn = place === undefined ? [] : frame(place, source, look, label)
   return [
     head,
-    ...(place === undefined
-      ? []
-      : [
-          `${gutter} ${paint(corner, 'blue')} ${clean(place.file)}${source === undefined ? '' : `:${place.line}:${place.column}`}`,
-        ]),
-    ...(place === undefined ? [] : frame(place, source, look, label)),
-    ...notes.flatMap((note) => noteLines(note, gutter, paint)),
+    ...(place === undefined ? [] : [`${gutter} ${paint(corner, 'blue')} ${clean(where)}`]),
+    ...drawn,
+    ...[...(drawn.length === 0 && label !== undefined ? [label] : []), ...notes].flatMap((note) =>
+      noteLines(note, gutter, paint),
+    ),
   ]
 }
 
@@ -61,7 +76,7 @@ const noteLines = (note: string, gutter: string, paint: Paint): string[] =>
   note.split('\n').map((line, index) => `${gutter} ${index === 0 ? paint('=', 'blue') : ' '} ${clean(line)}`)
 
 const gutterOf = (place: Place | undefined, source: Source | undefined): string =>
-  ' '.repeat(place === undefined || source === undefined ? 2 : String(place.line).length)
+  ' '.repeat(place === undefined || source === undefined || isArgument(place.file) ? 2 : String(place.line).length)
 
 /**
  * The line of a place with what it marks underlined: `12 │ text`, `   │ ^^^^ label`. Nothing where the source is not at hand. Tabs are
@@ -72,15 +87,15 @@ export const frame = (place: Place, source: Source | undefined, look: Look, labe
   if (raw === undefined) return []
   const paint = painter(look)
   const bar = paint(look.unicode ? '│' : '|', 'blue')
-  const gutter = ' '.repeat(String(place.line).length)
+  const number = isArgument(place.file) ? '  ' : String(place.line)
   const start = Math.min(place.column - 1, raw.length)
   const marked = raw.slice(start, start + place.length)
   const view = cut(visible(raw.slice(0, start)), visible(marked), visible(raw.slice(start + place.length)), look)
   const carets = paint('^'.repeat(Math.max(1, width(view.marked))), 'red', 'bold')
   const under = `${' '.repeat(width(view.before))}${carets}${label === undefined ? '' : ` ${paint(clean(label), 'red')}`}`
   return [
-    `${paint(String(place.line), 'blue')} ${bar} ${(view.before + view.marked + view.after).trimEnd()}`,
-    `${gutter} ${bar} ${under}`,
+    `${paint(number, 'blue')} ${bar} ${(view.before + view.marked + view.after).trimEnd()}`,
+    `${' '.repeat(number.length)} ${bar} ${under}`,
   ]
 }
 
