@@ -3,6 +3,7 @@ import assert from './assert.ts'
 import command from './command.ts'
 import copy from './copy.ts'
 import debug from './debug.ts'
+import file from './file.ts'
 import ini from './ini.ts'
 import lineinfile from './lineinfile.ts'
 import liveMigration from './live_migration.ts'
@@ -20,6 +21,7 @@ export const modules: readonly AnyModule[] = [
   command,
   copy,
   debug,
+  file,
   ini,
   lineinfile,
   liveMigration,

@@ -35,12 +35,15 @@ export const writeOptions = ({ owner, group, mode }: Attributes): WriteOptions =
   ...(mode === undefined ? {} : { mode: fourDigits(mode) }),
 })
 
-/** Changes owner, group and mode, in this order: a change of owner takes set-user-ID bits away. Follows links. */
+/**
+ * Changes owner, group and mode, in this order: a change of owner takes set-user-ID bits away. Follows links. The mode has five digits:
+ * with fewer, coreutils' chmod leaves the set-user-ID and set-group-ID bits of a folder as they are.
+ */
 export async function setAttributes(host: Pick<HostAccess, 'run'>, paths: readonly string[], { owner, group, mode }: Attributes): Promise<void> {
   if (paths.length === 0) return
   const whose = `${owner ?? ''}${group === undefined ? '' : `:${group}`}`
   if (whose !== '') await mustRun(host, ['chown', whose, '--', ...paths])
-  if (mode !== undefined) await mustRun(host, ['chmod', fourDigits(mode), '--', ...paths])
+  if (mode !== undefined) await mustRun(host, ['chmod', `0${fourDigits(mode)}`, '--', ...paths])
 }
 
 /** Runs a program of which nothing but success is expected. Throws `Failure` with what it said. */

@@ -8,10 +8,12 @@ import { mustRun, setAttributes } from './attributes.ts'
  */
 export type Image =
   | { readonly kind: 'absent' }
-  | (Owned & { readonly kind: 'attributes' })
+  | AttributesImage
   | (Owned & { readonly kind: 'file'; readonly content: string })
   | (Owned & { readonly kind: 'directory'; readonly entries: Readonly<Record<string, Image>> })
   | { readonly kind: 'link'; readonly target: string; readonly uid: number; readonly gid: number }
+
+export type AttributesImage = Owned & { readonly kind: 'attributes'; readonly of: Stat['kind'] }
 
 interface Owned {
   readonly mode: string
@@ -32,7 +34,7 @@ const owned = ({ mode, uid, gid }: Stat): Owned => ({ mode, uid, gid })
 export const imageOf = (stat: Stat | undefined, bytes: Uint8Array | undefined): Image =>
   stat === undefined || bytes === undefined ? { kind: 'absent' } : { kind: 'file', ...owned(stat), content: toBase64(bytes) }
 
-export const attributesOf = (stat: Stat): Image => ({ kind: 'attributes', ...owned(stat) })
+export const attributesOf = (stat: Stat): AttributesImage => ({ kind: 'attributes', of: stat.kind, ...owned(stat) })
 
 /** What a path holds, with everything below it. Devices, sockets and pipes cannot be kept, nor can too much: the answer says why. */
 export async function capture(host: HostAccess, path: string): Promise<{ readonly image: Image } | { readonly tooMuch: string }> {
