@@ -140,7 +140,8 @@ async function move(serverId: string, wish: Wish, compute: Compute, target: Targ
   if (running === undefined && wish.target !== '' && server.host === wish.target) return unmoved(server, server.host)
   if (running === undefined) mustBeMovable(server)
   const earlier = running === undefined ? new Set((await compute.migrations({ serverId })).map(({ id }) => id)) : new Set<number>()
-  const joined = running ?? (await start(server, wish, earlier, compute))
+  const started = running === undefined ? await start(server, wish, earlier, compute) : {}
+  const joined = running ?? started.joined
   if (joined !== undefined && wish.target !== '' && joined.targetHost !== undefined && joined.targetHost !== wish.target) {
     throw elsewhere(server, joined, wish.target)
   }
@@ -150,6 +151,7 @@ async function move(serverId: string, wish: Wish, compute: Compute, target: Targ
     target: wish.target,
     earlier,
     joined,
+    requestId: started.requestId,
     limit: wish.timeout > 0 ? wish.timeout : defaultLimit(ram, wish.block === false ? 0 : disk + ephemeral),
     onTimeout: wish.onTimeout,
     poll: wish.poll,
@@ -157,11 +159,15 @@ async function move(serverId: string, wish: Wish, compute: Compute, target: Targ
   return conclude(journey, await follow(journey, compute, target), compute, target)
 }
 
-/** @returns the migration that is under way already where Nova refused a second one, or where its answer was lost on the way */
-async function start(server: Server, { target: host, block }: Wish, earlier: ReadonlySet<number>, compute: Compute): Promise<Migration | undefined> {
+interface Started {
+  readonly requestId?: string | undefined
+  /** What is under way already, where Nova refused a second migration, or where its answer was lost on the way. */
+  readonly joined?: Migration
+}
+
+async function start(server: Server, { target: host, block }: Wish, earlier: ReadonlySet<number>, compute: Compute): Promise<Started> {
   try {
-    await compute.liveMigrate(server.id, { blockMigration: block, ...(host === '' ? {} : { host }) })
-    return undefined
+    return { requestId: await compute.liveMigrate(server.id, { blockMigration: block, ...(host === '' ? {} : { host }) }) }
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     const lost = error.kind === 'unreachable' || error.kind === 'timeout'
@@ -169,7 +175,7 @@ async function start(server: Server, { target: host, block }: Wish, earlier: Rea
     const now = await compute.server(server.id)
     const running = now === undefined ? undefined : await inFlight(compute, now)
     if (running === undefined || (lost && earlier.has(running.id))) throw refused(server, error)
-    return running
+    return { joined: running }
   }
 }
 

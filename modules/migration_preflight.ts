@@ -45,7 +45,7 @@ export default defineModule({
   readOnly: true,
   hostless: true,
   returns: {
-    servers: 'The servers to move and those that are there already, as `nova_servers` gives them.',
+    servers: 'The servers to move and those that are there already, as `nova_servers` gives them, each with `from`: the host it should leave.',
     left: 'Servers of the source that do not run and stay.',
     checks: 'A list, each with check, level (ok, WARN, BLOCK), subject, evidence and todo.',
     summary: 'checks, blocks, warns, accepted, and text: one line for people.',
@@ -68,7 +68,7 @@ export default defineModule({
     const checks = allChecks(await inspect(cloud, wanted, target))
     const summary = summaryOf(checks, accept)
     const page = report(checks, accept)
-    const result = { servers: [...there, ...moving].map(plainServer), left: left.map(plainServer), checks, summary }
+    const result = { servers: [...there, ...moving].map((server) => ({ ...plainServer(server), from: source === '' ? (server.host ?? null) : source })), left: left.map(plainServer), checks, summary }
     const against = standing(checks, accept)
     if (against.length > 0) throw refusal(`Pre-flight: ${summary.text}; nothing was moved`, page, against, result)
     return {

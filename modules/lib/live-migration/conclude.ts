@@ -80,7 +80,7 @@ function stillRunning({ server: { id, name, host: source }, target }: Journey, e
 }
 
 async function rolledBack(
-  { server: { name, host: source }, limit }: Journey,
+  { server: { name, host: source }, limit, requestId }: Journey,
   ending: Ending,
   server: Server,
   data: Record<string, unknown>,
@@ -100,7 +100,7 @@ async function rolledBack(
       data,
     })
   }
-  const fault = await lastFault(compute, server.id)
+  const fault = await lastFault(compute, server.id, requestId)
   const logged = fault === undefined && source !== undefined ? await lastLog(target, source, server.id) : undefined
   const why =
     fault !== undefined

@@ -8,9 +8,12 @@ export interface Fault {
 /**
  * Why Nova ended the last live migration of a server, from its instance actions; undefined where Nova recorded no reason (what happens
  * in the hypervisor's own thread is only in the log of nova-compute). A failure to read them is not worth losing the outcome for.
+ * @param requestId of the request, where it was ours; otherwise the newest live migration is meant
  */
-export async function lastFault(compute: Compute, serverId: string): Promise<Fault | undefined> {
+export async function lastFault(compute: Compute, serverId: string, requestId: string | undefined): Promise<Fault | undefined> {
   try {
+    const known = requestId === undefined ? undefined : await compute.instanceAction(serverId, requestId)
+    if (known !== undefined) return faultOf(known)
     const last = (await compute.instanceActions(serverId)).find(({ action }) => action === 'live-migration')
     return last === undefined ? undefined : faultOf((await compute.instanceAction(serverId, last.requestId)) ?? last)
   } catch {

@@ -13,6 +13,8 @@ export interface Journey {
   readonly earlier: ReadonlySet<number>
   /** Set when it was running already. */
   readonly joined: Migration | undefined
+  /** Of our request, under which Nova keeps what became of it. */
+  readonly requestId: string | undefined
   /** Seconds; what happens then. */
   readonly limit: number
   readonly onTimeout: OnTimeout

@@ -29,7 +29,7 @@ export async function askApi(cloud: Cloud, wanted: Wanted, moving: readonly Serv
     recordOf(hosts, AT_ONCE, (host) => ofProvider(host, (id) => roomOf(cloud, id))),
     recordOf(hosts, AT_ONCE, (host) => ofProvider(host, placement.traits)),
     recordOf(ids, AT_ONCE, (id) => looked(placement.allocations(id).then(overProviders))),
-    recordOf(ids, AT_ONCE, (id) => looked(portsOf(cloud, id))),
+    recordOf(ids, AT_ONCE, (id) => looked(withNetwork(portsOf(cloud, id)))),
     groupsOf(cloud, moving),
     recordOf(ids, AT_ONCE, async (id) => inFlight(compute, moving.find((server) => server.id === id)!)),
   ])
@@ -98,6 +98,16 @@ async function groupsOf({ compute }: Cloud, moving: readonly Server[]): Promise<
       host: (moving.find((server) => server.id === id) ?? (await compute.server(id)))?.host,
     })),
   }))
+}
+
+/** A cloud without a network service has servers without ports. */
+async function withNetwork<T>(work: Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof Failure && error.data?.['missing'] === true) return []
+    throw error
+  }
 }
 
 async function portsOf(cloud: Cloud, serverId: string): Promise<readonly Port[]> {

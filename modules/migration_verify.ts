@@ -1,0 +1,161 @@
+import { defineModule, Failure, type Compute, type Target } from '../runner/module.ts'
+import { cloudParam } from './lib/cloud-param.ts'
+import { mapLimit } from './lib/limit.ts'
+import { isRunning } from './lib/servers.ts'
+import { count, list } from './lib/units.ts'
+
+/** One server of the table at the end, as plain JSON. */
+export interface Row {
+  readonly server: string
+  readonly from: string
+  readonly to: string
+  readonly status: string
+  /** Seconds; null where nothing was moved. */
+  readonly seconds: number | null
+  readonly console: ConsoleState
+  /** What is wrong; empty where nothing is. */
+  readonly problem: string
+}
+
+/** `answers`: it printed something while we looked. `quiet`: there is a console, and it printed nothing. */
+type ConsoleState = 'answers' | 'quiet' | 'none' | ''
+
+/** After moves: is every server where it should be, at work, and does its guest still say something? Reads only. */
+export default defineModule({
+  name: 'migration_verify',
+  summary: 'Check after live migrations that each server is where it should be and at work.',
+  description:
+    'Takes what the loop over `live_migration` registered. A server passes when it is on the host it was moved to, ACTIVE or PAUSED, with no task left. ' +
+    'The guest is listened to through its serial console: one that prints while it is watched `answers`; a guest at its login prompt is `quiet`, which is no fault. ' +
+    'Moves that failed are listed with where the server is now, and do not fail this step again.',
+  params: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['moves'],
+    properties: {
+      moves: { type: 'array', items: { description: 'What `live_migration` returned for one server.' }, description: '`results` of the registered loop.' },
+      left: {
+        type: 'array',
+        items: { description: 'A server.' },
+        description: 'Servers that were left behind, as `migration_preflight` returned them; they are listed as such.',
+        default: [],
+      },
+      console_seconds: { type: 'integer', minimum: 0, description: 'Seconds to listen to the consoles, at most. 0: do not listen.', default: 5 },
+      cloud: cloudParam,
+    },
+  },
+  readOnly: true,
+  hostless: true,
+  returns: {
+    rows: 'A list for a table, each with server, from, to, status, seconds, console and problem.',
+    verified: 'How many passed.',
+    moved: 'How many of them were moved in this run.',
+    text: 'One line for people.',
+  },
+  examples: [{ name: 'After the moves', params: { moves: '{{ moved.results }}', left: '{{ checked.left }}' } }],
+
+  async check({ moves, left, console_seconds, cloud }, target) {
+    const { compute } = await target.cloud(cloud)
+    const looked = await mapLimit(moves.map(readMove), 8, (move) => look(move, console_seconds, compute, target))
+    const rows = [...looked, ...left.map(leftBehind)]
+    const wrong = looked.filter((row) => row.problem !== '' && !row.failedBefore)
+    const passed = looked.filter((row) => row.problem === '')
+    const shown = rows.map(({ failedBefore: _, ...row }): Row => row)
+    const moved = passed.filter(({ seconds }) => seconds !== null && seconds > 0).length
+    const result = { rows: shown, verified: passed.length, moved, text: sentence(passed, looked.length - passed.length, left.length) }
+    if (wrong.length > 0) {
+      throw new Failure(`${list(wrong.map(({ server }) => server))} ${wrong.length === 1 ? 'is' : 'are'} not as ${wrong.length === 1 ? 'it' : 'they'} should be after the move`, {
+        why: wrong.map(({ server, problem }) => `${server}: ${problem}`).join('\n'),
+        todo: 'look at each server and its migration (`openstack server migration list`) before anything else is done to it',
+        data: result,
+      })
+    }
+    return { changes: [], before: undefined, result }
+  },
+})
+
+interface Move {
+  readonly id: string
+  readonly name: string
+  readonly from: string
+  readonly to: string | undefined
+  readonly seconds: number | null
+  readonly failure: string | undefined
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** The result of a move, or, where it failed, what the loop was about: the item has the server. */
+function readMove(value: unknown): Move {
+  const result = record(value)
+  const item = record(result['item'])
+  const id = text(result['server_id']) ?? text(item['id'])
+  if (id === undefined) {
+    throw new Failure('`moves` has an entry without a server', {
+      kind: 'input',
+      todo: 'give `results` of what a loop over `live_migration` registered, whose items have an `id`',
+      data: { entry: result },
+    })
+  }
+  const failed = result['failed'] === true
+  return {
+    id,
+    name: text(result['server']) ?? text(item['name']) ?? id,
+    from: text(result['from']) ?? text(item['host']) ?? '',
+    to: text(result['to']),
+    seconds: typeof result['seconds'] === 'number' ? result['seconds'] : null,
+    failure: failed ? (text(result['msg']) ?? 'the move failed') : undefined,
+  }
+}
+
+const record = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {})
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+
+type Looked = Row & { readonly failedBefore: boolean }
+
+async function look(move: Move, seconds: number, compute: Compute, target: Target): Promise<Looked> {
+  const server = await compute.server(move.id)
+  const row = { server: move.name, from: move.from, seconds: move.seconds, failedBefore: move.failure !== undefined }
+  if (server === undefined) return { ...row, to: '', status: 'deleted', console: '', problem: 'it is gone' }
+  const problems = [
+    ...(move.failure === undefined ? [] : [move.failure]),
+    ...(move.to !== undefined && server.host !== move.to ? [`it is on ${server.host ?? 'no host'}, not on ${move.to}`] : []),
+    ...(isRunning(server) ? [] : [`it is ${server.status}`]),
+    ...(server.taskState === undefined ? [] : [`its task is ${server.taskState}`]),
+  ]
+  const heard = problems.length === 0 && seconds > 0 && server.vmState === 'active' ? await listen(move.id, seconds, compute, target) : ''
+  return { ...row, to: server.host ?? '', status: server.status, console: heard, problem: problems.join('; ') }
+}
+
+const LINES = 20
+
+/** Looks at the end of the console again and again until it differs. */
+async function listen(id: string, seconds: number, compute: Compute, target: Target): Promise<ConsoleState> {
+  const start = target.now()
+  const first = await compute.consoleOutput(id, LINES)
+  if (first === undefined) return 'none'
+  while (target.now() - start < seconds) {
+    await target.sleep(1)
+    const next = await compute.consoleOutput(id, LINES)
+    if (next !== undefined && next !== first) return 'answers'
+  }
+  return 'quiet'
+}
+
+function leftBehind(value: unknown): Looked {
+  const server = record(value)
+  const host = text(server['host']) ?? ''
+  const status = text(server['status']) ?? ''
+  return { server: text(server['name']) ?? '', from: host, to: host, status, seconds: null, console: '', problem: 'left behind', failedBefore: true }
+}
+
+function sentence(passed: readonly Row[], failed: number, left: number): string {
+  const hosts = [...new Set(passed.map(({ to }) => to))]
+  const answering = passed.filter(({ console }) => console === 'answers').length
+  return [
+    passed.length === 0 ? 'No server was moved' : `${count(passed.length, 'server')} ${passed.length === 1 ? 'is' : 'are'} on ${list(hosts)}, verified`,
+    ...(answering > 0 ? [`${answering} seen at work on ${answering === 1 ? 'its console' : 'their consoles'}`] : []),
+    ...(failed > 0 ? [`${failed} not moved`] : []),
+    ...(left > 0 ? [`${left} left behind`] : []),
+  ].join(' · ')
+}
