@@ -95,7 +95,7 @@ export const parseTree = (
   text: string,
 ): { readonly tree: Tree | undefined; readonly problems: readonly string[] } => {
   const lines = new LineCounter()
-  const doc = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
+  const doc = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false, logLevel: 'error' })
   const at = (offset: number): string => {
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${col}`

@@ -37,7 +37,7 @@ export const pickRegion = (cloud: Table, wish: Text | undefined, problems: strin
     const names = regions.map(({ name }) => name.text)
     const meant = nearest(wish.text, names)
     problems.push(
-      `${wish.where}: the cloud has no region \`${wish.text}\`${meant ? `; did you mean \`${meant}\`?` : ''} Known are ${names.join(', ')}`,
+      `${wish.where}: the cloud has no region \`${wish.text}\`, only ${names.join(', ')}${meant ? `; did you mean \`${meant}\`?` : ''}`,
     )
   }
   const name = wish ?? chosen?.name

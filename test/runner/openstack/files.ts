@@ -1,0 +1,30 @@
+import type { FileWorld } from '../../../runner/openstack/clouds-file.ts'
+
+/** A world of files by absolute path; a value that is an error is thrown when its file is read. */
+export const filesOf = (
+  files: Readonly<Record<string, string | Error>>,
+  env: Readonly<Record<string, string>> = {},
+): FileWorld & { readonly asked: string[] } => {
+  const asked: string[] = []
+  return {
+    asked,
+    env: { HOME: '/home/op', ...env },
+    cwd: '/work',
+    read: async (path) => {
+      asked.push(path)
+      const content = files[path]
+      if (content instanceof Error) throw content
+      return content === undefined ? undefined : new TextEncoder().encode(content)
+    },
+  }
+}
+
+/** What a promise was rejected with. */
+export const failureOf = async (promise: Promise<unknown>): Promise<any> => {
+  try {
+    await promise
+  } catch (error) {
+    return error
+  }
+  throw new Error('it did not fail')
+}
