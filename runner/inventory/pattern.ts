@@ -1,11 +1,139 @@
 import type { Diagnostic } from '../language/diagnostic.ts'
 import type { Place } from '../language/source.ts'
+import { didYouMean } from '../language/suggest.ts'
 import type { Inventory } from './inventory.ts'
+import { isHostName, isIPv6 } from './range.ts'
 
-export const matchHosts = (
-  pattern: string | readonly string[],
-  inventory: Inventory,
-  place?: Place,
-): { hosts: string[]; diagnostics: Diagnostic[] } => {
-  throw new Error(`${pattern} ${inventory.hosts.size} ${place}`)
+export interface Matched {
+  /** Names of `inventory.hosts`, each once, in the order of the patterns and, within one, of the inventory. */
+  readonly hosts: string[]
+  readonly diagnostics: Diagnostic[]
+}
+
+/**
+ * The hosts that a pattern means, by Ansible's rules: names and groups, `*`, `?`, `[a-c]`, `~regex`, `a:b` or `a,b` for both, `:&b` for
+ * only those in b, `:!b` for all but those in b, `group[0]`, `group[0:2]`. Intersections and exclusions come last, wherever they stand.
+ * A name that nothing has is an error: behind a `!` it would let hosts through, elsewhere it would leave them out.
+ *
+ * @param place where the pattern is written
+ */
+export const matchHosts = (pattern: string | readonly string[], inventory: Inventory, place?: Place): Matched => {
+  const parts = [pattern].flat().flatMap(splitPattern)
+  const diagnostics: Diagnostic[] = []
+  const report = (diagnostic: Omit<Diagnostic, 'place'>) =>
+    diagnostics.push(place === undefined ? diagnostic : { ...diagnostic, place })
+  const plain = parts.filter((part) => !/^[!&]/.test(part))
+  let hosts: string[] = []
+  for (const part of plain.length === 0 ? ['all'] : plain) hosts.push(...matchOne(part, inventory, report))
+  hosts = [...new Set(hosts)]
+  for (const part of parts.filter((one) => one.startsWith('&'))) {
+    const kept = new Set(matchOne(part.slice(1), inventory, report))
+    hosts = hosts.filter((host) => kept.has(host))
+  }
+  for (const part of parts.filter((one) => one.startsWith('!'))) {
+    const dropped = new Set(matchOne(part.slice(1), inventory, report))
+    hosts = hosts.filter((host) => !dropped.has(host))
+  }
+  return { hosts, diagnostics }
+}
+
+/** Commas separate; without one, colons do, unless the whole is an address or a name with a range. */
+export const splitPattern = (pattern: string): string[] => {
+  const parts = pattern.includes(',')
+    ? pattern.split(',')
+    : isIPv6(pattern) || isHostName(pattern)
+      ? [pattern]
+      : (pattern.match(/(?:[^\s:[\]]|\[[^\]]*\])+/g) ?? [])
+  return parts.map((part) => part.trim()).filter((part) => part !== '')
+}
+
+type Report = (diagnostic: Omit<Diagnostic, 'place'>) => void
+
+const localNames = ['localhost', '127.0.0.1', '::1']
+
+const matchOne = (pattern: string, inventory: Inventory, report: Report): readonly string[] => {
+  if (inventory.hosts.has(pattern)) return [pattern]
+  const { base, slice } = splitSubscript(pattern)
+  const { hosts, found } = enumerate(base, inventory, report)
+  if (!found) {
+    if (localNames.includes(base)) return ['localhost']
+    const names = [...inventory.groups.keys(), ...inventory.hosts.keys()]
+    const label = didYouMean(base, names)
+    const wild = /^~|[*?[]/.test(base)
+    report({
+      severity: wild ? 'warning' : 'error',
+      summary: wild
+        ? `the pattern \`${base}\` matches no host and no group`
+        : `there is no host or group \`${base}\` in the inventory`,
+      ...(label === undefined ? { notes: [listing(inventory)] } : { label }),
+    })
+    return []
+  }
+  if (slice === undefined || hosts.length === 0) return hosts
+  const chosen = slice(hosts)
+  if (chosen.length === 0)
+    report({
+      severity: 'error',
+      summary: `\`${base}\` has ${hosts.length} ${hosts.length === 1 ? 'host' : 'hosts'}, none at \`${pattern.slice(base.length)}\``,
+    })
+  return chosen
+}
+
+/** The names there are, for an error; a long inventory is cut. */
+const listing = ({ groups, hosts }: Inventory): string => {
+  const own = [...groups.keys()].filter((name) => name !== 'all' && name !== 'ungrouped')
+  const names = [...own, ...hosts.keys()]
+  return names.length === 1
+    ? 'the inventory has only localhost: name one with -i'
+    : `it has ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}`
+}
+
+interface Subscripted {
+  readonly base: string
+  readonly slice?: (hosts: readonly string[]) => readonly string[]
+}
+
+/** `web[1]`, `web[-1]`, `web[0:2]`, `web[1:]`: positions from 0, the last included. */
+const splitSubscript = (pattern: string): Subscripted => {
+  const found = /^([^~].*)\[(?:(-?\d+)|(\d+)[:-](\d*))\]$/.exec(pattern)
+  if (found === null) return { base: pattern }
+  const [, base = '', index, start, end] = found
+  if (index !== undefined) return { base, slice: (hosts) => [hosts.at(Number(index))].filter((host) => host !== undefined) }
+  return { base, slice: (hosts) => hosts.slice(Number(start), end === '' || end === undefined ? undefined : Number(end) + 1) }
+}
+
+/** Groups by name or wildcard give their hosts; hosts are looked at where no group matches or the pattern has special characters. */
+const enumerate = (pattern: string, inventory: Inventory, report: Report): { hosts: string[]; found: boolean } => {
+  const matcher = matcherOf(pattern, report)
+  if (matcher === undefined) return { hosts: [], found: true }
+  const groups = [...inventory.groups.values()].filter(({ name }) => matcher.test(name))
+  const fromGroups = groups.flatMap(({ hosts }) => hosts)
+  const alsoHosts = groups.length === 0 || /^~|[.?*[]/.test(pattern)
+  const fromHosts = alsoHosts
+    ? [...inventory.hosts.values()].filter(({ name, implicit }) => !implicit && matcher.test(name)).map(({ name }) => name)
+    : []
+  const hosts = [...new Set([...fromGroups, ...fromHosts])]
+  return { hosts, found: groups.length > 0 || hosts.length > 0 }
+}
+
+const matcherOf = (pattern: string, report: Report): RegExp | undefined => {
+  if (!pattern.startsWith('~')) return wildcard(pattern)
+  try {
+    // Python writes named groups with a P.
+    return new RegExp(`^(?:${pattern.slice(1).replaceAll('(?P<', '(?<')})`)
+  } catch (error) {
+    report({ severity: 'error', summary: `\`${pattern}\` is not a regular expression`, notes: [(error as Error).message] })
+    return undefined
+  }
+}
+
+/** Shell wildcards: `*`, `?`, `[abc]`, `[!abc]`. */
+const wildcard = (pattern: string): RegExp => {
+  const source = pattern.replace(/\[(!?)([^\]]+)\]|[*?]|[^\w]/g, (part, negated: string | undefined, set: string | undefined) => {
+    if (part === '*') return '.*'
+    if (part === '?') return '.'
+    if (set === undefined) return `\\${part}`
+    return `[${negated === '!' ? '^' : ''}${set.replace(/[\\^\]]/g, '\\$&')}]`
+  })
+  return new RegExp(`^${source}$`)
 }

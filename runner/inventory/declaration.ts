@@ -1,0 +1,9 @@
+import type { Vars } from '../language/playbook.ts'
+import type { Place } from '../language/source.ts'
+
+/** What an inventory file says, in its order and whatever its format: the input of `buildInventory`. */
+export type Declaration =
+  | { readonly kind: 'group'; readonly name: string }
+  | { readonly kind: 'child'; readonly group: string; readonly child: string; readonly place: Place }
+  | { readonly kind: 'host'; readonly group: string; readonly name: string; readonly vars: Vars; readonly from: string }
+  | { readonly kind: 'vars'; readonly group: string; readonly vars: Vars }
