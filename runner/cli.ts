@@ -96,13 +96,13 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
 /** Commands about runs that were. */
 function historyCommands(program: Command, world: World, loadModules: LoadModules, done: (code: number) => void): void {
   const output = () => new Option('-o, --output <form>', 'as for apply').choices(['auto', 'plain', 'json']).default('auto')
-  const params = ['-p, --param <name=value>', 'a parameter; secrets are not kept and must be given again', collect(assignment), []] as const
+  const params = () => new Option('-p, --param <name=value>', 'a parameter; secrets are not kept and must be given again').argParser(collect(assignment)).default([])
   program
     .command('resume [run]')
     .description('go on with a run where it stood; default: the newest that did not end well')
     .option('--failed', 'only the hosts that failed')
     .option('--accept-changes', 'go on although the playbook, the inventory or a parameter has changed')
-    .option(...params)
+    .addOption(params())
     .addOption(output())
     .action(async (run: string | undefined, flags: { failed?: true; acceptChanges?: true; param: Request['params']; output: Request['output'] }) => {
       const { registry } = await loadModules()
@@ -115,7 +115,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .option('--plan', 'only show what would be undone')
     .option('--to <step>', 'undo back to this step, that one included')
     .option('--host <host>', 'only on this host')
-    .option(...params)
+    .addOption(params())
     .addOption(output())
     .action(async (run: string | undefined, flags: { plan?: true; to?: string; host?: string; param: Request['params']; output: Request['output'] }) => {
       const { registry } = await loadModules()

@@ -32,6 +32,8 @@ export interface Diff<State> {
   readonly warnings?: readonly string[]
   /** Work of this step that is running already, in words (`migration 41, 63 %`): `apply` joins it instead of starting another. */
   readonly inFlight?: string
+  /** The check cannot tell whether this has been done before (a command): after a crash in the midst of it somebody must decide. */
+  readonly blind?: true
   /** Why this very change cannot be undone although the module has an `undo` (`4.1 GiB in 312 files`); the plan says so. */
   readonly irreversible?: string
 }

@@ -81,8 +81,12 @@ export const request: Request = {
   exitCode: false,
 }
 
-/** `set` makes a thing have a value; `look` reads one; `fail` fails; `say` answers what it is told. */
-function testModules(stage: Stage): AnyModule[] {
+/**
+ * `set` makes a thing have a value; `look` reads one; `fail` fails; `say` answers what it is told.
+ *
+ * @param life once dead, the runner has been killed: what it still does has no effect
+ */
+export function testModules(stage: Stage, life = { dead: false }): AnyModule[] {
   const text = { type: 'string', description: 'text' } as const
   const set = defineModule({
     name: 'set',
@@ -94,6 +98,7 @@ function testModules(stage: Stage): AnyModule[] {
       return { changes: before === to ? [] : [{ path: thing, before, after: to }], before: before ?? null, result: { value: before ?? null } }
     },
     async apply({ thing, to, lie }, _diff, target) {
+      if (life.dead) await new Promise<never>(() => {})
       stage.did.push(`${target.host} ${thing}=${to}`)
       if (!lie) stage.things.set(`${target.host}/${thing}`, to)
       return { value: to }

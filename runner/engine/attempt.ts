@@ -9,7 +9,7 @@ import type { AnyModule, Diff, Target } from '../module.ts'
 import type { StepRef, UndoRecord } from '../events.ts'
 import type { Context } from './context.ts'
 import { facts as factTable } from './facts.ts'
-import { type Attempt, failed, type Prepared } from './outcome.ts'
+import { type Attempt, failed, hideChanges, type Prepared } from './outcome.ts'
 import type { HostState, Run } from './run-state.ts'
 import { controllerFile, createTarget, gatherFacts, type TargetOptions } from './target.ts'
 import { factsReferred } from './variables.ts'
@@ -57,10 +57,10 @@ const settled = (attempt: Attempt): Prepared => ({ kind: 'settled', attempt })
 /** One attempt: what was made ready is, in apply, applied and verified. Never throws. */
 export async function attempt(input: AttemptInput, prepared: Prepared): Promise<Attempt> {
   if (prepared.kind === 'settled') return prepared.attempt
-  const { run, step, signal } = input
+  const { run, context, step, signal } = input
   const { module, params, target, diff, record } = prepared
   const { changes } = diff
-  run.emit({ type: 'step-checked', at: run.world.clock.now(), step, changes, ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }) })
+  run.emit({ type: 'step-checked', at: run.world.clock.now(), step, changes: context.noLog ? hideChanges(changes) : changes, ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }) })
   const seen = {
     changes,
     warnings: diff.warnings ?? [],

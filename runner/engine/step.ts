@@ -6,6 +6,7 @@ import { type Scope, Unknown } from '../language/value.ts'
 import { takeAhead } from './ahead.ts'
 import { attempt, optionalNumber, prepare } from './attempt.ts'
 import type { Context } from './context.ts'
+import { decideInFlight } from './in-flight.ts'
 import { replayable } from './history.ts'
 import { type Attempt, failed, failureInfo, hideChanges, hideFailure, registeredValue } from './outcome.ts'
 import type { Run } from './run-state.ts'
@@ -93,7 +94,8 @@ async function attemptUntil(input: StepInput, scope: Scope, step: StepRef): Prom
   const { run, task } = input
   const once = () => withTimeLimit(input, scope, async (signal) => {
     const own = { ...input, scope, step, signal }
-    return attempt(own, await (takeAhead(run, input.state, step.key) ?? prepare(own)))
+    const prepared = await (takeAhead(run, input.state, step.key) ?? prepare(own))
+    return attempt(own, run.history?.inFlight.has(step.key) === true ? await decideInFlight(own, prepared) : prepared)
   })
   if (run.goal === 'plan' || (task.retries === undefined && task.until.length === 0)) return { attempt: await once(), attempts: 1 }
   try {
