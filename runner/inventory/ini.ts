@@ -46,6 +46,7 @@ const sections = ['hosts', 'children', 'vars']
 export const readIni = (
   file: string,
   text: string,
+  known: Iterable<string> = [],
 ): { source: Source; declarations: Declaration[]; diagnostics: Diagnostic[] } => {
   const problems: Problem[] = []
   const lines: Line[] = []

@@ -109,7 +109,7 @@ const assemble = (built: Built, files: Beside, sources: readonly Source[], cwd: 
   ])
   const layersOf = (name: string, own: readonly string[], inline: Vars): Vars[] => {
     const from = (all: readonly VarsFiles[], names: readonly string[]) =>
-      all.flatMap(({ vars }) => names.flatMap((one) => vars.get(one) ?? []))
+      all.flatMap(({ vars }) => names.map((one): Vars => vars.get(one) ?? {}))
     const inFiles = (names: readonly string[]) => names.map((one) => built.groups.get(one)!.vars)
     return [
       ...inFiles(['all', ...own]),
