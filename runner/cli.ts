@@ -52,11 +52,18 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
     withRunOptions(command).action(async (playbook: string, options: RunFlags) => {
       const { registry } = await loadModules()
       const request = requestOf(goal, playbook, options)
+      if (goal === 'apply') {
+        const code = await (await import('./saved-plan.ts')).applySaved(playbook, request, world, registry)
+        if (code !== undefined) return done(code)
+      }
+      if (options.out !== undefined) return done(await (await import('./saved-plan.ts')).planTo(options.out, request, world, registry))
       if (options.listHosts || options.listTasks) done(await (await import('./list.ts')).list(request, options, world, registry))
       else done(await (await import('./run.ts')).run(request, world, registry))
     })
   runs(program.command('plan <playbook>').description('show what would change, changing nothing'), 'plan')
-  runs(program.command('apply <playbook>').description('do it: check each step, change what differs, verify it'), 'apply').option(
+    .option('--out <file>', 'keep the plan: apply FILE does exactly that, once')
+    .option('--exit-code', 'exit 5 where there are changes')
+  runs(program.command('apply <playbook-or-plan>').description('do it: check each step, change what differs, verify it'), 'apply').option(
     '-C, --check',
     'change nothing: the same as plan',
   )
@@ -164,6 +171,7 @@ interface RunFlags {
   readonly diff?: true
   readonly exitCode?: true
   readonly check?: true
+  readonly out?: string
   readonly listHosts?: true
   readonly listTasks?: true
 }
@@ -191,7 +199,6 @@ function withRunOptions(command: Command): Command {
     .addOption(new Option('-o, --output <form>', 'how to tell: a live view or plain lines, whichever fits; plain lines; one JSON event a line').choices(['auto', 'plain', 'json']).default('auto'))
     .option('-v, --verbose', 'show more; may be repeated', (_: string, so: number) => so + 1, 0)
     .option('-D, --diff', 'show the differences of what is changed')
-    .option('--exit-code', 'plan: exit 5 where there are changes')
     .option('--list-hosts', 'only list the hosts that would be acted on')
     .option('--list-tasks', 'only list the tasks')
 }

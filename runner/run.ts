@@ -11,7 +11,7 @@ import { renderDiagnostics, summaryLine } from './language/render.ts'
 import type { Source } from './language/source.ts'
 import { hasErrors, type Inputs, isSecret, loadInputs } from './load.ts'
 import type { AnyModule } from './module.ts'
-import { createReport, failureKinds, type ReportFold } from './output/report.ts'
+import { createReport, failureKinds, type Report, type ReportFold } from './output/report.ts'
 import { openView, type RunView, styleOf } from './output/view.ts'
 import { redact } from './redact.ts'
 import type { Request } from './request.ts'
@@ -26,12 +26,17 @@ export interface Past {
 
 export interface How {
   readonly past?: Past
+  readonly agreed?: Run['agreed']
+  /** Called once the run has its id and before anything is done. */
+  readonly begin?: (run: string) => Promise<void>
+  /** Called with what was found, after a plan. */
+  readonly keep?: (inputs: Inputs, sources: readonly Source[], report: Report) => Promise<void>
   /** What is done with the hosts. Default: the playbook is executed. */
   readonly work?: (run: Run, plays: Inputs['plays']) => Promise<void>
 }
 
 /** load → validate → resolve → plan or execute → report. Returns the exit code; the only place where a run's output begins and ends. */
-export async function run(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>, { past, work = execute }: How = {}): Promise<number> {
+export async function run(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>, { past, work = execute, agreed, begin, keep }: How = {}): Promise<number> {
   const { inputs, sources, diagnostics } = await loadInputs(request, world, modules)
   showDiagnostics(diagnostics, sources, world)
   if (inputs === undefined) return EXIT.input
@@ -40,14 +45,16 @@ export async function run(request: Request, world: World, modules: ReadonlyMap<s
   if (becomePassword !== undefined) secrets.add(becomePassword)
 
   const id = past?.run ?? runId(world.clock.now())
+  await begin?.(id)
   const journal = request.goal === 'plan' ? undefined : await openJournal(world, id)
   if (journal !== undefined && past === undefined) await keepInputs(world, id, redact(request, secrets), sources)
   const report = createReport()
   const view = await openView(request, world, report, sources)
   const tell = { emit: teller(secrets, report, view, journal), durable: async () => journal?.durable() }
-  const end = await executed(request, world, modules, inputs, { id, secrets, becomePassword, history: past?.history, work }, report, tell)
+  const end = await executed(request, world, modules, inputs, { id, secrets, becomePassword, history: past?.history, work, agreed }, report, tell)
   await journal?.close()
   await view.close()
+  await keep?.(inputs, sources, report)
   view.finish(end)
   const changes = end.counts.planned + end.counts.unknown
   return request.goal === 'plan' && request.exitCode && end.exitCode === EXIT.done && changes > 0 ? EXIT.changes : end.exitCode
@@ -76,6 +83,7 @@ interface Own {
   readonly becomePassword: string | undefined
   readonly history: History | undefined
   readonly work: NonNullable<How['work']>
+  readonly agreed: Run['agreed']
 }
 
 async function executed(
@@ -83,7 +91,7 @@ async function executed(
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
   inputs: Inputs,
-  { id, secrets, becomePassword, history, work }: Own,
+  { id, secrets, becomePassword, history, work, agreed }: Own,
   report: ReportFold,
   tell: Pick<Run, 'emit' | 'durable'>,
 ): Promise<RunFinished> {
@@ -99,10 +107,12 @@ async function executed(
     session,
     secrets,
     history,
+    agreed,
     states: new Map(),
     options: { ...request, becomePassword },
     control: {
       stopping: false,
+      interrupted: false,
       aborted: false,
       signal: abort.signal,
       started: request.startAtTask === undefined,
@@ -132,7 +142,7 @@ async function executed(
     stop()
     await session.close()
   }
-  const interrupted = state.control.stopping
+  const { interrupted } = state.control
   const end: RunFinished = {
     type: 'run-finished',
     at: clock.now(),
@@ -152,6 +162,7 @@ function watchInterrupts(run: Run, abort: AbortController): () => void {
   return run.world.onInterrupt(() => {
     times++
     run.control.stopping = true
+    run.control.interrupted = true
     if (times <= 2) run.emit({ type: 'interrupted', at: run.world.clock.now(), times })
     if (times === 2) abort.abort(abortedByOperator())
   })

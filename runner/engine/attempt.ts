@@ -7,6 +7,7 @@ import { render, TemplateError } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule, Diff, Target } from '../module.ts'
 import type { StepRef, UndoRecord } from '../events.ts'
+import { agreedOnly } from './agreed.ts'
 import type { Context } from './context.ts'
 import { facts as factTable } from './facts.ts'
 import { type Attempt, failed, hideChanges, type Prepared } from './outcome.ts'
@@ -71,6 +72,7 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   if (module.apply === undefined || changes.length === 0) return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
   if (run.goal === 'plan') return { ...seen, kind: 'planned' }
   try {
+    agreedOnly(run, step, changes)
     run.emit({ type: 'apply-started', at: run.world.clock.now(), step, undo: { ...record, before: diff.before } })
     await run.durable()
     const result = await racing(module.apply(params as never, diff, target), signal)

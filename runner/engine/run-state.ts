@@ -5,6 +5,7 @@ import type { AnyModule } from '../module.ts'
 import type { World } from '../world.ts'
 import type { TagSelection } from './context.ts'
 import type { History } from './history.ts'
+import type { AgreedStep } from './agreed.ts'
 import type { Prepared } from './outcome.ts'
 import type { Session } from './session.ts'
 
@@ -21,6 +22,8 @@ export interface Run {
   durable(): Promise<void>
   /** What a resumed run did before it stopped. */
   readonly history: History | undefined
+  /** What a saved plan says of each step, by key: nothing else may be done. */
+  readonly agreed: ReadonlyMap<string, AgreedStep> | undefined
   readonly options: RunOptions
   /** `params`, validated and with defaults. */
   readonly params: Readonly<Record<string, unknown>>
@@ -48,8 +51,10 @@ export interface RunOptions extends TagSelection {
 }
 
 export interface Control {
-  /** Set by the first Ctrl-C: start nothing new. */
+  /** Start nothing new: Ctrl-C, a journal that cannot be written, a world that is not as the saved plan saw it. */
   stopping: boolean
+  /** It was the operator who stopped it. */
+  interrupted: boolean
   /** Set by `end_play`, `any_errors_fatal` and `max_fail_percentage`: no further batch or play. */
   aborted: boolean
   /** Aborted by the second Ctrl-C. */

@@ -1,0 +1,29 @@
+import { Failure } from '../failure.ts'
+import type { AttemptInput } from './attempt.ts'
+import { failed, type Prepared } from './outcome.ts'
+
+/**
+ * What a resumed run does with a step of whose end nothing is known. Where the check sees what is (a file, a migration in flight) its
+ * answer decides. Where it cannot (a command), `on_resume` or the operator must: it is never run a second time by assumption.
+ */
+export async function decideInFlight({ run, task, step, state }: AttemptInput, prepared: Prepared): Promise<Prepared> {
+  const policy = task.onResume ?? 'verify'
+  if (prepared.kind === 'settled' || policy === 'rerun') return prepared
+  if (policy === 'skip') return done(prepared)
+  if (policy === 'verify' && prepared.diff.blind !== true) return prepared
+  const question = `${step.name} on ${state.name} was in flight when the run was cut off. Has it been done? [y]es, pass over it; [n]o, run it: `
+  const answer = (await run.world.ask(question))?.trim().toLowerCase()
+  if (answer === 'y' || answer === 'yes') return done(prepared)
+  if (answer === 'n' || answer === 'no') return prepared
+  const failure = new Failure(`${step.name} was in flight when the run was cut off, and nothing tells whether it has been done`, {
+    kind: 'refused',
+    todo: `look at ${state.name}; then give the task \`on_resume: skip\` or \`on_resume: rerun\` and resume with --accept-changes, or resume on a terminal, where you are asked`,
+  })
+  return { kind: 'settled', attempt: failed(failure) }
+}
+
+/** It counts as done: nothing is applied, and what would have followed from it follows. */
+const done = ({ diff }: Extract<Prepared, { kind: 'ready' }>): Prepared => ({
+  kind: 'settled',
+  attempt: { kind: 'done', changed: true, changes: diff.changes, warnings: [], reversible: false, result: diff.result ?? {} },
+})
