@@ -11,6 +11,7 @@ import migrationPreflight from './migration_preflight.ts'
 import migrationVerify from './migration_verify.ts'
 import novaServers from './nova_servers.ts'
 import novaService from './nova_service.ts'
+import service from './service.ts'
 import shell from './shell.ts'
 import template from './template.ts'
 import waitFor from './wait_for.ts'
@@ -29,6 +30,7 @@ export const modules: readonly AnyModule[] = [
   migrationVerify,
   novaServers,
   novaService,
+  service,
   shell,
   template,
   waitFor,
