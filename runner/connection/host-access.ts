@@ -1,0 +1,247 @@
+import { Failure } from '../failure.ts'
+import type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection.ts'
+import type { Operation } from './requests.ts'
+import type { Answer, Control, Item } from './shell.ts'
+import { watch, type Watch } from './watch.ts'
+
+/** Where operations go: one user's side of a `Pool`. */
+export interface Asker {
+  add(item: Item): void
+  /** Takes back what was not sent yet; false when it is too late. */
+  drop(item: Item): boolean
+  /** A number no other operation of the connection has. */
+  nextId(): number
+  /** Ends what is under way when the whole run is stopped. */
+  readonly signal: AbortSignal | undefined
+}
+
+type Job = Extract<Answer, { kind: 'job' }>
+type Seen = Exclude<Answer, Job>
+/** `Omit` for each member of the union. */
+type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never
+
+/** A host as one user, by operations that travel in batches. */
+export function hostAccess(asker: Asker): HostAccess {
+  const ask = <A extends Answer>(operation: Unnumbered<Operation>): Promise<A> =>
+    new Promise((resolve, reject) => {
+      const { signal } = asker
+      if (signal?.aborted === true) return reject(signal.reason)
+      const onAbort = () => reject(signal?.reason)
+      const done = () => signal?.removeEventListener('abort', onAbort)
+      signal?.addEventListener('abort', onAbort, { once: true })
+      asker.add({
+        operation: { ...operation, id: asker.nextId() } as Operation,
+        answer(answer) {
+          done()
+          resolve(answer as A)
+        },
+        fail(failure) {
+          done()
+          reject(failure)
+        },
+      })
+    })
+
+  /** The exact words of one of coreutils about a path that a probe could not see. */
+  const insist = async (argv: readonly string[], act: string, path: string): Promise<Buffer | undefined> => {
+    const { code, stdout, stderr } = await ask<Job>({ kind: 'ask', argv })
+    if (code === '0') return stdout
+    const said = stderr.toString()
+    if (/: (No such file or directory|Not a directory)\s*$/.test(said)) return undefined
+    throw new Failure(`cannot ${act} ${path}`, { why: lastLine(said) || `exit status ${code}`, ...permission(said) })
+  }
+
+  return {
+    async run(argv, options = {}) {
+      const { operation, program } = runOperation(argv, options)
+      return output(await runJob(asker, operation, program, options), program, options.cwd)
+    },
+
+    async read(path) {
+      const asked = checkedPath(path)
+      const { flag, body } = await ask<Seen>({ kind: 'read', path: asked })
+      if (flag === '-') return undefined
+      if (flag === '!') throw new Failure(`cannot read ${path}`, { why: 'it is not a regular file' })
+      return flag === '+' ? body : insist(['cat', asked], 'read', path)
+    },
+
+    async stat(path) {
+      const asked = checkedPath(path)
+      const { flag, body, target } = await ask<Seen>({ kind: 'stat', path: asked })
+      if (flag === '-') return undefined
+      if (flag !== '?') return parseStat(body.toString(), target)
+      const line = await insist(['stat', '-c', statFormat, asked], 'look at', path)
+      if (line === undefined) return undefined
+      const found = parseStat(line.toString().trimEnd(), undefined)
+      const link = found.kind === 'link' ? await insist(['readlink', '-n', asked], 'look at', path) : undefined
+      return link === undefined ? found : { ...found, target: link.toString() }
+    },
+
+    async list(path) {
+      const asked = checkedPath(path)
+      const { flag, body } = await ask<Seen>({ kind: 'list', path: asked })
+      if (flag === '-') return undefined
+      if (flag === '+') return names(body.toString(), '\0')
+      // The slash makes `ls` follow a link, and complain about what is no folder.
+      const lines = await insist(['ls', '-1A', `${asked}/`], 'list', path)
+      return lines === undefined ? undefined : names(lines.toString(), '\n')
+    },
+
+    async write(path, content, options = {}) {
+      const job = await ask<Job>({ kind: 'write', ...writeOperation(path, content, options) })
+      if (job.code === '0') return
+      const said = job.stderr.toString()
+      throw new Failure(`cannot write ${path}`, { why: lastLine(said) || `exit status ${job.code}`, ...permission(said) })
+    },
+  }
+}
+
+/** Sends one command and stands by it until its end, its time limit or its caller's abort. */
+const runJob = (asker: Asker, operation: Unnumbered<Operation>, program: string, options: RunOptions): Promise<Job> =>
+  new Promise((resolve, reject) => {
+    const { timeout, signal = asker.signal } = options
+    if (signal?.aborted === true) {
+      reject(signal.reason)
+      return
+    }
+    let watched: Watch | undefined
+    const onEarlyAbort = () => {
+      if (asker.drop(item)) reject(signal?.reason)
+    }
+    const item: Item = {
+      operation: { ...operation, id: asker.nextId() } as Operation,
+      sent(control: Control) {
+        signal?.removeEventListener('abort', onEarlyAbort)
+        watched = watch(control, { program, timeout, signal }, (reason) => reject(unstoppable(reason, program)))
+      },
+      answer(answer) {
+        watched?.done()
+        if (watched?.stopped === undefined) resolve(answer as Job)
+        else reject(withStderr(watched.stopped, (answer as Job).stderr))
+      },
+      fail(failure) {
+        signal?.removeEventListener('abort', onEarlyAbort)
+        watched?.done()
+        reject(watched?.stopped ?? failure)
+      },
+    }
+    signal?.addEventListener('abort', onEarlyAbort, { once: true })
+    asker.add(item)
+  })
+
+/** Seconds beyond its limit until the host ends a command by itself, should nobody be left to tell it. */
+const hostGrace = 30
+
+function runOperation(argv: readonly string[], options: RunOptions): { operation: Unnumbered<Operation>; program: string } {
+  const { env = {}, cwd = '', stdin, timeout } = options
+  const [program = ''] = argv
+  const bad = (why: string) => new Failure(`cannot run \`${program}\``, { kind: 'input', why })
+  if (program === '') throw bad('no program was named')
+  if (program.startsWith('-')) throw bad('a program cannot begin with a dash')
+  for (const word of [...argv, cwd, ...Object.values(env)])
+    if (word.includes('\0')) throw bad('an argument holds a NUL character')
+  for (const name of Object.keys(env)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw bad(`\`${name}\` cannot be the name of an environment variable`)
+  }
+  const limit = timeout === undefined ? 0 : Math.ceil(timeout) + hostGrace
+  return {
+    program,
+    operation: {
+      kind: 'run',
+      argv,
+      env,
+      cwd: cwd === '' ? '' : checkedPath(cwd),
+      limit,
+      stdin: stdin === undefined ? undefined : bytesOf(stdin),
+    },
+  }
+}
+
+/** Words in place of an exit status: the command was never run, or nobody could see how it ended. */
+function output({ code, stdout, stderr }: Job, program: string, cwd: string | undefined): Output {
+  if (code === 'folder')
+    throw new Failure(`cannot run \`${program}\` in ${cwd}`, { why: 'the folder is not there or may not be entered' })
+  if (code === 'room')
+    throw new Failure(`cannot run \`${program}\``, {
+      why: 'no room for temporary files on the host',
+      todo: 'free /dev/shm and /tmp',
+    })
+  if (code === 'lost')
+    throw new Failure(`cannot tell how \`${program}\` ended`, { why: 'the shell beside it was killed on the host' })
+  let text: string | undefined
+  let errors: string | undefined
+  return {
+    code: Number(code),
+    bytes: stdout,
+    // Decoded when first asked for: a hundred megabytes of output are often only wanted as bytes.
+    get stdout() {
+      return (text ??= stdout.toString())
+    },
+    get stderr() {
+      return (errors ??= stderr.toString())
+    },
+  }
+}
+
+const unstoppable = (reason: unknown, program: string): unknown =>
+  reason instanceof Failure && reason.kind === 'timeout'
+    ? new Failure(reason.message, {
+        kind: 'timeout',
+        why: `even SIGKILL did not end \`${program}\`: it may hang in a disk or a network share`,
+        ...(reason.todo === undefined ? {} : { todo: reason.todo }),
+      })
+    : reason
+
+const withStderr = (reason: unknown, stderr: Buffer): unknown =>
+  reason instanceof Failure && stderr.length > 0
+    ? new Failure(reason.message, {
+        kind: reason.kind,
+        ...(reason.why === undefined ? {} : { why: reason.why }),
+        ...(reason.todo === undefined ? {} : { todo: reason.todo }),
+        stderr: stderr.toString().trimEnd().split('\n').slice(-5).join('\n'),
+      })
+    : reason
+
+function writeOperation(path: string, content: string | Uint8Array, { owner = '', group = '', mode = '' }: WriteOptions) {
+  const bad = (why: string) => new Failure(`cannot write ${path}`, { kind: 'input', why })
+  if (mode !== '' && !/^[0-7]{3,4}$/.test(mode)) throw bad(`the mode \`${mode}\` is not three or four octal digits`)
+  for (const name of [owner, group]) if (/[\0:\s]/.test(name) || name.startsWith('-')) throw bad(`\`${name}\` cannot own a file`)
+  return { path: checkedPath(path), content: bytesOf(content), owner, group, mode }
+}
+
+/** A relative path is one from the home folder; with a dot before it, no name looks like an option. */
+function checkedPath(path: string): string {
+  if (path === '' || path.includes('\0')) throw new Failure(`\`${path}\` is no path`, { kind: 'input' })
+  return path.startsWith('/') ? path : `./${path}`
+}
+
+const bytesOf = (content: string | Uint8Array): Uint8Array => (typeof content === 'string' ? Buffer.from(content) : content)
+
+const names = (text: string, separator: string): readonly string[] => text.split(separator).slice(0, -1).toSorted()
+
+/** As the program on the host asks for it: raw mode in hexadecimal, size, ids, time, names. */
+const statFormat = '%f:%s:%u:%g:%Y:%U:%G'
+
+const kinds: Readonly<Record<number, Stat['kind']>> = { 0o100000: 'file', 0o040000: 'directory', 0o120000: 'link' }
+
+function parseStat(line: string, target: string | undefined): Stat {
+  const [raw = '', size = '', uid = '', gid = '', mtime = '', owner = '', group = ''] = line.split(':')
+  const mode = Number.parseInt(raw, 16)
+  return {
+    kind: kinds[mode & 0o170000] ?? 'other',
+    size: Number(size),
+    mode: (mode & 0o7777).toString(8).padStart(4, '0'),
+    uid: Number(uid),
+    gid: Number(gid),
+    owner,
+    group,
+    mtime: Number(mtime),
+    ...(target === undefined ? {} : { target }),
+  }
+}
+
+/** `cat: /etc/shadow: Permission denied` without the name of the program. */
+const lastLine = (text: string): string => (text.trimEnd().split('\n').at(-1) ?? '').replace(/^[a-z]+: /, '')
+
+const permission = (said: string): { todo?: string } =>
+  /Permission denied|Operation not permitted/.test(said) ? { todo: 'use `become: true` if another user may' } : {}

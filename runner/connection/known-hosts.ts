@@ -1,0 +1,134 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+
+/** One line of a known_hosts file. The format is that of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". */
+export interface KnownHost {
+  readonly file: string
+  readonly line: number
+  readonly marker: 'key' | 'revoked' | 'cert-authority'
+  /** Comma-separated patterns, or one hashed name. */
+  readonly hosts: string
+  readonly type: string
+  readonly key: Buffer
+}
+
+export type Verdict =
+  | { readonly kind: 'known' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'changed'; readonly known: KnownHost }
+  | { readonly kind: 'revoked'; readonly known: KnownHost }
+  /** Only a certificate authority is known for the host, and certificates cannot be checked. */
+  | { readonly kind: 'authority'; readonly known: KnownHost }
+
+/** Lines that make no sense are passed over, as OpenSSH does. */
+export function parseKnownHosts(text: string, file: string): KnownHost[] {
+  return text.split('\n').flatMap((raw, index) => {
+    const words = raw.trim().split(/[ \t]+/)
+    if (words[0] === undefined || words[0] === '' || words[0].startsWith('#')) return []
+    const marker = markers[words[0]]
+    if (marker === undefined && words[0].startsWith('@')) return []
+    const [hosts, type, blob] = marker === undefined ? words : words.slice(1)
+    if (hosts === undefined || type === undefined || blob === undefined) return []
+    const key = Buffer.from(blob, 'base64')
+    return keyType(key) === type ? [{ file, line: index + 1, marker: marker ?? 'key', hosts, type, key }] : []
+  })
+}
+
+const markers: Readonly<Record<string, KnownHost['marker']>> = { '@revoked': 'revoked', '@cert-authority': 'cert-authority' }
+
+/** The name under which a host is filed: `host`, or `[host]:port` for a port that is not 22. */
+export const knownName = (host: string, port: number): string =>
+  port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`
+
+export function matchesHost(hosts: string, name: string): boolean {
+  if (hosts.startsWith('|')) return matchesHash(hosts, name)
+  const patterns = hosts.split(',')
+  const applies = (pattern: string) => wildcard(pattern).test(name)
+  return (
+    patterns.some((each) => !each.startsWith('!') && applies(each)) &&
+    !patterns.some((each) => each.startsWith('!') && applies(each.slice(1)))
+  )
+}
+
+/** `|1|salt|HMAC-SHA1 of the name`. */
+function matchesHash(hosts: string, name: string): boolean {
+  const [, version, salt, hash] = hosts.split('|')
+  if (version !== '1' || salt === undefined || hash === undefined) return false
+  return createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === hash
+}
+
+const wildcard = (pattern: string): RegExp =>
+  new RegExp(
+    `^${pattern
+      .toLowerCase()
+      .replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+    's',
+  )
+
+/** What is known of a host whose name is as `knownName` gives it. */
+export const hostLines = (known: readonly KnownHost[], name: string): KnownHost[] =>
+  known.filter(({ hosts }) => matchesHost(hosts, name))
+
+/**
+ * Judges the key that a host shows. A key that is filed for the host without its port is good too, as in OpenSSH.
+ * A host that is known by other keys only has changed, whatever their types: it could be somebody else who offers another type.
+ */
+export function verdict(known: readonly KnownHost[], host: string, port: number, key: Buffer): Verdict {
+  const lines = hostLines(known, knownName(host, port))
+  const plain = port === 22 ? [] : hostLines(known, knownName(host, 22))
+  const same = (line: KnownHost) => line.key.equals(key)
+  const revoked = [...lines, ...plain].find((line) => line.marker === 'revoked' && same(line))
+  if (revoked !== undefined) return { kind: 'revoked', known: revoked }
+  if ([...lines, ...plain].some((line) => line.marker === 'key' && same(line))) return { kind: 'known' }
+  const keys = lines.filter(({ marker }) => marker === 'key')
+  const other = keys.find(({ type }) => type === keyType(key)) ?? keys[0]
+  if (other !== undefined) return { kind: 'changed', known: other }
+  const authority = lines.find(({ marker }) => marker === 'cert-authority')
+  return authority === undefined ? { kind: 'unknown' } : { kind: 'authority', known: authority }
+}
+
+/** What ssh2 offers by itself, in its order; DSA and SHA-1 signatures are left out. */
+const offered = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+] as const
+
+/**
+ * Algorithms to ask a host for, those first of which a key is on file: a host that is known by its RSA key alone would
+ * otherwise show another key and be taken for a changed one.
+ */
+export function hostKeyAlgorithms(known: readonly KnownHost[], host: string, port: number): string[] {
+  const lines = [knownName(host, port), knownName(host, 22)].flatMap((name) => hostLines(known, name))
+  const types = new Set(lines.filter(({ marker }) => marker === 'key').map(({ type }) => type))
+  const first = offered.filter((algorithm) => types.has(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm))
+  return [...first, ...offered.filter((algorithm) => !first.includes(algorithm))]
+}
+
+/** The first string of a key in the wire format: its type. */
+export const keyType = (key: Buffer): string => {
+  const length = key.length < 4 ? 0 : key.readUInt32BE(0)
+  return length > 0 && length <= key.length - 4 ? key.subarray(4, 4 + length).toString('latin1') : ''
+}
+
+/** As `ssh-keygen -l` shows it. */
+export const fingerprint = (key: Buffer): string =>
+  `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
+
+/** What people call the types. */
+export const keyName = (type: string): string =>
+  type.includes('ed25519') ? 'ED25519' : type.includes('ecdsa') ? 'ECDSA' : type === 'ssh-rsa' ? 'RSA' : type
+
+/** A line to add for a host. */
+export function knownHostsLine(name: string, key: Buffer, hashed: boolean): string {
+  return `${hashed ? hashName(name) : name} ${keyType(key)} ${key.toString('base64')}\n`
+}
+
+function hashName(name: string): string {
+  const salt = randomBytes(20)
+  return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`
+}

@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process'
+import { userInfo } from 'node:os'
+import type { Connection, Endpoint } from './connection.ts'
+import type { OpenPipe } from './pool.ts'
+import { pooledConnection } from './pooled.ts'
+
+export interface LocalOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal?: AbortSignal
+  /** Another `sh` than /bin/sh. */
+  readonly shell?: string
+}
+
+/** This machine, by the same shell and the same requests as another host, without SSH. */
+export function connectLocal(endpoint: Endpoint, { env, signal, shell = '/bin/sh' }: LocalOptions): Connection {
+  const openPipe: OpenPipe = async ({ argv }) => {
+    // Its own session: Ctrl-C in the terminal is for the runner to decide about, not for the commands it runs.
+    const child = spawn(shell, argv, { env, detached: true, stdio: 'pipe' })
+    const { stdin, stdout, stderr } = child
+    for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined)
+    const ended = new Promise<string>((resolve) => {
+      child.once('error', (error) => resolve(error.message))
+      child.once('close', (code, killedBy) => resolve(killedBy === null ? `exit status ${code}` : `signal ${killedBy}`))
+    })
+    const destroy = () => {
+      for (const stream of [stdin, stdout, stderr]) stream.destroy()
+      child.unref()
+    }
+    return { stdin, stdout, stderr, ended, destroy }
+  }
+  const options = {
+    openPipe,
+    loginUser: userInfo().username,
+    openLimit: endpoint.connectTimeout ?? 10,
+    signal,
+    end: async () => undefined,
+  }
+  return pooledConnection(endpoint, options).connection
+}

@@ -1,0 +1,150 @@
+import { Failure } from '../failure.ts'
+import type { Become } from './connection.ts'
+import { loader, nonce, quote } from './host-program.ts'
+import type { Pipe } from './shell.ts'
+
+/** What `/bin/sh` is to be started with, and how to know that it is ready. */
+export interface Opening {
+  /** Arguments of `/bin/sh`. */
+  readonly argv: readonly string[]
+  readonly ready: string
+  /** What sudo says before it wants the password. */
+  readonly prompt: string
+}
+
+/** How to start the program as the login user, or as another by sudo. Throws `Failure` for a user name that is none. */
+export function openingFor(become: Become | undefined): Opening {
+  const ready = `ready-${nonce()}`
+  const prompt = `password-${nonce()}`
+  if (become === undefined) return { argv: ['-c', loader(ready)], ready, prompt }
+  if (!/^[A-Za-z0-9_.@][A-Za-z0-9_.@$-]*$/.test(become.user)) {
+    throw new Failure(`\`${become.user}\` cannot be the name of a user`, { kind: 'input', todo: 'correct become_user' })
+  }
+  if (become.password !== undefined && /[\r\n\0]/.test(become.password)) {
+    throw new Failure('the password for sudo holds a line break', { kind: 'input', todo: 'correct ansible_become_password' })
+  }
+  // sudo speaks English so that it can be understood; the commands afterwards get the user's own language back.
+  const script = [
+    'if [ "$(id -un)" = "$1" ]; then exec /bin/sh -c "$0"; fi',
+    'command -v sudo >/dev/null || { echo "sudo: not found" >&2; exit 127; }',
+    'LC_ALL=C; export LC_ALL',
+    become.password === undefined
+      ? 'exec sudo -H -n -u "$1" -- /bin/sh -c "$3$0"'
+      : 'exec sudo -H -S -p "$2" -u "$1" -- /bin/sh -c "$3$0"',
+  ].join(';')
+  return { argv: ['-c', script, loader(ready), become.user, prompt, 'unset LC_ALL;'], ready, prompt }
+}
+
+/** The same as one line for a login shell that may be bash, zsh, csh or fish: single-quoted words, without a backslash or `!`. */
+export const commandLine = ({ argv }: Opening): string => `exec /bin/sh ${argv.map(quote).join(' ')}`
+
+/**
+ * Waits until the program's loader speaks, whatever a login shell's start-up files print before, and answers sudo.
+ * Throws `Failure`: kind `unreachable` where there is no shell to be had, `failed` where sudo refuses.
+ */
+export async function greet(pipe: Pipe, opening: Opening, become: Become | undefined, seconds: number): Promise<void> {
+  let output = ''
+  let errors = ''
+  let asked = 0
+  const noise = () => scrub(lastLines(`${output}\n${errors}`.replaceAll(opening.prompt, '')), become?.password)
+  let resolve = () => {}
+  let reject: (failure: Failure) => void = () => {}
+  const settled = new Promise<void>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+
+  const onOutput = (chunk: Buffer) => {
+    output += chunk.toString('latin1')
+    const at = output.indexOf(`${opening.ready}\n`)
+    if (at < 0) {
+      output = output.slice(-maxNoise)
+      return
+    }
+    pipe.stdout.off('data', onOutput)
+    pipe.stdout.pause()
+    const rest = output.slice(at + opening.ready.length + 1)
+    if (rest !== '') pipe.stdout.unshift(Buffer.from(rest, 'latin1'))
+    resolve()
+  }
+  const onErrors = (chunk: Buffer) => {
+    errors = (errors + chunk.toString()).slice(-maxNoise)
+    const prompts = errors.split(opening.prompt).length - 1
+    if (become?.password === undefined || prompts <= asked) return
+    asked = prompts
+    if (asked === 1) pipe.stdin.write(`${become.password}\n`)
+    // sudo would ask a third time; each wrong password counts towards locking the account.
+    else reject(sudoFailure(become, noise(), 'Sorry, try again'))
+  }
+  pipe.stdout.on('data', onOutput)
+  pipe.stderr.on('data', onErrors)
+  void pipe.ended.then((how) =>
+    reject(become === undefined ? noShell(how, noise()) : sudoFailure(become, noise() || how, `${errors}${output}`)),
+  )
+  const timer = setTimeout(
+    () =>
+      reject(
+        new Failure(become === undefined ? 'the login shell did not start' : 'sudo did not start a shell', {
+          kind: become === undefined ? 'unreachable' : 'failed',
+          why: [`no answer in ${seconds} s`, noise()].filter(Boolean).join('; it said: '),
+          todo: 'log in by hand and see what waits: a start-up file that reads, or a question that wants an answer',
+        }),
+      ),
+    seconds * 1000,
+  )
+  try {
+    await settled
+  } catch (error) {
+    pipe.destroy()
+    throw error
+  } finally {
+    clearTimeout(timer)
+    pipe.stdout.off('data', onOutput)
+    pipe.stderr.off('data', onErrors)
+    pipe.stderr.resume()
+  }
+}
+
+/** As much of a chatty start-up file as is kept. */
+const maxNoise = 8192
+
+const noShell = (how: string, noise: string): Failure =>
+  new Failure('the host gives no shell', {
+    kind: 'unreachable',
+    why: [`the login ended with ${how}`, noise].filter(Boolean).join('; it said: '),
+    todo: 'the account needs a login shell that can run /bin/sh, without a forced command',
+  })
+
+/** What sudo's own words mean, from its messages in English (sudo 1.8 and 1.9). */
+function sudoFailure(become: Become, why: string, said: string): Failure {
+  const { user } = become
+  const failure = (what: string, todo: string) => new Failure(what, { why, todo })
+  if (/sudo: not found/.test(said))
+    return failure('there is no sudo on the host', 'install sudo, or log in as the user that is needed')
+  if (/must have a tty/.test(said)) {
+    return failure('sudo wants a terminal', 'take `requiretty` from sudoers for this user: `Defaults:USER !requiretty`')
+  }
+  if (/Sorry, try again|incorrect password/.test(said)) {
+    return failure(`sudo refused the password for becoming \`${user}\``, 'correct ansible_become_password, or the answer to -K')
+  }
+  if (/password is required|no password was provided|terminal is required/.test(said)) {
+    return failure(
+      `sudo wants a password for becoming \`${user}\``,
+      'give it with -K or ansible_become_password, or allow it with NOPASSWD in sudoers',
+    )
+  }
+  if (/unknown user/.test(said)) return failure(`there is no user \`${user}\` on the host`, 'correct become_user')
+  return failure(`sudo does not let this login become \`${user}\``, 'see what `sudo -l` shows on the host')
+}
+
+const lastLines = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .slice(-5)
+    .join(' / ')
+
+/** A password never leaves in a message, even if something echoes it. */
+const scrub = (text: string, password: string | undefined): string =>
+  password === undefined || password === '' ? text : text.replaceAll(password, '********')

@@ -1,0 +1,200 @@
+import { Failure } from '../failure.ts'
+import type { Become, Connection } from './connection.ts'
+import { greet, openingFor, type Opening } from './opening.ts'
+import { type Item, type Pipe, type Shell, startShell } from './shell.ts'
+
+/** Starts a process on the host. `refused` where the host allows no further one on this connection. */
+export type OpenPipe = (opening: Opening) => Promise<Pipe | 'refused'>
+
+export interface PoolOptions {
+  readonly openPipe: OpenPipe
+  readonly traffic: Connection['traffic']
+  /** Seconds until a shell must have started. */
+  readonly openLimit: number
+}
+
+/** The shells of one connection: usually one a user, more while one is held up by a slow disk, at most four in all. */
+export interface Pool {
+  /** Puts an operation into the next batch of that user's shell. */
+  add(become: Become | undefined, item: Item): void
+  /** Takes back what was not sent yet; false when it is too late. */
+  drop(item: Item): boolean
+  /** Ends everything, now and later, with this failure. */
+  fail(failure: Failure): void
+  close(): Promise<void>
+}
+
+/** Sessions that sshd allows a connection by default are ten; four leave room for the operator's own. */
+const maxShells = 4
+
+/** Milliseconds that a batch may wait for a busy shell before another shell is opened: a hung mount must not hold up the rest. */
+const patience = 250
+
+/** So that a thousand reads do not make one answer that must be complete before the first is of use. */
+const maxBatch = 200
+
+interface User {
+  readonly become: Become | undefined
+  queue: Item[]
+  readonly shells: Set<Shell>
+  opening: boolean
+  scheduled: boolean
+  timer: NodeJS.Timeout | undefined
+  /** Why this user cannot be had: asking again would only count towards locking the account. */
+  denied: Failure | undefined
+}
+
+export function createPool({ openPipe, traffic, openLimit }: PoolOptions): Pool {
+  const users = new Map<string, User>()
+  let room = maxShells
+  let end: Failure | undefined
+
+  const open = () => [...users.values()].reduce((sum, user) => sum + user.shells.size + (user.opening ? 1 : 0), 0)
+
+  /** At the end of the tick, so that all that was asked in it travels together. */
+  const schedule = (user: User) => {
+    if (user.scheduled) return
+    user.scheduled = true
+    setImmediate(() => {
+      user.scheduled = false
+      serve(user)
+    })
+  }
+
+  const failAll = (user: User, failure: Failure) => {
+    const items = user.queue
+    user.queue = []
+    for (const item of items) item.fail(failure)
+  }
+
+  const serve = (user: User) => {
+    const refusal = end ?? user.denied
+    if (refusal !== undefined) return failAll(user, refusal)
+    if (user.queue.length === 0) return
+    const free = [...user.shells].find((shell) => !shell.busy)
+    if (free !== undefined) {
+      free.send(user.queue.splice(0, maxBatch))
+      if (user.queue.length > 0) schedule(user)
+    } else if (user.opening) {
+      return
+    } else if (user.shells.size === 0) {
+      void openShell(user)
+    } else {
+      user.timer ??= setTimeout(() => {
+        user.timer = undefined
+        if (user.queue.length > 0 && ![...user.shells].some((shell) => !shell.busy)) void openShell(user)
+      }, patience)
+    }
+  }
+
+  /** Gives up a shell that nobody needs now, of a user who has another or of anybody. */
+  const makeRoom = async (): Promise<boolean> => {
+    for (const user of users.values()) {
+      if (user.queue.length > 0) continue
+      const shell = [...user.shells].find((candidate) => candidate.quiet)
+      if (shell !== undefined) {
+        user.shells.delete(shell)
+        await shell.close()
+        return true
+      }
+    }
+    return false
+  }
+
+  const openShell = async (user: User): Promise<void> => {
+    user.opening = true
+    // Without room it is tried again when a shell becomes free or ends: both call `everybody`.
+    if (open() > room && !(await makeRoom())) {
+      user.opening = false
+      return
+    }
+    try {
+      const opening = openingFor(user.become)
+      const pipe = await openPipe(opening)
+      if (pipe === 'refused') {
+        room = open() - 1
+        if (room === 0)
+          failAll(
+            user,
+            new Failure('the host allows no session', { kind: 'unreachable', todo: 'raise MaxSessions in its sshd_config' }),
+          )
+        return
+      }
+      await greet(pipe, opening, user.become, openLimit)
+      const shell = startShell(pipe, traffic, {
+        onFree: () => everybody(),
+        onEnd: () => {
+          user.shells.delete(shell)
+          everybody()
+        },
+      })
+      if (end === undefined) user.shells.add(shell)
+      else shell.fail(end)
+    } catch (error) {
+      const failure =
+        error instanceof Failure
+          ? error
+          : new Failure('no shell on the host', { kind: 'unreachable', why: String(error), cause: error })
+      if (failure.kind !== 'unreachable') user.denied = failure
+      // Another shell of this user may still take what waits.
+      if (user.shells.size === 0) failAll(user, failure)
+    } finally {
+      user.opening = false
+      everybody()
+    }
+  }
+
+  /** Somebody who found no room may find it now. */
+  const everybody = () => {
+    for (const user of users.values()) if (user.queue.length > 0) schedule(user)
+  }
+
+  const userOf = (become: Become | undefined): User => {
+    const key = JSON.stringify([become?.user, become?.password])
+    const known = users.get(key)
+    if (known !== undefined) return known
+    const user: User = {
+      become,
+      queue: [],
+      shells: new Set(),
+      opening: false,
+      scheduled: false,
+      timer: undefined,
+      denied: undefined,
+    }
+    users.set(key, user)
+    return user
+  }
+
+  return {
+    add(become, item) {
+      const user = userOf(become)
+      user.queue.push(item)
+      schedule(user)
+    },
+    drop(item) {
+      const user = [...users.values()].find(({ queue }) => queue.includes(item))
+      if (user === undefined) return false
+      user.queue = user.queue.filter((other) => other !== item)
+      return true
+    },
+    fail(failure) {
+      end ??= failure
+      for (const user of users.values()) {
+        clearTimeout(user.timer)
+        failAll(user, end)
+        for (const shell of user.shells) shell.fail(end)
+      }
+    },
+    async close() {
+      end ??= new Failure('the connection was closed', { kind: 'unreachable' })
+      await Promise.all(
+        [...users.values()].map(async (user) => {
+          clearTimeout(user.timer)
+          failAll(user, end as Failure)
+          await Promise.all([...user.shells].map((shell) => shell.close()))
+        }),
+      )
+    },
+  }
+}

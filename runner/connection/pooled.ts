@@ -1,0 +1,44 @@
+import type { Failure } from '../failure.ts'
+import type { Connection, Endpoint } from './connection.ts'
+import { type Asker, hostAccess } from './host-access.ts'
+import { createPool, type OpenPipe } from './pool.ts'
+
+export interface PooledOptions {
+  readonly openPipe: OpenPipe
+  /** To become this user no sudo is needed. */
+  readonly loginUser: string
+  /** Seconds until a shell must have started. */
+  readonly openLimit: number
+  readonly signal: AbortSignal | undefined
+  /** Ends what lies below the shells. */
+  end(): Promise<void>
+}
+
+/** A connection made of shells, and the way to tell it that what lies below them is lost. */
+export function pooledConnection(
+  endpoint: Endpoint,
+  options: PooledOptions,
+): { connection: Connection; fail(failure: Failure): void } {
+  const { openPipe, loginUser, openLimit, signal } = options
+  const traffic = { requests: 0, sent: 0, received: 0 }
+  const pool = createPool({ openPipe, traffic, openLimit })
+  let id = 0
+  const asker = (become: Parameters<Connection['as']>[0]): Asker => ({
+    add: (item) => pool.add(become?.user === loginUser ? undefined : become, item),
+    drop: pool.drop,
+    nextId: () => ++id,
+    signal,
+  })
+  return {
+    connection: {
+      host: endpoint.name,
+      traffic,
+      as: (become) => hostAccess(asker(become)),
+      async close() {
+        await pool.close()
+        await options.end()
+      },
+    },
+    fail: pool.fail,
+  }
+}

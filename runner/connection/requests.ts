@@ -1,0 +1,86 @@
+import { quote } from './host-program.ts'
+
+/** What one line, or one payload, asks of the program on a host: see `host-program.ts`. */
+export type Operation =
+  | { readonly kind: 'read' | 'stat' | 'list'; readonly id: number; readonly path: string }
+  | {
+      readonly kind: 'run'
+      readonly id: number
+      readonly argv: readonly string[]
+      readonly env: Readonly<Record<string, string>>
+      readonly cwd: string
+      /** Seconds after which the host itself ends the command; 0 for never. */
+      readonly limit: number
+      readonly stdin: Uint8Array | undefined
+    }
+  | {
+      readonly kind: 'write'
+      readonly id: number
+      readonly path: string
+      readonly content: Uint8Array
+      readonly owner: string
+      readonly group: string
+      readonly mode: string
+    }
+  /** One of coreutils in English, alone, for its exact words about what went wrong. */
+  | { readonly kind: 'ask'; readonly id: number; readonly argv: readonly string[] }
+
+/** Longer lines cost more to read byte by byte than the two processes of a payload, and lines must fit into PIPE_BUF (4096). */
+const maxLine = 2000
+
+/** Larger contents than this travel as they are; smaller ones as octal escapes in a line, which starts no process. */
+const maxInline = 400
+
+/** The bytes that ask for all of `operations` at once. `mark` separates the contents of the files that are read. */
+export function encodeBatch(operations: readonly Operation[], mark: string, name: () => string): Buffer[] {
+  const out: Buffer[] = []
+  const line = (text: string) => {
+    if (text.length <= maxLine && /^[\x20-\x7e]*$/.test(text)) out.push(Buffer.from(`${text}\n`))
+    else {
+      const bytes = Buffer.from(`${text}\n`)
+      const payload = name()
+      out.push(Buffer.from(`p ${payload} ${bytes.length}\n`), bytes, Buffer.from(`I ${payload}\n`))
+    }
+  }
+  const content = (bytes: Uint8Array): string => {
+    const payload = name()
+    if (bytes.length <= maxInline) line(`printf '${octal(bytes)}' >"$d/${payload}" || rm -f "$d/${payload}"`)
+    else out.push(Buffer.from(`p ${payload} ${bytes.length}\n`), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+    return payload
+  }
+  const pairs = (kind: 'read' | 'stat'): string =>
+    operations.map((operation) => (operation.kind === kind ? ` ${operation.id} ${quote(operation.path)}` : '')).join('')
+
+  const stats = pairs('stat')
+  const reads = pairs('read')
+  if (stats !== '') line(`s${stats}`)
+  if (reads !== '') line(`r ${mark}${reads}`)
+  for (const operation of operations) if (operation.kind === 'list') line(`l ${operation.id} ${quote(operation.path)}`)
+  for (const operation of operations) {
+    const { kind, id } = operation
+    if (kind === 'run') {
+      const variables = Object.entries(operation.env).map(([key, value]) => quote(`${key}=${value}`))
+      const stdin = operation.stdin === undefined ? "''" : content(operation.stdin)
+      const words = [...variables, ...operation.argv.map(quote)].join(' ')
+      line(`R ${id} ${operation.limit} ${quote(operation.cwd)} ${stdin} ${variables.length} ${words}`)
+    } else if (kind === 'write') {
+      const options = [operation.owner, operation.group, operation.mode].map(quote).join(' ')
+      line(`W ${id} ${quote(operation.path)} ${content(operation.content)} ${options}`)
+    } else if (kind === 'ask') {
+      line(`C ${id} ${operation.argv.map(quote).join(' ')}`)
+    }
+  }
+  line('E')
+  return out
+}
+
+/** A format for `printf` of sh that writes these bytes: digits and letters as they are, all else escaped. */
+const octal = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => {
+    const char = String.fromCharCode(byte)
+    if (char === '%') return '%%' // dash expands `\045` before it looks for conversions
+    return /[\w ./:=,-]/.test(char) ? char : `\\${byte.toString(8).padStart(3, '0')}`
+  }).join('')
+
+/** Asks for a signal to a command's process group. */
+export const encodeSignal = (id: number, signal: 'TERM' | 'KILL'): Buffer => Buffer.from(`K ${id} ${signal}\n`)

@@ -1,0 +1,214 @@
+import type { Readable, Writable } from 'node:stream'
+import { Failure } from '../failure.ts'
+import type { Connection } from './connection.ts'
+import { type Frame, frameReader } from './frames.ts'
+import { hostProgram, nonce } from './host-program.ts'
+import { encodeBatch, encodeSignal, type Operation } from './requests.ts'
+
+/** A process on the host, and its streams. */
+export interface Pipe {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Says how it ended, in words (`exit status 1`, `signal KILL`), once it has. */
+  readonly ended: Promise<string>
+  destroy(): void
+}
+
+/**
+ * What came back. Flags of a probe: `+` found, `@` a symbolic link, `-` nothing there, `!` not a regular file, `?` could not be
+ * seen this way: ask again, alone. A job's `code` is a number, or a word where the command was never run.
+ */
+export type Answer =
+  | { readonly kind: 'read' | 'stat' | 'list'; readonly flag: string; readonly body: Buffer; readonly target?: string }
+  | { readonly kind: 'job'; readonly code: string; readonly stdout: Buffer; readonly stderr: Buffer }
+
+/** What can be done to a job that was sent. */
+export interface Control {
+  signal(signal: 'TERM' | 'KILL'): void
+  /** Expect no answer any more. */
+  forget(): void
+}
+
+/** An operation and whom to tell. Exactly one of `answer` and `fail` is called, unless it is forgotten. */
+export interface Item {
+  readonly operation: Operation
+  sent?(control: Control): void
+  answer(answer: Answer): void
+  fail(failure: Failure): void
+}
+
+/** One persistent `sh` on a host. */
+export interface Shell {
+  /** A batch was sent and is not answered yet. */
+  readonly busy: boolean
+  /** Nothing is asked, no command runs: closing it hurts nobody. */
+  readonly quiet: boolean
+  send(items: readonly Item[]): void
+  /** Ends it and waits until it has removed its folder on the host. */
+  close(): Promise<void>
+  /** Gives up at once; everything pending fails. */
+  fail(failure: Failure): void
+}
+
+export interface ShellEvents {
+  /** It can take the next batch, or has become quiet. */
+  onFree(): void
+  onEnd(): void
+}
+
+/** Starts the program on a pipe whose `sh` has said that it is ready. */
+export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: ShellEvents): Shell {
+  const secret = nonce()
+  const pending = new Map<number, Item>()
+  let mark = ''
+  let busy = false
+  let payloads = 0
+  let end: Failure | undefined
+
+  const write = (chunks: readonly Buffer[]) => {
+    const small = chunks.every((chunk) => chunk.length < 65536) ? [Buffer.concat(chunks)] : chunks
+    for (const chunk of small) {
+      traffic.sent += chunk.length
+      pipe.stdin.write(chunk)
+    }
+  }
+
+  const fail = (failure: Failure) => {
+    if (end !== undefined) return
+    end = failure
+    busy = false
+    const items = [...pending.values()]
+    pending.clear()
+    pipe.destroy()
+    events.onEnd()
+    for (const item of items) item.fail(failure)
+  }
+
+  const settle = (id: number, answer: Answer) => {
+    const item = pending.get(id)
+    pending.delete(id)
+    item?.answer(answer)
+  }
+
+  const onFrame = ({ words, sections }: Frame) => {
+    const [kind = '', ...rest] = words
+    const [body = empty, more = empty] = sections
+    if (kind === 'e') busy = false
+    else if (kind === 'd') {
+      const [id, code = ''] = rest
+      settle(Number(id), { kind: 'job', code, stdout: body, stderr: more })
+    } else if (kind === 'l') {
+      const [id, flag] = flagOf(rest[0])
+      settle(id, { kind: 'list', flag, body })
+    } else if (kind === 'r') for (const [id, answer] of readAnswers(rest, body, mark, more.toString() === '0')) settle(id, answer)
+    else if (kind === 's') for (const [id, answer] of statAnswers(rest, body, more)) settle(id, answer)
+    else fail(new Failure('the shell on the host cannot work', { kind: 'unreachable', why: rest.join(' ') }))
+    if (kind === 'e' || kind === 'd') events.onFree()
+  }
+
+  const read = frameReader(secret, onFrame)
+  pipe.stdout.on('data', (chunk: Buffer) => {
+    traffic.received += chunk.length
+    if (end !== undefined) return
+    try {
+      read(chunk)
+    } catch (error) {
+      fail(
+        new Failure('the shell on the host answered with something else', { kind: 'unreachable', why: (error as Error).message }),
+      )
+    }
+  })
+  pipe.stdout.resume()
+  void pipe.ended.then((how) =>
+    fail(
+      new Failure('the shell on the host has ended', {
+        kind: 'unreachable',
+        why: `${how}; a command that it was running may still be running on the host`,
+      }),
+    ),
+  )
+  write([Buffer.from(`${hostProgram}${secret}\n`)])
+
+  return {
+    get busy() {
+      return busy
+    },
+    get quiet() {
+      return !busy && pending.size === 0
+    },
+    send(items) {
+      if (end !== undefined) {
+        for (const item of items) item.fail(end)
+        return
+      }
+      busy = true
+      mark = nonce()
+      traffic.requests += 1
+      for (const item of items) pending.set(item.operation.id, item)
+      write(
+        encodeBatch(
+          items.map((item) => item.operation),
+          mark,
+          () => `p${++payloads}`,
+        ),
+      )
+      for (const item of items) {
+        const { id } = item.operation
+        const tell = (bytes: Buffer) => {
+          if (end === undefined && pending.has(id)) write([bytes])
+        }
+        item.sent?.({
+          signal: (signal) => tell(encodeSignal(id, signal)),
+          forget: () => void pending.delete(id),
+        })
+      }
+    },
+    async close() {
+      if (end !== undefined) return
+      pipe.stdin.end()
+      let timer: NodeJS.Timeout | undefined
+      await Promise.race([pipe.ended, new Promise((resolve) => (timer = setTimeout(resolve, closeLimit)))])
+      clearTimeout(timer)
+      pipe.destroy()
+    },
+    fail,
+  }
+}
+
+/** Milliseconds that a shell has to tidy up. */
+const closeLimit = 3000
+
+const empty = Buffer.alloc(0)
+
+/** `12+` → 12 and `+`. */
+const flagOf = (word = ''): [number, string] => [Number.parseInt(word, 10), word.slice(-1)]
+
+/** Splits the contents at the marks; when the files changed under the reader, each one is to be asked for alone. */
+function readAnswers(words: readonly string[], body: Buffer, mark: string, sound: boolean): [number, Answer][] {
+  const flags = words.map(flagOf)
+  const contents: Buffer[] = []
+  for (let at = 0, next = body.indexOf(mark); next >= 0; at = next + mark.length, next = body.indexOf(mark, at)) {
+    contents.push(body.subarray(at, next))
+  }
+  const whole = sound && contents.length === flags.filter(([, flag]) => flag === '+').length
+  return flags.map(([id, flag]) => {
+    const seen = flag === '+' && !whole ? '?' : flag
+    return [id, { kind: 'read', flag: seen, body: seen === '+' ? (contents.shift() ?? empty) : empty }]
+  })
+}
+
+function statAnswers(words: readonly string[], body: Buffer, links: Buffer): [number, Answer][] {
+  const flags = words.map(flagOf)
+  const lines = body.toString().split('\n').slice(0, -1)
+  const targets = links.toString().split('\0').slice(0, -1)
+  const whole =
+    lines.length === flags.filter(([, flag]) => flag === '+' || flag === '@').length &&
+    targets.length === flags.filter(([, flag]) => flag === '@').length
+  return flags.map(([id, flag]) => {
+    const found = flag === '+' || flag === '@'
+    if (found && !whole) return [id, { kind: 'stat', flag: '?', body: empty }]
+    const line = Buffer.from(found ? (lines.shift() ?? '') : '')
+    return [id, { kind: 'stat', flag, body: line, ...(flag === '@' ? { target: targets.shift() ?? '' } : {}) }]
+  })
+}

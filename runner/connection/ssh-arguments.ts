@@ -1,0 +1,118 @@
+import { Failure } from '../failure.ts'
+
+/** What the arguments of `ssh` in an inventory say about reaching a host. */
+export interface SshArguments {
+  readonly proxyJump?: string
+  readonly knownHosts?: string
+  readonly user?: string
+  readonly port?: number
+  readonly connectTimeout?: number
+  readonly identityFiles: readonly string[]
+  readonly acceptNewHostKeys: boolean
+}
+
+/** Options and flags that change nothing here: connections are always kept, kept alive and silent. */
+const withoutEffect = new Set(
+  'controlmaster controlpersist controlpath serveraliveinterval serveralivecountmax tcpkeepalive loglevel compression batchmode preferredauthentications'.split(
+    ' ',
+  ),
+)
+const flagsWithoutEffect = new Set(['-C', '-q', '-v', '-T'])
+
+/** Short flags that mean an option. */
+const flagOptions: Readonly<Record<string, string>> = { '-J': 'ProxyJump', '-i': 'IdentityFile', '-l': 'User', '-p': 'Port' }
+
+/**
+ * Reads `ansible_ssh_common_args` and its like. Throws `Failure` of kind `input` for whatever would be lost.
+ * @param variable its name, for messages
+ */
+export function parseSshArguments(given: string, variable: string): SshArguments {
+  const fail = (what: string, todo: string) => new Failure(`${what} in \`${variable}\``, { kind: 'input', todo })
+  const words = splitWords(given)
+  if (words === undefined) throw fail('a quotation mark is missing', `correct \`${variable}\``)
+  let found: SshArguments = { identityFiles: [], acceptNewHostKeys: false }
+
+  const take = (option: string, value: string) => {
+    const key = option.toLowerCase()
+    if (key === 'proxyjump') found = { ...found, proxyJump: value }
+    else if (key === 'userknownhostsfile') found = { ...found, knownHosts: value }
+    else if (key === 'identityfile') found = { ...found, identityFiles: [...found.identityFiles, value] }
+    else if (key === 'user') found = { ...found, user: value }
+    else if (key === 'port' || key === 'connecttimeout') {
+      if (!/^\d+$/.test(value)) throw fail(`\`${option} ${value}\` is no number`, `correct \`${variable}\``)
+      found = key === 'port' ? { ...found, port: Number(value) } : { ...found, connectTimeout: Number(value) }
+    } else if (key === 'stricthostkeychecking') {
+      if (value === 'accept-new') found = { ...found, acceptNewHostKeys: true }
+      else if (value !== 'yes' && value !== 'ask') {
+        throw fail(
+          `\`StrictHostKeyChecking=${value}\` is not supported`,
+          'write `StrictHostKeyChecking=accept-new`: new hosts are accepted, changed keys are not',
+        )
+      }
+    } else if (key === 'proxycommand') {
+      const jump = asProxyJump(value)
+      if (jump === undefined)
+        throw fail('`ProxyCommand` is not supported', 'write `-J [user@]host[:port]`, or put it into ~/.ssh/config')
+      found = { ...found, proxyJump: jump }
+    } else if (!withoutEffect.has(key))
+      throw fail(`\`${option}\` is not supported`, 'put it into ~/.ssh/config, where it is honoured if it can be')
+  }
+
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? ''
+    const flag = word.slice(0, 2)
+    const value = () => (word.length > 2 ? word.slice(2) : (words[++at] ?? ''))
+    if (flag === '-o') {
+      const [, option = '', setting = ''] = /^\s*([A-Za-z]+)\s*[=\s]\s*(.*)$/s.exec(value()) ?? []
+      take(option, setting.replace(/^"(.*)"$/s, '$1'))
+    } else if (flagOptions[flag] !== undefined) take(flagOptions[flag], value())
+    else if (!flagsWithoutEffect.has(word))
+      throw fail(`\`${word}\` is not supported`, 'put it into ~/.ssh/config, where it is honoured if it can be')
+  }
+  return found
+}
+
+/** `ssh -W %h:%p -q user@bastion`, the old way to say ProxyJump. */
+function asProxyJump(command: string): string | undefined {
+  const words = splitWords(command) ?? []
+  if (words[0]?.split('/').at(-1) !== 'ssh') return undefined
+  let forwards = false
+  let user = ''
+  let port = ''
+  let host: string | undefined
+  for (let at = 1; at < words.length; at++) {
+    const word = words[at] ?? ''
+    const value = () => (word.length > 2 ? word.slice(2) : (words[++at] ?? ''))
+    if (word.startsWith('-W')) forwards = ['%h:%p', '[%h]:%p'].includes(value())
+    else if (word.startsWith('-l')) user = `${value()}@`
+    else if (word.startsWith('-p')) port = `:${value()}`
+    else if (word.startsWith('-')) {
+      if (!flagsWithoutEffect.has(word)) return undefined
+    } else if (host === undefined) host = word
+    else return undefined
+  }
+  return forwards && host !== undefined ? `${host.includes('@') ? '' : user}${host}${port}` : undefined
+}
+
+/** Words as a shell would split them, with both quotes and the backslash; undefined when a quote is left open. */
+function splitWords(line: string): string[] | undefined {
+  const words: string[] = []
+  let word: string | undefined
+  let quote = ''
+  for (let at = 0; at < line.length; at++) {
+    const char = line[at] ?? ''
+    if (quote !== '') {
+      if (char === quote) quote = ''
+      else if (char === '\\' && quote === '"' && /["\\]/.test(line[at + 1] ?? '')) word += line[++at] ?? ''
+      else word += char
+    } else if (char === '"' || char === "'") {
+      quote = char
+      word ??= ''
+    } else if (/\s/.test(char)) {
+      if (word !== undefined) words.push(word)
+      word = undefined
+    } else word = (word ?? '') + (char === '\\' ? (line[++at] ?? '') : char)
+  }
+  if (quote !== '') return undefined
+  return word === undefined ? words : [...words, word]
+}

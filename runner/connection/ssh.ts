@@ -1,0 +1,225 @@
+import { spawn } from 'node:child_process'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Client, ClientChannel } from 'ssh2'
+import { Failure } from '../failure.ts'
+import type { Connection, Endpoint } from './connection.ts'
+import { serverGate } from './gate.ts'
+import { commandLine } from './opening.ts'
+import type { OpenPipe } from './pool.ts'
+import { pooledConnection } from './pooled.ts'
+import { findRoute, type Hop } from './route.ts'
+import type { Pipe } from './shell.ts'
+import { Crowded, type Keepalive, login, type LoginOptions } from './ssh-login.ts'
+
+export interface SshOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal?: AbortSignal
+  /** Another ssh_config than the user's and the system's. */
+  readonly sshConfig?: string
+  readonly keepalive?: Keepalive
+}
+
+/** Logs in to a host, through its bastions where it has some. Throws `Failure` of kind `unreachable` or `input`. */
+export async function connectSsh(endpoint: Endpoint, options: SshOptions): Promise<Connection> {
+  const { env, sshConfig, signal, keepalive = { interval: 10_000, count: 3 } } = options
+  const hops = await findRoute(endpoint, { env, sshConfig })
+  const clients: Client[] = []
+  const end = async () => {
+    for (const client of clients.toReversed()) {
+      client.end()
+      client.destroy()
+    }
+  }
+  let lost: (why: string) => void = () => undefined
+  try {
+    for (const hop of hops) {
+      const before = clients.at(-1)
+      clients.push(
+        await enter(hop, before, { keepalive, signal, onLost: (why) => lost(hop === hops.at(-1) ? why : `${hop.name}: ${why}`) }),
+      )
+    }
+  } catch (error) {
+    await end()
+    throw error
+  }
+  const client = clients.at(-1) as Client
+  const { connection, fail } = pooledConnection(endpoint, {
+    openPipe: openChannel(client),
+    loginUser: hops.at(-1)?.user ?? '',
+    openLimit: Math.max(10, endpoint.connectTimeout ?? 0),
+    signal,
+    end,
+  })
+  lost = (why) =>
+    fail(
+      new Failure(`the connection to ${endpoint.name} was lost`, {
+        kind: 'unreachable',
+        why: `${why}; a command that was running may still be running on the host`,
+        todo: 'see whether the host is up, then run again',
+      }),
+    )
+  return connection
+}
+
+/** Attempts to get past MaxStartups, and the milliseconds before the second of them. */
+const tries = { most: 8, first: 100 }
+
+/** Connects and logs in, a few at a time for each server, again and later where it is crowded. */
+async function enter(hop: Hop, before: Client | undefined, options: LoginOptions): Promise<Client> {
+  const gate = serverGate(`${hop.address}:${hop.port}`)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await gate.pass(async () => login(hop, await reach(hop, before, options.signal), options))
+    } catch (error) {
+      if (!(error instanceof Crowded)) throw error
+      if (attempt === tries.most) {
+        throw new Failure(`${hop.name} (${hop.address} port ${hop.port}) closes the connection before it says anything`, {
+          kind: 'unreachable',
+          why: `${error.message}, ${attempt} times`,
+          todo: 'see MaxStartups and the log of its sshd, and whether something like fail2ban locks this address out',
+        })
+      }
+      await sleep(
+        tries.first * 1.6 ** attempt * (0.5 + Math.random()),
+        undefined,
+        options.signal === undefined ? {} : { signal: options.signal },
+      ).catch(() => {
+        throw options.signal?.reason
+      })
+    }
+  }
+}
+
+/** A stream to the server: through the hop before, through a program, or by TCP. */
+function reach(hop: Hop, before: Client | undefined, signal: AbortSignal | undefined): Promise<Duplex> {
+  if (before !== undefined) return forward(hop, before)
+  if (hop.proxyCommand !== undefined) return Promise.resolve(throughProgram(hop.proxyCommand))
+  return dial(hop, signal)
+}
+
+function dial(hop: Hop, signal: AbortSignal | undefined): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ host: hop.address, port: hop.port, autoSelectFamilyAttemptTimeout: 2000 })
+    // Small requests and their answers would wait for each other otherwise: 40 ms each.
+    socket.setNoDelay(true)
+    const give = (error: unknown) => {
+      done()
+      socket.destroy()
+      reject(error)
+    }
+    const timer = setTimeout(
+      () => give(cannotReach(hop, 'ETIMEDOUT', `no answer within ${hop.connectTimeout} s`)),
+      hop.connectTimeout * 1000,
+    )
+    const onError = (error: NodeJS.ErrnoException) => give(cannotReach(hop, codeOf(error), error.message))
+    const onAbort = () => give(signal?.reason)
+    const done = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      socket.off('error', onError)
+      // Between here and the login somebody must listen, or a reset would end the process.
+      socket.on('error', () => undefined)
+    }
+    socket.once('error', onError)
+    socket.once('connect', () => {
+      done()
+      resolve(socket)
+    })
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
+  })
+}
+
+/** Node reports several addresses that all failed as one error without a code of its own in some versions. */
+const codeOf = (error: NodeJS.ErrnoException): string =>
+  error.code ?? (error instanceof AggregateError ? ((error.errors[0] as NodeJS.ErrnoException | undefined)?.code ?? '') : '')
+
+const advice: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'is sshd running there, and on this port?',
+  ENOTFOUND: 'correct the name, or set ansible_host to its address',
+  EAI_AGAIN: 'the name server does not answer',
+  EHOSTUNREACH: 'is the host up, and is there a route to it?',
+  ENETUNREACH: 'is there a route to its network?',
+  ETIMEDOUT: 'is the host up, and does a firewall let SSH through?',
+}
+
+const cannotReach = (hop: Hop, code: string, why: string): Failure =>
+  new Failure(`cannot connect to ${hop.name} (${hop.address} port ${hop.port})`, {
+    kind: 'unreachable',
+    why,
+    ...(advice[code] === undefined ? {} : { todo: advice[code] }),
+  })
+
+function forward(hop: Hop, before: Client): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) =>
+      reject(
+        new Failure(`cannot connect to ${hop.name} (${hop.address} port ${hop.port}) through the bastion`, {
+          kind: 'unreachable',
+          why: error.message,
+          todo: 'can the bastion reach it, and does its sshd allow AllowTcpForwarding?',
+        }),
+      )
+    const timer = setTimeout(() => failed(new Error(`no answer within ${hop.connectTimeout} s`)), hop.connectTimeout * 1000)
+    const done = (error: Error | undefined, channel: Duplex) => {
+      clearTimeout(timer)
+      if (error) return failed(error)
+      channel.on('error', () => undefined)
+      resolve(channel)
+    }
+    try {
+      before.forwardOut('127.0.0.1', 0, hop.address, hop.port, done)
+    } catch (error) {
+      clearTimeout(timer)
+      failed(error as Error)
+    }
+  })
+}
+
+function throughProgram(command: string): Duplex {
+  const child = spawn('/bin/sh', ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'ignore'] })
+  child.stdin.on('error', () => undefined)
+  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin })
+  child.once('error', () => stream.destroy())
+  stream.once('close', () => child.kill())
+  stream.on('error', () => undefined)
+  return stream
+}
+
+/** sshd's words for one session too many: SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, RESOURCE_SHORTAGE. */
+const isRefusal = (error: Error & { reason?: unknown }): boolean =>
+  /Channel open failure/.test(error.message) && error.reason !== ''
+
+const openChannel =
+  (client: Client): OpenPipe =>
+  (opening) =>
+    new Promise((resolve, reject) => {
+      const failed = (error: Error) =>
+        reject(new Failure('the host opened no session', { kind: 'unreachable', why: error.message, cause: error }))
+      try {
+        client.exec(commandLine(opening), (error, channel) => {
+          if (error === undefined || error === null) resolve(pipeOf(channel))
+          else if (isRefusal(error)) resolve('refused')
+          else failed(error)
+        })
+      } catch (error) {
+        failed(error as Error)
+      }
+    })
+
+function pipeOf(channel: ClientChannel): Pipe {
+  const ended = new Promise<string>((resolve) => {
+    let how = 'no word from the host'
+    channel.on('exit', (code: number | null, signal?: string) => {
+      how = code === null ? `signal ${String(signal).replace(/^SIG/, '')}` : `exit status ${code}`
+      // What the shell left running would keep the channel open; its last words may still be under way.
+      setTimeout(() => channel.close(), 200).unref()
+    })
+    channel.on('close', () => resolve(how))
+  })
+  channel.on('error', () => undefined)
+  channel.stderr.on('error', () => undefined)
+  return { stdin: channel, stdout: channel, stderr: channel.stderr, ended, destroy: () => channel.close() }
+}

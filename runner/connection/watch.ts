@@ -1,0 +1,73 @@
+import { Failure } from '../failure.ts'
+import type { Control } from './shell.ts'
+
+export interface WatchOptions {
+  /** For messages. */
+  readonly program: string
+  /** Seconds. */
+  readonly timeout: number | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+/** A command under watch. */
+export interface Watch {
+  /** Why it was ended by us: the reason its caller is to see. */
+  readonly stopped: unknown
+  /** It has ended: no more timers. */
+  done(): void
+}
+
+/** Milliseconds from asking a command to end until it is killed, and from then until we give up on it. */
+const grace = { kill: 2000, giveUp: 3000 }
+
+/**
+ * Ends a command's process group on the host when its time is over or its caller no longer wants it: SIGTERM, then SIGKILL.
+ * `giveUp` is called when even that does not end it.
+ */
+export function watch(control: Control, { program, timeout, signal }: WatchOptions, giveUp: (reason: unknown) => void): Watch {
+  const timers = new Set<NodeJS.Timeout>()
+  let stopped: unknown
+
+  const after = (ms: number, act: () => void) => {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      act()
+    }, ms)
+    timers.add(timer)
+  }
+  const stop = (reason: unknown) => {
+    if (stopped !== undefined) return
+    stopped = reason
+    control.signal('TERM')
+    after(grace.kill, () => {
+      control.signal('KILL')
+      after(grace.giveUp, () => {
+        done()
+        control.forget()
+        giveUp(reason)
+      })
+    })
+  }
+  const onAbort = () => stop(signal?.reason ?? new Failure(`\`${program}\` was interrupted`, { kind: 'interrupted' }))
+  const done = () => {
+    for (const timer of timers) clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+  }
+
+  if (timeout !== undefined) after(timeout * 1000, () => stop(tooLong(program, timeout)))
+  if (signal?.aborted === true) onAbort()
+  else signal?.addEventListener('abort', onAbort, { once: true })
+  return {
+    get stopped() {
+      return stopped
+    },
+    done,
+  }
+}
+
+const tooLong = (program: string, seconds: number): Failure =>
+  new Failure(`\`${program}\` did not end within ${seconds} s`, {
+    kind: 'timeout',
+    why: 'it was stopped on the host, with the processes it had started',
+    todo: 'see on the host why it hangs, or give the task a longer timeout',
+  })
