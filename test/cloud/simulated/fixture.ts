@@ -9,6 +9,8 @@ export interface ComputeOptions {
   readonly vcpus?: number
   /** GiB for /var/lib/nova/instances; default 400. */
   readonly disk?: number
+  /** GiB of it taken by something that Placement does not know; default 0. */
+  readonly occupiedDisk?: number
   readonly zone?: string
   readonly hypervisorType?: string
   /** As Nova's integer; default 7002022. */
@@ -79,6 +81,7 @@ export function addCompute(state: State, name: string, address: string, options:
     memory: options.memory ?? 65536,
     vcpus: options.vcpus ?? 32,
     disk: options.disk ?? 400,
+    occupiedDisk: options.occupiedDisk ?? 0,
     domains: new Map(),
     generation: 3,
     disabled: options.disabled ?? false,

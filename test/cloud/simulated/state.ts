@@ -122,6 +122,8 @@ export interface Compute {
   readonly vcpus: number
   /** GiB */
   readonly disk: number
+  /** GiB of it that something else than servers has taken: Placement does not know. */
+  occupiedDisk: number
   readonly domains: Map<string, Domain>
   generation: number
   disabled: boolean

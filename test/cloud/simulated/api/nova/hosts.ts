@@ -1,11 +1,10 @@
 /** Services and hypervisors. */
-import { idOf, serviceIsUp, usageOf } from '../../state.ts'
+import { idOf, inProgress, serviceIsUp, usageOf } from '../../state.ts'
 import type { Compute, Server, State } from '../../state.ts'
 import { badRequest, bodyOf, conflict, notFound, page, requireAdmin } from './call.ts'
 import type { Call } from './call.ts'
 import { isRecord } from '../http.ts'
 import type { Response } from '../http.ts'
-import { inProgress } from '../../state.ts'
 
 interface ServiceRecord {
   readonly number: number
@@ -205,7 +204,7 @@ function capacityView(call: Call, compute: Compute, servers: readonly Server[]) 
     free_disk_gb: compute.disk - diskUsed,
     current_workload: servers.filter((server) => server.taskState !== undefined).length,
     running_vms: servers.filter((server) => server.vmState === 'active').length,
-    disk_available_least: compute.disk - servers.reduce((sum, server) => sum + server.flavor.disk, 0),
+    disk_available_least: compute.disk - compute.occupiedDisk - servers.reduce((sum, server) => sum + server.flavor.disk, 0),
     cpu_info: call.version < 28 ? JSON.stringify(cpu) : cpu,
   }
 }
