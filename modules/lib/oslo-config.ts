@@ -1,3 +1,5 @@
+import { readIni } from './ini.ts'
+
 /** What a service of OpenStack reads from its configuration files. */
 export interface OsloConfig {
   /** The value as the service sees it, with `$other` filled in; undefined where no file sets it. */
@@ -10,8 +12,8 @@ export interface OsloConfig {
 type Options = ReadonlyMap<string, string>
 
 /**
- * Reads files the way oslo.config does: a later file wins, a later line in a file wins, a line that begins with a blank goes on the line
- * before, a value in quotes is taken without them. `$option`, `${option}` and `${section.option}` stand for other values.
+ * Reads files the way oslo.config does: a later file wins, and in a file a later line. `$option`, `${option}` and `${section.option}` stand
+ * for other values. The case of a section's name does not count, except for DEFAULT.
  * @param texts the files in the order in which the service reads them
  * @param defaults of the service, by option of [DEFAULT], for references to options that no file sets
  */
@@ -42,20 +44,7 @@ export function osloConfig(texts: readonly string[], defaults: Readonly<Record<s
   }
 }
 
-const key = (section: string, option: string): string => `${section} ${option}`
+const key = (section: string, option: string): string => `${section === 'DEFAULT' ? section : section.toLowerCase()} ${option}`
 
-function entries(text: string): [string, string][] {
-  const found: [string, string][] = []
-  let section = 'DEFAULT'
-  for (const line of text.split(/\r?\n/)) {
-    const last = found.at(-1)
-    if (/^\s+\S/.test(line) && last !== undefined) last[1] += `\n${line.trim()}`
-    const header = /^\[(.+?)\]/.exec(line)
-    if (header?.[1] !== undefined) section = header[1]
-    const [, option, value] = /^([^\s#;[=:][^=:]*?)\s*[=:]\s*(.*?)\s*$/.exec(line) ?? []
-    if (option !== undefined && value !== undefined) found.push([key(section, option), unquoted(value)])
-  }
-  return found
-}
-
-const unquoted = (value: string): string => /^(["'])(.*)\1$/.exec(value)?.[2] ?? value
+const entries = (text: string): readonly (readonly [string, string])[] =>
+  readIni(text).map(({ section, option, value }) => [key(section, option), value] as const)

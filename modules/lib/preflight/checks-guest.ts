@@ -97,11 +97,11 @@ function libvirt(from: HostSeen, to: HostSeen, pair: string): readonly Check[] {
   return [line('libvirt', pair, older(to.libvirt, from.libvirt) ? block(`${versions}: the target is older`, 'upgrade the target, or choose another') : ok(versions))]
 }
 
-/** Whether a dotted version comes before another. */
+/** Whether a dotted version comes before another; a part that is not there is 0. */
 export function older(version: string, than: string): boolean {
-  const [a, b] = [version, than].map((text) => text.split('.').map(Number))
-  const differs = a!.findIndex((part, index) => part !== (b![index] ?? 0))
-  return differs >= 0 && a![differs]! < (b![differs] ?? 0)
+  const [a, b] = [version.split('.').map(Number), than.split('.').map(Number)]
+  const parts = Array.from({ length: Math.max(a.length, b.length) }, (_, index) => (a[index] ?? 0) - (b[index] ?? 0))
+  return (parts.find((difference) => difference !== 0) ?? 0) < 0
 }
 
 function hostUuid(from: HostSeen, to: HostSeen): Verdict {

@@ -14,7 +14,10 @@ export interface Sorted {
 export function sort(wanted: Wanted): Sorted {
   const there = wanted.servers.filter((server) => isThere(server, wanted))
   const left = wanted.named ? [] : wanted.servers.filter((server) => !there.includes(server) && !isRunning(server))
-  return { there, left, moving: wanted.servers.filter((server) => !there.includes(server) && !left.includes(server)) }
+  // A server that is somewhere else altogether is an error of its own (`source`): nothing more is asked about it.
+  const astray = ({ host }: Server): boolean => host === undefined || (wanted.source !== '' && host !== wanted.source)
+  const moving = wanted.servers.filter((server) => !there.includes(server) && !left.includes(server) && (!astray(server) || server.host === wanted.target))
+  return { there, left, moving }
 }
 
 /** Arrived: on the target, or, where the scheduler chooses, away from the source. */
