@@ -258,7 +258,7 @@ const readFolder = async (folder: string, files: Files, known: readonly string[]
 
 const readInventoryFile = async (file: string, files: Files, known: readonly string[]): Promise<Read> => {
   const { text, diagnostics } = await readFile(file, files)
-  if (text === undefined) return { declarations: [], sources: [{ file, text: '' }], diagnostics }
+  if (text === undefined) return { declarations: [], sources: [], diagnostics }
   const refused = refusal(file, text)
   if (refused !== undefined) return { declarations: [], sources: [{ file, text }], diagnostics: [refused] }
   const named = /\.(?:yml|yaml|json)$/.test(file)

@@ -43,7 +43,7 @@ const readValue = (r: Reader, depth: number): unknown => {
   if (first === '[') return readList(r, ']', depth)
   if (first === '(') return readTuple(r, depth)
   if (first === '{') return readMapping(r, depth)
-  if (first === '"' || first === "'") return readStrings(r)
+  if (/[rRuU]?["']/y.test(r.text.slice(r.index, r.index + 2))) return readStrings(r)
   const word = take(r, /(?:True|False|None)\b/)
   return word === undefined ? readNumber(r) : words.get(word)
 }
@@ -121,7 +121,7 @@ const readStrings = (r: Reader): unknown => {
     joined += part
     const before = r.index
     skipBlanks(r)
-    if (!/["']/.test(r.text[r.index] ?? '')) {
+    if (!/^[rRuU]?["']/.test(r.text.slice(r.index, r.index + 2))) {
       r.index = before
       return joined
     }
@@ -136,18 +136,23 @@ const escapes: Readonly<Record<string, string>> = {
   b: '\b',
   f: '\f',
   v: '\v',
-  '0': '\0',
   '\\': '\\',
   '"': '"',
   "'": "'",
 }
 
 const readString = (r: Reader): string | undefined => {
-  const literal = take(r, /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/)
-  if (literal === undefined) return undefined
+  const written = take(r, /[rRuU]?(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')/)
+  if (written === undefined) return undefined
+  const literal = written.replace(/^[rRuU]/, '')
+  if (/^[rR]/.test(written)) return literal.slice(1, -1)
   return literal
     .slice(1, -1)
-    .replace(/\\(x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|.)/g, (whole, code: string) =>
-      code.length > 1 ? String.fromCodePoint(Number.parseInt(code.slice(1), 16)) : (escapes[code] ?? whole),
+    .replace(/\\(x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|[0-7]{1,3}|.)/g, (whole, code: string) =>
+      /^[0-7]/.test(code)
+        ? String.fromCodePoint(Number.parseInt(code, 8))
+        : code.length > 1
+          ? String.fromCodePoint(Number.parseInt(code.slice(1), 16))
+          : (escapes[code] ?? whole),
     )
 }

@@ -62,7 +62,10 @@ export const readYamlInventory = (source: Source): { declarations: Declaration[]
       const first = Array.isArray(node.value) ? String(node.value[0]) : 'name'
       return report(node, `\`${section}\` must be a mapping`, {
         which: 'key',
-        label: Array.isArray(node.value) ? `write ${first}: instead of - ${first}` : `this is ${kindOf(node.value)}`,
+        label:
+          Array.isArray(node.value) && section !== 'vars'
+            ? `write ${first}: instead of - ${first}`
+            : `this is ${kindOf(node.value)}`,
       })
     }
     for (const [name, value] of entries(node)) each(name, value)

@@ -24,10 +24,16 @@ interface Use extends Reference {
   readonly node: Node<string>
 }
 
-/** Names in sight of a use. */
+/** Names in sight of a use: layers of them, so that nothing is copied from task to task. */
+type Names = readonly ReadonlySet<string>[]
 interface Sight {
-  readonly names: ReadonlySet<string>
+  readonly names: Names
   readonly note?: string
+}
+const has = (names: Names, name: string): boolean => names.some((layer) => layer.has(name))
+const withKeys = (names: Names, vars: Vars): Names => {
+  const keys = Object.keys(vars)
+  return keys.length === 0 ? names : [...names, new Set(keys)]
 }
 
 /**
@@ -44,22 +50,19 @@ export const checkNames = (playbook: Playbook, known: KnownNames): Diagnostic[] 
   }
 
   // Variables are rendered where they are used, so whatever is defined anywhere may be in sight there.
-  const checkVars = (vars: Vars) => Object.values(vars).forEach((node) => check(usesIn(node), { names: everywhere }))
+  const checkVars = (vars: Vars) => Object.values(vars).forEach((node) => check(usesIn(node), { names: [everywhere] }))
   checkVars(playbook.vars)
 
   const done = new Set<string>()
   for (const play of playbook.plays) {
-    const names = new Set([...outside, ...Object.keys(play.vars)])
-    check([play.name, play.hosts, play.serial, play.remoteUser, play.port].flatMap(usesIn), {
-      names: new Set([...names, ...done]),
-    })
-    const handlerResults = play.handlers.flatMap(({ register }) => register ?? [])
-    const state: Walk = { check, checkVars, known, done: new Set([...done, ...handlerResults]) }
-    shared(play, new Set([...names, ...state.done]), state)
+    const names = withKeys([outside], play.vars)
+    check([play.name, play.hosts, play.serial, play.remoteUser, play.port].flatMap(usesIn), { names: [...names, done] })
+    // A handler may have run before any later step of its play.
+    for (const { register } of play.handlers) if (register !== undefined) done.add(register)
+    const state: Walk = { check, checkVars, known, done }
+    shared(play, [...names, done], state)
     walk(play.tasks, names, state)
-    const all = new Set([...names, ...state.done, ...flatten(play.tasks).flatMap(({ register }) => register ?? [])])
-    for (const handler of play.handlers) taskUses(handler, all, state)
-    state.done.forEach((name) => done.add(name))
+    for (const handler of play.handlers) taskUses(handler, [...names, done], state)
   }
   return diagnostics
 }
@@ -72,39 +75,38 @@ interface Walk {
   readonly done: Set<string>
 }
 
-const walk = (list: readonly Item[], names: ReadonlySet<string>, state: Walk): void => {
+const failureNames = new Set(['ansible_failed_task', 'ansible_failed_result'])
+
+const walk = (list: readonly Item[], names: Names, state: Walk): void => {
   for (const item of list) {
-    const inSight = new Set([...names, ...state.done])
-    if (item.kind === 'meta') state.check(item.when.flatMap(usesInCondition), { names: inSight })
-    else if (item.kind === 'task') taskUses(item, inSight, state)
+    if (item.kind === 'meta') state.check(item.when.flatMap(usesInCondition), { names: [...names, state.done] })
+    else if (item.kind === 'task') taskUses(item, [...names, state.done], state)
     else {
-      const inner = new Set([...names, ...Object.keys(item.vars)])
-      const own = new Set([...inSight, ...inner])
+      const inner = withKeys(names, item.vars)
+      const own = [...inner, state.done]
       shared(item, own, state)
       state.check([...item.when.flatMap(usesInCondition), ...usesIn(item.name), ...usesIn(item.delegateTo)], { names: own })
       walk(item.block, inner, state)
-      walk(item.rescue, new Set([...inner, 'ansible_failed_task', 'ansible_failed_result']), state)
-      walk(item.always, inner, state)
+      walk(item.rescue, [...inner, failureNames], state)
+      walk(item.always, [...inner, failureNames], state)
     }
   }
 }
 
-const shared = (item: Shared, names: ReadonlySet<string>, state: Walk): void => {
+const shared = (item: Shared, names: Names, state: Walk): void => {
   state.checkVars(item.vars)
   state.check([item.environment, item.become, item.becomeUser].flatMap(usesIn), { names })
 }
 
-const taskUses = (task: Task, outer: ReadonlySet<string>, state: Walk): void => {
+const taskUses = (task: Task, outer: Names, state: Walk): void => {
   const { loopControl: control } = task
-  const names = new Set([...outer, ...Object.keys(task.vars)])
+  const names = withKeys(outer, task.vars)
   const looped = task.loop === undefined ? [] : [control.loopVar, ...(control.indexVar === undefined ? [] : [control.indexVar])]
-  const inLoop = new Set([...names, ...looped])
+  const inLoop = looped.length === 0 ? names : [...names, new Set(looped)]
   const loopNote =
-    task.loop === undefined
+    task.loop === undefined || control.loopVar === 'item'
       ? {}
-      : control.loopVar === 'item'
-        ? {}
-        : { note: `the item of this loop is called \`${control.loopVar}\`` }
+      : { note: `the item of this loop is called \`${control.loopVar}\`` }
   const module = state.known.modules?.get(task.module)
   const conditions = module === undefined ? [] : conditionsIn(module.params, task.args)
 
@@ -118,8 +120,10 @@ const taskUses = (task: Task, outer: ReadonlySet<string>, state: Walk): void => 
   const judging = [...task.until, ...(task.failedWhen ?? []), ...(task.changedWhen ?? [])].flatMap(usesInCondition)
   if (task.register === undefined)
     state.check(judging, { names: inLoop, note: 'the result is at hand under the name given by `register`' })
-  else state.check(judging, { names: new Set([...inLoop, task.register]) })
-  if (task.register !== undefined) state.done.add(task.register)
+  else {
+    state.check(judging, { names: [...inLoop, new Set([task.register])] })
+    state.done.add(task.register)
+  }
 }
 
 const usesIn = (node: Node | undefined): Use[] =>
@@ -173,7 +177,7 @@ const complaints = (
     place: placeOfNode(node, 'value', use),
     ...more,
   })
-  if (names.has(name)) {
+  if (has(names, name)) {
     const [key] = path
     if (name === 'facts' && key !== undefined && known.facts !== undefined && !known.facts.includes(key)) {
       const label = didYouMean(key, known.facts)
@@ -193,7 +197,10 @@ const complaints = (
       }),
     ]
   }
-  const label = didYouMean(name, names)
+  const label = didYouMean(
+    name,
+    names.flatMap((layer) => [...layer]),
+  )
   return [
     at(`unknown variable \`${name}\``, {
       ...(label === undefined ? {} : { label }),

@@ -39,7 +39,7 @@ export const loadPlaybook = async (
   }
   const source = read.get(file)
   if (source === undefined) return { sources: [], diagnostics }
-  const sources = [...read.values()]
+  const sources = [...read.values()].filter(({ document }) => document !== undefined)
   const reading = {
     report: (diagnostic: Diagnostic) => void diagnostics.push(diagnostic),
     modules,

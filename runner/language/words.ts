@@ -9,7 +9,7 @@ export interface Word {
  * Splits a line into words as a POSIX shell does: blanks separate, quotes group, a backslash takes the next character literally.
  * Undefined where a quote is not closed.
  *
- * @param comments whether a word that starts with `#` ends the line
+ * @param comments whether `#` outside quotes ends the line, even inside a word (as in Python's shlex, which INI inventories are read with)
  */
 export const splitWords = (line: string, comments = false): Word[] | undefined => {
   const words: Word[] = []
@@ -25,7 +25,7 @@ export const splitWords = (line: string, comments = false): Word[] | undefined =
     let quote: string | undefined
     for (; index < line.length; index++) {
       const character = line[index]!
-      if (quote === undefined && /\s/.test(character)) break
+      if (quote === undefined && (/\s/.test(character) || (comments && character === '#'))) break
       if (character === quote) quote = undefined
       else if (quote === undefined && (character === '"' || character === "'")) quote = character
       else if (character === '\\' && quote !== "'" && index + 1 < line.length) {
