@@ -52,8 +52,9 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
   signal.addEventListener('abort', () => cancels.forEach((cancel) => cancel()), { once: true })
   const agents = { 'http:': agentOf(http.Agent, dial), 'https:': agentOf(https.Agent, dial) }
 
-  return ({ method, url: address, headers, body }) =>
+  const once: Exchange = ({ method, url: address, headers, body }) =>
     new Promise((resolve, reject) => {
+      if (signal.aborted) return resolve({ trouble: { kind: 'aborted', sent: false, error: new Error('aborted') } })
       const url = new URL(address)
       const secure = url.protocol === 'https:'
       const either = proxyFor(url)
@@ -103,6 +104,30 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
         .on('error', fail)
         .end(body)
     })
+
+  const turn = turns(CONNECTIONS)
+  return async (request) => {
+    await turn.take()
+    try {
+      return await once(request)
+    } finally {
+      turn.give()
+    }
+  }
+}
+
+/** Lets so many through at once, in order. (An agent's own limit counts a connection only once it is made.) */
+const turns = (most: number) => {
+  let free = most
+  const waiting: (() => void)[] = []
+  return {
+    take: () => (free > 0 ? void free-- : new Promise<void>((resolve) => waiting.push(resolve))),
+    give: () => {
+      const next = waiting.shift()
+      if (next) next()
+      else free++
+    },
+  }
 }
 
 /**
@@ -111,7 +136,7 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
  * may or may not have arrived.
  */
 const agentOf = (Kind: typeof http.Agent | typeof https.Agent, dial: Dial) => {
-  const agent = new Kind({ keepAlive: false, maxSockets: CONNECTIONS })
+  const agent = new Kind({ keepAlive: false })
   const createConnection = ({ host, port, tunnel }: ConnectOptions, done: (error: Error | null, socket?: Socket) => void) => {
     dial({ secure: Kind === https.Agent, host, port: Number(port), proxy: tunnel }).then((socket) => done(null, socket), done)
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseTree, readCloudFiles } from '../../../runner/openstack/clouds-file.ts'
-import type { Tree } from '../../../runner/openstack/tree.ts'
+import { type List, tableAt, type Tree } from '../../../runner/openstack/tree.ts'
 import { failureOf, filesOf } from './files.ts'
 
 const plain = (tree: Tree): unknown =>
@@ -31,7 +31,7 @@ describe('parseTree', () => {
     const { tree } = parseTree('clouds.yaml', 'clouds:\n  lab:\n    regions: [A,\n      B]\n')
     const at = (tree: Tree, ...path: (string | number)[]): Tree =>
       path.reduce<Tree>(
-        (from, key) => (from.kind === 'table' ? from.entries.get(String(key))! : (from as { items: Tree[] }).items[Number(key)]!),
+        (from, key) => (from.kind === 'table' ? from.entries.get(String(key))! : (from as List).items[Number(key)]!),
         tree,
       )
     expect(at(tree!, 'clouds', 'lab').where).toBe('clouds.yaml:2:3')
@@ -118,8 +118,7 @@ describe('readCloudFiles', () => {
       }),
     )
     expect(plain(merged)).toEqual({ lab: { region_name: 'A', auth: { username: 'u', password: 'new' } } })
-    const lab = merged.entries.get('lab') as { entries: Map<string, { entries: Map<string, Tree> }> }
-    expect(lab.entries.get('auth')!.entries.get('password')!.where).toBe('/etc/openstack/secure.yaml:4:7')
+    expect(tableAt(tableAt(merged, 'lab')!, 'auth')!.entries.get('password')!.where).toBe('/etc/openstack/secure.yaml:4:7')
   })
 
   test('does not touch the names of clouds', async () => {
