@@ -52,9 +52,8 @@ export default defineModule({
   async check(params, target) {
     mustMakeSense(params)
     const unit = await readUnit(target, params.name)
-    const mayAppear = params.daemon_reload && unit.load === 'not-found'
     // A unit may be masked that does not exist: so that it stays away when its package comes.
-    if (!mayAppear && params.masked !== true) await mustExist(target, unit)
+    if (!mayMend(params, unit) && params.masked !== true) await mustExist(target, unit)
     if (isMasked(unit) && params.masked === undefined && (wantsUp(params) || params.enabled === true)) {
       throw new Failure(`${unit.id} is masked on ${target.host}: it must not start`, { todo: 'add `masked: false` to allow it' })
     }
@@ -111,8 +110,11 @@ function mustMakeSense({ state, enabled, masked, daemon_reload }: Params): void 
 
 const wantsUp = ({ state }: Params): boolean => state !== undefined && state !== 'stopped'
 
-const reloadChanges = ({ daemon_reload }: Params, unit: Unit): readonly Change[] =>
-  daemon_reload && (unit.outdated || unit.load === 'not-found') ? [{ path: 'systemd', before: `read ${unit.id} before it changed`, after: 'reads it again' }] : []
+/** A unit that is missing or bad may be there and good once systemd has read its files again. */
+const mayMend = ({ daemon_reload }: Params, { load }: Unit): boolean => daemon_reload && load !== 'loaded' && load !== 'masked'
+
+const reloadChanges = (params: Params, unit: Unit): readonly Change[] =>
+  params.daemon_reload && (unit.outdated || mayMend(params, unit)) ? [{ path: 'systemd', before: `read ${unit.id} before it changed`, after: 'reads it again' }] : []
 
 function fileChanges({ enabled, masked }: Params, unit: Unit): readonly Change[] {
   const mask = masked === undefined || masked === isMasked(unit) ? [] : [{ path: `${unit.id} masked`, before: yesNo(!masked), after: yesNo(masked) }]

@@ -114,6 +114,11 @@ describe('service', () => {
     await expect(run(world, { daemon_reload: true, state: 'started' })).rejects.toThrow(`there is no unit ${NOVA} on compute15`)
   })
 
+  test('so may a bad unit be mended', async () => {
+    const { changes } = await service.check({ ...defaults, daemon_reload: true, state: 'started' }, one({ ...STOPPED, LoadState: 'bad-setting' })())
+    expect(changes.map(({ path }) => path)).toEqual(['systemd', NOVA])
+  })
+
   test('undoing a restart restarts, so that the unit runs with what was put back', async () => {
     const world = fakeSystemd({ [NOVA]: {} })
     const { params, diff } = await run(world, { state: 'restarted' })
