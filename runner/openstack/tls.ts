@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { Failure } from '../failure.ts'
 import type { FileWorld } from './clouds-file.ts'
@@ -45,11 +46,15 @@ const readPem = async ({ text, where }: Text, world: FileWorld): Promise<string>
   return pem
 }
 
+const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END (?:TRUSTED )?CERTIFICATE-----/g
+
 const check = (
   { text, where }: Text,
   part: { readonly ca?: string | undefined; readonly cert?: string | undefined; readonly key?: string | undefined },
 ) => {
   try {
+    // OpenSSL passes over an authority that it cannot read.
+    for (const [pem] of part.ca?.matchAll(CERTIFICATE) ?? []) new X509Certificate(pem)
     createSecureContext(part)
   } catch (error) {
     throw new Failure('a certificate file cannot be used', {
