@@ -54,7 +54,7 @@ export const mustacheHint = (inner: string): Hint => {
     }
   }
   const joined = text.split(/\s*[~+]\s*/)
-  if (joined.length > 1 && joined.every((part) => /^(?:[\w.]+|"[^"]*"|'[^']*')$/.test(part)))
+  if (joined.length > 1 && joined.every((part) => /^(?:[a-z_][\w.]*|"[^"]*"|'[^']*')$/i.test(part)))
     return {
       summary: 'templates do not compute',
       label: `text is joined side by side: \`${joined.map(asText).join('')}\``,
@@ -88,7 +88,7 @@ const filterHint = (value: string, filter: string, args: string | undefined): Hi
       summary: 'there are no filters in Handlebars',
       notes: [
         ...(helper === undefined
-          ? []
+          ? ['a helper comes first: {{ join list "," }}']
           : [`a helper comes first: {{ ${helper} VALUE${args === undefined ? '' : ` ${argument(args)}`} }}`]),
         ...(['int', 'float', 'bool', 'string'].includes(filter) ? ['a value that is exactly one {{ … }} keeps its type'] : []),
       ],
@@ -101,8 +101,7 @@ const filterHint = (value: string, filter: string, args: string | undefined): Hi
 }
 
 const argument = (args: string): string =>
-  args
-    .split(',')
+  (args.match(/"[^"]*"|'[^']*'|[^,\s][^,]*/g) ?? [])
     .map((one) => one.trim().replace(/^'(.*)'$/, '"$1"'))
     .filter((one) => !/^(?:true|boolean=.*)$/i.test(one))
     .join(' ')

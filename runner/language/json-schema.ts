@@ -95,7 +95,7 @@ export const typeNames: Readonly<Record<string, string>> = {
 
 const explain = ({ instancePath, keyword, params, data, parentSchema }: ErrorObject, owner: string): SchemaProblem => {
   const path = pathOf(instancePath)
-  const name = path.length === 0 ? owner : `\`${pathName(path)}\``
+  const name = path.length === 0 ? owner : `\`${pathName(path)}\`${typeof path[0] === 'number' ? ` in ${owner}` : ''}`
   const at = { path, which: 'value' as const, keyword }
   switch (keyword) {
     case 'additionalProperties': {

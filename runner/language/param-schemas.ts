@@ -59,6 +59,8 @@ const readParam = (r: Reading, name: string, node: Node): Param | undefined => {
 
 const checkDefault = (r: Reading, name: string, node: Mapping, schema: Schema): void => {
   const value = child(node, 'default')
+  // `.inf` has been complained about as a number.
+  if (typeof value.value === 'number' && !Number.isFinite(value.value)) return
   if (holdsTemplate(value.value)) {
     complain(r, value, `the default of \`${name}\` is a value, it cannot hold a template`, {
       notes: ['write a variable with the template, under `vars`'],
@@ -134,7 +136,7 @@ const readSchema = (r: Reading, node: Mapping, as: 'parameter' | 'property' | 'i
       wrong(value, `\`${key}\` has no meaning ${type === undefined ? 'here' : `for ${typeNames[String(type.value)]}`}`, {
         which: 'key',
         label: didYouMean(key, known),
-        notes: [`known: ${known.join(', ')}`],
+        notes: didYouMean(key, known) === undefined ? [`known: ${known.join(', ')}`] : [],
       })
   }
   const description = given(node, 'description')

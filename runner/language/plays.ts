@@ -11,6 +11,7 @@ import {
   isList,
   isMapping,
   isText,
+  nearestKeyword,
   readFlag,
   readName,
   readNumber,
@@ -62,7 +63,7 @@ const readPlay = (r: Reading, node: Node, index: number): Play | undefined => {
   if (!isMapping(node)) return complain(r, node, `a play is a mapping, this is ${kindOf(node.value)}`)
   checkKeys(r, node, 'play')
   const hosts = readHosts(r, given(node, 'hosts'))
-  if (!('hosts' in node.value))
+  if (!('hosts' in node.value) && !Object.keys(node.value).some((key) => nearestKeyword(key, 'play') === 'hosts'))
     complain(r, node, 'this play has no `hosts`', { notes: ['for what needs no host of the inventory: hosts: localhost'] })
   const shared = readShared(r, node)
   const tasks = readItems(r, given(node, 'tasks'), `${index}.tasks`, { imports: [], handlers: false })

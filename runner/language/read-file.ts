@@ -38,7 +38,11 @@ export const readFile = async (file: string, files: Files): Promise<ReadFile> =>
     }
     return { text, exists: true, diagnostics: [] }
   } catch {
-    return wrong(`\`${file}\` is not UTF-8 text`, { place: firstBadByte(file, bytes) })
+    const place = firstBadByte(file, bytes)
+    return wrong(`\`${file}\` is not UTF-8 text`, {
+      place,
+      notes: [`the first byte that is not: line ${place.line}, column ${place.column}`],
+    })
   }
 }
 

@@ -111,6 +111,7 @@ export const checkVariableName = (r: Reading, name: string, node: Node, which: '
     complain(r, node, summary, { label, which })
     return false
   }
+  if (name === '') return wrong('a variable needs a name')
   if (!/^[A-Za-z_]\w*$/.test(name)) {
     const better = name.replace(/\W+/g, '_').replace(/^(?=\d)/, '_')
     return wrong(

@@ -42,7 +42,10 @@ export const readItems = (r: Reading, node: Node | undefined, prefix: string, in
   if (node === undefined || node.value === null) return []
   if (!isList(node)) {
     const where = node.path.length === 0 ? 'a file of tasks' : `\`${String(node.path.at(-1))}\``
-    const label = isText(node) && node.value.startsWith('-') ? 'is a space missing after `-`?' : 'each task starts with `- `'
+    const joined = isText(node)
+      ? node.value.startsWith('-')
+      : isMapping(node) && Object.keys(node.value).some((key) => key.startsWith('-'))
+    const label = joined ? 'is a space missing after `-`?' : 'each task starts with `- `'
     complain(r, node, `${where} must be a list of tasks`, { label, which: node.path.length === 0 ? 'value' : 'key' })
     return []
   }

@@ -70,15 +70,15 @@ const parse = (text: string): Template => {
   try {
     program = handlebars.parse(text)
   } catch (error) {
-    return broken(syntaxProblem(text, error))
+    return broken(...syntaxProblems(text, error))
   }
   const references: Reference[] = []
   const problems: Problem[] = []
-  check(program, { text, references, problems, depth: 0, roots: [true], inEach: false, blockParams: [] })
+  check(program, { text, references, problems, roots: [true], inEach: false, blockParams: [] })
   return { body: program.body, references, problems }
 }
 
-const broken = (problem: Problem): Template => ({ body: [], references: [], problems: [problem] })
+const broken = (...problems: readonly Problem[]): Template => ({ body: [], references: [], problems })
 
 const parses = (text: string): boolean => {
   try {
@@ -89,39 +89,39 @@ const parses = (text: string): boolean => {
   }
 }
 
-/** The parser tells no exact column, so the first `{{ … }}` that does not parse by itself is found; else the blocks do not match. */
-const syntaxProblem = (text: string, error: unknown): Problem => {
-  if (error instanceof RangeError) return { start: 0, length: 1, summary: 'the template is nested too deeply' }
-  const open: { name: string; start: number; length: number }[] = []
+/** The parser tells no exact column, so each `{{ … }}` is tried by itself; what is left is blocks that do not match. */
+const syntaxProblems = (text: string, error: unknown): Problem[] => {
+  if (error instanceof RangeError) return [{ start: 0, length: 1, summary: 'the template is nested too deeply' }]
+  const problems: Problem[] = []
+  const open: { readonly name: string; readonly start: number; readonly length: number }[] = []
   for (const match of text.matchAll(/(?<!\\)\{\{([\s\S]*?)(\}\}\}?|$)/g)) {
     const [whole, inner = '', close = ''] = match
     const at = { start: match.index, length: whole.length }
-    if (close === '') return { start: match.index, length: 2, summary: '`{{` is not closed', label: 'write `}}` after the name' }
     const [, sign = '', name = ''] = /^~?([#/^]?)\s*([^\s}]*)/.exec(inner) ?? []
-    if (sign === '#') {
+    if (close === '')
+      problems.push({ start: match.index, length: 2, summary: '`{{` is not closed', label: 'write `}}` after the name' })
+    else if (sign === '#') {
       open.push({ name, ...at })
-      if (!parses(`${whole}{{/${name}}}`)) return { ...at, ...mustacheHint(inner.slice(1)) }
+      if (!parses(`${whole}{{/${name}}}`)) problems.push({ ...at, ...mustacheHint(inner.slice(1)) })
     } else if (sign === '/') {
       const opened = open.pop()
-      if (opened === undefined) return { ...at, summary: `\`${whole}\` closes nothing` }
-      if (opened.name !== name)
-        return { ...at, summary: `\`${whole}\` closes \`{{#${opened.name}}}\``, label: `write \`{{/${opened.name}}}\`` }
-    } else if (!/^~?\s*(else\b|\^)/.test(inner) && !parses(whole)) return { ...at, ...mustacheHint(inner) }
-    else if (/^~?\s*else\b/.test(inner) && open.length === 0) return { ...at, summary: '`{{else}}` stands outside a block' }
+      if (opened === undefined) problems.push({ ...at, summary: `\`${whole}\` closes nothing` })
+      else if (opened.name !== name)
+        problems.push({ ...at, summary: `\`${whole}\` closes \`{{#${opened.name}}}\``, label: `write \`{{/${opened.name}}}\`` })
+    } else if (/^~?\s*else\b/.test(inner)) {
+      if (open.length === 0) problems.push({ ...at, summary: '`{{else}}` stands outside a block' })
+    } else if (sign !== '^' && !parses(whole)) problems.push({ ...at, ...mustacheHint(inner) })
   }
-  const unclosed = open.pop()
-  if (unclosed !== undefined) {
-    const { name, start, length } = unclosed
-    return { start, length, summary: `\`{{#${name}}}\` is not closed`, label: `write \`{{/${name}}}\` at its end` }
+  for (const { name, start, length } of open) {
+    problems.push({ start, length, summary: `\`{{#${name}}}\` is not closed`, label: `write \`{{/${name}}}\` at its end` })
   }
-  return { start: 0, length: text.length, summary: 'this is not a Handlebars template' }
+  return problems.length > 0 ? problems : [{ start: 0, length: text.length, summary: 'this is not a Handlebars template' }]
 }
 
 interface Checking {
   readonly text: string
   readonly references: Reference[]
   readonly problems: Problem[]
-  readonly depth: number
   /** For each `../` level, innermost first: whether it is the variables themselves. */
   readonly roots: readonly boolean[]
   readonly inEach: boolean
@@ -261,7 +261,6 @@ const checkBlock = (block: Block, c: Checking): void => {
   const changes = changesContext(block)
   const inner: Checking = {
     ...c,
-    depth: changes ? c.depth + 1 : c.depth,
     roots: changes ? [false, ...c.roots] : c.roots,
     inEach: c.inEach || name === 'each',
     blockParams: [...c.blockParams, ...(block.program?.blockParams ?? [])],

@@ -137,6 +137,8 @@ const explain = (
     const from = code === 'BAD_INDENT' ? start + tab![0].length - 1 : start
     return { summary: 'a tab indents this line', label: 'indent with spaces', at: [from, from + 1] }
   }
+  const misplaced = { summary: 'this line is indented differently from its neighbours', label: 'must start in the same column' }
+  if (/without - indicator/.test(message)) return { ...misplaced, at: firstWord(text, start) }
   switch (code) {
     case 'DUPLICATE_KEY': {
       const key = /^[^:\s]+/.exec(lineText)?.[0] ?? marked
@@ -153,6 +155,7 @@ const explain = (
       return { summary: `unknown tag \`${marked}\``, label: 'quote text that starts with `!`' }
     }
     case 'BLOCK_AS_IMPLICIT_KEY':
+      if (!/:\s/.test(lineText.slice(1))) return { ...misplaced, at: nextLine(text, start) }
       return { summary: 'a value that holds `: ` must be quoted', label: 'YAML takes this for a second key' }
     case 'MULTILINE_IMPLICIT_KEY':
       return /^[\w-]+:\S/.test(lineText)
@@ -164,11 +167,7 @@ const explain = (
             summary: 'a `[` or `{` is not closed before this line',
             notes: ['what stands in brackets must be indented, and closed'],
           }
-        : {
-            summary: 'this line is indented differently from its neighbours',
-            label: 'must start in the same column',
-            at: [start, start + lineText.length],
-          }
+        : { ...misplaced, at: [start, start + lineText.length] }
     case 'MISSING_CHAR':
       return missing(message, start, text, document)
     case 'UNEXPECTED_TOKEN':
@@ -189,6 +188,14 @@ const explain = (
       return { summary: message.charAt(0).toLowerCase() + message.slice(1) }
   }
 }
+
+/** The text of the line at an offset, from its first visible character. */
+const firstWord = (text: string, offset: number): [number, number] => {
+  const start = offset + /^\s*/.exec(text.slice(offset))![0].length
+  return [start, (text.indexOf('\n', start) + 1 || text.length + 1) - 1]
+}
+
+const nextLine = (text: string, offset: number): [number, number] => firstWord(text, text.indexOf('\n', offset) + 1)
 
 const missing = (message: string, start: number, text: string, document: Document.Parsed): Explained => {
   if (!/quote/.test(message)) return { summary: message.charAt(0).toLowerCase() + message.slice(1) }
