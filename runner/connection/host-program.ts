@@ -159,12 +159,12 @@ l() {
 # nothing holds it any more, so that no process need be started for it each time.
 n() {
   mkfifo "$d/a$1" "$d/b$1" || return
-  v= y=
-  while [ @{#y} -lt $uses ]; do v="$v a$1" y=.$y; done
+  v= e=
+  while [ @{#e} -lt $uses ]; do v="$v a$1" e=.$e; done
   (cd "$d" && exec cat $v >>"os$1" 3>&- 5>&-) &
   eval "a$1=$! u$1=0"
   v=
-  while [ @{#y} -gt 0 ]; do v="$v b$1" y=@{y#.}; done
+  while [ @{#e} -gt 0 ]; do v="$v b$1" e=@{e#.}; done
   (cd "$d" && exec cat $v >>"es$1" 3>&- 5>&-) &
   eval "b$1=$!"
   eval "printf '%s %s ' \$a$1 \$b$1" >>"$d/h"
@@ -214,7 +214,7 @@ C() {
   (
     LC_ALL=C
     export LC_ALL
-    ("$@") >"$d/o$i" 2>"$d/e$i" 5>&-
+    "$@" >"$d/o$i" 2>"$d/e$i"
     printf 'D %s %s\n' $i $? >&5
   ) >/dev/null &
   eval "p$i=$! k$i= f$i=$i"
@@ -230,32 +230,38 @@ W() {
 }
 
 W1() {
-  p=$d/$2 o=$3 u=$4 m=$5
-  [ -e "$p" ] || { echo "no room left in $d" >&2; exit 1; }
+  t=
+  W2 "$@" && return
+  [ -z "$t" ] || rm -f "$t"
+  return 1
+}
+
+W2() {
+  p=$d/$2 o=$3 u=$4 m=$5 r=$1
+  [ -e "$p" ] || { echo "no room left in $d" >&2; return 1; }
   # The full stop keeps newlines at the end of a name from the command substitution.
-  r=$(readlink -fv "$1" && echo .) || exit 1
-  r=@{r%??}
-  if [ -e "$r" ] && [ ! -f "$r" ]; then echo "$r: not a regular file" >&2; exit 1; fi
-  t=$(mktemp "@{r%/*}/.runbook.XXXXXXXX" && echo .) || exit 1
+  if [ -L "$r" ]; then
+    r=$(readlink -fv "$r" && echo .) || return 1
+    r=@{r%??}
+  fi
+  if [ -e "$r" ] && [ ! -f "$r" ]; then echo "$r: not a regular file" >&2; return 1; fi
+  t=$(mktemp "@{r%/*}/.runbook.XXXXXXXX" && echo .) || { t=; return 1; }
   t=@{t%??}
-  trap 'rm -f "$t"' EXIT
-  trap 'exit 1' HUP INT TERM
-  cat "$p" >"$t" || exit 1
+  dd if="$p" of="$t" bs=1M conv=fsync status=none || return 1
   if [ -e "$r" ]; then
-    cp --attributes-only --preserve=all --no-preserve=timestamps "$r" "$t" || exit 1
-    set -- $(stat -c %u:%g "$r" "$t")
-    if [ "$1" != "$2" ] && [ -z "$o$u" ]; then
-      echo "its owner ($1) cannot be kept: only the owner or root may replace it" >&2
-      exit 1
+    cp --attributes-only --preserve=all --no-preserve=timestamps "$r" "$t" || return 1
+    # Only root can give files away; cp is silent when another user cannot.
+    if [ ! -O / ] && [ -z "$o$u" ]; then
+      set -- $(stat -c %u:%g "$r" "$t")
+      [ "$1" = "$2" ] || { echo "its owner ($1) cannot be kept: only the owner or root may replace it" >&2; return 1; }
     fi
   else
     m=@{m:-0644}
   fi
-  [ -z "$o$u" ] || chown "$o@{u:+:$u}" "$t" || exit 1
-  [ -z "$m" ] || chmod "$m" "$t" || exit 1
-  sync "$t" && mv -fT "$t" "$r" || exit 1
-  trap - EXIT
-  # Some file systems cannot sync a folder; the content itself is safe by now.
+  [ -z "$o$u" ] || chown "$o@{u:+:$u}" "$t" || return 1
+  [ -z "$m" ] || chmod "$m" "$t" || return 1
+  mv -fT "$t" "$r" || return 1
+  # The name, too. Some file systems cannot sync a folder; the content itself is safe by now.
   sync "@{r%/*}/" 2>/dev/null || :
 }
 

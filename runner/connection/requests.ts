@@ -79,7 +79,7 @@ const octal = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => {
     const char = String.fromCharCode(byte)
     if (char === '%') return '%%' // dash expands `\045` before it looks for conversions
-    return /[\w ./:=,-]/.test(char) ? char : `\\${byte.toString(8).padStart(3, '0')}`
+    return /[\w ./:=,]/.test(char) ? char : `\\${byte.toString(8).padStart(3, '0')}`
   }).join('')
 
 /** Asks for a signal to a command's process group. */
