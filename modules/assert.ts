@@ -13,7 +13,8 @@ export default defineModule({
         type: 'array',
         minItems: 1,
         items: { type: 'string', minLength: 1, format: 'expression', description: 'A condition, as in `when`.' },
-        description: 'Conditions that must all hold; a single one may be given without a list. Checked in order, up to the first that fails.',
+        description:
+          'Conditions that must all hold; a single one may be given without a list. Checked in order, up to the first that fails.',
       },
       fail_msg: { type: 'string', description: 'What the error says instead of naming the condition.' },
       success_msg: { type: 'string', description: 'What is shown when every condition holds.' },
@@ -24,7 +25,10 @@ export default defineModule({
   hostless: true,
   returns: { msg: '`success_msg`, where it was given and not `quiet`.' },
   examples: [
-    { name: 'At least one server was found', params: { that: ['size(found.servers) > 0'], fail_msg: 'No server on {{ source }}' } },
+    {
+      name: 'At least one server was found',
+      params: { that: ['size(found.servers) > 0'], fail_msg: 'No server on {{ source }}' },
+    },
     { name: 'Two conditions', params: { that: ["source != ''", 'source != target'], quiet: true } },
   ],
 

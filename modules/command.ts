@@ -15,7 +15,8 @@ export default defineModule({
       cmd: {
         type: 'string',
         minLength: 1,
-        description: 'The command line, split into words as a shell does, quotes and backslashes included; a pipe, `>`, `*` or `$` is refused.',
+        description:
+          'The command line, split into words as a shell does, quotes and backslashes included; a pipe, `>`, `*` or `$` is refused.',
       },
       argv: {
         type: 'array',
@@ -30,7 +31,10 @@ export default defineModule({
   examples: [
     { name: 'A program with its arguments', params: { cmd: 'virsh domjobinfo {{ item.instance_name }}' } },
     { name: 'Values with blanks in them', params: { argv: ['virsh', 'desc', '{{ name }}', '--new-desc', '{{ text }}'] } },
-    { name: 'Only once', params: { cmd: 'ssh-keygen -q -t ed25519 -N "" -f id_ed25519', chdir: '/var/lib/nova/.ssh', creates: 'id_ed25519' } },
+    {
+      name: 'Only once',
+      params: { cmd: 'ssh-keygen -q -t ed25519 -N "" -f id_ed25519', chdir: '/var/lib/nova/.ssh', creates: 'id_ed25519' },
+    },
   ],
 
   check: async (params, target) => planJob(jobOf(params), target),

@@ -21,19 +21,40 @@ export default defineModule({
     additionalProperties: false,
     required: ['dest'],
     properties: {
-      dest: { type: 'string', pattern: '^/', description: 'Where it should be. With `src`, a folder (or a path that ends in `/`) takes the name of `src`.' },
-      src: { type: 'string', minLength: 1, description: 'File of the controller; a relative path is looked for beside the playbook, then in its `files/`.' },
+      dest: {
+        type: 'string',
+        pattern: '^/',
+        description: 'Where it should be. With `src`, a folder (or a path that ends in `/`) takes the name of `src`.',
+      },
+      src: {
+        type: 'string',
+        minLength: 1,
+        description: 'File of the controller; a relative path is looked for beside the playbook, then in its `files/`.',
+      },
       content: { type: 'string', description: 'Text of the file, instead of `src`.' },
-      force: { type: 'boolean', default: true, description: 'Replace a file that is there with other content. `false`: only make one that is missing.' },
+      force: {
+        type: 'boolean',
+        default: true,
+        description: 'Replace a file that is there with other content. `false`: only make one that is missing.',
+      },
       ...attributeParams,
       validate: validateParam,
     },
   },
   returns: { path: 'Where the file is.' },
   examples: [
-    { name: 'A text given here', params: { content: '{{ my_ip }} {{ inventory_hostname }}\n', dest: '/etc/hosts.d/self', mode: '0644' } },
-    { name: 'A file of the controller', params: { src: 'nova-compute.conf', dest: '/etc/nova/', owner: 'root', group: 'nova', mode: '0640' } },
-    { name: 'Checked before it counts', params: { src: 'sudoers-nova', dest: '/etc/sudoers.d/nova', mode: '0440', validate: '/usr/sbin/visudo -cf %s' } },
+    {
+      name: 'A text given here',
+      params: { content: '{{ my_ip }} {{ inventory_hostname }}\n', dest: '/etc/hosts.d/self', mode: '0644' },
+    },
+    {
+      name: 'A file of the controller',
+      params: { src: 'nova-compute.conf', dest: '/etc/nova/', owner: 'root', group: 'nova', mode: '0640' },
+    },
+    {
+      name: 'Checked before it counts',
+      params: { src: 'sudoers-nova', dest: '/etc/sudoers.d/nova', mode: '0440', validate: '/usr/sbin/visudo -cf %s' },
+    },
   ],
 
   async check(params, target) {
@@ -52,7 +73,10 @@ export default defineModule({
 
 async function contentOf({ src, content }: Params, target: Target): Promise<Uint8Array> {
   if ((src === undefined) === (content === undefined)) {
-    throw new Failure(src === undefined ? 'there is nothing to copy' : '`src` and `content` exclude each other', { kind: 'input', todo: 'give `src` or `content`' })
+    throw new Failure(src === undefined ? 'there is nothing to copy' : '`src` and `content` exclude each other', {
+      kind: 'input',
+      todo: 'give `src` or `content`',
+    })
   }
   return src === undefined ? new TextEncoder().encode(content) : target.controllerFile(src)
 }
@@ -62,5 +86,7 @@ async function look({ dest, src }: Params, content: Uint8Array, target: Target):
   const named = src === undefined ? dest : posix.join(dest, posix.basename(src))
   const first = dest.endsWith('/') ? named : dest
   const current = await lookAgainst(target, first, content)
-  return current.stat?.kind === 'directory' && first !== named ? [named, await lookAgainst(target, named, content)] : [first, current]
+  return current.stat?.kind === 'directory' && first !== named
+    ? [named, await lookAgainst(target, named, content)]
+    : [first, current]
 }

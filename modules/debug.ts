@@ -15,7 +15,11 @@ export default defineModule({
       value: { description: 'Any value, shown as JSON.' },
       table: {
         type: 'array',
-        items: { type: 'object', additionalProperties: { description: 'A cell.' }, description: 'A row: a value for each column.' },
+        items: {
+          type: 'object',
+          additionalProperties: { description: 'A cell.' },
+          description: 'A row: a value for each column.',
+        },
         description: 'Rows to show as a table.',
       },
       columns: {
@@ -28,16 +32,24 @@ export default defineModule({
   },
   readOnly: true,
   hostless: true,
-  returns: { msg: 'The text that is shown.', value: 'The value, where one was given.', table: '`columns` and `rows` as text, where a table was given.' },
+  returns: {
+    msg: 'The text that is shown.',
+    value: 'The value, where one was given.',
+    table: '`columns` and `rows` as text, where a table was given.',
+  },
   examples: [
     { name: 'A message', params: { msg: 'Moving {{ source }} to {{ target }}' } },
     { name: 'A registered value', params: { value: '{{ found }}' } },
-    { name: 'A table', params: { msg: 'Servers on {{ target }}', table: '{{ found.servers }}', columns: ['name', 'status', 'host'] } },
+    {
+      name: 'A table',
+      params: { msg: 'Servers on {{ target }}', table: '{{ found.servers }}', columns: ['name', 'status', 'host'] },
+    },
   ],
 
   async check({ msg, value, table, columns }) {
     if (value !== undefined && table !== undefined) throw new Failure('`value` and `table` exclude each other', { kind: 'input' })
-    if (columns !== undefined && table === undefined) throw new Failure('`columns` is for `table`, which is not given', { kind: 'input' })
+    if (columns !== undefined && table === undefined)
+      throw new Failure('`columns` is for `table`, which is not given', { kind: 'input' })
     const result = shown(msg, value, table, columns)
     return { changes: [], before: undefined, result, message: String(result['msg']) }
   },

@@ -26,7 +26,8 @@ export default defineModule({
       recurse: {
         type: 'boolean',
         default: false,
-        description: 'Set owner, group and mode of everything below a folder too; folders also get the right to be entered by whoever may read them.',
+        description:
+          'Set owner, group and mode of everything below a folder too; folders also get the right to be entered by whoever may read them.',
       },
       force: { type: 'boolean', default: false, description: 'Let a link replace a file.' },
       ...attributeParams,
@@ -34,14 +35,18 @@ export default defineModule({
   },
   returns: { path: 'What it is about.', state: 'The state that was asked for.' },
   examples: [
-    { name: 'A folder', params: { path: '/var/lib/nova/instances', state: 'directory', owner: 'nova', group: 'nova', mode: '0755' } },
+    {
+      name: 'A folder',
+      params: { path: '/var/lib/nova/instances', state: 'directory', owner: 'nova', group: 'nova', mode: '0755' },
+    },
     { name: 'A link', params: { path: '/etc/nova/current', state: 'link', src: 'nova-2026.conf' } },
     { name: 'Remove a folder', params: { path: '/var/lib/nova/instances/_base', state: 'absent' } },
     { name: 'Owner and mode of a file', params: { path: '/etc/nova/nova.conf', owner: 'root', group: 'nova', mode: '0640' } },
   ],
 
   async check(params, target) {
-    if (params.recurse && params.state !== 'directory') throw new Failure('`recurse` is for `state: directory`', { kind: 'input' })
+    if (params.recurse && params.state !== 'directory')
+      throw new Failure('`recurse` is for `state: directory`', { kind: 'input' })
     if (params.src !== undefined && params.state !== 'link') throw new Failure('`src` is for `state: link`', { kind: 'input' })
     return { result: { path: params.path, state: params.state }, ...(await planners[params.state](params, target)) }
   },
@@ -57,7 +62,8 @@ export default defineModule({
   },
 
   async undo(_params, { created, images, lost }, target) {
-    if (lost !== undefined) throw new Failure('what was removed was not kept', { kind: 'refused', why: lost, todo: 'restore it from a backup' })
+    if (lost !== undefined)
+      throw new Failure('what was removed was not kept', { kind: 'refused', why: lost, todo: 'restore it from a backup' })
     for (const folder of created.toReversed()) await mustRun(target, ['rmdir', '--', folder])
     for (const [path, image] of Object.entries(images)) await restore(target, path, image)
   },
@@ -71,7 +77,8 @@ const BATCH = 500
 /** An empty file where there was none; otherwise owner, group and mode of the paths that differ. */
 async function applyImages(params: Params, { images }: FileState, host: HostAccess): Promise<void> {
   const entries = Object.entries(images)
-  for (const [path] of entries.filter(([, image]) => image.kind === 'absent')) await host.write(path, new Uint8Array(), writeOptions(params))
+  for (const [path] of entries.filter(([, image]) => image.kind === 'absent'))
+    await host.write(path, new Uint8Array(), writeOptions(params))
   const byMode = new Map<string | undefined, string[]>()
   for (const [path, image] of entries) {
     if (image.kind !== 'attributes') continue
@@ -79,7 +86,8 @@ async function applyImages(params: Params, { images }: FileState, host: HostAcce
     byMode.set(mode, [...(byMode.get(mode) ?? []), path])
   }
   for (const [mode, paths] of byMode) {
-    for (let at = 0; at < paths.length; at += BATCH) await setAttributes(host, paths.slice(at, at + BATCH), { owner: params.owner, group: params.group, mode })
+    for (let at = 0; at < paths.length; at += BATCH)
+      await setAttributes(host, paths.slice(at, at + BATCH), { owner: params.owner, group: params.group, mode })
   }
 }
 

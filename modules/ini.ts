@@ -30,8 +30,16 @@ export default defineModule({
       path: { type: 'string', pattern: '^/', description: 'The file.' },
       section: { type: 'string', minLength: 1, description: 'Section of the single option to set, without brackets.' },
       option: { type: 'string', minLength: 1, description: 'Name of the single option to set.' },
-      value: { description: 'Value of the single option: text, number, true or false, or a list of them for an option that may be repeated.' },
-      state: { type: 'string', enum: ['present', 'absent'], default: 'present', description: '`absent` removes the single option.' },
+      value: {
+        description:
+          'Value of the single option: text, number, true or false, or a list of them for an option that may be repeated.',
+      },
+      state: {
+        type: 'string',
+        enum: ['present', 'absent'],
+        default: 'present',
+        description: '`absent` removes the single option.',
+      },
       options: {
         type: 'object',
         additionalProperties: {
@@ -48,15 +56,24 @@ export default defineModule({
   },
   returns: { path: 'The file.' },
   examples: [
-    { name: 'One option', params: { path: '/etc/nova/nova.conf', section: 'libvirt', option: 'live_migration_inbound_addr', value: '10.0.0.5' } },
+    {
+      name: 'One option',
+      params: { path: '/etc/nova/nova.conf', section: 'libvirt', option: 'live_migration_inbound_addr', value: '10.0.0.5' },
+    },
     {
       name: 'Several options at once',
       params: {
         path: '/etc/nova/nova.conf',
-        options: { DEFAULT: { my_ip: '10.0.0.5', force_config_drive: null }, libvirt: { live_migration_scheme: 'tls', live_migration_permit_auto_converge: true } },
+        options: {
+          DEFAULT: { my_ip: '10.0.0.5', force_config_drive: null },
+          libvirt: { live_migration_scheme: 'tls', live_migration_permit_auto_converge: true },
+        },
       },
     },
-    { name: 'An option that may be repeated', params: { path: '/etc/nova/nova.conf', section: 'pci', option: 'alias', value: ['{"name": "gpu"}', '{"name": "nic"}'] } },
+    {
+      name: 'An option that may be repeated',
+      params: { path: '/etc/nova/nova.conf', section: 'pci', option: 'alias', value: ['{"name": "gpu"}', '{"name": "nic"}'] },
+    },
   ],
 
   async check(params, target) {
@@ -69,7 +86,13 @@ export default defineModule({
     }
     const bytes = edited(params.path, wishes, current.bytes)
     const { text } = decodeText(current.bytes ?? new Uint8Array())
-    return planContent(params.path, current, bytes, params, current.bytes === undefined ? undefined : optionChanges(params.path, wishes, text))
+    return planContent(
+      params.path,
+      current,
+      bytes,
+      params,
+      current.bytes === undefined ? undefined : optionChanges(params.path, wishes, text),
+    )
   },
 
   async apply(params, { before }, target) {
@@ -87,15 +110,20 @@ interface Wish {
 
 function wishesOf({ section, option, value, state, options }: Params): readonly Wish[] {
   if (options !== undefined) {
-    if (section !== undefined || option !== undefined || value !== undefined) throw wrong('`options` excludes `section`, `option` and `value`')
-    return Object.entries(options).flatMap(([name, its]) => Object.entries(its).map(([key, given]) => wish(name, key, given === null ? undefined : given)))
+    if (section !== undefined || option !== undefined || value !== undefined)
+      throw wrong('`options` excludes `section`, `option` and `value`')
+    return Object.entries(options).flatMap(([name, its]) =>
+      Object.entries(its).map(([key, given]) => wish(name, key, given === null ? undefined : given)),
+    )
   }
-  if (section === undefined || option === undefined) throw wrong('there is nothing to set', 'give `section`, `option` and `value`, or `options`')
+  if (section === undefined || option === undefined)
+    throw wrong('there is nothing to set', 'give `section`, `option` and `value`, or `options`')
   if (state === 'absent') {
     if (value !== undefined) throw wrong('`state: absent` removes the option whatever its value is', 'leave `value` out')
     return [wish(section, option, undefined)]
   }
-  if (value === undefined || value === null) throw wrong(`there is no value for [${section}] ${option}`, 'give `value`, or `state: absent` to remove the option')
+  if (value === undefined || value === null)
+    throw wrong(`there is no value for [${section}] ${option}`, 'give `value`, or `state: absent` to remove the option')
   return [wish(section, option, value)]
 }
 
@@ -103,16 +131,23 @@ function wish(section: string, option: string, value: unknown): Wish {
   if (!/^[^\s=:#;[](?:[^=:\r\n]*[^\s=:])?$/.test(option)) throw wrong(`\`${option}\` cannot be the name of an option`)
   if (!/^[^\r\n]*[^\s]$/.test(section)) throw wrong(`\`${section}\` cannot be the name of a section`)
   const name = `[${section}] ${option}`
-  return { section, option, wanted: Array.isArray(value) ? value.map((one) => text(one, name)) : value === undefined ? undefined : text(value, name) }
+  return {
+    section,
+    option,
+    wanted: Array.isArray(value) ? value.map((one) => text(one, name)) : value === undefined ? undefined : text(value, name),
+  }
 }
 
 function text(value: unknown, name: string): string {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  throw wrong(`the value of ${name} is ${value === null ? 'null' : Array.isArray(value) ? 'a list' : 'a mapping'}, which no INI file can hold`)
+  throw wrong(
+    `the value of ${name} is ${value === null ? 'null' : Array.isArray(value) ? 'a list' : 'a mapping'}, which no INI file can hold`,
+  )
 }
 
-const wrong = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', ...(todo === undefined ? {} : { todo }) })
+const wrong = (what: string, todo?: string): Failure =>
+  new Failure(what, { kind: 'input', ...(todo === undefined ? {} : { todo }) })
 
 function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array = new Uint8Array()): Uint8Array {
   const { text: old, encoding } = decodeText(bytes)
@@ -123,13 +158,26 @@ function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array = new U
   )
 }
 
-/** One change for each option: what is seen of it before and after. A text looks at the last assignment only, which is the one that counts. */
+/**
+ * One change for each option: what is seen of it before and after. A text looks at the last assignment only, which is the one
+ * that counts.
+ */
 function optionChanges(path: string, wishes: readonly Wish[], old: string): readonly Change[] {
   return wishes.flatMap(({ section, option, wanted }) => {
     const values = readOption(old, section, option)
     const before = typeof wanted === 'string' ? values.at(-1) : values.length === 0 ? undefined : values.join('\n')
-    const after = typeof wanted === 'string' ? wanted : wanted === undefined || wanted.length === 0 ? undefined : wanted.join('\n')
+    const after =
+      typeof wanted === 'string' ? wanted : wanted === undefined || wanted.length === 0 ? undefined : wanted.join('\n')
     const same = typeof wanted === 'string' ? before === after : JSON.stringify(values) === JSON.stringify(wanted ?? [])
-    return same ? [] : [{ path: `${path}[${section}]${option}`, before, after, ...(isSecret(option, before, after) ? { sensitive: true as const } : {}) }]
+    return same
+      ? []
+      : [
+          {
+            path: `${path}[${section}]${option}`,
+            before,
+            after,
+            ...(isSecret(option, before, after) ? { sensitive: true as const } : {}),
+          },
+        ]
   })
 }

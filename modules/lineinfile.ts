@@ -29,14 +29,40 @@ export default defineModule({
     required: ['path'],
     properties: {
       path: { type: 'string', pattern: '^/', description: 'The file.' },
-      line: { type: 'string', pattern: '^[^\\r\\n]*$', description: 'The line, without its end. Not needed to remove by `regexp` or `search_string`.' },
-      regexp: { type: 'string', minLength: 1, description: 'Regular expression that finds the line to replace or the lines to remove.' },
+      line: {
+        type: 'string',
+        pattern: '^[^\\r\\n]*$',
+        description: 'The line, without its end. Not needed to remove by `regexp` or `search_string`.',
+      },
+      regexp: {
+        type: 'string',
+        minLength: 1,
+        description: 'Regular expression that finds the line to replace or the lines to remove.',
+      },
       search_string: { type: 'string', minLength: 1, description: 'Text that finds them, instead of `regexp`.' },
-      state: { type: 'string', enum: ['present', 'absent'], default: 'present', description: '`absent` removes every line that is found.' },
-      insertafter: { type: 'string', minLength: 1, description: 'A new line goes after the last line that this regular expression matches, or to the end: `EOF` (the default).' },
-      insertbefore: { type: 'string', minLength: 1, description: 'A new line goes before the last line that this regular expression matches, or to the start: `BOF`.' },
+      state: {
+        type: 'string',
+        enum: ['present', 'absent'],
+        default: 'present',
+        description: '`absent` removes every line that is found.',
+      },
+      insertafter: {
+        type: 'string',
+        minLength: 1,
+        description:
+          'A new line goes after the last line that this regular expression matches, or to the end: `EOF` (the default).',
+      },
+      insertbefore: {
+        type: 'string',
+        minLength: 1,
+        description: 'A new line goes before the last line that this regular expression matches, or to the start: `BOF`.',
+      },
       firstmatch: { type: 'boolean', default: false, description: 'The first line that matches counts instead of the last.' },
-      backrefs: { type: 'boolean', default: false, description: '`line` may hold `\\1` or `\\g<name>` for groups of `regexp`; where nothing matches, nothing is added.' },
+      backrefs: {
+        type: 'boolean',
+        default: false,
+        description: '`line` may hold `\\1` or `\\g<name>` for groups of `regexp`; where nothing matches, nothing is added.',
+      },
       create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
       ...attributeParams,
       validate: validateParam,
@@ -44,9 +70,20 @@ export default defineModule({
   },
   returns: { path: 'The file.' },
   examples: [
-    { name: 'Replace a line, commented out or not', params: { path: '/etc/libvirt/libvirtd.conf', regexp: '^#?listen_tcp\\s*=', line: 'listen_tcp = 1' } },
+    {
+      name: 'Replace a line, commented out or not',
+      params: { path: '/etc/libvirt/libvirtd.conf', regexp: '^#?listen_tcp\\s*=', line: 'listen_tcp = 1' },
+    },
     { name: 'Add a line after another', params: { path: '/etc/hosts', line: '10.0.0.15 compute15', insertafter: '^127\\.' } },
-    { name: 'Keep a part of the line', params: { path: '/etc/default/libvirtd', regexp: '^(LIBVIRTD_ARGS=")(?!--listen)(.*)$', line: '\\1--listen \\2', backrefs: true } },
+    {
+      name: 'Keep a part of the line',
+      params: {
+        path: '/etc/default/libvirtd',
+        regexp: '^(LIBVIRTD_ARGS=")(?!--listen)(.*)$',
+        line: '\\1--listen \\2',
+        backrefs: true,
+      },
+    },
     { name: 'Remove lines', params: { path: '/etc/hosts', regexp: '\\bcompute99\\b', state: 'absent' } },
   ],
 
@@ -82,7 +119,11 @@ function editOf(params: Params): LineEdit {
     line,
     backrefs,
     firstmatch,
-    matches: expression ? (text) => expression.exec(text) : search_string === undefined ? undefined : (text) => text.includes(search_string),
+    matches: expression
+      ? (text) => expression.exec(text)
+      : search_string === undefined
+        ? undefined
+        : (text) => text.includes(search_string),
     place: placeOf(insertafter, insertbefore),
   }
 }
@@ -93,13 +134,17 @@ function placeOf(after: string | undefined, before: string | undefined): LineEdi
   return after === undefined || after === 'EOF' ? 'end' : { side: 'after', of: pattern(after, 'insertafter') }
 }
 
-const wrong = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', ...(todo === undefined ? {} : { todo }) })
+const wrong = (what: string, todo?: string): Failure =>
+  new Failure(what, { kind: 'input', ...(todo === undefined ? {} : { todo }) })
 
 function edited(path: string, edit: LineEdit, bytes: Uint8Array = new Uint8Array()): Uint8Array {
   const { text, encoding } = decodeText(bytes)
   const once = editOnce(text, edit)
   if (editOnce(once, edit) !== once) {
-    throw wrong(`the edit of ${path} would change the file again at every run`, 'write a `regexp` that also matches the line once it is as wanted')
+    throw wrong(
+      `the edit of ${path} would change the file again at every run`,
+      'write a `regexp` that also matches the line once it is as wanted',
+    )
   }
   return encodeText(once, encoding, path)
 }

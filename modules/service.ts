@@ -1,5 +1,18 @@
 import { defineModule, Failure, type Change, type Target } from '../runner/module.ts'
-import { control, inWords, isDisabled, isEnabled, isMasked, isStatic, isStopped, isUp, mustExist, mustStayUp, readUnit, type Unit } from './lib/systemd.ts'
+import {
+  control,
+  inWords,
+  isDisabled,
+  isEnabled,
+  isMasked,
+  isStatic,
+  isStopped,
+  isUp,
+  mustExist,
+  mustStayUp,
+  readUnit,
+  type Unit,
+} from './lib/systemd.ts'
 
 interface Params {
   readonly name: string
@@ -30,19 +43,38 @@ export default defineModule({
     additionalProperties: false,
     required: ['name'],
     properties: {
-      name: { type: 'string', pattern: '^[A-Za-z0-9:_.@][A-Za-z0-9:_.@\\\\-]*$', description: 'Unit; `.service` may be left out.' },
+      name: {
+        type: 'string',
+        pattern: '^[A-Za-z0-9:_.@][A-Za-z0-9:_.@\\\\-]*$',
+        description: 'Unit; `.service` may be left out.',
+      },
       state: {
         type: 'string',
         enum: ['started', 'stopped', 'restarted', 'reloaded'],
-        description: '`started`, `stopped`: act only where it is not so. `restarted`, `reloaded`: always act; one that is stopped is started.',
+        description:
+          '`started`, `stopped`: act only where it is not so. `restarted`, `reloaded`: always act; one that is stopped is started.',
       },
       enabled: { type: 'boolean', description: 'Whether it starts with the host.' },
       masked: { type: 'boolean', description: 'Whether it is forbidden to start at all.' },
-      daemon_reload: { type: 'boolean', default: false, description: 'Let systemd read its unit files again first, where they have changed.' },
-      settle: { type: 'number', minimum: 0, default: 3, description: 'Seconds that it must stay up before the step counts as done.' },
+      daemon_reload: {
+        type: 'boolean',
+        default: false,
+        description: 'Let systemd read its unit files again first, where they have changed.',
+      },
+      settle: {
+        type: 'number',
+        minimum: 0,
+        default: 3,
+        description: 'Seconds that it must stay up before the step counts as done.',
+      },
     },
   },
-  returns: { name: 'Full name of the unit.', active: 'Its state, as systemd says it.', sub: 'Its state in detail.', enabled: 'State of its unit file: enabled, disabled, static, masked …' },
+  returns: {
+    name: 'Full name of the unit.',
+    active: 'Its state, as systemd says it.',
+    sub: 'Its state in detail.',
+    enabled: 'State of its unit file: enabled, disabled, static, masked …',
+  },
   examples: [
     { name: 'Restart it, as a handler', params: { name: 'nova-compute', state: 'restarted' } },
     { name: 'Running, also after a reboot', params: { name: 'libvirtd.service', state: 'started', enabled: true } },
@@ -57,35 +89,65 @@ export default defineModule({
     if (isMasked(unit) && params.masked === undefined && (wantsUp(params) || params.enabled === true)) {
       throw new Failure(`${unit.id} is masked on ${target.host}: it must not start`, { todo: 'add `masked: false` to allow it' })
     }
-    const staticOnes = params.enabled !== undefined && isStatic(unit) ? { warnings: [`${unit.id} is ${unit.file}: it can be neither enabled nor disabled`] } : {}
-    const before: Before = { id: unit.id, up: isUp(unit) && unit.active !== 'inactive', file: unit.file, masked: isMasked(unit), invocation: unit.invocation }
-    return { changes: [...reloadChanges(params, unit), ...fileChanges(params, unit), ...stateChanges(params, unit)], before, result: resultOf(unit), ...staticOnes }
+    const staticOnes =
+      params.enabled !== undefined && isStatic(unit)
+        ? { warnings: [`${unit.id} is ${unit.file}: it can be neither enabled nor disabled`] }
+        : {}
+    const before: Before = {
+      id: unit.id,
+      up: isUp(unit) && unit.active !== 'inactive',
+      file: unit.file,
+      masked: isMasked(unit),
+      invocation: unit.invocation,
+    }
+    return {
+      changes: [...reloadChanges(params, unit), ...fileChanges(params, unit), ...stateChanges(params, unit)],
+      before,
+      result: resultOf(unit),
+      ...staticOnes,
+    }
   },
 
   async apply(params, { changes }, target) {
     if (changes.some(({ path }) => path === 'systemd')) await reloadSystemd(target)
     const unit = await readUnit(target, params.name)
     if (params.masked !== true) await mustExist(target, unit)
-    if (params.masked !== undefined && params.masked !== isMasked(unit)) await control(target, [params.masked ? 'mask' : 'unmask', '--quiet'], unit)
-    if (params.enabled !== undefined && !(params.enabled ? isEnabled(unit) : isDisabled(unit))) await control(target, [params.enabled ? 'enable' : 'disable', '--quiet'], unit)
+    if (params.masked !== undefined && params.masked !== isMasked(unit))
+      await control(target, [params.masked ? 'mask' : 'unmask', '--quiet'], unit)
+    if (params.enabled !== undefined && !(params.enabled ? isEnabled(unit) : isDisabled(unit)))
+      await control(target, [params.enabled ? 'enable' : 'disable', '--quiet'], unit)
     const [act] = stateChanges(params, unit)
     if (act === undefined) return resultOf(await readUnit(target, params.name))
     const how = verb(params, unit)
     await control(target, [how], unit)
-    return resultOf(await (wantsUp(params) ? mustStayUp(target, params.name, params.settle, how === 'reload' ? unit.restarts : 0) : readUnit(target, params.name)))
+    return resultOf(
+      await (wantsUp(params)
+        ? mustStayUp(target, params.name, params.settle, how === 'reload' ? unit.restarts : 0)
+        : readUnit(target, params.name)),
+    )
   },
 
   async verify(params, { before }, target) {
     const unit = await readUnit(target, params.name)
-    const state = wantsUp(params) ? (isUp(unit) ? [] : [{ path: unit.id, before: inWords(unit), after: 'active' }]) : stateChanges(params, unit)
+    const state = wantsUp(params)
+      ? isUp(unit)
+        ? []
+        : [{ path: unit.id, before: inWords(unit), after: 'active' }]
+      : stateChanges(params, unit)
     const again = params.state === 'restarted' && before.up && before.invocation !== '' && unit.invocation === before.invocation
-    return [...reloadChanges(params, unit), ...fileChanges(params, unit), ...state, ...(again ? [{ path: `${unit.id} run`, before: unit.invocation, after: 'another' }] : [])]
+    return [
+      ...reloadChanges(params, unit),
+      ...fileChanges(params, unit),
+      ...state,
+      ...(again ? [{ path: `${unit.id} run`, before: unit.invocation, after: 'another' }] : []),
+    ]
   },
 
   async undo(params, before, target) {
     const unit = await readUnit(target, before.id)
     if (isMasked(unit) && !before.masked) await control(target, ['unmask', '--quiet'], unit)
-    if (before.file.startsWith('enabled') && !unit.file.startsWith('enabled')) await control(target, ['enable', '--quiet', ...(before.file === 'enabled-runtime' ? ['--runtime'] : [])], unit)
+    if (before.file.startsWith('enabled') && !unit.file.startsWith('enabled'))
+      await control(target, ['enable', '--quiet', ...(before.file === 'enabled-runtime' ? ['--runtime'] : [])], unit)
     if (before.file === 'disabled' && unit.file.startsWith('enabled')) await control(target, ['disable', '--quiet'], unit)
     const now = await readUnit(target, before.id)
     if (!before.up && !isStopped(now)) await control(target, ['stop'], now)
@@ -101,10 +163,16 @@ export default defineModule({
 
 function mustMakeSense({ state, enabled, masked, daemon_reload }: Params): void {
   if (state === undefined && enabled === undefined && masked === undefined && !daemon_reload) {
-    throw new Failure('nothing is asked of the unit', { kind: 'input', todo: 'give `state`, `enabled`, `masked` or `daemon_reload`' })
+    throw new Failure('nothing is asked of the unit', {
+      kind: 'input',
+      todo: 'give `state`, `enabled`, `masked` or `daemon_reload`',
+    })
   }
   if (masked && (enabled || (state !== undefined && state !== 'stopped'))) {
-    throw new Failure('a masked unit can be neither enabled nor started', { kind: 'input', todo: 'give `masked: true` with `state: stopped` only' })
+    throw new Failure('a masked unit can be neither enabled nor started', {
+      kind: 'input',
+      todo: 'give `masked: true` with `state: stopped` only',
+    })
   }
 }
 
@@ -114,12 +182,20 @@ const wantsUp = ({ state }: Params): boolean => state !== undefined && state !==
 const mayMend = ({ daemon_reload }: Params, { load }: Unit): boolean => daemon_reload && load !== 'loaded' && load !== 'masked'
 
 const reloadChanges = (params: Params, unit: Unit): readonly Change[] =>
-  params.daemon_reload && (unit.outdated || mayMend(params, unit)) ? [{ path: 'systemd', before: `read ${unit.id} before it changed`, after: 'reads it again' }] : []
+  params.daemon_reload && (unit.outdated || mayMend(params, unit))
+    ? [{ path: 'systemd', before: `read ${unit.id} before it changed`, after: 'reads it again' }]
+    : []
 
 function fileChanges({ enabled, masked }: Params, unit: Unit): readonly Change[] {
-  const mask = masked === undefined || masked === isMasked(unit) ? [] : [{ path: `${unit.id} masked`, before: yesNo(!masked), after: yesNo(masked) }]
+  const mask =
+    masked === undefined || masked === isMasked(unit)
+      ? []
+      : [{ path: `${unit.id} masked`, before: yesNo(!masked), after: yesNo(masked) }]
   const right = enabled === undefined || (enabled ? isEnabled(unit) : isDisabled(unit))
-  return [...mask, ...(right ? [] : [{ path: `${unit.id} enabled`, before: unit.file || 'no', after: enabled ? 'enabled' : 'disabled' }])]
+  return [
+    ...mask,
+    ...(right ? [] : [{ path: `${unit.id} enabled`, before: unit.file || 'no', after: enabled ? 'enabled' : 'disabled' }]),
+  ]
 }
 
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no')
@@ -132,13 +208,25 @@ function stateChanges({ state }: Params, unit: Unit): readonly Change[] {
   return to(state)
 }
 
-/** A unit that does not run cannot be reloaded, and one that knows no reload is restarted, as `systemctl reload-or-restart` does. */
+/**
+ * A unit that does not run cannot be reloaded, and one that knows no reload is restarted, as `systemctl reload-or-restart`
+ * does.
+ */
 const verb = ({ state }: Params, unit: Unit): string =>
-  state === 'stopped' ? 'stop' : state === 'started' ? 'start' : state === 'reloaded' && unit.active === 'active' && unit.canReload ? 'reload' : 'restart'
+  state === 'stopped'
+    ? 'stop'
+    : state === 'started'
+      ? 'start'
+      : state === 'reloaded' && unit.active === 'active' && unit.canReload
+        ? 'reload'
+        : 'restart'
 
 async function reloadSystemd(target: Target): Promise<void> {
   const { code, stderr } = await target.run(['systemctl', 'daemon-reload'])
-  if (code !== 0) throw new Failure(`systemd on ${target.host} cannot read its unit files again`, { why: stderr.trim().split('\n').at(-1) ?? '' })
+  if (code !== 0)
+    throw new Failure(`systemd on ${target.host} cannot read its unit files again`, {
+      why: stderr.trim().split('\n').at(-1) ?? '',
+    })
 }
 
 const resultOf = ({ id, active, sub, file }: Unit) => ({ name: id, active, sub, enabled: file })

@@ -20,7 +20,10 @@ export default defineModule({
   returns: jobReturns,
   examples: [
     { name: 'A pipe', params: { cmd: 'virsh list --uuid | wc -l' } },
-    { name: 'A pipe that fails with any of its parts', params: { cmd: 'set -o pipefail\nzcat /var/log/nova/nova-compute.log.1.gz | tail -n 100', executable: '/bin/bash' } },
+    {
+      name: 'A pipe that fails with any of its parts',
+      params: { cmd: 'set -o pipefail\nzcat /var/log/nova/nova-compute.log.1.gz | tail -n 100', executable: '/bin/bash' },
+    },
   ],
 
   check: async (params, target) => planJob(jobOf(params), target),

@@ -19,15 +19,26 @@ export default defineModule({
     additionalProperties: false,
     required: ['src', 'dest'],
     properties: {
-      src: { type: 'string', minLength: 1, description: 'Template; a relative path is looked for beside the playbook, then in its `templates/`.' },
-      dest: { type: 'string', pattern: '^/', description: 'Where the file should be. A path that ends in `/` takes the name of `src`, without `.hbs`.' },
+      src: {
+        type: 'string',
+        minLength: 1,
+        description: 'Template; a relative path is looked for beside the playbook, then in its `templates/`.',
+      },
+      dest: {
+        type: 'string',
+        pattern: '^/',
+        description: 'Where the file should be. A path that ends in `/` takes the name of `src`, without `.hbs`.',
+      },
       ...attributeParams,
       validate: validateParam,
     },
   },
   returns: { path: 'Where the file is.' },
   examples: [
-    { name: 'The configuration of a compute host', params: { src: 'nova-compute.conf.hbs', dest: '/etc/nova/', owner: 'root', group: 'nova', mode: '0640' } },
+    {
+      name: 'The configuration of a compute host',
+      params: { src: 'nova-compute.conf.hbs', dest: '/etc/nova/', owner: 'root', group: 'nova', mode: '0640' },
+    },
   ],
 
   async check(params, target) {
@@ -43,7 +54,8 @@ export default defineModule({
   undo: async (_params, before, target) => undoContent(target, before),
 })
 
-const destination = ({ src, dest }: Params): string => (dest.endsWith('/') ? posix.join(dest, posix.basename(src).replace(/\.hbs$/, '')) : dest)
+const destination = ({ src, dest }: Params): string =>
+  dest.endsWith('/') ? posix.join(dest, posix.basename(src).replace(/\.hbs$/, '')) : dest
 
 async function rendered({ src }: Params, target: Target): Promise<Uint8Array> {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(await target.controllerFile(src))

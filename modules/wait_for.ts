@@ -29,12 +29,17 @@ export default defineModule({
       host: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'Name or address the port is on.' },
       port: { type: 'integer', minimum: 1, maximum: 65535, description: 'TCP port to try.' },
       path: { type: 'string', pattern: '^/', description: 'File or folder to look for, instead of a port.' },
-      search_regex: { type: 'string', minLength: 1, description: 'Regular expression that must (or, with `absent`, must not) match a line of the file.' },
+      search_regex: {
+        type: 'string',
+        minLength: 1,
+        description: 'Regular expression that must (or, with `absent`, must not) match a line of the file.',
+      },
       state: {
         type: 'string',
         enum: ['started', 'present', 'stopped', 'absent'],
         default: 'started',
-        description: '`started` or `present`: the port is open, the file is there. `stopped` or `absent`: the port is closed, the file is gone.',
+        description:
+          '`started` or `present`: the port is open, the file is there. `stopped` or `absent`: the port is closed, the file is gone.',
       },
       timeout: { type: 'number', minimum: 0, default: 300, description: 'Seconds to wait at most, `delay` included.' },
       delay: { type: 'number', minimum: 0, default: 0, description: 'Seconds to wait before looking for the first time.' },
@@ -43,10 +48,16 @@ export default defineModule({
       msg: { type: 'string', description: 'What the error says when the time is up.' },
     },
   },
-  returns: { elapsed: 'Seconds that were waited.', state: 'What was seen last: open, closed, present, absent, matched or not matched.' },
+  returns: {
+    elapsed: 'Seconds that were waited.',
+    state: 'What was seen last: open, closed, present, absent, matched or not matched.',
+  },
   examples: [
     { name: 'The libvirt daemon listens on the target', params: { host: '{{ target }}', port: 16509, timeout: 60 } },
-    { name: 'The agent has registered', params: { path: '/var/log/nova/nova-compute.log', search_regex: 'Compute node record created' } },
+    {
+      name: 'The agent has registered',
+      params: { path: '/var/log/nova/nova-compute.log', search_regex: 'Compute node record created' },
+    },
     { name: 'A host is back after its reboot', params: { host: '{{ inventory_hostname }}', port: 22, delay: 20, timeout: 900 } },
   ],
 
@@ -87,7 +98,11 @@ const wanted = ({ state }: Params): boolean => state === 'started' || state === 
 
 /** How a thing that is there is called, and one that is not. */
 const words = ({ port, search_regex }: Params): { readonly yes: string; readonly no: string } =>
-  port !== undefined ? { yes: 'open', no: 'closed' } : search_regex === undefined ? { yes: 'present', no: 'absent' } : { yes: 'matched', no: 'not matched' }
+  port !== undefined
+    ? { yes: 'open', no: 'closed' }
+    : search_regex === undefined
+      ? { yes: 'present', no: 'absent' }
+      : { yes: 'matched', no: 'not matched' }
 
 const subject = ({ host, port, path, search_regex }: Params): string =>
   port !== undefined ? `port ${port} of ${host}` : search_regex === undefined ? `${path}` : `\`${search_regex}\` in ${path}`
@@ -115,7 +130,10 @@ async function lookAtPort(params: Params, port: number, target: Target): Promise
   if (search_regex !== undefined) throw new Failure('`search_regex` is for `path`, which is not given', { kind: 'input' })
   const probe = await probePort(target, host, port, connect_timeout)
   if (probe.state === 'unknown') {
-    throw new Failure(`cannot try port ${port} of ${host} from ${target.host}`, { why: probe.why, todo: `install bash or nc on ${target.host}` })
+    throw new Failure(`cannot try port ${port} of ${host} from ${target.host}`, {
+      why: probe.why,
+      todo: `install bash or nc on ${target.host}`,
+    })
   }
   return { there: probe.state === 'open', state: probe.state, ...(probe.state === 'closed' ? { why: probe.why } : {}) }
 }

@@ -16,7 +16,8 @@ export interface FakeGiven {
   readonly host?: string
   readonly files?: Readonly<Record<string, string | Uint8Array | (Partial<FakeFile> & { readonly content: Uint8Array })>>
   /** Answers by the words of the command joined with blanks, or a function of the command; what neither answers is an error. */
-  readonly commands?: Readonly<Record<string, Canned>> | ((argv: readonly string[], options: RunOptions, now: number) => Answer | undefined)
+  readonly commands?:
+    Readonly<Record<string, Canned>> | ((argv: readonly string[], options: RunOptions, now: number) => Answer | undefined)
   readonly facts?: Readonly<Record<string, unknown>>
   /** Other hosts that `on` reaches. */
   readonly others?: Readonly<Record<string, Target>>
@@ -42,7 +43,8 @@ export interface FakeTarget extends Target {
   snapshot(): unknown
 }
 
-const bytes = (content: string | Uint8Array): Uint8Array => (typeof content === 'string' ? new TextEncoder().encode(content) : content)
+const bytes = (content: string | Uint8Array): Uint8Array =>
+  typeof content === 'string' ? new TextEncoder().encode(content) : content
 
 const fakeFile = (given: string | Uint8Array | (Partial<FakeFile> & { readonly content: Uint8Array })): FakeFile => ({
   mode: '0644',
@@ -51,11 +53,12 @@ const fakeFile = (given: string | Uint8Array | (Partial<FakeFile> & { readonly c
   ...(typeof given === 'string' || given instanceof Uint8Array ? { content: bytes(given) } : given),
 })
 
-const isFolder = (files: Map<string, FakeFile>, path: string): boolean => [...files.keys()].some((name) => name.startsWith(`${path}/`))
+const isFolder = (files: Map<string, FakeFile>, path: string): boolean =>
+  [...files.keys()].some((name) => name.startsWith(`${path}/`))
 
 /**
- * A host made of a record of files and a table of canned command answers, for modules that decide rather than do. Time passes only
- * in `sleep`, at once. A command that nobody foresaw is a failure, so that a test notices it.
+ * A host made of a record of files and a table of canned command answers, for modules that decide rather than do. Time passes
+ * only in `sleep`, at once. A command that nobody foresaw is a failure, so that a test notices it.
  */
 export function fakeTarget(given: FakeGiven = {}): FakeTarget {
   const host = given.host ?? 'host1'
@@ -99,7 +102,9 @@ export function fakeTarget(given: FakeGiven = {}): FakeTarget {
       if (file !== undefined) {
         return { kind: 'file', size: file.content.length, mode: file.mode, owner: file.owner, group: file.group, ...ids }
       }
-      return isFolder(files, path) ? { kind: 'directory', size: 4096, mode: '0755', owner: 'root', group: 'root', ...ids } : undefined
+      return isFolder(files, path)
+        ? { kind: 'directory', size: 4096, mode: '0755', owner: 'root', group: 'root', ...ids }
+        : undefined
     },
     write: async (path, content, options = {}) => {
       target.wrote.push(path)

@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
@@ -16,14 +26,19 @@ export function scratchFolder(): string {
 
 export type LocalTarget = Omit<FakeTarget, 'files'>
 
-/** This machine as the user who runs the tests, over the connection that playbooks use for it; opened by the first test that needs it. */
+/**
+ * This machine as the user who runs the tests, over the connection that playbooks use for it; opened by the first test that
+ * needs it.
+ */
 let machine: Connection | undefined
 afterAll(() => machine?.close())
 
 /** A target whose files are real ones below `folder` and whose commands really run; the rest is as in `fakeTarget`. */
 export function localTarget(folder: string, given: Omit<FakeGiven, 'files' | 'commands'> = {}): LocalTarget {
   const { files: _none, ...fake } = fakeTarget(given)
-  const access = (machine ??= connectLocal({ name: 'localhost', kind: 'local', address: 'localhost' }, { env: process.env })).as(undefined)
+  const access = (machine ??= connectLocal({ name: 'localhost', kind: 'local', address: 'localhost' }, { env: process.env })).as(
+    undefined,
+  )
   return {
     ...fake,
     run: (argv, options) => {
@@ -42,7 +57,8 @@ export function localTarget(folder: string, given: Omit<FakeGiven, 'files' | 'co
 }
 
 /**
- * A folder that is made anew with the same files (mode 0640) whenever the function is called, so that parameters can name a path in it.
+ * A folder that is made anew with the same files (mode 0640) whenever the function is called, so that parameters can name a
+ * path in it.
  * @param more what else there should be
  */
 export const freshFolder =
@@ -58,7 +74,10 @@ export const freshFolder =
 
 /** Everything below a folder: kind, mode, owner, and content, by path. */
 function tree(folder: string): Readonly<Record<string, string>> {
-  const entries = [folder, ...readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => join(entry.parentPath, entry.name))]
+  const entries = [
+    folder,
+    ...readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => join(entry.parentPath, entry.name)),
+  ]
   return Object.fromEntries(entries.sort().map((path) => [path, describeEntry(path)]))
 }
 

@@ -33,14 +33,18 @@ function* schemasIn(schema: Schema, path: string): Generator<readonly [string, S
   if (!('type' in schema)) return
   if (schema.type === 'array') yield* schemasIn(schema.items, `${path}[]`)
   if (schema.type !== 'object') return
-  if ('properties' in schema) for (const [key, value] of Object.entries(schema.properties)) yield* schemasIn(value, `${path}.${key}`)
+  if ('properties' in schema)
+    for (const [key, value] of Object.entries(schema.properties)) yield* schemasIn(value, `${path}.${key}`)
   else yield* schemasIn(schema.additionalProperties, `${path}.*`)
 }
 
 const throughJson = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T))
 
 /** The promises every module keeps, tested once here and called from each module's own test. */
-export function behavesLikeAModule<S extends ObjectSchema, State, P>(module: Module<S, State, P>, ...cases: readonly ContractCase<P>[]): void {
+export function behavesLikeAModule<S extends ObjectSchema, State, P>(
+  module: Module<S, State, P>,
+  ...cases: readonly ContractCase<P>[]
+): void {
   describe(`${module.name} keeps the module contract`, () => {
     test('it introduces itself', () => {
       expect(module.name).toMatch(/^[a-z][a-z0-9_]*$/)
@@ -72,46 +76,52 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(module: Mod
       else expect(module.apply).toBeTypeOf('function')
     })
 
-    describe.each(cases.map((one, index) => ({ ...one, name: one.name ?? `case ${index + 1}` })))('$name', ({ params, target: make }) => {
-      const checked = async () => {
-        const target = await make()
-        return { target, at: await target.snapshot(), diff: await module.check(params, target) }
-      }
-      const applied = async () => {
-        const { target, at, diff } = await checked()
-        return { target, at, diff, result: await module.apply?.(params, diff, target) }
-      }
+    describe.each(cases.map((one, index) => ({ ...one, name: one.name ?? `case ${index + 1}` })))(
+      '$name',
+      ({ params, target: make }) => {
+        const checked = async () => {
+          const target = await make()
+          return { target, at: await target.snapshot(), diff: await module.check(params, target) }
+        }
+        const applied = async () => {
+          const { target, at, diff } = await checked()
+          return { target, at, diff, result: await module.apply?.(params, diff, target) }
+        }
 
-      test('the parameters are valid', () => {
-        expect(schemaErrors(module.params, params as Record<string, unknown>)).toEqual([])
-      })
+        test('the parameters are valid', () => {
+          expect(schemaErrors(module.params, params as Record<string, unknown>)).toEqual([])
+        })
 
-      test('check finds what the case is about, and writes nothing', async () => {
-        const { target, at, diff } = await checked()
-        if (module.readOnly) expect(diff.result).toBeDefined()
-        else expect(diff.changes).not.toEqual([])
-        expect(await target.snapshot()).toEqual(at)
-      })
+        test('check finds what the case is about, and writes nothing', async () => {
+          const { target, at, diff } = await checked()
+          if (module.readOnly) expect(diff.result).toBeDefined()
+          else expect(diff.changes).not.toEqual([])
+          expect(await target.snapshot()).toEqual(at)
+        })
 
-      test('what it returns is JSON', async () => {
-        const { diff, result } = module.readOnly ? { ...(await checked()), result: undefined } : await applied()
-        for (const value of [diff.before, diff.changes, diff.result ?? {}, result ?? {}]) expect(throughJson(value)).toEqual(value)
-      })
+        test('what it returns is JSON', async () => {
+          const { diff, result } = module.readOnly ? { ...(await checked()), result: undefined } : await applied()
+          for (const value of [diff.before, diff.changes, diff.result ?? {}, result ?? {}])
+            expect(throughJson(value)).toEqual(value)
+        })
 
-      if (module.readOnly) return
+        if (module.readOnly) return
 
-      test('apply converges: nothing is left to change', async () => {
-        const { target, diff } = await applied()
-        const left = await (module.verify ? module.verify(params, diff, target) : module.check(params, target).then((again) => again.changes))
-        expect(left).toEqual([])
-      })
+        test('apply converges: nothing is left to change', async () => {
+          const { target, diff } = await applied()
+          const left = await (module.verify
+            ? module.verify(params, diff, target)
+            : module.check(params, target).then((again) => again.changes))
+          expect(left).toEqual([])
+        })
 
-      test.runIf(module.undo !== undefined)('before survives JSON, and undo restores every byte', async () => {
-        const { target, at, diff } = await applied()
-        expect(await target.snapshot()).not.toEqual(at)
-        await module.undo?.(params, throughJson(diff.before), target)
-        expect(await target.snapshot()).toEqual(at)
-      })
-    })
+        test.runIf(module.undo !== undefined)('before survives JSON, and undo restores every byte', async () => {
+          const { target, at, diff } = await applied()
+          expect(await target.snapshot()).not.toEqual(at)
+          await module.undo?.(params, throughJson(diff.before), target)
+          expect(await target.snapshot()).toEqual(at)
+        })
+      },
+    )
   })
 }

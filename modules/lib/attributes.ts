@@ -26,7 +26,9 @@ export function attributeChanges(path: string, stat: Stat | undefined, { owner, 
     ['group', group, stat && (group !== undefined && isName(group) ? stat.group : String(stat.gid))],
     ['mode', mode && fourDigits(mode), stat?.mode],
   ] as const
-  return compared.flatMap(([what, after, before]) => (after === undefined || after === before ? [] : [{ path: `${path} ${what}`, before, after }]))
+  return compared.flatMap(([what, after, before]) =>
+    after === undefined || after === before ? [] : [{ path: `${path} ${what}`, before, after }],
+  )
 }
 
 export const writeOptions = ({ owner, group, mode }: Attributes): WriteOptions => ({
@@ -36,10 +38,14 @@ export const writeOptions = ({ owner, group, mode }: Attributes): WriteOptions =
 })
 
 /**
- * Changes owner, group and mode, in this order: a change of owner takes set-user-ID bits away. Follows links. The mode has five digits:
- * with fewer, coreutils' chmod leaves the set-user-ID and set-group-ID bits of a folder as they are.
+ * Changes owner, group and mode, in this order: a change of owner takes set-user-ID bits away. Follows links. The mode has five
+ * digits: with fewer, coreutils' chmod leaves the set-user-ID and set-group-ID bits of a folder as they are.
  */
-export async function setAttributes(host: Pick<HostAccess, 'run'>, paths: readonly string[], { owner, group, mode }: Attributes): Promise<void> {
+export async function setAttributes(
+  host: Pick<HostAccess, 'run'>,
+  paths: readonly string[],
+  { owner, group, mode }: Attributes,
+): Promise<void> {
   if (paths.length === 0) return
   const whose = `${owner ?? ''}${group === undefined ? '' : `:${group}`}`
   if (whose !== '') await mustRun(host, ['chown', whose, '--', ...paths])
@@ -51,5 +57,7 @@ export async function mustRun(host: Pick<HostAccess, 'run'>, argv: readonly stri
   const { code, stdout, stderr } = await host.run(argv)
   if (code === 0) return stdout
   const said = stderr.trim()
-  throw new Failure(`${argv.slice(0, -1).join(' ')} ${argv.at(-1) ?? ''} exited with ${code}`.trim(), { ...(said === '' ? {} : { why: said.split('\n').at(-1) ?? said, stderr: said }) })
+  throw new Failure(`${argv.slice(0, -1).join(' ')} ${argv.at(-1) ?? ''} exited with ${code}`.trim(), {
+    ...(said === '' ? {} : { why: said.split('\n').at(-1) ?? said, stderr: said }),
+  })
 }

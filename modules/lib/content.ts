@@ -32,7 +32,10 @@ async function lookAt(host: HostAccess, path: string): Promise<Current> {
   return { ...found, bytes }
 }
 
-/** As `lookAt`, for a file whose new content is known: a big one that is right already is compared by its digest and not carried over. */
+/**
+ * As `lookAt`, for a file whose new content is known: a big one that is right already is compared by its digest and not carried
+ * over.
+ */
 export async function lookAgainst(host: HostAccess, path: string, wanted: Uint8Array): Promise<Current> {
   if (wanted.length <= SMALL) return lookAt(host, path)
   const [found, digest] = await Promise.all([follow(host, path), digestOf(host, path)])
@@ -48,7 +51,8 @@ export async function readForEdit(host: HostAccess, path: string): Promise<Curre
 }
 
 function mustBeFile(path: string, { stat }: Found): void {
-  if (stat !== undefined && stat.kind !== 'file') throw new Failure(`${path} is ${stat.kind === 'directory' ? 'a folder' : 'no ordinary file'}`)
+  if (stat !== undefined && stat.kind !== 'file')
+    throw new Failure(`${path} is ${stat.kind === 'directory' ? 'a folder' : 'no ordinary file'}`)
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -60,15 +64,28 @@ const digestOf = async (host: HostAccess, path: string): Promise<string | undefi
 /** The answer where nothing has to be done about a file that is not there. */
 export const converged = ({ path }: Current): Diff<Before> => ({ changes: [], before: { path, image: { kind: 'absent' } } })
 
-/** What `check` of a module that writes one file answers; `changes` describes the change of content where the module can do so itself. */
-export function planContent(path: string, current: Current, wanted: Uint8Array, attributes: Attributes, changes?: readonly Change[]): Diff<Before> {
+/**
+ * What `check` of a module that writes one file answers; `changes` describes the change of content where the module can do so
+ * itself.
+ */
+export function planContent(
+  path: string,
+  current: Current,
+  wanted: Uint8Array,
+  attributes: Attributes,
+  changes?: readonly Change[],
+): Diff<Before> {
   mustBeFile(path, current)
   const { stat, bytes } = current
   const other = attributeChanges(path, stat, attributes)
   if (stat !== undefined && bytes !== undefined && sameBytes(bytes, wanted)) {
     return { changes: other, before: { path: current.path, image: attributesOf(stat) }, result: { path } }
   }
-  return { changes: [...(changes ?? contentChanges(path, bytes, wanted)), ...other], before: { path: current.path, image: imageOf(stat, bytes) }, result: { path } }
+  return {
+    changes: [...(changes ?? contentChanges(path, bytes, wanted)), ...other],
+    before: { path: current.path, image: imageOf(stat, bytes) },
+    result: { path },
+  }
 }
 
 /**
@@ -93,11 +110,17 @@ export async function applyContent(
 /** Refuses where a file is no longer what it was when it was looked at. */
 async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array | undefined): Promise<void> {
   const now = await (was === undefined || was.length <= SMALL ? host.read(path) : digestOf(host, path))
-  const same = now === undefined || was === undefined ? now === was : typeof now === 'string' ? now === sha256(was) : sameBytes(now, was)
+  const same =
+    now === undefined || was === undefined ? now === was : typeof now === 'string' ? now === sha256(was) : sameBytes(now, was)
   if (same) return
   throw new Failure(`${path} was changed by somebody else in between`, {
     kind: 'refused',
-    why: now === undefined ? 'it is gone' : was === undefined ? 'it was not there before' : 'its content is not what was seen before',
+    why:
+      now === undefined
+        ? 'it is gone'
+        : was === undefined
+          ? 'it was not there before'
+          : 'its content is not what was seen before',
     todo: 'run again: it starts from what is there now',
   })
 }
@@ -135,7 +158,10 @@ export function contentChanges(path: string, before: Uint8Array | undefined, aft
   const [old, fresh] = [before && decodeText(before), decodeText(after)]
   const [was, will] = [old && hideSecrets(old.text), hideSecrets(fresh.text)]
   const visible = was?.text === will.text ? [] : [{ path, before: was?.text, after: will.text }]
-  const hidden = (was?.secrets ?? '') === will.secrets ? [] : [{ path: `${path} (secrets)`, before: was?.secrets, after: will.secrets, sensitive: true as const }]
+  const hidden =
+    (was?.secrets ?? '') === will.secrets
+      ? []
+      : [{ path: `${path} (secrets)`, before: was?.secrets, after: will.secrets, sensitive: true as const }]
   const changes = [...visible, ...hidden]
   return changes.length > 0 ? changes : [{ path: `${path} encoding`, before: old?.encoding, after: fresh.encoding }]
 }

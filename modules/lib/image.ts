@@ -3,8 +3,8 @@ import type { HostAccess, Stat } from '../../runner/module.ts'
 import { mustRun, setAttributes } from './attributes.ts'
 
 /**
- * What was at a path: all that is needed to put it back. Bytes are base64, as JSON cannot hold them otherwise. `attributes` is for a file or
- * folder whose content is left alone.
+ * What was at a path: all that is needed to put it back. Bytes are base64, as JSON cannot hold them otherwise. `attributes` is
+ * for a file or folder whose content is left alone.
  */
 export type Image =
   | { readonly kind: 'absent' }
@@ -25,7 +25,8 @@ interface Owned {
 export const MOST_BYTES = 32 * 1024 * 1024
 export const MOST_ENTRIES = 2000
 
-export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+export const toBase64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 export const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))
 
 const owned = ({ mode, uid, gid }: Stat): Owned => ({ mode, uid, gid })
@@ -36,7 +37,10 @@ export const imageOf = (stat: Stat | undefined, bytes: Uint8Array | undefined): 
 
 export const attributesOf = (stat: Stat): AttributesImage => ({ kind: 'attributes', of: stat.kind, ...owned(stat) })
 
-/** What a path holds, with everything below it. Devices, sockets and pipes cannot be kept, nor can too much: the answer says why. */
+/**
+ * What a path holds, with everything below it. Devices, sockets and pipes cannot be kept, nor can too much: the answer says
+ * why.
+ */
 export async function capture(host: HostAccess, path: string): Promise<{ readonly image: Image } | { readonly tooMuch: string }> {
   const size = { entries: 0, bytes: 0 }
   try {
@@ -67,11 +71,15 @@ async function imageAt(host: HostAccess, path: string, size: { entries: number; 
   return { kind: 'directory', ...owned(stat), entries: Object.fromEntries(entries) }
 }
 
-/** Puts back what was there, whatever is there now, except a folder with something in it where there was none: that is somebody else's. */
+/**
+ * Puts back what was there, whatever is there now, except a folder with something in it where there was none: that is somebody
+ * else's.
+ */
 export async function restore(host: HostAccess, path: string, image: Image): Promise<void> {
   if (image.kind === 'attributes') return setAttributes(host, [path], numeric(image))
   const now = await host.stat(path)
-  if (now !== undefined && now.kind !== image.kind) await mustRun(host, now.kind === 'directory' ? ['rmdir', '--', path] : ['rm', '-f', '--', path])
+  if (now !== undefined && now.kind !== image.kind)
+    await mustRun(host, now.kind === 'directory' ? ['rmdir', '--', path] : ['rm', '-f', '--', path])
   if (image.kind === 'absent') return
   if (image.kind === 'link') return restoreLink(host, path, image)
   const attributes = numeric(image)
@@ -85,7 +93,11 @@ export async function restore(host: HostAccess, path: string, image: Image): Pro
 
 const numeric = ({ uid, gid, mode }: Owned) => ({ owner: String(uid), group: String(gid), mode })
 
-async function restoreLink(host: HostAccess, path: string, { target, uid, gid }: Image & { readonly kind: 'link' }): Promise<void> {
+async function restoreLink(
+  host: HostAccess,
+  path: string,
+  { target, uid, gid }: Image & { readonly kind: 'link' },
+): Promise<void> {
   await placeLink(host, path, target)
   const now = await host.stat(path)
   if (now?.uid !== uid || now.gid !== gid) await mustRun(host, ['chown', '-h', `${uid}:${gid}`, '--', path])

@@ -2,9 +2,10 @@ import { Failure } from '../../runner/module.ts'
 import { insertLines, joinLines, replaceLines, splitLines, type Line } from './text.ts'
 
 /**
- * INI files as oslo.config reads them (oslo_config/iniparser.py): options begin in the first column, `:` or `=` divides, an indented line
- * goes on the value before, a blank line ends it, quotes around a value are dropped, there are no comments behind a value. An indented
- * line that continues nothing, which oslo.config refuses, is taken as an option, as other programs write them.
+ * INI files as oslo.config reads them (oslo_config/iniparser.py): options begin in the first column, `:` or `=` divides, an
+ * indented line goes on the value before, a blank line ends it, quotes around a value are dropped, there are no comments behind
+ * a value. An indented line that continues nothing, which oslo.config refuses, is taken as an option, as other programs write
+ * them.
  */
 export interface Assignment {
   readonly section: string
@@ -29,7 +30,8 @@ interface Ini {
   readonly assignments: readonly Assignment[]
 }
 
-// Python's idea of blanks (str.strip), which is not JavaScript's: it has the separators 1c-1f and 85, and has not the byte order mark.
+// Python's idea of blanks (str.strip), which is not JavaScript's: it has the separators 1c-1f and 85, and has not the byte
+// order mark.
 const BLANK = String.raw`[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]`
 const LEADING = new RegExp(`^${BLANK}+`)
 const TRAILING = new RegExp(`${BLANK}+$`)
@@ -65,7 +67,12 @@ function parse(text: string): Ini {
         if (section !== undefined) blocks.push({ section, start: at, end: lines.length })
       } else if (!/^[#;]/.test(line.slice(depth)) && divider(line) > depth) {
         const section = blocks.at(-1)?.section
-        const found = { option: strip(line.slice(0, divider(line))), value: unquote(strip(line.slice(divider(line) + 1))), start: at, end: at + 1 }
+        const found = {
+          option: strip(line.slice(0, divider(line))),
+          value: unquote(strip(line.slice(divider(line) + 1))),
+          start: at,
+          end: at + 1,
+        }
         if (section !== undefined) open = { indent: depth, index: assignments.push({ section, ...found }) - 1 }
       }
     }
@@ -76,7 +83,10 @@ function parse(text: string): Ini {
 const of = (ini: Ini, section: string, option: string): readonly Assignment[] =>
   ini.assignments.filter((one) => one.option === option && sectionKey(one.section) === sectionKey(section))
 
-/** Every value of an option, in the order of the file: several where it is repeated, the last of which counts for one that is single. */
+/**
+ * Every value of an option, in the order of the file: several where it is repeated, the last of which counts for one that is
+ * single.
+ */
 export const readOption = (text: string, section: string, option: string): readonly string[] =>
   of(parse(text), section, option).map(({ value }) => value)
 
@@ -84,8 +94,8 @@ export const readOption = (text: string, section: string, option: string): reado
 export const readIni = (text: string): readonly Assignment[] => parse(text).assignments
 
 /**
- * What an option should be: a text sets the last assignment, which is the one that counts, and leaves others alone; a list is all the
- * assignments of an option that may be repeated; undefined or an empty list is none.
+ * What an option should be: a text sets the last assignment, which is the one that counts, and leaves others alone; a list is
+ * all the assignments of an option that may be repeated; undefined or an empty list is none.
  */
 export type Wanted = string | readonly string[] | undefined
 
@@ -107,7 +117,13 @@ export function setOption(text: string, section: string, option: string, wanted:
 }
 
 /** Where new assignments go, and their lines. */
-function insertion(ini: Ini, section: string, option: string, kept: readonly Assignment[], values: readonly string[]): [number, readonly string[]] {
+function insertion(
+  ini: Ini,
+  section: string,
+  option: string,
+  kept: readonly Assignment[],
+  values: readonly string[],
+): [number, readonly string[]] {
   const added = values.flatMap((value) => {
     const [first = '', ...more] = written(value, option)
     return [`${option} =${first === '' ? '' : ` ${first}`}`, ...more.map((line) => `    ${line}`)]
@@ -123,7 +139,10 @@ function insertion(ini: Ini, section: string, option: string, kept: readonly Ass
   return [example(ini, blocks, option) ?? behind(lastOfBlock?.end ?? block.start + 1), added]
 }
 
-/** The line after a commented-out assignment of the option, as sample files have one for each, unless that would tear lines apart. */
+/**
+ * The line after a commented-out assignment of the option, as sample files have one for each, unless that would tear lines
+ * apart.
+ */
 function example(ini: Ini, blocks: readonly Block[], option: string): number | undefined {
   for (const { start, end } of blocks) {
     for (let at = start + 1; at < end; at += 1) {
@@ -148,7 +167,10 @@ function rewritten(old: readonly Line[], value: string, option: string): readonl
   return [line.slice(0, at) + (first === '' ? '' : gap + first), ...more.map((text) => depth + text)]
 }
 
-/** The lines of a value as they are written: quoted where it would be read otherwise, or `Failure` where no way of writing it is read back. */
+/**
+ * The lines of a value as they are written: quoted where it would be read otherwise, or `Failure` where no way of writing it is
+ * read back.
+ */
 function written(value: string, option: string): readonly string[] {
   const [first = '', ...more] = value.split('\n')
   const text = unquote(strip(first)) === first ? first : `"${first}"`

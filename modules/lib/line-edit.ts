@@ -31,7 +31,8 @@ export function editLines(text: string, edit: LineEdit): string {
   return joinLines(insertLines(lines, position(lines, edit), [wanted]))
 }
 
-const find = (lines: readonly Line[], first: boolean, test: (line: Line) => boolean): number => (first ? lines.findIndex(test) : lines.findLastIndex(test))
+const find = (lines: readonly Line[], first: boolean, test: (line: Line) => boolean): number =>
+  first ? lines.findIndex(test) : lines.findLastIndex(test)
 
 function without(lines: readonly Line[], test: (line: Line) => boolean): readonly Line[] {
   return lines.reduceRight<readonly Line[]>((left, line, at) => (test(line) ? replaceLines(left, at, at + 1, []) : left), lines)

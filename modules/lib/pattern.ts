@@ -1,8 +1,8 @@
 import { Failure } from '../../runner/module.ts'
 
 /**
- * A regular expression as Ansible users write it, which is Python's: `(?i)`, `(?m)` and `(?s)` at the start, `(?P<name>…)`, `(?P=name)`,
- * `\A` and `\Z` mean what they mean there. Throws `Failure` of kind `input` where it is not one.
+ * A regular expression as Ansible users write it, which is Python's: `(?i)`, `(?m)` and `(?s)` at the start, `(?P<name>…)`,
+ * `(?P=name)`, `\A` and `\Z` mean what they mean there. Throws `Failure` of kind `input` where it is not one.
  * @param what names the parameter in the error
  * @param more flags besides those at the start of the text
  */

@@ -15,8 +15,16 @@ export interface Job {
 /** The parameters that `command` and `shell` share. */
 export const jobParams = {
   chdir: { type: 'string', pattern: '^/', description: 'Folder to run in. Default: the home of the user.' },
-  creates: { type: 'string', minLength: 1, description: 'Do not run where this file exists. A relative path counts from `chdir`.' },
-  removes: { type: 'string', minLength: 1, description: 'Do not run where this file does not exist. A relative path counts from `chdir`.' },
+  creates: {
+    type: 'string',
+    minLength: 1,
+    description: 'Do not run where this file exists. A relative path counts from `chdir`.',
+  },
+  removes: {
+    type: 'string',
+    minLength: 1,
+    description: 'Do not run where this file does not exist. A relative path counts from `chdir`.',
+  },
   stdin: { type: 'string', description: 'Text for its standard input.' },
 } as const
 
@@ -31,10 +39,14 @@ export const jobReturns = {
   skip_reason: 'Why it did not run, where `creates` or `removes` said so.',
 } as const
 
-/** A command is a change of its own unless `creates` or `removes` show that it was done before: what it would do cannot be known. */
+/**
+ * A command is a change of its own unless `creates` or `removes` show that it was done before: what it would do cannot be
+ * known.
+ */
 export async function planJob(job: Job, target: Target): Promise<Diff<undefined>> {
   const reason = await doneBefore(job, target)
-  if (reason !== undefined) return { changes: [], before: undefined, result: { ...resultOf(job, '', '', 0, 0), skip_reason: reason } }
+  if (reason !== undefined)
+    return { changes: [], before: undefined, result: { ...resultOf(job, '', '', 0, 0), skip_reason: reason } }
   const change: Change = { path: 'command', before: undefined, after: job.shown }
   return { changes: [change], before: undefined }
 }
@@ -49,11 +61,17 @@ async function doneBefore({ chdir, creates, removes }: Job, target: Target): Pro
 
 function absolute(path: string, chdir: string | undefined): string {
   if (posix.isAbsolute(path)) return path
-  if (chdir === undefined) throw new Failure(`\`${path}\` is a relative path, and there is no \`chdir\``, { kind: 'input', todo: 'give an absolute path' })
+  if (chdir === undefined)
+    throw new Failure(`\`${path}\` is a relative path, and there is no \`chdir\``, {
+      kind: 'input',
+      todo: 'give an absolute path',
+    })
   return posix.join(chdir, path)
 }
 
-/** Runs it. A status other than 0 throws `Failure` whose data is the whole result, so that `register` and `failed_when` see it. */
+/**
+ * Runs it. A status other than 0 throws `Failure` whose data is the whole result, so that `register` and `failed_when` see it.
+ */
 export async function runJob(job: Job, target: Target): Promise<Result> {
   const start = target.now()
   const options: RunOptions = {
@@ -71,7 +89,15 @@ const lines = (text: string): readonly string[] => (text === '' ? [] : text.spli
 
 function resultOf(job: Job, stdout: string, stderr: string, rc: number, seconds: number) {
   const [out, err] = [withoutLineEnd(stdout), withoutLineEnd(stderr)]
-  return { cmd: job.shown, rc, stdout: out, stderr: err, stdout_lines: lines(out), stderr_lines: lines(err), seconds } satisfies Result
+  return {
+    cmd: job.shown,
+    rc,
+    stdout: out,
+    stderr: err,
+    stdout_lines: lines(out),
+    stderr_lines: lines(err),
+    seconds,
+  } satisfies Result
 }
 
 function notZero(job: Job, code: number, result: ReturnType<typeof resultOf>, host: string): Failure {

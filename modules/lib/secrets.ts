@@ -1,8 +1,10 @@
 /**
- * Options that hold passwords, by the names that OpenStack, libvirt, MariaDB and RabbitMQ give them (`password`, `admin_password`,
- * `transport_url`, `connection` with the database's password inside, `metadata_proxy_shared_secret`, `memcache_secret_key`, `root_token_id`).
+ * Options that hold passwords, by the names that OpenStack, libvirt, MariaDB and RabbitMQ give them (`password`,
+ * `admin_password`, `transport_url`, `connection` with the database's password inside, `metadata_proxy_shared_secret`,
+ * `memcache_secret_key`, `root_token_id`).
  */
-const SECRET_NAME = /(^|[_-])(password|passwd|passphrase|pass|connection|transport_url)$|secret|token(?!_?(expir|ttl|len|type|format))|(private|encryption|fernet)_key|credential/i
+const SECRET_NAME =
+  /(^|[_-])(password|passwd|passphrase|pass|connection|transport_url)$|secret|token(?!_?(expir|ttl|len|type|format))|(private|encryption|fernet)_key|credential/i
 
 /** A URL with a password in it: `rabbit://nova:s3cret@host`. */
 const SECRET_URL = /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:[^\s/@]+@/i
@@ -24,7 +26,10 @@ export interface Shown {
   readonly secrets: string
 }
 
-/** A file for people to see: the values of secret settings (`name = value`, `name: value`), passwords in URLs and private keys are hidden. */
+/**
+ * A file for people to see: the values of secret settings (`name = value`, `name: value`), passwords in URLs and private keys
+ * are hidden.
+ */
 export function hideSecrets(text: string): Shown {
   const secrets: string[] = []
   const hide = (secret: string): string => {
@@ -36,6 +41,9 @@ export function hideSecrets(text: string): Shown {
     .replace(SETTING, (line, head: string, _quote: string, name: string, value: string) =>
       isSecretOption(name) && value !== HIDDEN ? head + hide(value) : line,
     )
-    .replace(new RegExp(SECRET_URL, 'gi'), (url) => url.slice(0, url.indexOf('://') + 3) + hide(url.slice(url.indexOf('://') + 3, -1)) + '@')
+    .replace(
+      new RegExp(SECRET_URL, 'gi'),
+      (url) => url.slice(0, url.indexOf('://') + 3) + hide(url.slice(url.indexOf('://') + 3, -1)) + '@',
+    )
   return { text: shown, secrets: secrets.join('\n') }
 }

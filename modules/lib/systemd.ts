@@ -69,10 +69,20 @@ export const parseUnit = (stdout: string): Unit => {
 
 /** Throws `Failure` where the host has no systemd. A unit that does not exist is an answer: `load` is not-found. */
 export async function readUnit(host: HostAccess, name: string): Promise<Unit> {
-  const { code, stdout, stderr } = await host.run(['systemctl', 'show', '--no-pager', `--property=${Object.values(PROPERTIES).join(',')}`, '--', name])
+  const { code, stdout, stderr } = await host.run([
+    'systemctl',
+    'show',
+    '--no-pager',
+    `--property=${Object.values(PROPERTIES).join(',')}`,
+    '--',
+    name,
+  ])
   if (code !== 0 || stdout.trim() === '') {
     const why = stderr.trim().split('\n').at(-1) ?? ''
-    throw new Failure(`systemd does not answer about ${name}`, { ...(why === '' ? {} : { why }), ...(code === 127 ? { todo: 'is this a host with systemd?' } : {}) })
+    throw new Failure(`systemd does not answer about ${name}`, {
+      ...(why === '' ? {} : { why }),
+      ...(code === 127 ? { todo: 'is this a host with systemd?' } : {}),
+    })
   }
   return parseUnit(stdout)
 }
@@ -80,10 +90,17 @@ export async function readUnit(host: HostAccess, name: string): Promise<Unit> {
 /** Refuses a unit that does not exist, naming one that does and is spelt alike. */
 export async function mustExist(target: Target, unit: Unit): Promise<void> {
   if (unit.load === 'loaded' || unit.load === 'masked') return
-  if (unit.load !== 'not-found') throw new Failure(`systemd cannot use ${unit.id} on ${target.host}`, { why: `${unit.load}: ${unit.loadError}`, todo: `systemd-analyze verify ${unit.id}` })
+  if (unit.load !== 'not-found')
+    throw new Failure(`systemd cannot use ${unit.id} on ${target.host}`, {
+      why: `${unit.load}: ${unit.loadError}`,
+      todo: `systemd-analyze verify ${unit.id}`,
+    })
   const { stdout } = await target.run(['systemctl', 'list-unit-files', '--no-pager', '--no-legend', '--full'])
   const kind = unit.id.slice(unit.id.lastIndexOf('.'))
-  const others = stdout.split('\n').map((line) => line.split(' ')[0] ?? '').filter((name) => name.endsWith(kind))
+  const others = stdout
+    .split('\n')
+    .map((line) => line.split(' ')[0] ?? '')
+    .filter((name) => name.endsWith(kind))
   const stem = (name: string): string => name.slice(0, -kind.length)
   throw new Failure(`there is no unit ${unit.id} on ${target.host}${didYouMean(stem(unit.id), others.map(stem))}`, {
     todo: `systemctl list-unit-files '*${kind}' shows what there is`,
@@ -94,7 +111,9 @@ export const inWords = ({ active, sub }: Unit): string => (sub === '' || sub ===
 
 /** Whether it does its work: it is active, or it is one that does its work once and did. */
 export const isUp = (unit: Unit): boolean =>
-  unit.active === 'active' || unit.active === 'reloading' || (unit.type === 'oneshot' && !unit.remainAfterExit && unit.active === 'inactive' && unit.result === 'success')
+  unit.active === 'active' ||
+  unit.active === 'reloading' ||
+  (unit.type === 'oneshot' && !unit.remainAfterExit && unit.active === 'inactive' && unit.result === 'success')
 
 export const isStopped = ({ active }: Unit): boolean => active === 'inactive' || active === 'failed'
 
@@ -110,13 +129,21 @@ export const isDisabled = (unit: Unit): boolean => !unit.file.startsWith('enable
 export async function control(target: Target, verb: readonly string[], unit: Pick<Unit, 'id'>): Promise<void> {
   const { code, stderr } = await target.run(['systemctl', ...verb, '--', unit.id])
   if (code === 0) return
-  const said = stderr.trim().split('\n').filter((line) => !line.startsWith('See "'))
-  throw await withLog(target, unit, `cannot ${verb[0] ?? ''} ${unit.id} on ${target.host}`, said[0] ?? `systemctl exited with ${code}`)
+  const said = stderr
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('See "'))
+  throw await withLog(
+    target,
+    unit,
+    `cannot ${verb[0] ?? ''} ${unit.id} on ${target.host}`,
+    said[0] ?? `systemctl exited with ${code}`,
+  )
 }
 
 /**
- * Waits until a unit that was just started has stayed up for some seconds: a program that dies at once looks well to systemd for a moment,
- * and one that is restarted again and again looks well between two deaths.
+ * Waits until a unit that was just started has stayed up for some seconds: a program that dies at once looks well to systemd
+ * for a moment, and one that is restarted again and again looks well between two deaths.
  * @param restarts how often systemd had restarted it before: 0 after a start, which sets its counter back
  */
 export async function mustStayUp(target: Target, name: string, seconds: number, restarts = 0): Promise<Unit> {
@@ -126,7 +153,8 @@ export async function mustStayUp(target: Target, name: string, seconds: number, 
   for (;;) {
     const beginning = unit.active === 'activating' && unit.sub !== 'auto-restart' && target.now() - start < MOST_SECONDS_TO_BEGIN
     if (!beginning && !isUp(unit)) throw await died(target, unit)
-    if (unit.restarts > restarts) throw await died(target, unit, `restarted ${times(unit.restarts - restarts)} while it was watched`)
+    if (unit.restarts > restarts)
+      throw await died(target, unit, `restarted ${times(unit.restarts - restarts)} while it was watched`)
     if (isUp(unit) && unit.invocation !== first.invocation) throw await died(target, unit, 'started anew while it was watched')
     if (!beginning && target.now() - start >= seconds) return unit
     await target.sleep(1)
@@ -140,12 +168,19 @@ const MOST_SECONDS_TO_BEGIN = 120
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`)
 
 const died = (target: Target, unit: Unit, what = inWords(unit)): Promise<Failure> => {
-  const how = unit.result === '' || unit.result === 'success' ? '' : `; ${unit.result}${unit.status === '' || unit.status === '0' ? '' : `, status ${unit.status}`}`
+  const how =
+    unit.result === '' || unit.result === 'success'
+      ? ''
+      : `; ${unit.result}${unit.status === '' || unit.status === '0' ? '' : `, status ${unit.status}`}`
   return withLog(target, unit, `${unit.id} does not stay up on ${target.host}`, `${what}${how}`)
 }
 
 async function withLog(target: Target, { id }: Pick<Unit, 'id'>, what: string, why: string): Promise<Failure> {
   const { code, stdout } = await target.run(['journalctl', '--no-pager', '--quiet', '-o', 'short-iso', '-n', '20', '-u', id])
   const lines = code === 0 ? stdout.trim() : ''
-  return new Failure(what, { why, todo: `journalctl -u ${id} on ${target.host} tells more`, ...(lines === '' ? {} : { stderr: lines }) })
+  return new Failure(what, {
+    why,
+    todo: `journalctl -u ${id} on ${target.host} tells more`,
+    ...(lines === '' ? {} : { stderr: lines }),
+  })
 }

@@ -8,7 +8,11 @@ type Row = Readonly<Record<string, unknown>>
 
 /** A value as a person wants to read it in a line: text as it is, nothing for what is missing, JSON for the rest. */
 export const inline = (value: unknown): string =>
-  value === undefined || value === null ? '' : typeof value === 'string' ? value.replace(/\s+/g, ' ').trim() : JSON.stringify(value)
+  value === undefined || value === null
+    ? ''
+    : typeof value === 'string'
+      ? value.replace(/\s+/g, ' ').trim()
+      : JSON.stringify(value)
 
 /** The columns asked for, or every key in the order of its first appearance. */
 export const tableOf = (rows: readonly Row[], columns: readonly string[] = [...new Set(rows.flatMap(Object.keys))]): Table => ({
@@ -19,7 +23,9 @@ export const tableOf = (rows: readonly Row[], columns: readonly string[] = [...n
 /** Aligned plain text: a line of headings, then one a row; columns of numbers stand right. No blanks at the end of a line. */
 export function tableText({ columns, rows }: Table): string {
   const widths = columns.map((heading, at) => Math.max(...[heading, ...rows.map((row) => row[at] ?? '')].map(displayWidth)))
-  const numeric = columns.map((_, at) => rows.some((row) => row[at]) && rows.every((row) => /^(-?\d+(\.\d+)?)?$/.test(row[at] ?? '')))
+  const numeric = columns.map(
+    (_, at) => rows.some((row) => row[at]) && rows.every((row) => /^(-?\d+(\.\d+)?)?$/.test(row[at] ?? '')),
+  )
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, at) => {
@@ -31,7 +37,8 @@ export function tableText({ columns, rows }: Table): string {
   return [columns, ...rows].map(line).join('\n')
 }
 
-const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
 const NONE = /[\p{Mn}\p{Me}\p{Cf}]/u
 
 /** Terminal columns that a text takes: two for East Asian wide characters and emoji, none for combining marks. */

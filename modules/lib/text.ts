@@ -21,7 +21,9 @@ export function encodeText(text: string, encoding: Encoding, path: string): Uint
   if (encoding === 'UTF-8') return new TextEncoder().encode(text)
   const foreign = /[^\0-\xff]/u.exec(text)?.[0]
   if (foreign !== undefined) {
-    throw new Failure(`\`${foreign}\` cannot be written to ${path}, which is not UTF-8 but Latin-1`, { todo: 'convert the file to UTF-8 first (iconv)' })
+    throw new Failure(`\`${foreign}\` cannot be written to ${path}, which is not UTF-8 but Latin-1`, {
+      todo: 'convert the file to UTF-8 first (iconv)',
+    })
   }
   return new Uint8Array(Buffer.from(text, 'latin1'))
 }

@@ -43,7 +43,10 @@ export function splitWords(line: string): readonly string[] {
   }
   if (word !== undefined) words.push(word)
   if (words[0] !== undefined && /^[A-Za-z_]\w*=/.test(words[0])) {
-    throw new Failure(`\`${words[0]}\` sets a variable, which only a shell does`, { kind: 'input', todo: 'use `environment` of the task, or the module `shell`' })
+    throw new Failure(`\`${words[0]}\` sets a variable, which only a shell does`, {
+      kind: 'input',
+      todo: 'use `environment` of the task, or the module `shell`',
+    })
   }
   return words
 }
@@ -73,7 +76,10 @@ const needsShell = (line: string, what: string): Failure =>
   })
 
 const unfinished = (line: string, what: string): Failure =>
-  new Failure(`the command \`${line.trim()}\` ${what}`, { kind: 'input', todo: 'close the quote, or give the words as a list: `argv`' })
+  new Failure(`the command \`${line.trim()}\` ${what}`, {
+    kind: 'input',
+    todo: 'close the quote, or give the words as a list: `argv`',
+  })
 
 /** A command as one can paste it into a shell: words are quoted where they must be. */
 export const showWords = (argv: readonly string[]): string =>

@@ -1,4 +1,14 @@
-import { appendFileSync, chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import copy from '../../modules/copy.ts'
@@ -36,20 +46,36 @@ behavesLikeAModule(
   { name: 'a new file', params: { dest, content: 'new\n', force: true }, target: fresh({}) },
   { name: 'a new file with a mode', params: { dest, content: '', force: true, mode: '600' }, target: fresh({}) },
   { name: 'another content', params: { dest, content: 'new', force: true }, target: fresh({ file: 'old\r\n' }) },
-  { name: 'binary over Latin-1', params: { dest, src: 'files.bin', force: true }, target: fresh({ file: new Uint8Array([0xe9, 10]) }) },
+  {
+    name: 'binary over Latin-1',
+    params: { dest, src: 'files.bin', force: true },
+    target: fresh({ file: new Uint8Array([0xe9, 10]) }),
+  },
   { name: 'a file emptied', params: { dest, content: '', force: true }, target: fresh({ file: BINARY }) },
   { name: 'only the mode', params: { dest, content: 'same', force: true, mode: '0600' }, target: fresh({ file: 'same' }) },
   { name: 'a megabyte', params: { dest, src: 'big', force: true }, target: fresh({ file: big('a') }) },
-  { name: 'only the mode of a megabyte', params: { dest, src: 'big', force: true, mode: '0444' }, target: fresh({ file: big('b') }) },
+  {
+    name: 'only the mode of a megabyte',
+    params: { dest, src: 'big', force: true, mode: '0444' },
+    target: fresh({ file: big('b') }),
+  },
   { name: 'through a link', params: { dest, content: 'new', force: true, mode: '0600' }, target: fresh({ real: 'old' }, link) },
 )
 
-behavesLikeAModule(copy, { name: 'into a folder', params: { dest: `${home}/`, src: 'files.bin', force: true }, target: fresh({}) })
+behavesLikeAModule(copy, {
+  name: 'into a folder',
+  params: { dest: `${home}/`, src: 'files.bin', force: true },
+  target: fresh({}),
+})
 
 describe.runIf(isRoot)('copy as root', () => {
   behavesLikeAModule(
     copy,
-    { name: 'owner and group', params: { dest, content: 'new', force: true, owner: 'daemon', group: '2', mode: '0640' }, target: fresh({ file: 'old' }) },
+    {
+      name: 'owner and group',
+      params: { dest, content: 'new', force: true, owner: 'daemon', group: '2', mode: '0640' },
+      target: fresh({ file: 'old' }),
+    },
     {
       name: 'only the owner of a set-user-ID program',
       params: { dest, content: 'x', force: true, owner: 'daemon' },
@@ -94,7 +120,9 @@ describe('copy', () => {
 
   test('changes nothing that is right', async () => {
     const { at, target } = folderWith({ file: 'x' })
-    expect(await run({ dest: at('file'), content: 'x', force: true, mode: '640' }, target)).toMatchObject({ diff: { changes: [], result: { path: at('file') } } })
+    expect(await run({ dest: at('file'), content: 'x', force: true, mode: '640' }, target)).toMatchObject({
+      diff: { changes: [], result: { path: at('file') } },
+    })
   })
 
   test('a big file that is right is not read', async () => {
@@ -149,7 +177,12 @@ describe('copy', () => {
 
   test('a content that its program does not accept is not put in place', async () => {
     const { at, target } = folderWith({ file: 'old' })
-    const params = { dest: at('file'), content: 'bad\n', force: true, validate: `sh -c 'echo "$1: line 1 is bad" >&2; ! grep -q bad "$1"' sh %s` }
+    const params = {
+      dest: at('file'),
+      content: 'bad\n',
+      force: true,
+      validate: `sh -c 'echo "$1: line 1 is bad" >&2; ! grep -q bad "$1"' sh %s`,
+    }
     const before = target.snapshot()
     await expect(run(params, target)).rejects.toMatchObject({
       message: `\`${params.validate}\` does not accept the new ${at('file')}`,
@@ -174,7 +207,10 @@ describe('copy', () => {
     [{ src: 'a', content: 'b' }, '`src` and `content` exclude each other'],
     [{ src: 'not-there' }, 'there is no not-there beside the playbook'],
   ])('%j is refused', async (params, message) => {
-    await expect(copy.check({ dest: '/x', force: true, ...params }, fakeTarget())).rejects.toMatchObject({ kind: 'input', message })
+    await expect(copy.check({ dest: '/x', force: true, ...params }, fakeTarget())).rejects.toMatchObject({
+      kind: 'input',
+      message,
+    })
   })
 
   test('a folder is not replaced by a text', async () => {

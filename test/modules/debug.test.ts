@@ -10,7 +10,11 @@ const rows = [
 ]
 const resultOf = async (params: TypeOf<typeof debug.params>) => (await debug.check(params, fakeTarget())).result
 
-behavesLikeAModule(debug, { params: { msg: 'hello' }, target: () => fakeTarget() }, { params: { table: rows }, target: () => fakeTarget() })
+behavesLikeAModule(
+  debug,
+  { params: { msg: 'hello' }, target: () => fakeTarget() },
+  { params: { table: rows }, target: () => fakeTarget() },
+)
 
 describe('debug', () => {
   test.each([

@@ -58,7 +58,13 @@ export function fakeSystemd(
 
   const start = (unit: FakeUnit): void => {
     runs += 1
-    Object.assign(unit, { ActiveState: 'active', SubState: 'running', InvocationID: `run-${runs}`, NRestarts: 0, Result: 'success' })
+    Object.assign(unit, {
+      ActiveState: 'active',
+      SubState: 'running',
+      InvocationID: `run-${runs}`,
+      NRestarts: 0,
+      Result: 'success',
+    })
     behaviour.onStart?.(unit)
   }
   const verbs: Readonly<Record<string, (unit: FakeUnit) => void>> = {
@@ -74,18 +80,31 @@ export function fakeSystemd(
 
   const commands = (argv: readonly string[]): Answer | undefined => {
     const [program, verb = ''] = argv
-    if (program === 'journalctl') return { stdout: `${argv.join(' ')}\n2026-01-01T00:00:00+0000 compute15 nova-compute[7]: the last words\n` }
+    if (program === 'journalctl')
+      return { stdout: `${argv.join(' ')}\n2026-01-01T00:00:00+0000 compute15 nova-compute[7]: the last words\n` }
     if (program !== 'systemctl') return undefined
     if (verb === 'daemon-reload') {
       for (const unit of units.values()) unit.NeedDaemonReload = 'no'
       return {}
     }
-    if (verb === 'list-unit-files') return { stdout: [...units].map(([name, unit]) => `${name} ${unit.UnitFileState} enabled\n`).join('') }
+    if (verb === 'list-unit-files')
+      return { stdout: [...units].map(([name, unit]) => `${name} ${unit.UnitFileState} enabled\n`).join('') }
     const name = argv.at(-1) ?? ''
     const id = /\.[a-z]+$/.test(name) ? name : `${name}.service`
     if (verb === 'show') {
-      const unit = units.get(id) ?? unitOf({ ...STOPPED, LoadState: 'not-found', UnitFileState: '', LoadError: `org.freedesktop.systemd1.NoSuchUnit "Unit ${id} not found."` })
-      return { stdout: Object.entries({ Id: id, ...unit }).map(([key, value]) => `${key}=${String(value)}\n`).join('') }
+      const unit =
+        units.get(id) ??
+        unitOf({
+          ...STOPPED,
+          LoadState: 'not-found',
+          UnitFileState: '',
+          LoadError: `org.freedesktop.systemd1.NoSuchUnit "Unit ${id} not found."`,
+        })
+      return {
+        stdout: Object.entries({ Id: id, ...unit })
+          .map(([key, value]) => `${key}=${String(value)}\n`)
+          .join(''),
+      }
     }
     const refusal = behaviour.refuse?.[verb]
     if (refusal !== undefined) return { code: 1, stderr: refusal }
@@ -98,6 +117,9 @@ export function fakeSystemd(
 
   const target = fakeTarget({ host: 'compute15', commands, onSleep: (now) => behaviour.onSleep?.(now, units) })
   // What a reboot would find, and what runs; not which run it is.
-  const snapshot = () => Object.fromEntries([...units].map(([name, { ActiveState, UnitFileState, LoadState }]) => [name, { ActiveState, UnitFileState, LoadState }]))
+  const snapshot = () =>
+    Object.fromEntries(
+      [...units].map(([name, { ActiveState, UnitFileState, LoadState }]) => [name, { ActiveState, UnitFileState, LoadState }]),
+    )
   return { target: { ...target, snapshot }, units }
 }

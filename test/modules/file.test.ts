@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import file from '../../modules/file.ts'
@@ -27,25 +37,73 @@ const linked = (inside: (name: string) => string) => symlinkSync('old', inside('
 behavesLikeAModule(
   file,
   { name: 'the mode of a file', params: { ...defaults, path: at('file'), mode: '0600' }, target: fresh({ file: 'x' }) },
-  { name: 'the mode behind a link', params: { ...defaults, path: at('link'), mode: '0600' }, target: fresh({ old: 'x' }, linked) },
+  {
+    name: 'the mode behind a link',
+    params: { ...defaults, path: at('link'), mode: '0600' },
+    target: fresh({ old: 'x' }, linked),
+  },
   { name: 'an empty file', params: { ...defaults, path: at('file'), state: 'touch', mode: '0600' }, target: fresh({}) },
-  { name: 'the mode of a touched file', params: { ...defaults, path: at('file'), state: 'touch', mode: '0600' }, target: fresh({ file: 'x' }) },
-  { name: 'a folder and those above', params: { ...defaults, path: at('a/b/c'), state: 'directory', mode: '0700' }, target: fresh({}) },
-  { name: 'the mode of a folder', params: { ...defaults, path: at('dir'), state: 'directory', mode: '0700' }, target: fresh({}, tree) },
-  { name: 'the mode of all below', params: { ...defaults, path: at('dir'), state: 'directory', mode: '0640', recurse: true }, target: fresh({}, tree) },
+  {
+    name: 'the mode of a touched file',
+    params: { ...defaults, path: at('file'), state: 'touch', mode: '0600' },
+    target: fresh({ file: 'x' }),
+  },
+  {
+    name: 'a folder and those above',
+    params: { ...defaults, path: at('a/b/c'), state: 'directory', mode: '0700' },
+    target: fresh({}),
+  },
+  {
+    name: 'the mode of a folder',
+    params: { ...defaults, path: at('dir'), state: 'directory', mode: '0700' },
+    target: fresh({}, tree),
+  },
+  {
+    name: 'the mode of all below',
+    params: { ...defaults, path: at('dir'), state: 'directory', mode: '0640', recurse: true },
+    target: fresh({}, tree),
+  },
   { name: 'a new link', params: { ...defaults, path: at('link'), state: 'link', src: 'new' }, target: fresh({}) },
-  { name: 'a link pointed elsewhere', params: { ...defaults, path: at('link'), state: 'link', src: 'new' }, target: fresh({ old: '' }, linked) },
-  { name: 'a link in place of a file', params: { ...defaults, path: at('file'), state: 'link', src: 'new', force: true }, target: fresh({ file: 'x' }) },
-  { name: 'a file removed', params: { ...defaults, path: at('file'), state: 'absent' }, target: fresh({ file: new Uint8Array([0, 233]) }) },
-  { name: 'a link removed, not what it leads to', params: { ...defaults, path: at('link'), state: 'absent' }, target: fresh({ old: 'x' }, linked) },
-  { name: 'a folder removed with all that is in it', params: { ...defaults, path: at('dir'), state: 'absent' }, target: fresh({}, tree) },
+  {
+    name: 'a link pointed elsewhere',
+    params: { ...defaults, path: at('link'), state: 'link', src: 'new' },
+    target: fresh({ old: '' }, linked),
+  },
+  {
+    name: 'a link in place of a file',
+    params: { ...defaults, path: at('file'), state: 'link', src: 'new', force: true },
+    target: fresh({ file: 'x' }),
+  },
+  {
+    name: 'a file removed',
+    params: { ...defaults, path: at('file'), state: 'absent' },
+    target: fresh({ file: new Uint8Array([0, 233]) }),
+  },
+  {
+    name: 'a link removed, not what it leads to',
+    params: { ...defaults, path: at('link'), state: 'absent' },
+    target: fresh({ old: 'x' }, linked),
+  },
+  {
+    name: 'a folder removed with all that is in it',
+    params: { ...defaults, path: at('dir'), state: 'absent' },
+    target: fresh({}, tree),
+  },
 )
 
 describe.runIf(isRoot)('file as root', () => {
   behavesLikeAModule(
     file,
-    { name: 'owner and group', params: { ...defaults, path: at('file'), owner: 'daemon', group: '2' }, target: fresh({ file: 'x' }) },
-    { name: 'the owner of all below', params: { ...defaults, path: at('dir'), state: 'directory', owner: 'daemon', recurse: true }, target: fresh({}, tree) },
+    {
+      name: 'owner and group',
+      params: { ...defaults, path: at('file'), owner: 'daemon', group: '2' },
+      target: fresh({ file: 'x' }),
+    },
+    {
+      name: 'the owner of all below',
+      params: { ...defaults, path: at('dir'), state: 'directory', owner: 'daemon', recurse: true },
+      target: fresh({}, tree),
+    },
     {
       name: 'a folder of another user removed',
       params: { ...defaults, path: at('dir'), state: 'absent' },
@@ -64,8 +122,10 @@ describe.runIf(isRoot)('file as root', () => {
   })
 })
 
-const changesOf = async (given: Partial<Params>, target = fresh({ file: 'x', old: '' }, (inside) => (tree(inside), linked(inside)))()) =>
-  (await file.check({ ...defaults, path: at('file'), ...given }, target)).changes
+const changesOf = async (
+  given: Partial<Params>,
+  target = fresh({ file: 'x', old: '' }, (inside) => (tree(inside), linked(inside)))(),
+) => (await file.check({ ...defaults, path: at('file'), ...given }, target)).changes
 
 describe('file', () => {
   test.each<[Partial<Params>, string | undefined, string | undefined]>([
@@ -163,7 +223,11 @@ describe('file', () => {
   })
 
   test.each(['/', '//', '/etc', '/etc/', '/var/..', '/./usr'])('%s is not removed', async (path) => {
-    const everything = { ...fakeTarget(), stat: async () => ({ kind: 'directory', size: 0, mode: '0755', uid: 0, gid: 0, owner: 'root', group: 'root', mtime: 0 }) as const }
+    const everything = {
+      ...fakeTarget(),
+      stat: async () =>
+        ({ kind: 'directory', size: 0, mode: '0755', uid: 0, gid: 0, owner: 'root', group: 'root', mtime: 0 }) as const,
+    }
     await expect(file.check({ ...defaults, path, state: 'absent' }, everything)).rejects.toMatchObject({ kind: 'input' })
   })
 })

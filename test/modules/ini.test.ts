@@ -20,11 +20,18 @@ behavesLikeAModule(
   { name: 'one option', params: one, target: fresh({ 'nova.conf': NOVA }) },
   {
     name: 'several options',
-    params: { ...defaults, options: { DEFAULT: { my_ip: null, debug: true }, pci: { alias: ['a', 'b'] }, libvirt: { virt_type: 'qemu', workers: 4 } } },
+    params: {
+      ...defaults,
+      options: { DEFAULT: { my_ip: null, debug: true }, pci: { alias: ['a', 'b'] }, libvirt: { virt_type: 'qemu', workers: 4 } },
+    },
     target: fresh({ 'nova.conf': NOVA }),
   },
   { name: 'Windows lines without an end', params: one, target: fresh({ 'nova.conf': '[DEFAULT]\r\nmy_ip = 1\r\n[x]' }) },
-  { name: 'Latin-1', params: { ...one, value: 'Müller' }, target: fresh({ 'nova.conf': new Uint8Array(Buffer.from('# Grüße\n[DEFAULT]\n', 'latin1')) }) },
+  {
+    name: 'Latin-1',
+    params: { ...one, value: 'Müller' },
+    target: fresh({ 'nova.conf': new Uint8Array(Buffer.from('# Grüße\n[DEFAULT]\n', 'latin1')) }),
+  },
   { name: 'an empty file', params: one, target: fresh({ 'nova.conf': '' }) },
   { name: 'a new file', params: { ...one, create: true, mode: '0600' }, target: fresh({}) },
   { name: 'only the mode', params: { ...one, value: '10.0.0.1', mode: '0600' }, target: fresh({ 'nova.conf': NOVA }) },
@@ -42,7 +49,11 @@ describe('ini', () => {
   })
 
   test('plans a change for each option that differs', async () => {
-    const options = { DEFAULT: { my_ip: '10.0.0.1', debug: false, log_file: null }, libvirt: { virt_type: null }, pci: { alias: ['a', 'b'] } }
+    const options = {
+      DEFAULT: { my_ip: '10.0.0.1', debug: false, log_file: null },
+      libvirt: { virt_type: null },
+      pci: { alias: ['a', 'b'] },
+    }
     expect(await changesOf({ options })).toEqual([
       { path: '/nova.conf[DEFAULT]debug', before: undefined, after: 'false' },
       { path: '/nova.conf[libvirt]virt_type', before: 'kvm', after: undefined },
@@ -66,13 +77,19 @@ describe('ini', () => {
   test('the last assignment of a single option is the one that counts', async () => {
     const twice = '[s]\na = 1\na = 2\n'
     expect(await changesOf({ section: 's', option: 'a', value: '2' }, twice)).toEqual([])
-    expect(await changesOf({ section: 's', option: 'a', value: '1' }, twice)).toEqual([{ path: '/nova.conf[s]a', before: '2', after: '1' }])
-    expect(await changesOf({ section: 's', option: 'a', value: ['2'] }, twice)).toEqual([{ path: '/nova.conf[s]a', before: '1\n2', after: '2' }])
+    expect(await changesOf({ section: 's', option: 'a', value: '1' }, twice)).toEqual([
+      { path: '/nova.conf[s]a', before: '2', after: '1' },
+    ])
+    expect(await changesOf({ section: 's', option: 'a', value: ['2'] }, twice)).toEqual([
+      { path: '/nova.conf[s]a', before: '1\n2', after: '2' },
+    ])
     expect(await changesOf({ section: 's', option: 'a', value: ['1\n2'] }, twice)).toHaveLength(1)
   })
 
   test('removes with state absent', async () => {
-    expect(await changesOf({ section: 'DEFAULT', option: 'my_ip', state: 'absent' })).toEqual([{ path: '/nova.conf[DEFAULT]my_ip', before: '10.0.0.1', after: undefined }])
+    expect(await changesOf({ section: 'DEFAULT', option: 'my_ip', state: 'absent' })).toEqual([
+      { path: '/nova.conf[DEFAULT]my_ip', before: '10.0.0.1', after: undefined },
+    ])
     expect(await changesOf({ section: 'DEFAULT', option: 'not_there', state: 'absent' })).toEqual([])
   })
 

@@ -16,14 +16,26 @@ type Given = Partial<Parameters<typeof lineinfile.check>[0]>
 
 behavesLikeAModule(
   lineinfile,
-  { name: 'a line replaced', params: { ...defaults, regexp: '^#?listen_tcp\\s*=', line: 'listen_tcp = 1' }, target: fresh({ file: LIBVIRTD }) },
+  {
+    name: 'a line replaced',
+    params: { ...defaults, regexp: '^#?listen_tcp\\s*=', line: 'listen_tcp = 1' },
+    target: fresh({ file: LIBVIRTD }),
+  },
   { name: 'a line added', params: { ...defaults, line: 'x', insertbefore: '^#listen' }, target: fresh({ file: LIBVIRTD }) },
   { name: 'lines removed', params: { ...defaults, regexp: '^#listen', state: 'absent' }, target: fresh({ file: LIBVIRTD }) },
   { name: 'Windows lines without an end', params: { ...defaults, line: 'x' }, target: fresh({ file: 'a\r\nb' }) },
-  { name: 'Latin-1', params: { ...defaults, regexp: 'grüße', line: 'Größe' }, target: fresh({ file: new Uint8Array(Buffer.from('a\ngrüße\n', 'latin1')) }) },
+  {
+    name: 'Latin-1',
+    params: { ...defaults, regexp: 'grüße', line: 'Größe' },
+    target: fresh({ file: new Uint8Array(Buffer.from('a\ngrüße\n', 'latin1')) }),
+  },
   { name: 'a new file', params: { ...defaults, line: 'x', create: true, mode: '0600' }, target: fresh({}) },
   { name: 'an empty file', params: { ...defaults, line: 'x' }, target: fresh({ file: '' }) },
-  { name: 'binary bytes around the line', params: { ...defaults, regexp: '^b', line: 'x' }, target: fresh({ file: new Uint8Array([0, 255, 10, 0x62, 10, 0, 254]) }) },
+  {
+    name: 'binary bytes around the line',
+    params: { ...defaults, regexp: '^b', line: 'x' },
+    target: fresh({ file: new Uint8Array([0, 255, 10, 0x62, 10, 0, 254]) }),
+  },
 )
 
 const changesOf = async (given: Given, content = LIBVIRTD) =>
@@ -50,8 +62,13 @@ describe('lineinfile', () => {
   })
 
   test('a file that is missing is named, unless there is nothing to remove or it may be made', async () => {
-    const on = (given: Given) => lineinfile.check({ ...defaults, line: 'x', ...given, path: '/f' }, fakeTarget({ host: 'compute1' }))
-    await expect(on({})).rejects.toMatchObject({ kind: 'failed', message: '/f does not exist on compute1', todo: expect.stringContaining('create') })
+    const on = (given: Given) =>
+      lineinfile.check({ ...defaults, line: 'x', ...given, path: '/f' }, fakeTarget({ host: 'compute1' }))
+    await expect(on({})).rejects.toMatchObject({
+      kind: 'failed',
+      message: '/f does not exist on compute1',
+      todo: expect.stringContaining('create'),
+    })
     expect((await on({ state: 'absent' })).changes).toEqual([])
     expect((await on({ create: true })).changes).toEqual([{ path: '/f', before: undefined, after: 'x\n' }])
   })
@@ -65,7 +82,10 @@ describe('lineinfile', () => {
     [{ line: 'a', regexp: '(' }, '`regexp` is no regular expression: `(`'],
     [{ line: 'a', insertafter: '(' }, '`insertafter` is no regular expression: `(`'],
     [{ line: '\\2', regexp: '^#(listen)_tls', backrefs: true }, 'the pattern has no group \\2'],
-    [{ line: '\\g<0> more', regexp: '^#listen_tcp.*', backrefs: true }, 'the edit of /f would change the file again at every run'],
+    [
+      { line: '\\g<0> more', regexp: '^#listen_tcp.*', backrefs: true },
+      'the edit of /f would change the file again at every run',
+    ],
     [{ line: 'other', regexp: '^#listen' }, 'the edit of /f would change the file again at every run'],
   ])('%j is refused', async (given, message) => {
     await expect(changesOf(given)).rejects.toMatchObject({ kind: 'input', message })

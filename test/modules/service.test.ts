@@ -16,8 +16,16 @@ behavesLikeAModule(
   { name: 'enabled', params: { ...defaults, enabled: true }, target: one({ UnitFileState: 'disabled' }) },
   { name: 'disabled and stopped', params: { ...defaults, enabled: false, state: 'stopped' }, target: one({}) },
   { name: 'masked and stopped', params: { ...defaults, masked: true, state: 'stopped' }, target: one({}) },
-  { name: 'unmasked and started', params: { ...defaults, masked: false, state: 'started' }, target: one({ ...STOPPED, LoadState: 'masked', UnitFileState: 'masked' }) },
-  { name: 'restarted from a standstill', params: { ...defaults, state: 'restarted' }, target: one({ ...STOPPED, ActiveState: 'inactive' }) },
+  {
+    name: 'unmasked and started',
+    params: { ...defaults, masked: false, state: 'started' },
+    target: one({ ...STOPPED, LoadState: 'masked', UnitFileState: 'masked' }),
+  },
+  {
+    name: 'restarted from a standstill',
+    params: { ...defaults, state: 'restarted' },
+    target: one({ ...STOPPED, ActiveState: 'inactive' }),
+  },
 )
 
 const run = async (world: FakeSystemd, given: Partial<Params>) => {
@@ -38,16 +46,28 @@ describe('service', () => {
     [{ ActiveState: 'failed' }, { state: 'stopped' }, []],
     [{}, { state: 'restarted' }, [{ path: NOVA, before: 'active (running)', after: 'restarted' }]],
     [{}, { state: 'reloaded' }, [{ path: NOVA, before: 'active (running)', after: 'reloaded' }]],
-    [{ ActiveState: 'activating', SubState: 'auto-restart' }, { state: 'started' }, [{ path: NOVA, before: 'activating (auto-restart)', after: 'active' }]],
+    [
+      { ActiveState: 'activating', SubState: 'auto-restart' },
+      { state: 'started' },
+      [{ path: NOVA, before: 'activating (auto-restart)', after: 'active' }],
+    ],
     [{ UnitFileState: 'disabled' }, { enabled: true }, [{ path: `${NOVA} enabled`, before: 'disabled', after: 'enabled' }]],
-    [{ UnitFileState: 'enabled-runtime' }, { enabled: true }, [{ path: `${NOVA} enabled`, before: 'enabled-runtime', after: 'enabled' }]],
+    [
+      { UnitFileState: 'enabled-runtime' },
+      { enabled: true },
+      [{ path: `${NOVA} enabled`, before: 'enabled-runtime', after: 'enabled' }],
+    ],
     [{ UnitFileState: '' }, { enabled: true }, [{ path: `${NOVA} enabled`, before: 'no', after: 'enabled' }]],
     [{ UnitFileState: 'masked' }, { enabled: false }, []],
     [{ UnitFileState: 'static' }, { enabled: true }, []],
     [{ UnitFileState: 'static' }, { enabled: false }, []],
     [{}, { masked: true }, [{ path: `${NOVA} masked`, before: 'no', after: 'yes' }]],
     [{}, { masked: false }, []],
-    [{ NeedDaemonReload: 'yes' }, { daemon_reload: true }, [{ path: 'systemd', before: `read ${NOVA} before it changed`, after: 'reads it again' }]],
+    [
+      { NeedDaemonReload: 'yes' },
+      { daemon_reload: true },
+      [{ path: 'systemd', before: `read ${NOVA} before it changed`, after: 'reads it again' }],
+    ],
     [{}, { daemon_reload: true }, []],
   ])('%j, wanted %j', async (unit, given, changes) => {
     expect((await service.check({ ...defaults, ...given }, one(unit)())).changes).toEqual(changes)
@@ -90,7 +110,9 @@ describe('service', () => {
     expect(left).toEqual([])
     const params = { ...defaults, state: 'restarted' } as const
     const diff = await service.check(params, world.target)
-    expect(await service.verify?.(params, diff, world.target)).toEqual([{ path: `${NOVA} run`, before: 'run-2', after: 'another' }])
+    expect(await service.verify?.(params, diff, world.target)).toEqual([
+      { path: `${NOVA} run`, before: 'run-2', after: 'another' },
+    ])
   })
 
   test('a unit that does its work once is done when it did it', async () => {
@@ -115,7 +137,10 @@ describe('service', () => {
   })
 
   test('so may a bad unit be mended', async () => {
-    const { changes } = await service.check({ ...defaults, daemon_reload: true, state: 'started' }, one({ ...STOPPED, LoadState: 'bad-setting' })())
+    const { changes } = await service.check(
+      { ...defaults, daemon_reload: true, state: 'started' },
+      one({ ...STOPPED, LoadState: 'bad-setting' })(),
+    )
     expect(changes.map(({ path }) => path)).toEqual(['systemd', NOVA])
   })
 
@@ -128,10 +153,13 @@ describe('service', () => {
 })
 
 describe('service finds out that a unit does not stay up', () => {
-  const starting = (behaviour: Parameters<typeof fakeSystemd>[1], unit: Partial<FakeUnit> = STOPPED) => run(fakeSystemd({ [NOVA]: unit }, behaviour), { state: 'started' })
+  const starting = (behaviour: Parameters<typeof fakeSystemd>[1], unit: Partial<FakeUnit> = STOPPED) =>
+    run(fakeSystemd({ [NOVA]: unit }, behaviour), { state: 'started' })
 
   test('when it does not start', async () => {
-    const refuse = { start: `Job for ${NOVA} failed because the control process exited with error code.\nSee "systemctl status ${NOVA}" and "journalctl -xe" for details.\n` }
+    const refuse = {
+      start: `Job for ${NOVA} failed because the control process exited with error code.\nSee "systemctl status ${NOVA}" and "journalctl -xe" for details.\n`,
+    }
     await expect(starting({ refuse })).rejects.toMatchObject({
       kind: 'failed',
       message: `cannot start ${NOVA} on compute15`,
@@ -142,33 +170,43 @@ describe('service finds out that a unit does not stay up', () => {
   })
 
   test('when it dies at once', async () => {
-    const onStart = (unit: FakeUnit) => void Object.assign(unit, { ActiveState: 'failed', SubState: 'failed', Result: 'exit-code', ExecMainStatus: 2 })
-    await expect(starting({ onStart })).rejects.toMatchObject({ message: `${NOVA} does not stay up on compute15`, why: 'failed; exit-code, status 2', stderr: expect.stringContaining('the last words') })
+    const onStart = (unit: FakeUnit) =>
+      void Object.assign(unit, { ActiveState: 'failed', SubState: 'failed', Result: 'exit-code', ExecMainStatus: 2 })
+    await expect(starting({ onStart })).rejects.toMatchObject({
+      message: `${NOVA} does not stay up on compute15`,
+      why: 'failed; exit-code, status 2',
+      stderr: expect.stringContaining('the last words'),
+    })
   })
 
   test('when it dies after a while', async () => {
-    const onSleep = (now: number, units: Map<string, FakeUnit>) => void (now >= 2 && Object.assign(units.get(NOVA)!, { ActiveState: 'failed', SubState: 'failed', Result: 'signal' }))
+    const onSleep = (now: number, units: Map<string, FakeUnit>) =>
+      void (now >= 2 && Object.assign(units.get(NOVA)!, { ActiveState: 'failed', SubState: 'failed', Result: 'signal' }))
     await expect(starting({ onSleep })).rejects.toMatchObject({ why: 'failed; signal' })
   })
 
   test('when systemd restarts it again and again', async () => {
-    const onSleep = (now: number, units: Map<string, FakeUnit>) => void (now >= 2 && Object.assign(units.get(NOVA)!, { NRestarts: 2, InvocationID: 'run-9' }))
+    const onSleep = (now: number, units: Map<string, FakeUnit>) =>
+      void (now >= 2 && Object.assign(units.get(NOVA)!, { NRestarts: 2, InvocationID: 'run-9' }))
     await expect(starting({ onSleep })).rejects.toMatchObject({ why: 'restarted 2 times while it was watched' })
   })
 
   test('when somebody else starts it anew', async () => {
-    const onSleep = (_now: number, units: Map<string, FakeUnit>) => void Object.assign(units.get(NOVA)!, { InvocationID: 'run-9' })
+    const onSleep = (_now: number, units: Map<string, FakeUnit>) =>
+      void Object.assign(units.get(NOVA)!, { InvocationID: 'run-9' })
     await expect(starting({ onSleep })).rejects.toMatchObject({ why: 'started anew while it was watched' })
   })
 
   test('when it waits to be restarted', async () => {
-    const onStart = (unit: FakeUnit) => void Object.assign(unit, { ActiveState: 'activating', SubState: 'auto-restart', Result: 'exit-code', ExecMainStatus: 1 })
+    const onStart = (unit: FakeUnit) =>
+      void Object.assign(unit, { ActiveState: 'activating', SubState: 'auto-restart', Result: 'exit-code', ExecMainStatus: 1 })
     await expect(starting({ onStart })).rejects.toMatchObject({ why: 'activating (auto-restart); exit-code, status 1' })
   })
 
   test('but not while it is still beginning', async () => {
     const onStart = (unit: FakeUnit) => void Object.assign(unit, { ActiveState: 'activating', SubState: 'start-post' })
-    const onSleep = (now: number, units: Map<string, FakeUnit>) => void (now >= 20 && Object.assign(units.get(NOVA)!, { ActiveState: 'active', SubState: 'running' }))
+    const onSleep = (now: number, units: Map<string, FakeUnit>) =>
+      void (now >= 20 && Object.assign(units.get(NOVA)!, { ActiveState: 'active', SubState: 'running' }))
     expect((await starting({ onStart, onSleep })).result).toMatchObject({ active: 'active' })
   })
 
@@ -193,13 +231,26 @@ describe('service refuses', () => {
   })
 
   test('a unit that systemd cannot read', async () => {
-    const world = fakeSystemd({ [NOVA]: { LoadState: 'bad-setting', LoadError: 'org.freedesktop.systemd1.BadUnitSetting "Unit has a bad unit file setting."' } })
-    await expect(service.check({ ...defaults, state: 'started' }, world.target)).rejects.toMatchObject({ message: `systemd cannot use ${NOVA} on compute15`, why: 'bad-setting: Unit has a bad unit file setting.' })
+    const world = fakeSystemd({
+      [NOVA]: {
+        LoadState: 'bad-setting',
+        LoadError: 'org.freedesktop.systemd1.BadUnitSetting "Unit has a bad unit file setting."',
+      },
+    })
+    await expect(service.check({ ...defaults, state: 'started' }, world.target)).rejects.toMatchObject({
+      message: `systemd cannot use ${NOVA} on compute15`,
+      why: 'bad-setting: Unit has a bad unit file setting.',
+    })
   })
 
-  test.each<Partial<Params>>([{ state: 'started' }, { state: 'restarted' }, { enabled: true }])('%j of a masked unit', async (given) => {
-    await expect(service.check({ ...defaults, ...given }, one({ ...STOPPED, LoadState: 'masked', UnitFileState: 'masked' })())).rejects.toMatchObject({ todo: 'add `masked: false` to allow it' })
-  })
+  test.each<Partial<Params>>([{ state: 'started' }, { state: 'restarted' }, { enabled: true }])(
+    '%j of a masked unit',
+    async (given) => {
+      await expect(
+        service.check({ ...defaults, ...given }, one({ ...STOPPED, LoadState: 'masked', UnitFileState: 'masked' })()),
+      ).rejects.toMatchObject({ todo: 'add `masked: false` to allow it' })
+    },
+  )
 
   test.each<[Partial<Params>, string]>([
     [{}, 'nothing is asked of the unit'],

@@ -16,7 +16,11 @@ describe('shell', () => {
   }
 
   test('a shell acts on pipes, variables and several lines', async () => {
-    expect(await run({ cmd: 'x="a b"\nprintf "%s\\n" "$x" c | wc -l' })).toMatchObject({ rc: 0, stdout: '2', cmd: 'x="a b"\nprintf "%s\\n" "$x" c | wc -l' })
+    expect(await run({ cmd: 'x="a b"\nprintf "%s\\n" "$x" c | wc -l' })).toMatchObject({
+      rc: 0,
+      stdout: '2',
+      cmd: 'x="a b"\nprintf "%s\\n" "$x" c | wc -l',
+    })
   })
 
   test('the script is not read from standard input', async () => {

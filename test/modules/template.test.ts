@@ -18,7 +18,11 @@ const dest = join(home, 'nova.conf')
 behavesLikeAModule(
   template,
   { name: 'a new file', params: { src: 'nova.conf.hbs', dest, mode: '0600' }, target: fresh({}) },
-  { name: 'in a folder, without its ending', params: { src: 'nova.conf.hbs', dest: `${home}/` }, target: fresh({ 'nova.conf': 'old' }) },
+  {
+    name: 'in a folder, without its ending',
+    params: { src: 'nova.conf.hbs', dest: `${home}/` },
+    target: fresh({ 'nova.conf': 'old' }),
+  },
 )
 
 describe('template', () => {
@@ -40,7 +44,10 @@ describe('template', () => {
 
   test('an error in the template names it, and nothing is written', async () => {
     const target = fresh({})()
-    await expect(template.check({ src: 'bad.hbs', dest }, target)).rejects.toMatchObject({ kind: 'input', message: 'bad.hbs: unknown variable `unknown`' })
+    await expect(template.check({ src: 'bad.hbs', dest }, target)).rejects.toMatchObject({
+      kind: 'input',
+      message: 'bad.hbs: unknown variable `unknown`',
+    })
     expect(target.wrote).toEqual([])
   })
 

@@ -13,7 +13,8 @@ type Given = Partial<Parameters<typeof waitFor.check>[0]>
 
 const appearing = (path: string, after: number, content = 'ready\n'): FakeGiven => ({
   onSleep: (now, target) => {
-    if (now >= after) target.files.set(path, { content: new TextEncoder().encode(content), mode: '0644', owner: 'root', group: 'root' })
+    if (now >= after)
+      target.files.set(path, { content: new TextEncoder().encode(content), mode: '0644', owner: 'root', group: 'root' })
   },
 })
 
@@ -27,7 +28,11 @@ const waited = async (given: Given, world: FakeGiven) => {
 behavesLikeAModule(
   waitFor,
   { name: 'a file that comes', params: { ...defaults, path: '/run/x' }, target: () => fakeTarget(appearing('/run/x', 3)) },
-  { name: 'with a delay', params: { ...defaults, path: '/run/x', delay: 5 }, target: () => fakeTarget({ files: { '/run/x': '' } }) },
+  {
+    name: 'with a delay',
+    params: { ...defaults, path: '/run/x', delay: 5 },
+    target: () => fakeTarget({ files: { '/run/x': '' } }),
+  },
 )
 
 describe('wait_for a file', () => {
@@ -45,19 +50,28 @@ describe('wait_for a file', () => {
   })
 
   test('waits until it is gone', async () => {
-    const world: FakeGiven = { files: { '/run/x': '' }, onSleep: (now, target) => void (now >= 2 && target.files.delete('/run/x')) }
+    const world: FakeGiven = {
+      files: { '/run/x': '' },
+      onSleep: (now, target) => void (now >= 2 && target.files.delete('/run/x')),
+    }
     expect((await waited({ path: '/run/x', state: 'absent' }, world)).result).toEqual({ elapsed: 2, state: 'absent' })
   })
 
   test('waits for a line in it', async () => {
-    const { diff, result } = await waited({ path: '/log', search_regex: '^rea.y$' }, { files: { '/log': 'start\n' }, ...appearing('/log', 4, 'start\nready\n') })
+    const { diff, result } = await waited(
+      { path: '/log', search_regex: '^rea.y$' },
+      { files: { '/log': 'start\n' }, ...appearing('/log', 4, 'start\nready\n') },
+    )
     expect(diff.changes).toEqual([{ path: '`^rea.y$` in /log', before: 'not matched', after: 'matched' }])
     expect(result).toEqual({ elapsed: 4, state: 'matched' })
   })
 
   test('waits until a line is gone, or its file', async () => {
     const world: FakeGiven = { files: { '/log': 'busy\n' }, onSleep: (_now, target) => void target.files.delete('/log') }
-    expect((await waited({ path: '/log', search_regex: 'busy', state: 'absent' }, world)).result).toEqual({ elapsed: 1, state: 'absent' })
+    expect((await waited({ path: '/log', search_regex: 'busy', state: 'absent' }, world)).result).toEqual({
+      elapsed: 1,
+      state: 'absent',
+    })
   })
 
   test('waits first where told to, because what is seen at once may be the state before', async () => {
@@ -81,7 +95,10 @@ describe('wait_for a file', () => {
 
   test('stops waiting when it is told to', async () => {
     const controller = new AbortController()
-    const world: FakeGiven = { signal: controller.signal, onSleep: (now) => void (now >= 2 && controller.abort(new Error('stopped by the operator'))) }
+    const world: FakeGiven = {
+      signal: controller.signal,
+      onSleep: (now) => void (now >= 2 && controller.abort(new Error('stopped by the operator'))),
+    }
     await expect(waited({ path: '/run/x' }, world)).rejects.toThrow('stopped by the operator')
   })
 
@@ -141,7 +158,10 @@ describe('wait_for a port', () => {
 
   test('a host without any program to try it is an error, not a closed port', async () => {
     const target = fakeTarget({ commands: () => ({ stdout: 'none\n' }) })
-    await expect(waitFor.check({ ...defaults, port: 22 }, target)).rejects.toMatchObject({ kind: 'failed', message: 'cannot try port 22 of 127.0.0.1 from host1' })
+    await expect(waitFor.check({ ...defaults, port: 22 }, target)).rejects.toMatchObject({
+      kind: 'failed',
+      message: 'cannot try port 22 of 127.0.0.1 from host1',
+    })
   })
 })
 

@@ -35,13 +35,20 @@ const edits = { state: 'present', firstmatch: false, backrefs: false, create: fa
 describe('where a file cannot be written', () => {
   test.each([
     ['copy', copy, (path: string) => ({ dest: path, content: 'x'.repeat(900_000), force: true })],
-    ['ini', ini, (path: string) => ({ path, section: 'new', option: 'a', value: 'x'.repeat(900_000), state: 'present', create: false })],
+    [
+      'ini',
+      ini,
+      (path: string) => ({ path, section: 'new', option: 'a', value: 'x'.repeat(900_000), state: 'present', create: false }),
+    ],
     ['lineinfile', lineinfile, (path: string) => ({ ...edits, path, line: 'x'.repeat(900_000) })],
   ] as const)('%s on a full disk is an error, and nothing is lost', async (name, module, params) => {
     const { at } = fileSystem(`full-${name}`, 'size=1m')
     writeFileSync(at('conf'), '[old]\na = 1\n')
     writeFileSync(at('ballast'), Buffer.alloc(400_000))
-    await expect(apply(module as AnyModule, params(at('conf')))).rejects.toMatchObject({ name: 'Failure', why: expect.stringMatching(/no space/i) })
+    await expect(apply(module as AnyModule, params(at('conf')))).rejects.toMatchObject({
+      name: 'Failure',
+      why: expect.stringMatching(/no space/i),
+    })
     expect(readFileSync(at('conf'), 'utf8')).toBe('[old]\na = 1\n')
     expect(readdirSync(at('.'))).toEqual(['ballast', 'conf'])
   })
@@ -55,7 +62,10 @@ describe('where a file cannot be written', () => {
     const { at, remount } = fileSystem(`read-only-${name}`, 'size=1m')
     writeFileSync(at('conf'), 'old\n')
     remount('ro')
-    await expect(apply(module as AnyModule, params(at('conf')))).rejects.toMatchObject({ name: 'Failure', why: expect.stringMatching(/read-only/i) })
+    await expect(apply(module as AnyModule, params(at('conf')))).rejects.toMatchObject({
+      name: 'Failure',
+      why: expect.stringMatching(/read-only/i),
+    })
     expect(readFileSync(at('conf'), 'utf8')).toBe('old\n')
   })
 })
@@ -84,7 +94,14 @@ describe('what comes through unharmed', () => {
     })
     const before = seen()
     expect(before.attr).toContain('kept')
-    const { undo } = await apply(ini as AnyModule, { path: at('conf'), section: 's', option: 'a', value: '2', state: 'present', create: false })
+    const { undo } = await apply(ini as AnyModule, {
+      path: at('conf'),
+      section: 's',
+      option: 'a',
+      value: '2',
+      state: 'present',
+      create: false,
+    })
     expect(readFileSync(at('conf'), 'utf8')).toBe('[s]\na = 2\n')
     expect(seen()).toEqual(before)
     await undo()

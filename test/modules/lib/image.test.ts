@@ -43,7 +43,9 @@ describe('capture and restore', () => {
 
   test('a folder that somebody has filled is not removed', async () => {
     const target = fresh({}, (at) => mkdirSync(at('it/theirs'), { recursive: true }))()
-    await expect(restore(target, path, { kind: 'absent' })).rejects.toMatchObject({ stderr: expect.stringContaining('not empty') })
+    await expect(restore(target, path, { kind: 'absent' })).rejects.toMatchObject({
+      stderr: expect.stringContaining('not empty'),
+    })
     expect(readdirSync(path)).toEqual(['theirs'])
   })
 

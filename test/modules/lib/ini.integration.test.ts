@@ -6,8 +6,9 @@ import { describe, expect, test } from 'vitest'
 import { readIni, setOption, type Wanted } from '../../../modules/lib/ini.ts'
 import { scratchFolder } from '../../local-target.ts'
 
-// Reads every file named on standard input with oslo.config (Debian: python3-oslo.config) and answers one line of JSON for each: what
-// its parser finds, and what a service sees of the options asked for, registered as a single option and as one that may be repeated.
+// Reads every file named on standard input with oslo.config (Debian: python3-oslo.config) and answers one line of JSON for
+// each: what its parser finds, and what a service sees of the options asked for, registered as a single option and as one that
+// may be repeated.
 const READER = `
 import json, sys
 from oslo_config import cfg
@@ -66,9 +67,31 @@ function ourReading(text: string): Record<string, Record<string, string[]>> {
 const withoutEmpty = (sections: NonNullable<Reading['sections']>) =>
   Object.fromEntries(Object.entries(sections).filter(([, options]) => Object.keys(options).length > 0))
 
-const odd = fc.string({ unit: fc.constantFrom('a', 'b', '=', ':', ' ', '\t', '"', "'", '#', '[', ']', '\u00a0', '\u00e9', '\x1c', '\u2003'), maxLength: 8 })
+const odd = fc.string({
+  unit: fc.constantFrom('a', 'b', '=', ':', ' ', '\t', '"', "'", '#', '[', ']', '\u00a0', '\u00e9', '\x1c', '\u2003'),
+  maxLength: 8,
+})
 const line = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom('[s]', '[DEFAULT]', '[S]', '[t]', '# a = b', '#a = b', '', 'a = 1', 'a = 2', 'b: "q"', "b = 'x", 'c=', '  more', '\tmore = 1', 'c = x\\') },
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom(
+      '[s]',
+      '[DEFAULT]',
+      '[S]',
+      '[t]',
+      '# a = b',
+      '#a = b',
+      '',
+      'a = 1',
+      'a = 2',
+      'b: "q"',
+      "b = 'x",
+      'c=',
+      '  more',
+      '\tmore = 1',
+      'c = x\\',
+    ),
+  },
   { weight: 1, arbitrary: odd },
   { weight: 1, arbitrary: odd.map((text) => `a = ${text}`) },
 )
@@ -87,14 +110,20 @@ describe("files as Debian's oslo.config reads them", () => {
   test('every file that it accepts is read alike', () => {
     const texts = fc.sample(file, 3000)
     const readings = osloReads(texts, [])
-    const accepted = texts.flatMap((text, at) => (readings[at]?.sections === undefined ? [] : [{ text, sections: readings[at].sections }]))
+    const accepted = texts.flatMap((text, at) =>
+      readings[at]?.sections === undefined ? [] : [{ text, sections: readings[at].sections }],
+    )
     expect(accepted.length).toBeGreaterThan(500)
-    for (const { text, sections } of accepted) expect({ text, sections: ourReading(text) }).toEqual({ text, sections: withoutEmpty(sections) })
+    for (const { text, sections } of accepted)
+      expect({ text, sections: ourReading(text) }).toEqual({ text, sections: withoutEmpty(sections) })
   })
 
   test('what is set is what a service sees, and a good file stays good', () => {
     const edits = fc.sample(edit, 3000)
-    const good = osloReads(edits.map(({ text }) => text), []).map(({ error }) => error === undefined)
+    const good = osloReads(
+      edits.map(({ text }) => text),
+      [],
+    ).map(({ error }) => error === undefined)
     const done = edits.filter((_, at) => good[at])
     expect(done.length).toBeGreaterThan(500)
     const readings = osloReads(
@@ -107,7 +136,11 @@ describe("files as Debian's oslo.config reads them", () => {
       expect({ given, error }).toEqual({ given, error: undefined })
       expect({ given, values: seenAs(given.wanted, values) }).toEqual({ given, values: given.wanted ?? [] })
       const [single, multi] = readings[at]?.seen?.[0] ?? []
-      expect({ given, single, multi }).toEqual({ given, single: values.at(-1) ?? null, multi: values.length === 0 ? null : values })
+      expect({ given, single, multi }).toEqual({
+        given,
+        single: values.at(-1) ?? null,
+        multi: values.length === 0 ? null : values,
+      })
     }
   })
 })

@@ -67,10 +67,34 @@ describe('setting', () => {
   test.each([
     ['replaces a value and keeps its style', 'DEFAULT', 'debug', 'false', NOVA.replace('debug=true', 'debug=false')],
     ['replaces behind a colon', 'libvirt', 'virt_type', 'qemu', NOVA.replace('virt_type: kvm', 'virt_type: qemu')],
-    ['replaces a value of several lines', 'DEFAULT', 'enabled_apis', 'metadata', NOVA.replace('osapi_compute,\n  metadata', 'metadata')],
-    ['keeps the indentation of several lines', 'DEFAULT', 'enabled_apis', 'a,\nb,\nc', NOVA.replace('osapi_compute,\n  metadata', 'a,\n  b,\n  c')],
-    ['adds below its commented-out example', 'DEFAULT', 'my_ip', '10.0.0.5', NOVA.replace('<host_ipv4>\n', '<host_ipv4>\nmy_ip = 10.0.0.5\n')],
-    ['adds behind the last option of its section', 'libvirt', 'cpu_mode', 'none', NOVA.replace('kvm\n', 'kvm\ncpu_mode = none\n')],
+    [
+      'replaces a value of several lines',
+      'DEFAULT',
+      'enabled_apis',
+      'metadata',
+      NOVA.replace('osapi_compute,\n  metadata', 'metadata'),
+    ],
+    [
+      'keeps the indentation of several lines',
+      'DEFAULT',
+      'enabled_apis',
+      'a,\nb,\nc',
+      NOVA.replace('osapi_compute,\n  metadata', 'a,\n  b,\n  c'),
+    ],
+    [
+      'adds below its commented-out example',
+      'DEFAULT',
+      'my_ip',
+      '10.0.0.5',
+      NOVA.replace('<host_ipv4>\n', '<host_ipv4>\nmy_ip = 10.0.0.5\n'),
+    ],
+    [
+      'adds behind the last option of its section',
+      'libvirt',
+      'cpu_mode',
+      'none',
+      NOVA.replace('kvm\n', 'kvm\ncpu_mode = none\n'),
+    ],
     ['finds a section whatever its case', 'LibVirt', 'cpu_mode', 'none', NOVA.replace('kvm\n', 'kvm\ncpu_mode = none\n')],
     ['adds a section at the end', 'new', 'a', 'b', `${NOVA}\n[new]\na = b\n`],
     ['sets the last of several', 'pci', 'alias', 'c', NOVA.replace('alias = b', 'alias = c')],
@@ -78,7 +102,13 @@ describe('setting', () => {
     ['grows a list in its place', 'pci', 'alias', ['a', 'b', 'c'], `${NOVA}alias = c\n`],
     ['shrinks a list', 'pci', 'alias', ['b'], NOVA.replace('alias = a\nalias = b', 'alias = b')],
     ['removes', 'DEFAULT', 'debug', undefined, NOVA.replace('debug=true\n', '')],
-    ['removes every line of a value', 'DEFAULT', 'enabled_apis', undefined, NOVA.replace('enabled_apis = osapi_compute,\n  metadata\n', '')],
+    [
+      'removes every line of a value',
+      'DEFAULT',
+      'enabled_apis',
+      undefined,
+      NOVA.replace('enabled_apis = osapi_compute,\n  metadata\n', ''),
+    ],
     ['removes all of several', 'pci', 'alias', [], NOVA.replace('alias = a\nalias = b\n', '')],
     ['has nothing to remove', 'none', 'a', undefined, NOVA],
     ['has nothing to change', 'DEFAULT', 'debug', 'true', NOVA],
@@ -113,20 +143,48 @@ describe('setting', () => {
   })
 
   test.each(['a\n\nb', 'a\n b', 'a\nb ', 'a\r', 'a\n'])('%j is refused, because it would be read otherwise', (value) => {
-    expect(() => setOption('[s]\n', 's', 'x', value)).toThrow(expect.objectContaining({ kind: 'input', message: expect.stringContaining('`x`') }))
+    expect(() => setOption('[s]\n', 's', 'x', value)).toThrow(
+      expect.objectContaining({ kind: 'input', message: expect.stringContaining('`x`') }),
+    )
   })
 })
 
 describe('for whatever file and value', () => {
   const word = fc.stringMatching(/^[a-z_]{1,6}$/)
-  const value = fc.oneof(word, fc.string({ maxLength: 8 }).filter((text) => !/[\r\n]/.test(text)), fc.tuple(word, word).map((lines) => lines.join('\n')))
+  const value = fc.oneof(
+    word,
+    fc.string({ maxLength: 8 }).filter((text) => !/[\r\n]/.test(text)),
+    fc.tuple(word, word).map((lines) => lines.join('\n')),
+  )
   const line = fc.oneof(
-    fc.constantFrom('', '[s]', '[DEFAULT]', '[T]', '# a = b', '#a = b', '; x', '  more', 'x = 1', 'a = 2', 'a: "q"', 'junk', '=', ' a = 3'),
-    fc.string({ unit: fc.constantFrom('a', 'x', '=', ':', ' ', '\t', '"', "'", '#', '[', ']', '\u00a0', '\x1c', '\ufeff'), maxLength: 6 }),
+    fc.constantFrom(
+      '',
+      '[s]',
+      '[DEFAULT]',
+      '[T]',
+      '# a = b',
+      '#a = b',
+      '; x',
+      '  more',
+      'x = 1',
+      'a = 2',
+      'a: "q"',
+      'junk',
+      '=',
+      ' a = 3',
+    ),
+    fc.string({
+      unit: fc.constantFrom('a', 'x', '=', ':', ' ', '\t', '"', "'", '#', '[', ']', '\u00a0', '\x1c', '\ufeff'),
+      maxLength: 6,
+    }),
   )
-  const file = fc.array(fc.tuple(line, fc.constantFrom('\n', '\n', '\r\n', '\r')), { maxLength: 12 }).chain((lines) =>
-    fc.boolean().map((unfinished) => lines.map(([text, end], at) => text + (unfinished && at === lines.length - 1 ? '' : end)).join('')),
-  )
+  const file = fc
+    .array(fc.tuple(line, fc.constantFrom('\n', '\n', '\r\n', '\r')), { maxLength: 12 })
+    .chain((lines) =>
+      fc
+        .boolean()
+        .map((unfinished) => lines.map(([text, end], at) => text + (unfinished && at === lines.length - 1 ? '' : end)).join('')),
+    )
   const section = fc.constantFrom('s', 'DEFAULT', 't', 'u')
   const option = fc.constantFrom('a', 'x', 'new')
 

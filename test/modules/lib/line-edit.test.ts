@@ -34,7 +34,10 @@ describe('editLines', () => {
   })
 
   const file = fc
-    .tuple(fc.array(fc.tuple(fc.constantFrom('', 'x', 'y', 'yy', 'é'), fc.constantFrom('\n', '\r\n'))), fc.constantFrom('', 'x', 'end'))
+    .tuple(
+      fc.array(fc.tuple(fc.constantFrom('', 'x', 'y', 'yy', 'é'), fc.constantFrom('\n', '\r\n'))),
+      fc.constantFrom('', 'x', 'end'),
+    )
     .map(([lines, last]) => lines.map(([text, end]) => text + end).join('') + last)
   const edits = fc.record({
     matches: fc.constantFrom(undefined, by(/^y/).matches, by(/^x$/).matches),
@@ -58,7 +61,9 @@ describe('editLines', () => {
     fc.assert(
       fc.property(file, (text) => {
         const once = editLines(text, { ...base, state: 'absent' })
-        expect(once.replace(/\r?\n/g, '\n').split('\n').filter(Boolean)).toEqual(text.split(/\r?\n/).filter((line) => line !== 'x' && line !== ''))
+        expect(once.replace(/\r?\n/g, '\n').split('\n').filter(Boolean)).toEqual(
+          text.split(/\r?\n/).filter((line) => line !== 'x' && line !== ''),
+        )
         expect(editLines(once, { ...base, state: 'absent' })).toBe(once)
       }),
     )

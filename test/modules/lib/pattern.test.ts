@@ -24,6 +24,8 @@ describe('pattern', () => {
   })
 
   test.each(['(', '[a', 'a**', String.raw`\k<x>(?<y>)`])('%s is refused with the parameter named', (text) => {
-    expect(() => pattern(text, 'search_regex')).toThrow(expect.objectContaining({ kind: 'input', message: expect.stringContaining('`search_regex`') }))
+    expect(() => pattern(text, 'search_regex')).toThrow(
+      expect.objectContaining({ kind: 'input', message: expect.stringContaining('`search_regex`') }),
+    )
   })
 })

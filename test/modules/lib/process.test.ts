@@ -13,7 +13,10 @@ describe('planJob', () => {
   writeFileSync(join(folder, 'done'), '')
 
   test('a command is a change, whatever it does', async () => {
-    expect(await planJob(sh('true'), here)).toEqual({ changes: [{ path: 'command', before: undefined, after: 'true' }], before: undefined })
+    expect(await planJob(sh('true'), here)).toEqual({
+      changes: [{ path: 'command', before: undefined, after: 'true' }],
+      before: undefined,
+    })
   })
 
   test.each([
@@ -29,7 +32,10 @@ describe('planJob', () => {
   })
 
   test('a relative path without a folder is refused', async () => {
-    await expect(planJob(sh('true', { creates: 'done' }), here)).rejects.toMatchObject({ kind: 'input', todo: 'give an absolute path' })
+    await expect(planJob(sh('true', { creates: 'done' }), here)).rejects.toMatchObject({
+      kind: 'input',
+      todo: 'give an absolute path',
+    })
   })
 })
 
@@ -48,7 +54,9 @@ describe('runJob', () => {
   })
 
   test('passes the folder and the input on', async () => {
-    expect(await runJob(sh('pwd; cat', { chdir: folder, stdin: 'in\0put' }), here)).toMatchObject({ stdout: `${folder}\nin\0put` })
+    expect(await runJob(sh('pwd; cat', { chdir: folder, stdin: 'in\0put' }), here)).toMatchObject({
+      stdout: `${folder}\nin\0put`,
+    })
   })
 
   test('a status other than 0 is a failure that holds the whole result', async () => {
@@ -64,7 +72,10 @@ describe('runJob', () => {
 
   test('only the last ten lines are shown, all are kept', async () => {
     const failing = runJob(sh('seq 1 50 >&2; exit 1'), here)
-    await expect(failing).rejects.toMatchObject({ stderr: '41\n42\n43\n44\n45\n46\n47\n48\n49\n50', data: { stderr_lines: { length: 50 } } })
+    await expect(failing).rejects.toMatchObject({
+      stderr: '41\n42\n43\n44\n45\n46\n47\n48\n49\n50',
+      data: { stderr_lines: { length: 50 } },
+    })
   })
 
   test('without error output the reason is what was printed', async () => {
@@ -73,7 +84,10 @@ describe('runJob', () => {
 
   test('a program that is not there is named', async () => {
     const failing = runJob({ argv: ['no-such-program'], shown: 'no-such-program' }, here)
-    await expect(failing).rejects.toMatchObject({ todo: 'is no-such-program installed on host1, and in the PATH of the user?', data: { rc: 127 } })
+    await expect(failing).rejects.toMatchObject({
+      todo: 'is no-such-program installed on host1, and in the PATH of the user?',
+      data: { rc: 127 },
+    })
   })
 
   test('a signal is told apart from a status', async () => {

@@ -21,12 +21,19 @@ describe('secret options', () => {
     expect(isSecretOption(name)).toBe(true)
   })
 
-  test.each(['my_ip', 'debug', 'connection_recycle_time', 'max_connections', 'passthrough', 'token_expiration', 'pass_through', 'key', 'www_authenticate_uri'])(
-    '%s is none',
-    (name) => {
-      expect(isSecretOption(name)).toBe(false)
-    },
-  )
+  test.each([
+    'my_ip',
+    'debug',
+    'connection_recycle_time',
+    'max_connections',
+    'passthrough',
+    'token_expiration',
+    'pass_through',
+    'key',
+    'www_authenticate_uri',
+  ])('%s is none', (name) => {
+    expect(isSecretOption(name)).toBe(false)
+  })
 
   test.each([
     ['url', 'rabbit://nova:pass@controller', true],
@@ -48,7 +55,11 @@ describe('hideSecrets', () => {
     ['url = http://a:b@c/', 'url = http://(hidden)@c/', 'a:b'],
     ['transport_url = rabbit://a:b@c/', 'transport_url = (hidden)', 'rabbit://a:b@c/'],
     ['password =\nmy_ip = 1', 'password =\nmy_ip = 1', ''],
-    ['a\n-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nb', 'a\n(hidden)\nb', '-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----'],
+    [
+      'a\n-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nb',
+      'a\n(hidden)\nb',
+      '-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----',
+    ],
     ['nothing here', 'nothing here', ''],
   ])('%j', (text, shown, secrets) => {
     expect(hideSecrets(text)).toEqual({ text: shown, secrets })

@@ -19,7 +19,8 @@ NeedDaemonReload=no
 LoadError=
 InvocationID=2ee279990b644eea922aa5b46ac683e8
 `
-const SOCKET = 'Id=libvirtd.socket\nLoadState=masked\nActiveState=inactive\nSubState=dead\nUnitFileState=masked\nInvocationID=\nLoadError=org.freedesktop.systemd1.UnitMasked "Unit libvirtd.socket is masked."\n'
+const SOCKET =
+  'Id=libvirtd.socket\nLoadState=masked\nActiveState=inactive\nSubState=dead\nUnitFileState=masked\nInvocationID=\nLoadError=org.freedesktop.systemd1.UnitMasked "Unit libvirtd.socket is masked."\n'
 
 describe('systemctl show', () => {
   test('of a service', () => {
@@ -44,7 +45,13 @@ describe('systemctl show', () => {
   test('of a masked socket', () => {
     const unit = parseUnit(SOCKET)
     expect(unit).toMatchObject({ loadError: 'Unit libvirtd.socket is masked.', type: '', restarts: 0, result: '' })
-    expect([isMasked(unit), isUp(unit), isEnabled(unit), isDisabled(unit), inWords(unit)]).toEqual([true, false, false, true, 'inactive (dead)'])
+    expect([isMasked(unit), isUp(unit), isEnabled(unit), isDisabled(unit), inWords(unit)]).toEqual([
+      true,
+      false,
+      false,
+      true,
+      'inactive (dead)',
+    ])
   })
 
   test('a name that begins like an option is a name', async () => {
@@ -55,9 +62,17 @@ describe('systemctl show', () => {
 
   test.each([
     [127, 'sh: 1: systemctl: not found', 'is this a host with systemd?'],
-    [1, 'System has not been booted with systemd as init system (PID 1). Can\'t operate.\nFailed to connect to bus: Host is down', undefined],
+    [
+      1,
+      "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down",
+      undefined,
+    ],
   ])('status %i is an error', async (code, stderr, todo) => {
     const target = fakeTarget({ commands: () => ({ code, stderr }) })
-    await expect(readUnit(target, 'x')).rejects.toMatchObject({ message: 'systemd does not answer about x', why: stderr.split('\n').at(-1), todo })
+    await expect(readUnit(target, 'x')).rejects.toMatchObject({
+      message: 'systemd does not answer about x',
+      why: stderr.split('\n').at(-1),
+      todo,
+    })
   })
 })

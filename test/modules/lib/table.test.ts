@@ -4,7 +4,13 @@ import { displayWidth, inline, tableOf, tableText } from '../../../modules/lib/t
 
 describe('table', () => {
   test('columns are all keys in the order they appear first', () => {
-    expect(tableOf([{ b: 1 }, { a: 2, b: 3 }])).toEqual({ columns: ['b', 'a'], rows: [['1', ''], ['3', '2']] })
+    expect(tableOf([{ b: 1 }, { a: 2, b: 3 }])).toEqual({
+      columns: ['b', 'a'],
+      rows: [
+        ['1', ''],
+        ['3', '2'],
+      ],
+    })
   })
 
   test('columns can be chosen and ordered', () => {

@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeText, encodeText, insertLines, isText, joinLines, lineEnd, replaceLines, splitLines } from '../../../modules/lib/text.ts'
+import {
+  decodeText,
+  encodeText,
+  insertLines,
+  isText,
+  joinLines,
+  lineEnd,
+  replaceLines,
+  splitLines,
+} from '../../../modules/lib/text.ts'
 
 describe('text of a file', () => {
   test('every byte comes back', () => {

@@ -38,7 +38,13 @@ describe('splitWords', () => {
     ['(a)', '`(`'],
     ['a\nb', 'a second line'],
   ])('%j needs a shell', (line, what) => {
-    expect(() => splitWords(line)).toThrow(expect.objectContaining({ kind: 'input', message: expect.stringContaining(`holds ${what}`), todo: expect.stringContaining('shell') }))
+    expect(() => splitWords(line)).toThrow(
+      expect.objectContaining({
+        kind: 'input',
+        message: expect.stringContaining(`holds ${what}`),
+        todo: expect.stringContaining('shell'),
+      }),
+    )
   })
 
   test.each(["a 'b", 'a "b', 'a \\', 'a "b\\"'])('%j is unfinished', (line) => {
@@ -46,20 +52,30 @@ describe('splitWords', () => {
   })
 
   test('a variable before the program is refused with a way out', () => {
-    expect(() => splitWords('LANG=C virsh list')).toThrow(expect.objectContaining({ kind: 'input', todo: expect.stringContaining('environment') }))
+    expect(() => splitWords('LANG=C virsh list')).toThrow(
+      expect.objectContaining({ kind: 'input', todo: expect.stringContaining('environment') }),
+    )
   })
 
   test('what is shown is split into the same words again', () => {
     fc.assert(
-      fc.property(fc.array(fc.string().map((word) => `a${word}`), { minLength: 1 }), (argv) => {
-        fc.pre(!/^\w+=/.test(argv[0] ?? ''))
-        expect(splitWords(showWords(argv))).toEqual(argv)
-      }),
+      fc.property(
+        fc.array(
+          fc.string().map((word) => `a${word}`),
+          { minLength: 1 },
+        ),
+        (argv) => {
+          fc.pre(!/^\w+=/.test(argv[0] ?? ''))
+          expect(splitWords(showWords(argv))).toEqual(argv)
+        },
+      ),
     )
   })
 
   test('a shell makes the same words of whatever is accepted', () => {
-    const line = fc.array(fc.constantFrom('a', 'b', ' ', "'", '"', '\\', '\\\\', '\n', '{', '=', '-'), { maxLength: 12 }).map((parts) => `x${parts.join('')}`)
+    const line = fc
+      .array(fc.constantFrom('a', 'b', ' ', "'", '"', '\\', '\\\\', '\n', '{', '=', '-'), { maxLength: 12 })
+      .map((parts) => `x${parts.join('')}`)
     const accepted: { readonly line: string; readonly words: readonly string[] }[] = []
     fc.assert(
       fc.property(line, (text) => {
