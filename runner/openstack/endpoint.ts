@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts'
-import { nearest } from '../language/suggest.ts'
+import { nearest } from './nearest.ts'
 import type { CloudConfig } from './config.ts'
 import type { CatalogEntry } from './identity.ts'
 import { interfaceName } from './settings.ts'

@@ -1,4 +1,4 @@
-import { nearest } from '../language/suggest.ts'
+import { nearest } from './nearest.ts'
 import { merge, table, type Table, type Text, type Tree, textAt } from './tree.ts'
 
 interface Region {
