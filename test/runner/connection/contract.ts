@@ -104,7 +104,7 @@ export function behavesLikeAConnection(name: string, open: () => Promise<Connect
       })
 
       test('any arguments', async () => {
-        const word = fc.string({ unit: 'binary', maxLength: 30 }).filter((text) => !text.includes('\0') && text.isWellFormed())
+        const word = fc.string({ unit: 'binary', maxLength: 30 }).filter((text) => !text.includes('\0') && isUnicode(text))
         await fc.assert(
           fc.asyncProperty(fc.array(word, { maxLength: 8 }), async (words) => {
             const output = await host.run(['printf', '%s\\0', ...words])
@@ -291,7 +291,7 @@ export function behavesLikeAConnection(name: string, open: () => Promise<Connect
       test('any content, and any name', async () => {
         const name = fc
           .string({ unit: 'binary', minLength: 1, maxLength: 40 })
-          .filter((text) => text.isWellFormed() && !/[\0/]/.test(text) && !/^\.\.?$/.test(text))
+          .filter((text) => isUnicode(text) && !/[\0/]/.test(text) && !/^\.\.?$/.test(text))
         await fc.assert(
           fc.asyncProperty(name, fc.uint8Array({ maxLength: 1500 }), async (file, bytes) => {
             const own = mkdtempSync(join(folder, 'any-'))
@@ -449,6 +449,9 @@ export function behavesLikeAConnection(name: string, open: () => Promise<Connect
     })
   })
 }
+
+/** Half of a surrogate pair has no bytes to be sent as. */
+const isUnicode = (text: string): boolean => Buffer.from(text).toString() === text
 
 const mode = (path: string): string => (statSync(path).mode & 0o7777).toString(8).padStart(4, '0')
 

@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Become } from '../../../runner/connection/connection.ts'
+import { hostAccess } from '../../../runner/connection/host-access.ts'
+import { createPool, type OpenPipe } from '../../../runner/connection/pool.ts'
+import { Failure } from '../../../runner/failure.ts'
+
+const children: number[] = []
+afterEach(() => {
+  for (const pid of children.splice(0)) {
+    try {
+      process.kill(pid, 'SIGCONT')
+      process.kill(pid, 'SIGTERM')
+    } catch {
+      // It has ended.
+    }
+  }
+})
+
+/** Shells of this machine, so many at a time. A user other than the login's runs without sudo: pools are not about that. */
+function setUp(sessions = Infinity) {
+  let open = 0
+  let most = 0
+  const traffic = { requests: 0, sent: 0, received: 0 }
+  const openPipe: OpenPipe = async ({ argv, ready }) => {
+    if (open >= sessions) return 'refused'
+    most = Math.max(most, ++open)
+    const loader = argv.find((word) => word.startsWith(`echo ${ready}`)) ?? ''
+    const child = spawn('/bin/sh', ['-c', loader], { detached: true })
+    children.push(child.pid ?? 0)
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined)
+    const ended = new Promise<string>((resolve) =>
+      child.once('close', (code, signal) => {
+        open -= 1
+        resolve(signal ?? String(code))
+      }),
+    )
+    return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, destroy: () => child.stdin.destroy() }
+  }
+  const pool = createPool({ openPipe, traffic, openLimit: 10 })
+  let id = 0
+  const as = (become?: Become) =>
+    hostAccess({ add: (item) => pool.add(become, item), drop: pool.drop, nextId: () => ++id, signal: undefined })
+  return { pool, as, traffic, most: () => most, open: () => open }
+}
+const user = (name: string): Become => ({ user: name, method: 'sudo' })
+const size = async (read: Promise<Uint8Array | undefined>) => ((await read)?.length ?? 0) > 0
+
+test('one shell serves a user, whatever is asked one after the other or at once', async () => {
+  const { as, pool, most } = setUp()
+  await Promise.all(Array.from({ length: 30 }, () => as().read('/etc/passwd')))
+  await as().run(['true'])
+  expect(most()).toBe(1)
+  await pool.close()
+})
+
+test('a shell that hangs in a request, as in a dead network share, does not hold up the others', async () => {
+  const { as, pool, most } = setUp()
+  expect(await size(as().read('/etc/passwd'))).toBe(true)
+  process.kill(children[0] ?? 0, 'SIGSTOP')
+  const stuck = as().read('/etc/hostname')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(await size(as().read('/etc/passwd'))).toBe(true)
+  expect(most()).toBe(2)
+  process.kill(children[0] ?? 0, 'SIGCONT')
+  expect(await size(stuck)).toBe(true)
+  await pool.close()
+})
+
+test('at most four shells', async () => {
+  const { as, pool, most } = setUp()
+  const hung: Promise<unknown>[] = []
+  for (let count = 0; count < 4; count++) {
+    expect(await size(as().read('/etc/passwd'))).toBe(true)
+    process.kill(children[count] ?? 0, 'SIGSTOP')
+    hung.push(as().read('/etc/hostname'))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  const waiting = as().read('/etc/passwd')
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  expect(most()).toBe(4)
+  process.kill(children[2] ?? 0, 'SIGCONT')
+  expect(await size(waiting)).toBe(true)
+  for (const pid of children) process.kill(pid, 'SIGCONT')
+  await Promise.all(hung)
+  await pool.close()
+})
+
+describe('where the host allows one session', () => {
+  test('users take turns', async () => {
+    const { as, pool, most } = setUp(1)
+    for (const name of ['a', 'b', 'a']) expect(await size(as(user(name)).read('/etc/passwd'))).toBe(true)
+    const both = await Promise.all([as(user('a')).run(['echo', 'a']), as(user('b')).run(['echo', 'b'])])
+    expect([both.map(({ stdout }) => stdout), most()]).toEqual([['a\n', 'b\n'], 1])
+    await pool.close()
+  })
+  test('nobody is thrown out in the middle of a command', async () => {
+    const { as, pool } = setUp(1)
+    const long = as(user('a')).run(['sh', '-c', 'sleep 0.7; echo whole'])
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const [first, second] = await Promise.all([long, as(user('b')).run(['echo', 'b'])])
+    expect([first.stdout, second.stdout]).toEqual(['whole\n', 'b\n'])
+    await pool.close()
+  })
+  test('or none', async () => {
+    const { as } = setUp(0)
+    await expect(as().read('/etc/passwd')).rejects.toMatchObject({ kind: 'unreachable', message: 'the host allows no session' })
+  })
+})
+
+test('a shell that is killed fails what it was asked, and another takes its place', async () => {
+  const { as, pool, open } = setUp()
+  const work = as().run(['sleep', '0.6'])
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  process.kill(children[0] ?? 0, 'SIGKILL')
+  await expect(work).rejects.toMatchObject({ kind: 'unreachable', message: 'the shell on the host has ended' })
+  expect(await size(as().read('/etc/passwd'))).toBe(true)
+  expect(open()).toBe(1)
+  await pool.close()
+})
+
+test('a user who cannot be had is not asked for again', async () => {
+  const { as, pool } = setUp()
+  const bad = as(user('no such name'))
+  const [first, second] = await Promise.all([bad.read('/x'), bad.read('/y')].map((read) => read.catch((error: unknown) => error)))
+  expect(first).toBe(second)
+  expect(await bad.read('/z').catch((error: unknown) => error)).toBe(first)
+  await pool.close()
+})
+
+test('the end: what is pending and what comes later fails with the reason', async () => {
+  const { as, pool } = setUp()
+  const reason = new Failure('the connection was lost', { kind: 'unreachable' })
+  const running = as().run(['sleep', '0.2'])
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const queued = as().read('/etc/passwd')
+  pool.fail(reason)
+  expect(await running.catch((error: unknown) => error)).toBe(reason)
+  expect(await queued.catch((error: unknown) => error)).toBe(reason)
+  expect(
+    await as()
+      .read('/etc/passwd')
+      .catch((error: unknown) => error),
+  ).toBe(reason)
+  await pool.close()
+})

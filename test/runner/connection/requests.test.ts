@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { quote } from '../../../runner/connection/host-program.ts'
+import { encodeBatch, encodeSignal, type Operation } from '../../../runner/connection/requests.ts'
+
+const encode = (...operations: Operation[]) => {
+  let payloads = 0
+  return Buffer.concat(encodeBatch(operations, 'MARK', () => `p${++payloads}`)).toString('latin1')
+}
+const run = (change: Partial<Extract<Operation, { kind: 'run' }>> = {}): Operation => ({
+  kind: 'run',
+  id: 9,
+  argv: ['true'],
+  env: {},
+  cwd: '',
+  limit: 0,
+  stdin: undefined,
+  ...change,
+})
+
+test('probes of a kind share a line, whatever stands between them', () => {
+  const text = encode(
+    { kind: 'read', id: 1, path: '/a' },
+    { kind: 'stat', id: 2, path: '/b' },
+    { kind: 'list', id: 3, path: '/c' },
+    { kind: 'read', id: 4, path: "/it's" },
+    { kind: 'stat', id: 5, path: '/e' },
+  )
+  expect(text).toBe("s 2 '/b' 5 '/e'\nr MARK 1 '/a' 4 '/it'\\''s'\nl 3 '/c'\nE\n")
+})
+
+test('commands', () => {
+  expect(encode(run({ argv: ['a', 'b c'], env: { X: '1' }, cwd: '/tmp', limit: 40 }))).toBe(
+    "R 9 40 '/tmp' '' 1 'X=1' 'a' 'b c'\nE\n",
+  )
+  expect(encodeSignal(9, 'TERM').toString()).toBe('K 9 TERM\n')
+})
+
+test('small contents start no process, large ones travel as they are', () => {
+  expect(encode(run({ stdin: Buffer.from('a%\n-') }))).toBe(
+    "printf 'a%%\\012\\055' >\"$d/p1\" || rm -f \"$d/p1\"\nR 9 0 '' p1 0 'true'\nE\n",
+  )
+  const big = Buffer.alloc(5000, '\xff', 'latin1')
+  expect(encode(run({ stdin: big }))).toBe(`p p1 5000\n${big.toString('latin1')}R 9 0 '' p1 0 'true'\nE\n`)
+})
+
+test('what `read` could spoil, or is too long for a line, travels as a payload', () => {
+  for (const word of ['two\nlines', 'ü', '\x7f', 'x'.repeat(3000)]) {
+    const bytes = Buffer.from(`R 9 0 '' '' 0 'echo' ${quote(word)}\n`)
+    expect(encode(run({ argv: ['echo', word] }))).toBe(`p p1 ${bytes.length}\n${bytes.toString('latin1')}I p1\nE\n`)
+  }
+})
+
+for (const shell of ['/bin/dash', '/bin/bash'].filter(existsSync)) {
+  describe(shell, () => {
+    test('quoting: any word comes through', () => {
+      const words = fc.array(
+        fc
+          .string({ unit: 'binary', maxLength: 20 })
+          .filter((text) => !text.includes('\0') && Buffer.from(text).toString() === text),
+        { maxLength: 5 },
+      )
+      fc.assert(
+        fc.property(words, (given) => {
+          const out = execFileSync(shell, ['-c', `printf '%s\\0' ${given.map(quote).join(' ')}`], { encoding: 'utf8' })
+          expect(out).toBe(given.length === 0 ? '\0' : given.map((word) => `${word}\0`).join(''))
+        }),
+        { numRuns: 10 },
+      )
+    })
+
+    test('escaping: any small content comes through', () => {
+      const bytes = fc.oneof(
+        fc.uint8Array({ minLength: 1, maxLength: 400 }),
+        fc.constant(Uint8Array.from({ length: 256 }, (_, byte) => byte)),
+      )
+      fc.assert(
+        fc.property(bytes, (given) => {
+          const [line = ''] = encode(run({ stdin: given })).split(' >"$d')
+          expect(execFileSync(shell, ['-c', line])).toEqual(Buffer.from(given))
+        }),
+        { numRuns: 10 },
+      )
+    })
+  })
+}
