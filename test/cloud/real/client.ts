@@ -39,7 +39,10 @@ const send = async (method: string, url: string, headers: Record<string, string>
   const raw = body instanceof Uint8Array
   const response = await fetch(url, {
     method,
-    headers: { ...headers, ...(body === undefined ? {} : { 'Content-Type': raw ? 'application/octet-stream' : 'application/json' }) },
+    headers: {
+      ...headers,
+      ...(body === undefined ? {} : { 'Content-Type': raw ? 'application/octet-stream' : 'application/json' }),
+    },
     ...(body === undefined ? {} : { body: raw ? new Uint8Array(body) : JSON.stringify(body) }),
     signal: AbortSignal.timeout(180_000),
   })

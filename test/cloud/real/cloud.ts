@@ -4,11 +4,23 @@ import { cloudName, handOut } from './handout.ts'
 import { exec, leaderOf } from './hosts.ts'
 import { makeKeys } from './keys.ts'
 import { buildLayers } from './layers.ts'
-import { addresses, hosts, isHost, layoutOf, plain, sameVariant, variantName, type Host, type Layout, type Variant } from './layout.ts'
+import {
+  addresses,
+  hosts,
+  isHost,
+  layoutOf,
+  plain,
+  sameVariant,
+  variantName,
+  type Host,
+  type Layout,
+  type Variant,
+} from './layout.ts'
 import { alone } from './lock.ts'
 import { installNeeded, thisMachine, whyNot } from './machine.ts'
 import { cut, mend, unplugHost } from './network.ts'
-import { fakes, type FlavorName } from './openstack.ts'
+import type { FlavorName } from './first-start.ts'
+import { fakes } from './services.ts'
 import { progressOn, type Progress } from './progress.ts'
 import { until, type Finished, type ProgramOptions } from './program.ts'
 import { bringUp, takeDown, whatRuns, type Running } from './state.ts'
@@ -32,25 +44,37 @@ export const up = async (options: UpOptions = {}, layout = layoutOf(process.env)
   const { variant = plain, from, install = true, progress = progressOnStderr() } = options
   const reason = await unavailable()
   if (reason) throw new Error(`the real cloud cannot run here: ${reason}`)
-  await alone(layout, () => progress.say('waiting for another command on this cloud'), async () => {
-    const running = await whatRuns(layout)
-    if (running) {
-      if (!sameVariant(running.variant, variant)) throw new Error(`the cloud is up as ${variantName(running.variant)}; take it down first to have it as ${variantName(variant)}`)
-      if (from !== undefined && from !== running.from) throw new Error('the cloud is up already; take it down first to go on from a snapshot')
-      return
-    }
-    await installNeeded(install, progress)
-    await makeKeys(layout)
-    await buildLayers(layout, variant, progress)
-    await bringUp(layout, variant, from, progress)
-    await handOut(layout)
-  })
+  await alone(
+    layout,
+    () => progress.say('waiting for another command on this cloud'),
+    async () => {
+      const running = await whatRuns(layout)
+      if (running) {
+        if (!sameVariant(running.variant, variant))
+          throw new Error(
+            `the cloud is up as ${variantName(running.variant)}; take it down first to have it as ${variantName(variant)}`,
+          )
+        if (from !== undefined && from !== running.from)
+          throw new Error('the cloud is up already; take it down first to go on from a snapshot')
+        return
+      }
+      await installNeeded(install, progress)
+      await makeKeys(layout)
+      await buildLayers(layout, variant, progress)
+      await bringUp(layout, variant, from, progress)
+      await handOut(layout)
+    },
+  )
   return realCloud(layout)
 }
 
 /** Takes the cloud down; nothing stays but the cache. What it needs on disk to start again quickly is kept there. */
 export const down = async (progress = progressOnStderr(), layout = layoutOf(process.env)): Promise<void> =>
-  alone(layout, () => progress.say('waiting for another command on this cloud'), () => progress.step('taking the cloud down', () => takeDown(layout)))
+  alone(
+    layout,
+    () => progress.say('waiting for another command on this cloud'),
+    () => progress.step('taking the cloud down', () => takeDown(layout)),
+  )
 
 export interface Server {
   readonly id: string
@@ -133,7 +157,9 @@ export const realCloud = async (layout = layoutOf(process.env)): Promise<RealClo
   const running = await whatRuns(layout)
   if (!running) {
     const alive = (await Promise.all(hosts.map((host) => leaderOf(layout, host)))).filter(Boolean).length
-    throw new Error(`the real cloud is not up${alive ? ` (${alive} of ${hosts.length} hosts run)` : ''}; start it with: npm run cloud:real up`)
+    throw new Error(
+      `the real cloud is not up${alive ? ` (${alive} of ${hosts.length} hosts run)` : ''}; start it with: npm run cloud:real up`,
+    )
   }
   const apis = new Map<UserName, Promise<Api>>()
   const api = (user: UserName = 'admin') => {
@@ -142,7 +168,12 @@ export const realCloud = async (layout = layoutOf(process.env)): Promise<RealClo
     return known
   }
   const onHost = (host: string, argv: readonly string[], options?: ProgramOptions) => exec(layout, hostNamed(host), argv, options)
-  const idOf = async (service: 'compute' | 'image' | 'network', path: string, collection: string, name: string): Promise<string> => {
+  const idOf = async (
+    service: 'compute' | 'image' | 'network',
+    path: string,
+    collection: string,
+    name: string,
+  ): Promise<string> => {
     const found = (await (await api()).get(service, path))[collection].find((one: { name: string }) => one.name === name)
     if (!found) throw new Error(`the cloud has no ${name} among its ${collection}`)
     return found.id
@@ -155,18 +186,33 @@ export const realCloud = async (layout = layoutOf(process.env)): Promise<RealClo
     return found && asServer(found.server)
   }
   const waitFor: RealCloud['waitFor'] = (id, { status, host }, seconds = 120) =>
-    until(`server ${id} is ${[status, host && `on ${host}`].filter(Boolean).join(' ')}`, seconds, async () => {
-      const now = await server(id)
-      if (now?.status === 'ERROR' && status !== 'ERROR') throw new Error(`server ${now.name} is in ERROR: ${now.fault}`)
-      return now && (status === undefined || now.status === status) && (host === undefined || now.host === host) && !now.taskState ? now : undefined
-    }, 300)
+    until(
+      `server ${id} is ${[status, host && `on ${host}`].filter(Boolean).join(' ')}`,
+      seconds,
+      async () => {
+        const now = await server(id)
+        if (now?.status === 'ERROR' && status !== 'ERROR') throw new Error(`server ${now.name} is in ERROR: ${now.fault}`)
+        return now &&
+          (status === undefined || now.status === status) &&
+          (host === undefined || now.host === host) &&
+          !now.taskState
+          ? now
+          : undefined
+      },
+      300,
+    )
   const consoleOf = async (id: string, lines = 5): Promise<string> =>
     (await (await api()).post('compute', `/servers/${id}/action`, { 'os-getConsoleOutput': { length: lines } })).output
   const counters = (id: string, after = 0) =>
-    until(`the guest of ${id} counts`, 60, async () => {
-      const now = countersIn(await consoleOf(id).catch(() => ''))
-      return now && now.up > after ? now : undefined
-    }, 300)
+    until(
+      `the guest of ${id} counts`,
+      60,
+      async () => {
+        const now = countersIn(await consoleOf(id).catch(() => ''))
+        return now && now.up > after ? now : undefined
+      },
+      300,
+    )
   const remove = async (id: string) => {
     await (await api()).remove('compute', `/servers/${id}`).catch(() => {})
     await until(`server ${id} is gone`, 60, async () => (await server(id)) === undefined, 300)
@@ -189,7 +235,14 @@ export const realCloud = async (layout = layoutOf(process.env)): Promise<RealClo
         idOf('image', '/v2/images', 'images', image),
       ])
       const networks = nic ? [{ uuid: await idOf('network', '/v2.0/networks', 'networks', 'guests') }] : 'none'
-      const body = { name, flavorRef, imageRef, networks, ...(host ? { host } : {}), ...(zone ? { availability_zone: zone } : {}) }
+      const body = {
+        name,
+        flavorRef,
+        imageRef,
+        networks,
+        ...(host ? { host } : {}),
+        ...(zone ? { availability_zone: zone } : {}),
+      }
       const { id } = (await (await api()).post('compute', '/servers', { server: body })).server
       const booted = await waitFor(id, { status: 'ACTIVE' })
       await counters(id)

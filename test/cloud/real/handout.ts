@@ -24,7 +24,10 @@ const cloudsYaml = (): string =>
     .join('')}`
 
 /** An inventory of the hosts; the same text as `inventory/real-cloud.yml` when the cache folder is the machine's. */
-export const inventoryYaml = ({ key, knownHosts: known }: Layout): string => `# The hosts of the real test cloud, as \`npm run cloud:real up\` starts them (docs/testing.md).
+export const inventoryYaml = ({
+  key,
+  knownHosts: known,
+}: Layout): string => `# The hosts of the real test cloud, as \`npm run cloud:real up\` starts them (docs/testing.md).
 all:
   vars:
     ansible_user: root

@@ -18,7 +18,9 @@ export const hierarchiesIn = (mountinfo: string): readonly string[] =>
 
 /** The control groups of a host, in each hierarchy; all that the host runs is in them and nothing else is. */
 const groupsOf = async (layout: Layout, host: Host): Promise<readonly string[]> =>
-  hierarchiesIn(await textOf('/proc/self/mountinfo')).map((mount) => join(mount, groupOf(layout, host))).filter((path) => existsSync(path))
+  hierarchiesIn(await textOf('/proc/self/mountinfo'))
+    .map((mount) => join(mount, groupOf(layout, host)))
+    .filter((path) => existsSync(path))
 
 const groupTree = async (group: string): Promise<readonly string[]> => {
   const below = await readdir(group, { withFileTypes: true }).catch(() => [])
@@ -38,7 +40,10 @@ export const leaderOf = async (layout: Layout, host: Host): Promise<number | und
   for (const pid of await processesOf(layout, host)) {
     if ((await textOf(`/proc/${pid}/comm`)).trim() !== 'systemd-nspawn') continue
     const tasks = await readdir(`/proc/${pid}/task`).catch(() => [])
-    const children = (await Promise.all(tasks.map((task) => textOf(`/proc/${pid}/task/${task}/children`)))).join(' ').split(' ').filter(Boolean)
+    const children = (await Promise.all(tasks.map((task) => textOf(`/proc/${pid}/task/${task}/children`))))
+      .join(' ')
+      .split(' ')
+      .filter(Boolean)
     for (const child of children) if ((await textOf(`/proc/${child}/comm`)).trim() === 'systemd') return Number(child)
   }
   return undefined
@@ -62,9 +67,23 @@ const start = async (layout: Layout, host: Host, { lower, folder, staging, optio
   await mkdir(layout.logs, { recursive: true })
   const log = await open(join(layout.logs, `${host}.log`), 'a')
   const script = join(sources, 'steps', 'start-host.sh')
-  const argv = ['--mount', '--propagation', 'private', script, host, groupOf(layout, host), lower.join(':'), folder, namespaceOf(layout, host), staging, ...options]
+  const argv = [
+    '--mount',
+    '--propagation',
+    'private',
+    script,
+    host,
+    groupOf(layout, host),
+    lower.join(':'),
+    folder,
+    namespaceOf(layout, host),
+    staging,
+    ...options,
+  ]
   const child = spawn('unshare', argv, { detached: true, stdio: ['ignore', log.fd, log.fd] })
-  const ended = new Promise<never>((_, reject) => child.on('error', reject).on('exit', (code) => reject(new Error(`exit status ${code}`))))
+  const ended = new Promise<never>((_, reject) =>
+    child.on('error', reject).on('exit', (code) => reject(new Error(`exit status ${code}`))),
+  )
   child.unref()
   try {
     await Promise.race([ended, until(`${host} starts`, 30, () => leaderOf(layout, host), 50)])
@@ -75,11 +94,31 @@ const start = async (layout: Layout, host: Host, { lower, folder, staging, optio
   }
 }
 
-const environment = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LC_ALL=C.UTF-8', 'TERM=dumb']
+const environment = [
+  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'HOME=/root',
+  'LC_ALL=C.UTF-8',
+  'TERM=dumb',
+]
 
 /** The command line by which the machine runs a command on a host, as root, without ssh. */
-export const enter = (leader: number, argv: readonly string[]): readonly string[] =>
-  ['nsenter', '--target', String(leader), '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--root', '--wd', 'env', '-i', ...environment, ...argv]
+export const enter = (leader: number, argv: readonly string[]): readonly string[] => [
+  'nsenter',
+  '--target',
+  String(leader),
+  '--mount',
+  '--uts',
+  '--ipc',
+  '--net',
+  '--pid',
+  '--cgroup',
+  '--root',
+  '--wd',
+  'env',
+  '-i',
+  ...environment,
+  ...argv,
+]
 
 /** Runs a command on a host as root, without ssh. Throws when the host is not running; a bad exit is a result. */
 export const exec = async (layout: Layout, host: Host, argv: readonly string[], options?: ProgramOptions): Promise<Finished> => {
@@ -95,12 +134,12 @@ export const demand = async (layout: Layout, host: Host, argv: readonly string[]
   return finished.stdout
 }
 
-/** Starts a host unless it runs, and waits until its systemd is through. */
+/** Starts a host unless it runs, and waits until one can log in. Its other services may still be starting. */
 export const boot = async (layout: Layout, host: Host, files: HostFiles): Promise<void> => {
   if ((await leaderOf(layout, host)) === undefined) await start(layout, host, files)
-  await until(`${host} boots`, 120, async () => {
-    const { stdout } = await exec(layout, host, ['systemctl', 'is-system-running'])
-    return /^(running|degraded)/.test(stdout)
+  await until(`${host} boots`, 180, async () => {
+    const { code } = await exec(layout, host, ['systemctl', '--quiet', 'is-active', 'ssh.service'])
+    return code === 0
   })
 }
 
@@ -124,12 +163,22 @@ export const halt = async (layout: Layout, host: Host, grace: number): Promise<v
     await until(`${host} powers off`, grace, gone).catch(() => {})
   }
   if (leader !== undefined) signal(leader, 'SIGKILL')
-  await until(`the processes of ${host} end`, 30, async () => {
-    for (const pid of await processesOf(layout, host)) signal(pid, 'SIGKILL')
-    return gone()
-  }, 100)
+  await until(
+    `the processes of ${host} end`,
+    30,
+    async () => {
+      for (const pid of await processesOf(layout, host)) signal(pid, 'SIGKILL')
+      return gone()
+    },
+    100,
+  )
   for (const group of (await Promise.all((await groupsOf(layout, host)).map(groupTree))).flat())
-    await until(`${group} is free`, 10, () => rmdir(group).then(() => true, (error: NodeJS.ErrnoException) => error.code === 'ENOENT'))
+    await until(`${group} is free`, 10, () =>
+      rmdir(group).then(
+        () => true,
+        (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+      ),
+    )
 }
 
 /** CPU seconds used since its start and MiB of memory in use now. */
@@ -140,5 +189,8 @@ export const usageOf = async (layout: Layout, host: Host): Promise<{ readonly cp
   const cpu = /usage_usec (\d+)/.exec(await first('cpu.stat'))?.[1] ?? 0
   const nanoseconds = Number(await first('cpuacct.usage'))
   const memory = Number(await first('memory.current', 'memory.usage_in_bytes'))
-  return { cpu: Math.round((nanoseconds ? nanoseconds / 1e9 : Number(cpu) / 1e6) * 10) / 10, memory: Math.round(memory / 2 ** 20) }
+  return {
+    cpu: Math.round((nanoseconds ? nanoseconds / 1e9 : Number(cpu) / 1e6) * 10) / 10,
+    memory: Math.round(memory / 2 ** 20),
+  }
 }

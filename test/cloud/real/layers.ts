@@ -59,13 +59,15 @@ export const stackOf = (role: Role, { neutron }: Variant): readonly Layer[] => {
 
 /** Everything that decides what a layer holds: its packages, the script that builds it, the layers below. */
 export const digestOf = async (layer: Layer): Promise<string> => {
-  const script = layer.below.length === 0 ? 'build-base.sh' : 'build-layer.sh'
+  const scripts = layer.below.length === 0 ? ['build-base.sh', 'prepare-base.sh'] : ['build-layer.sh']
   const below = await Promise.all(layer.below.map((name) => digestOf(named(name))))
-  const parts = [...layer.packages, await readFile(join(sources, 'steps', script), 'utf8'), ...below]
+  const texts = await Promise.all(scripts.map((script) => readFile(join(sources, 'steps', script), 'utf8')))
+  const parts = [...layer.packages, ...texts, ...below]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12)
 }
 
-const folderOf = async (layout: Layout, layer: Layer): Promise<string> => join(layout.layers, `${layer.name}-${await digestOf(layer)}`)
+const folderOf = async (layout: Layout, layer: Layer): Promise<string> =>
+  join(layout.layers, `${layer.name}-${await digestOf(layer)}`)
 
 /** lowerdir of overlayfs for a host: its layers, topmost first. */
 export const lowerOf = async (layout: Layout, role: Role, variant: Variant): Promise<readonly string[]> =>
@@ -76,20 +78,40 @@ const lastLine = async (path: string): Promise<string> => {
   try {
     const { size } = await file.stat()
     const { buffer, bytesRead } = await file.read(Buffer.alloc(400), 0, 400, Math.max(0, size - 400))
-    return buffer.subarray(0, bytesRead).toString().split(/[\r\n]+/).filter((line) => line.trim()).at(-1)?.slice(0, 60) ?? ''
+    return (
+      buffer
+        .subarray(0, bytesRead)
+        .toString()
+        .split(/[\r\n]+/)
+        .filter((line) => line.trim())
+        .at(-1)
+        ?.slice(0, 60) ?? ''
+    )
   } finally {
     await file.close()
   }
 }
 
 /** Runs a script in mount and process namespaces of its own, so that it leaves neither mount nor process; its words go to a log. */
-const runApart = async (argv: readonly string[], log: string, note: (text: string) => void, stdin = '', env: Record<string, string> = {}) => {
+const runApart = async (
+  argv: readonly string[],
+  log: string,
+  note: (text: string) => void,
+  stdin = '',
+  env: Record<string, string> = {},
+) => {
   const file = await open(log, 'w')
   const apart = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc']
-  const child = spawn('unshare', [...apart, ...argv], { stdio: ['pipe', file.fd, file.fd], env: { ...process.env, ...env } })
+  // and that ends when this process does
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...apart, ...argv], {
+    stdio: ['pipe', file.fd, file.fd],
+    env: { ...process.env, ...env },
+  })
   child.stdin?.end(stdin)
   const timer = setInterval(() => void lastLine(log).then(note, () => {}), 1000)
-  const code = await new Promise<number>((resolve, reject) => child.on('error', reject).on('close', (status) => resolve(status ?? 1)))
+  const code = await new Promise<number>((resolve, reject) =>
+    child.on('error', reject).on('close', (status) => resolve(status ?? 1)),
+  )
   clearInterval(timer)
   await file.close()
   if (code === 0) return
@@ -119,7 +141,9 @@ const build = async (layout: Layout, layer: Layer, note: (text: string) => void)
 /** Removes layers of an earlier recipe. */
 const prune = async (layout: Layout, layer: Layer): Promise<void> => {
   const keep = await digestOf(layer)
-  const old = (await readdir(layout.layers)).filter((name) => name.replace(/-[0-9a-f]{12}(\.part.*)?$/, '') === layer.name && !name.endsWith(keep))
+  const old = (await readdir(layout.layers)).filter(
+    (name) => name.replace(/-[0-9a-f]{12}(\.part.*)?$/, '') === layer.name && !name.endsWith(keep),
+  )
   await Promise.all(old.map((name) => rm(join(layout.layers, name), { recursive: true, force: true })))
 }
 

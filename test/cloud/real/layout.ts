@@ -27,7 +27,8 @@ export const isHost = (name: string): name is Host => (hosts as readonly string[
 export const machineInterface = 'runbook0'
 
 /** The control group of a host, below the root of every hierarchy. Clouds of other cache folders have other groups. */
-export const groupOf = ({ root }: Layout, host: Host): string => `runbook-${createHash('sha256').update(root).digest('hex').slice(0, 6)}-${host}`
+export const groupOf = ({ root }: Layout, host: Host): string =>
+  `runbook-${createHash('sha256').update(root).digest('hex').slice(0, 6)}-${host}`
 
 /** Passwords of a cloud that listens in its own namespaces only. */
 export const password = 'runbook'
@@ -91,8 +92,7 @@ export const layoutOf = (env: Readonly<Record<string, string | undefined>>): Lay
   }
 }
 
-const packageRoot = (folder: string): string =>
-  existsSync(join(folder, 'package.json')) ? folder : packageRoot(dirname(folder))
+const packageRoot = (folder: string): string => (existsSync(join(folder, 'package.json')) ? folder : packageRoot(dirname(folder)))
 
 /** This folder in the source tree, where the configuration, the scripts and the guest's source are, also when run from `dist`. */
 export const sources = join(packageRoot(dirname(fileURLToPath(import.meta.url))), 'test', 'cloud', 'real')

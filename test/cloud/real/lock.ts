@@ -9,7 +9,9 @@ import type { Layout } from './layout.ts'
  */
 export const alone = async <T>(layout: Layout, waiting: () => void, work: () => Promise<T>): Promise<T> => {
   await mkdir(layout.root, { recursive: true })
-  const holder = spawn('flock', ['--no-fork', join(layout.root, 'lock'), 'sh', '-c', 'echo mine; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const holder = spawn('flock', ['--no-fork', join(layout.root, 'lock'), 'sh', '-c', 'echo mine; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const timer = setTimeout(waiting, 500)
   await new Promise<void>((resolve, reject) => {
     holder.on('error', reject).on('exit', () => reject(new Error('the lock of the cloud was lost')))

@@ -15,7 +15,9 @@ export interface Machine {
 
 /** Fields of an os-release file, quotes taken off. */
 export const osRelease = (text: string): Readonly<Record<string, string>> =>
-  Object.fromEntries([...text.matchAll(/^(\w+)=(?:"([^"]*)"|'([^']*)'|(.*))$/gm)].map(([, key, a, b, c]) => [key, a ?? b ?? c ?? '']))
+  Object.fromEntries(
+    [...text.matchAll(/^(\w+)=(?:"([^"]*)"|'([^']*)'|(.*))$/gm)].map(([, key, a, b, c]) => [key, a ?? b ?? c ?? '']),
+  )
 
 export const thisMachine = async (): Promise<Machine> => {
   const release = osRelease(existsSync('/etc/os-release') ? await readFile('/etc/os-release', 'utf8') : '')
@@ -85,16 +87,30 @@ export const installNeeded = async (install: boolean, progress: Progress): Promi
   )
 }
 
-const listed = (text: string): string[] => text.split('\n').map((line) => line.trim()).filter(Boolean)
+const listed = (text: string): string[] =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
 
 /** The machine's own sources of Debian packages as sources.list lines, and the options by which it reaches them. */
 export const aptSources = async (): Promise<{ readonly list: string; readonly options: string }> => {
-  const ask = ['apt-get', 'indextargets', 'Created-By: Packages', 'Origin: Debian', '--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)']
+  const ask = [
+    'apt-get',
+    'indextargets',
+    'Created-By: Packages',
+    'Origin: Debian',
+    '--format',
+    '$(REPO_URI) $(RELEASE) $(COMPONENT)',
+  ]
   const known = listed(await run(ask))
   if (known.length === 0) await run(['apt-get', 'update', '--quiet'])
   const sources = known.length ? known : listed(await run(ask))
   const lines = [...new Set(sources.filter((line) => line.split(' ')[1]?.startsWith('bookworm')))].map((line) => `deb ${line}`)
-  if (lines.length === 0) throw new Error('apt on this machine knows no source of Debian 12 (bookworm); see /etc/apt/sources.list.d')
-  const options = listed(await run(['apt-config', 'dump'])).filter((line) => /^Acquire::(https?::Proxy|Check-|Retries)/i.test(line))
+  if (lines.length === 0)
+    throw new Error('apt on this machine knows no source of Debian 12 (bookworm); see /etc/apt/sources.list.d')
+  const options = listed(await run(['apt-config', 'dump'])).filter((line) =>
+    /^Acquire::(https?::Proxy|Check-|Retries)/i.test(line),
+  )
   return { list: `${lines.join('\n')}\n`, options: options.join('\n') }
 }

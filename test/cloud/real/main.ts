@@ -43,7 +43,8 @@ A user without the admin role: OS_CLOUD=${cloudName('demo')}. Images tick and di
 `
 
 const hostOf = (name: string | undefined): Host => {
-  if (name === undefined || !isHost(name)) throw new Error(`${name ?? 'nothing'} is no host of the cloud; there are ${hosts.join(', ')}`)
+  if (name === undefined || !isHost(name))
+    throw new Error(`${name ?? 'nothing'} is no host of the cloud; there are ${hosts.join(', ')}`)
   return name
 }
 
@@ -54,7 +55,11 @@ const countOf = (text: string | undefined): number => {
 
 /** Runs a program with this terminal and gives its exit status. */
 const attached = ([file = '', ...args]: readonly string[]): Promise<number> =>
-  new Promise((resolve, reject) => spawn(file, args, { stdio: 'inherit' }).on('error', reject).on('close', (code) => resolve(code ?? 1)))
+  new Promise((resolve, reject) =>
+    spawn(file, args, { stdio: 'inherit' })
+      .on('error', reject)
+      .on('close', (code) => resolve(code ?? 1)),
+  )
 
 const status = async (): Promise<number> => {
   const running = await whatRuns(layout)
@@ -65,9 +70,14 @@ const status = async (): Promise<number> => {
       continue
     }
     const state = (await exec(layout, host, ['systemctl', 'is-system-running'])).stdout.trim()
-    const failed = (await exec(layout, host, ['systemctl', '--failed', '--plain', '--no-legend'])).stdout.split('\n').map((line) => line.split(' ')[0]).filter(Boolean)
+    const failed = (await exec(layout, host, ['systemctl', '--failed', '--plain', '--no-legend'])).stdout
+      .split('\n')
+      .map((line) => line.split(' ')[0])
+      .filter(Boolean)
     const { cpu, memory } = await usageOf(layout, host)
-    say(`${host.padEnd(11)} ${addresses[host].padEnd(12)} ${state}, ${cpu} s CPU, ${memory} MiB${failed.length ? `, failed: ${failed.join(' ')}` : ''}`)
+    say(
+      `${host.padEnd(11)} ${addresses[host].padEnd(12)} ${state}, ${cpu} s CPU, ${memory} MiB${failed.length ? `, failed: ${failed.join(' ')}` : ''}`,
+    )
   }
   say(await snapshotList(layout))
   return running ? 0 : 1
@@ -86,7 +96,10 @@ interface Flags {
 const commands: Readonly<Record<string, Command>> = {
   up: async (_, { shared = false, neutron = false, from, fakes, 'no-install': never = false }) => {
     const count = fakes === undefined ? undefined : countOf(fakes)
-    const cloud = await up({ variant: { shared, neutron }, install: !never, progress, ...(from === undefined ? {} : { from }) }, layout)
+    const cloud = await up(
+      { variant: { shared, neutron }, install: !never, progress, ...(from === undefined ? {} : { from }) },
+      layout,
+    )
     if (count !== undefined) await progress.step(`${count} pretended compute hosts`, () => cloud.fakes(count))
     say(nextSteps(layout))
     return 0
@@ -98,16 +111,29 @@ const commands: Readonly<Record<string, Command>> = {
   status,
   snapshot: async ([name]) => {
     if (name === undefined || !/^[\w-]+$/.test(name)) throw new Error('a snapshot needs a name of letters, digits, _ and -')
-    await alone(layout, () => {}, async () => {
-      const running = await whatRuns(layout)
-      if (!running) throw new Error('the cloud is not up')
-      await progress.step(`keeping snapshot ${name}`, () => snapshot(layout, running, name))
-    })
+    await alone(
+      layout,
+      () => {},
+      async () => {
+        const running = await whatRuns(layout)
+        if (!running) throw new Error('the cloud is not up')
+        await progress.step(`keeping snapshot ${name}`, () => snapshot(layout, running, name))
+      },
+    )
     say(`The cloud is down. Go on from there: npm run cloud:real up -- --from ${name}`)
     return 0
   },
   ssh: ([name, ...words]) => {
-    const options = ['-i', layout.key, '-o', `UserKnownHostsFile=${layout.knownHosts}`, '-o', 'StrictHostKeyChecking=yes', '-o', 'IdentitiesOnly=yes']
+    const options = [
+      '-i',
+      layout.key,
+      '-o',
+      `UserKnownHostsFile=${layout.knownHosts}`,
+      '-o',
+      'StrictHostKeyChecking=yes',
+      '-o',
+      'IdentitiesOnly=yes',
+    ]
     return attached(['ssh', ...options, `root@${addresses[hostOf(name)]}`, ...words])
   },
   exec: async ([name, ...words]) => {

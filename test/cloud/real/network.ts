@@ -1,7 +1,17 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { addresses, computes, controller, hosts, machineAddress, machineInterface, type Host, type Layout, type Variant } from './layout.ts'
+import {
+  addresses,
+  computes,
+  controller,
+  hosts,
+  machineAddress,
+  machineInterface,
+  type Host,
+  type Layout,
+  type Variant,
+} from './layout.ts'
 import { finish, run, until } from './program.ts'
 
 /**
@@ -27,11 +37,18 @@ const port = (host: Host): string => `port-${host}`
 /** Throws when the machine already has a way to the cloud's addresses: they would be hidden, or answered by somebody else. */
 const refuseOverlap = async (): Promise<void> => {
   // the kernel may still be taking down the last one
-  await until(`${machineInterface} is free (or is another cloud up, of another cache folder?)`, 10, async () => !existsSync(`/sys/class/net/${machineInterface}`))
+  await until(
+    `${machineInterface} is free (or is another cloud up, of another cache folder?)`,
+    10,
+    async () => !existsSync(`/sys/class/net/${machineInterface}`),
+  )
   const { stdout } = await finish(['ip', '-json', 'route', 'show', 'to', 'match', machineAddress])
   const routes = JSON.parse(stdout || '[]') as readonly { dst: string; dev?: string }[]
   const other = routes.find(({ dst }) => dst !== 'default')
-  if (other) throw new Error(`this machine already has a route to ${other.dst} by ${other.dev}; the cloud needs ${machineAddress}/24 for itself`)
+  if (other)
+    throw new Error(
+      `this machine already has a route to ${other.dst} by ${other.dev}; the cloud needs ${machineAddress}/24 for itself`,
+    )
 }
 
 /** The switch, one cable to each host, one to the machine; with Neutron a second network for the guests between the computes. */
@@ -42,24 +59,45 @@ export const plugIn = async (layout: Layout, { neutron }: Variant): Promise<void
   await mkdir(join(layout.run, 'network'), { recursive: true })
   for (const name of ['switch', ...hosts] as const) await makeNamespace(at(name))
 
-  await batch(['link set lo up', 'link add hosts type bridge forward_delay 0', 'link set hosts up', 'link add guests type bridge forward_delay 0', 'link set guests up'], at('switch'))
+  await batch(
+    [
+      'link set lo up',
+      'link add hosts type bridge forward_delay 0',
+      'link set hosts up',
+      'link add guests type bridge forward_delay 0',
+      'link set guests up',
+    ],
+    at('switch'),
+  )
   await batch([
     `link add ${machineInterface} type veth peer name port-machine netns ${at('switch')}`,
     ...hosts.map((host) => `link add eth0 netns ${at(host)} type veth peer name ${port(host)} netns ${at('switch')}`),
-    ...(neutron ? computes.map((host) => `link add phys0 netns ${at(host)} type veth peer name guests-${host} netns ${at('switch')}`) : []),
+    ...(neutron
+      ? computes.map((host) => `link add phys0 netns ${at(host)} type veth peer name guests-${host} netns ${at('switch')}`)
+      : []),
     `addr add ${machineAddress}/24 dev ${machineInterface}`,
     `link set ${machineInterface} up`,
   ])
-  await batch([
-    ...['port-machine', ...hosts.map(port)].map((name) => `link set ${name} master hosts up`),
-    ...(neutron ? computes.map((host) => `link set guests-${host} master guests up`) : []),
-  ], at('switch'))
-  await Promise.all(hosts.map((host) => batch([
-    'link set lo up',
-    `addr add ${addresses[host]}/24 dev eth0`,
-    'link set eth0 up',
-    ...(neutron && host !== controller ? ['link set phys0 up'] : []),
-  ], at(host))))
+  await batch(
+    [
+      ...['port-machine', ...hosts.map(port)].map((name) => `link set ${name} master hosts up`),
+      ...(neutron ? computes.map((host) => `link set guests-${host} master guests up`) : []),
+    ],
+    at('switch'),
+  )
+  await Promise.all(
+    hosts.map((host) =>
+      batch(
+        [
+          'link set lo up',
+          `addr add ${addresses[host]}/24 dev eth0`,
+          'link set eth0 up',
+          ...(neutron && host !== controller ? ['link set phys0 up'] : []),
+        ],
+        at(host),
+      ),
+    ),
+  )
 }
 
 /** Takes it all away; the interfaces go with the namespaces that their other ends are in. */
@@ -90,6 +128,11 @@ export const unplugHost = (layout: Layout, host: Host): Promise<unknown> =>
 
 /** Mends every cut and puts every cable back. */
 export const mend = async (layout: Layout): Promise<void> => {
-  await batch(hosts.map((host) => `link set ${port(host)} up`), namespaceOf(layout, 'switch'))
-  await Promise.all(hosts.map((host) => batch(['neigh flush all nud permanent dev eth0', 'neigh flush dev eth0'], namespaceOf(layout, host))))
+  await batch(
+    hosts.map((host) => `link set ${port(host)} up`),
+    namespaceOf(layout, 'switch'),
+  )
+  await Promise.all(
+    hosts.map((host) => batch(['neigh flush all nud permanent dev eth0', 'neigh flush dev eth0'], namespaceOf(layout, host))),
+  )
 }

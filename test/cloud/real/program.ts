@@ -33,10 +33,13 @@ export const finish = (argv: readonly string[], options: ProgramOptions = {}): P
     const out: Buffer[] = []
     const err: Buffer[] = []
     const late = { is: false }
-    const timer = options.timeout === undefined ? undefined : setTimeout(() => {
-      late.is = true
-      child.kill('SIGKILL')
-    }, options.timeout)
+    const timer =
+      options.timeout === undefined
+        ? undefined
+        : setTimeout(() => {
+            late.is = true
+            child.kill('SIGKILL')
+          }, options.timeout)
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
     child.stdin.on('error', () => {})
@@ -67,7 +70,12 @@ export const run = async (argv: readonly string[], options?: ProgramOptions): Pr
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Asks again and again until the answer is neither undefined nor false; `what` names it when the time is over. */
-export const until = async <T>(what: string, seconds: number, ask: () => Promise<T | undefined | false>, every = 200): Promise<T> => {
+export const until = async <T>(
+  what: string,
+  seconds: number,
+  ask: () => Promise<T | undefined | false>,
+  every = 200,
+): Promise<T> => {
   const end = performance.now() + seconds * 1000
   for (;;) {
     const answer = await ask()

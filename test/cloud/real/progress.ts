@@ -41,14 +41,19 @@ export const progressOn = (terminal: Terminal): Progress => {
       const mine: Running = { name, since: performance.now(), note: '' }
       running.add(mine)
       if (!live) print(`… ${name}`)
-      const timer = setInterval(() => {
-        if (live) draw()
-        else print(`  ${name}: ${seconds(mine.since)} s${mine.note ? `, ${mine.note}` : ''}`)
-      }, live ? 200 : signOfLife)
+      const timer = setInterval(
+        () => {
+          if (live) draw()
+          else print(`  ${name}: ${seconds(mine.since)} s${mine.note ? `, ${mine.note}` : ''}`)
+        },
+        live ? 200 : signOfLife,
+      )
       timer.unref()
       try {
         draw()
-        const value = await work((text) => { mine.note = text })
+        const value = await work((text) => {
+          mine.note = text
+        })
         running.delete(mine)
         print(`✔ ${name} ${seconds(mine.since)} s`)
         return value

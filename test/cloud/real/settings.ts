@@ -2,7 +2,18 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, chown, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { addresses, controller, hosts, machineAddress, password, roleOf, sources, type Host, type Layout, type Variant } from './layout.ts'
+import {
+  addresses,
+  controller,
+  hosts,
+  machineAddress,
+  password,
+  roleOf,
+  sources,
+  type Host,
+  type Layout,
+  type Variant,
+} from './layout.ts'
 import { knownHosts } from './keys.ts'
 
 export const region = 'regionOne'
@@ -24,7 +35,8 @@ export const partsOf = (host: Host, { neutron }: Variant): readonly string[] => 
 ]
 
 /** Those laid over at every start, as they do not touch what the first start makes. */
-export const startPartsOf = (host: Host, { shared }: Variant): readonly string[] => (shared && host !== controller ? ['compute-shared'] : [])
+export const startPartsOf = (host: Host, { shared }: Variant): readonly string[] =>
+  shared && host !== controller ? ['compute-shared'] : []
 
 /** Fills `{{name}}`; a name without a value is an error, not an empty text. */
 export const fill = (template: string, values: Readonly<Record<string, string>>, where: string): string =>
@@ -50,7 +62,10 @@ const valuesOf = async (layout: Layout, host: Host): Promise<Readonly<Record<str
 /** Every file below a folder, relative to it, sorted. */
 export const filesBelow = async (folder: string): Promise<readonly string[]> => {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true })
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort()
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort()
 }
 
 const put = async (path: string, content: string): Promise<void> => {
@@ -99,11 +114,13 @@ const keyFiles = (host: Host): readonly KeyFile[] => {
     ...pair(`${host}-ed25519`, 'etc/ssh/ssh_host_ed25519_key', 0),
     ...pair(`${host}-rsa`, 'etc/ssh/ssh_host_rsa_key', 0),
     ...pair('root', 'root/.ssh/id_ed25519', 0),
-    authorized('operator', 'home/operator/.ssh/authorized_keys', 1000),
-    ...(host === controller ? [] : [
-      ...pair('nova', 'var/lib/nova/.ssh/id_ed25519', novaUid),
-      authorized('nova', 'var/lib/nova/.ssh/authorized_keys', novaUid),
-    ]),
+    authorized('operator', 'home/ops/.ssh/authorized_keys', 1000),
+    ...(host === controller
+      ? []
+      : [
+          ...pair('nova', 'var/lib/nova/.ssh/id_ed25519', novaUid),
+          authorized('nova', 'var/lib/nova/.ssh/authorized_keys', novaUid),
+        ]),
   ]
 }
 

@@ -15,11 +15,16 @@ const liveMigrate = async (cloud: RealCloud, { id }: Server): Promise<Server> =>
   const [before, from] = [await cloud.counters(id), await cloud.server(id)]
   const to = other(from?.host)
   await api.post('compute', `/servers/${id}/action`, { 'os-migrateLive': { host: to, block_migration: 'auto' } })
-  const migration = await until(`the migration to ${to} ends`, 120, async () => {
-    const { migrations } = await api.get('compute', `/os-migrations?instance_uuid=${id}`)
-    const newest = migrations.toSorted((a: { id: number }, b: { id: number }) => b.id - a.id)[0]
-    return ['completed', 'error', 'failed', 'cancelled'].includes(newest?.status) ? newest : undefined
-  }, 300)
+  const migration = await until(
+    `the migration to ${to} ends`,
+    120,
+    async () => {
+      const { migrations } = await api.get('compute', `/os-migrations?instance_uuid=${id}`)
+      const newest = migrations.toSorted((a: { id: number }, b: { id: number }) => b.id - a.id)[0]
+      return ['completed', 'error', 'failed', 'cancelled'].includes(newest?.status) ? newest : undefined
+    },
+    300,
+  )
   expect(migration.status === 'completed', `the migration is completed (it is ${migration.status})`)
   const after = await cloud.waitFor(id, { status: 'ACTIVE', host: to })
   const counters = await cloud.counters(id, before.up)
@@ -34,10 +39,15 @@ const coldMigrate = async (cloud: RealCloud, { id, host }: Server): Promise<void
   await cloud.waitFor(id, { status: 'VERIFY_RESIZE', host: to })
   await api.post('compute', `/servers/${id}/action`, { confirmResize: null })
   await cloud.waitFor(id, { status: 'ACTIVE', host: to })
-  const after = await until('the guest counts on', 60, async () => {
-    const now = await cloud.counters(id)
-    return now.boot > before.boot ? now : undefined
-  }, 300)
+  const after = await until(
+    'the guest counts on',
+    60,
+    async () => {
+      const now = await cloud.counters(id)
+      return now.boot > before.boot ? now : undefined
+    },
+    300,
+  )
   expect(after.boot === before.boot + 1, `the guest started once (boot ${before.boot} before, ${after.boot} after)`)
   expect(after.disk > before.disk, `its disk came along (disk ${before.disk} before, ${after.disk} after)`)
 }

@@ -7,7 +7,8 @@ import { knownHosts } from './keys.ts'
 import { digestOf, lowerOf, stackOf } from './layers.ts'
 import { controller, hosts, plain, roleOf, sources, variantName, type Host, type Layout, type Variant } from './layout.ts'
 import { plugIn, unplug } from './network.ts'
-import { ready, startFirst } from './openstack.ts'
+import { startFirst } from './first-start.ts'
+import { ready } from './services.ts'
 import type { Progress } from './progress.ts'
 import { run } from './program.ts'
 import { filesBelow, novaUid, partsOf, stage, stageKeys, startPartsOf } from './settings.ts'
@@ -30,7 +31,7 @@ export const whatRuns = async (layout: Layout): Promise<Running | undefined> => 
 }
 
 /** The sources that decide what the first start leaves behind. */
-const seedSources = ['openstack.ts', 'settings.ts', 'guest.ts', 'guest.S', 'layout.ts']
+const seedSources = ['first-start.ts', 'settings.ts', 'guest.ts', 'guest.S', 'layout.ts']
 
 /**
  * The name of a seed: what the hosts have written when the first start is over, kept as one more read-only layer. Everything that
@@ -40,8 +41,12 @@ export const seedOf = async (layout: Layout, variant: Variant): Promise<string> 
   const like = { ...plain, neutron: variant.neutron }
   const stacks = await Promise.all([...stackOf('controller', like), ...stackOf('compute', like)].map(digestOf))
   const conf = (await filesBelow(join(sources, 'conf'))).map((file) => join('conf', file))
-  const texts = await Promise.all([...seedSources, ...conf].map(async (file) => [file, await readFile(join(sources, file), 'utf8')]))
-  const hash = createHash('sha256').update(JSON.stringify([stacks, texts, await knownHosts(layout)])).digest('hex')
+  const texts = await Promise.all(
+    [...seedSources, ...conf].map(async (file) => [file, await readFile(join(sources, file), 'utf8')]),
+  )
+  const hash = createHash('sha256')
+    .update(JSON.stringify([stacks, texts, await knownHosts(layout)]))
+    .digest('hex')
   return `${variantName(like)}-${hash.slice(0, 12)}`
 }
 
@@ -120,13 +125,16 @@ export const bringUp = async (layout: Layout, variant: Variant, from: string | u
     if (!existsSync(snapshot)) throw new Error(`there is no snapshot ${from}; ${await snapshotList(layout)}`)
     const of = JSON.parse(await readFile(snapshotFile(snapshot), 'utf8')) as Running
     if (of.seed !== seed || variantName(of.variant) !== variantName(variant))
-      throw new Error(`snapshot ${from} is of a cloud that was set up otherwise (${variantName(of.variant)}, ${of.seed}); this one is ${seed}`)
+      throw new Error(
+        `snapshot ${from} is of a cloud that was set up otherwise (${variantName(of.variant)}, ${of.seed}); this one is ${seed}`,
+      )
   }
   await makeSeed(layout, variant, seed, progress)
   const states = [...(snapshot === undefined ? [] : [snapshot]), join(layout.seeds, seed)]
   for (const host of hosts) {
     const parts = startPartsOf(host, variant)
-    if (parts.length > 0 && (await leaderOf(layout, host)) === undefined) await stage(layout, host, parts, join(layout.run, 'staging', host))
+    if (parts.length > 0 && (await leaderOf(layout, host)) === undefined)
+      await stage(layout, host, parts, join(layout.run, 'staging', host))
   }
   await bootAll(layout, variant, states, progress)
   await progress.step('the cloud’s services', () => ready())
@@ -140,8 +148,10 @@ export const snapshotList = async (layout: Layout): Promise<string> => {
 
 /** Stops the cloud cleanly and keeps all that its hosts wrote under a name, for `up --from NAME`. */
 export const snapshot = async (layout: Layout, running: Running, name: string): Promise<void> => {
-  if (running.variant.shared) throw new Error('the shared instances folder is not part of a snapshot; start the cloud without --shared')
-  if (running.from !== undefined) throw new Error('this cloud was itself started from a snapshot; only one that started fresh can be kept')
+  if (running.variant.shared)
+    throw new Error('the shared instances folder is not part of a snapshot; start the cloud without --shared')
+  if (running.from !== undefined)
+    throw new Error('this cloud was itself started from a snapshot; only one that started fresh can be kept')
   const folder = join(layout.snapshots, name)
   await keep(layout, folder)
   await writeFile(snapshotFile(folder), JSON.stringify(running))

@@ -6,15 +6,12 @@ target=$1 cache=$2 packages=$3
 options=()
 while IFS= read -r option; do [ -z "$option" ] || options+=(--aptopt="$option"); done <<< "${APT_OPTIONS:-}"
 
-# the machine's own environment may point programs at files that are not in there
+# the machine's own environment may point programs at folders that are not in there
 unset TMPDIR
+export PACKAGES_FOLDER=$cache
 mmdebstrap --variant=apt --mode=root "${options[@]}" \
   --aptopt='APT::Install-Recommends "false"' --aptopt='APT::Install-Suggests "false"' \
-  --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-  --skip=cleanup/apt --include="$packages" \
-  --setup-hook="mkdir -p \"\$1/var/cache/apt/archives\"; cp -n '$cache'/*.deb \"\$1/var/cache/apt/archives/\" 2>/dev/null || true" \
-  bookworm "$target" -
+  --skip=cleanup/apt --include="$packages" --setup-hook="$(dirname "$0")/prepare-base.sh" bookworm "$target" -
 
 cp -n "$target"/var/cache/apt/archives/*.deb "$cache/" 2>/dev/null || true
 rm -f "$target"/var/cache/apt/archives/*.deb "$target"/etc/ssh/ssh_host_* "$target"/var/lib/dbus/machine-id
@@ -28,6 +25,6 @@ chroot "$target" systemctl --quiet mask \
   fstrim.timer
 
 # an operator who is not root, with sudo
-chroot "$target" useradd --create-home --shell /bin/bash operator
-echo 'operator ALL=(ALL) NOPASSWD: ALL' > "$target/etc/sudoers.d/operator"
-chmod 440 "$target/etc/sudoers.d/operator"
+chroot "$target" useradd --create-home --shell /bin/bash ops
+echo 'ops ALL=(ALL) NOPASSWD: ALL' > "$target/etc/sudoers.d/ops"
+chmod 440 "$target/etc/sudoers.d/ops"

@@ -14,6 +14,8 @@ for hierarchy in $groups; do
     cat "$hierarchy/cpuset.cpus" > "$hierarchy/$group/cpuset.cpus"
     cat "$hierarchy/cpuset.mems" > "$hierarchy/$group/cpuset.mems"
   fi
+  # a host is many processes and gets the time of several
+  [ ! -e "$hierarchy/$group/cpu.shares" ] || echo 4096 > "$hierarchy/$group/cpu.shares"
   echo $$ > "$hierarchy/$group/cgroup.procs"
 done
 

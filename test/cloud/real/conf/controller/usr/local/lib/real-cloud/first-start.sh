@@ -1,5 +1,5 @@
 #!/bin/bash
-# first-start.sh STEP: one step of the control plane's first start; openstack.ts has the order.
+# first-start.sh STEP: one step of the control plane's first start; first-start.ts has the order.
 set -euo pipefail
 as() { local user=$1; shift; setpriv --reuid "$user" --regid "$user" --init-groups env HOME=/var/lib/"$user" "$@"; }
 start() { systemctl enable --quiet "$@"; systemctl start "$@"; }

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { answers, login, users, type Api, type UserName } from './client.ts'
+import { login, users, type Api, type UserName } from './client.ts'
 import { makeImages } from './guest.ts'
 import { demand } from './hosts.ts'
-import { computes, controller, password, type Layout, type Variant } from './layout.ts'
+import { computes, password, type Layout, type Variant } from './layout.ts'
 import type { Progress } from './progress.ts'
 import { until } from './program.ts'
+import { firstStart, mapped, ready } from './services.ts'
 import { endpoints, region } from './settings.ts'
 
 /** The names under which Nova's and the other services log in and are found in the catalogue. */
@@ -53,10 +54,18 @@ const identities = async (): Promise<void> => {
 const uploadImages = async (layout: Layout): Promise<void> => {
   const api = await until('glance answers', 60, async () => {
     const one = await login()
-    return one.get('image', '/v2/images').then(() => one, () => undefined)
+    return one.get('image', '/v2/images').then(
+      () => one,
+      () => undefined,
+    )
   })
   for (const [name, path] of Object.entries(await makeImages(layout))) {
-    const image = await api.post('image', '/v2/images', { name, disk_format: 'raw', container_format: 'bare', visibility: 'public' })
+    const image = await api.post('image', '/v2/images', {
+      name,
+      disk_format: 'raw',
+      container_format: 'bare',
+      visibility: 'public',
+    })
     await api.put('image', `/v2/images/${image.id}/file`, await readFile(path))
   }
 }
@@ -69,40 +78,14 @@ const makeFlavors = async (api: Api): Promise<void> => {
 const makeNetwork = async (): Promise<void> => {
   const api = await login()
   const network = { name: 'guests', shared: true, 'provider:network_type': 'flat', 'provider:physical_network': 'physnet1' }
-  const made = await until('neutron answers', 90, () => api.post('network', '/v2.0/networks', { network }).catch(() => undefined), 1000)
+  const made = await until(
+    'neutron answers',
+    90,
+    () => api.post('network', '/v2.0/networks', { network }).catch(() => undefined),
+    1000,
+  )
   const subnet = { network_id: made.network.id, ip_version: 4, cidr: '192.0.2.0/24', enable_dhcp: false, gateway_ip: null }
   await api.post('network', '/v2.0/subnets', { subnet })
-}
-
-/** `discover` maps compute hosts that have reported into the cell. */
-const firstStart = (layout: Layout, step: string) =>
-  demand(layout, controller, ['bash', '/usr/local/lib/real-cloud/first-start.sh', step], { timeout: 300_000 })
-
-/** Names of the compute services that report. */
-const computesUp = async (api: Api): Promise<readonly string[]> => {
-  const { services: found } = await api.get('compute', '/os-services?binary=nova-compute')
-  return found.filter((one: { state: string }) => one.state === 'up').map((one: { host: string }) => one.host)
-}
-
-/** Waits until the API answers, and the named compute hosts (the real ones by default) report and have told what they have. */
-export const ready = async (hosts: readonly string[] = computes): Promise<void> => {
-  await until('the services of the cloud answer', 240, answers, 300)
-  const api = await until('logging in', 60, () => login().catch(() => undefined))
-  await until(`${hosts.join(', ')} report to Nova`, 240, async () => {
-    const up = await computesUp(api).catch((): readonly string[] => [])
-    return hosts.every((host) => up.includes(host))
-  }, 300)
-}
-
-/** Waits until the scheduler can place servers on the named hosts. */
-const mapped = async (layout: Layout, hosts: readonly string[]): Promise<void> => {
-  const api = await login()
-  await until(`Nova knows ${hosts.join(', ')}`, 120, async () => {
-    await firstStart(layout, 'discover')
-    const { hypervisors } = await api.get('compute', '/os-hypervisors')
-    const names = hypervisors.map((one: { hypervisor_hostname: string }) => one.hypervisor_hostname)
-    return hosts.every((host) => names.includes(host))
-  }, 1000)
 }
 
 /** The control plane's first start on three hosts that have just booted for the first time: from nothing to a cloud that takes servers. */
@@ -123,31 +106,15 @@ export const startFirst = async (layout: Layout, { neutron }: Variant, progress:
   await step('nova', () => firstStart(layout, 'nova'))
   const units = ['nova-compute', ...(neutron ? ['neutron-linuxbridge-agent'] : [])]
   await step('nova-compute', async () => {
-    await Promise.all(computes.map(async (host) => {
-      await demand(layout, host, ['systemctl', 'enable', '--quiet', ...units])
-      await demand(layout, host, ['systemctl', 'start', '--no-block', ...units])
-    }))
+    await Promise.all(
+      computes.map(async (host) => {
+        await demand(layout, host, ['systemctl', 'enable', '--quiet', ...units])
+        await demand(layout, host, ['systemctl', 'start', '--no-block', ...units])
+      }),
+    )
     await ready()
     await mapped(layout, computes)
   })
   await step('flavors', async () => makeFlavors(await login()))
   if (neutron) await step('network', makeNetwork)
-}
-
-/** Where the pretended compute hosts run. */
-const fakesOn = 'compute15'
-export const fakeNames = (count: number): readonly string[] =>
-  Array.from({ length: count }, (_, index) => `fake${String(index + 1).padStart(2, '0')}`)
-
-/** Has exactly `count` compute hosts with Nova's fake driver (0 takes them all away), known to Nova and up. */
-export const fakes = async (layout: Layout, count: number): Promise<void> => {
-  const api = await login()
-  await demand(layout, fakesOn, ['bash', '/usr/local/lib/real-cloud/fakes.sh', String(count)])
-  const wanted = fakeNames(count)
-  const { services: found } = await api.get('compute', '/os-services?binary=nova-compute')
-  const surplus = found.filter(({ host }: { host: string }) => /^fake\d+$/.test(host) && !wanted.includes(host))
-  for (const { id } of surplus as readonly { id: string }[]) await api.remove('compute', `/os-services/${id}`)
-  if (count === 0) return
-  await ready(wanted)
-  await mapped(layout, wanted)
 }
