@@ -169,7 +169,7 @@ const methodOf = (type: Text | undefined, given: Given): { method: Auth['method'
   if (method !== undefined || type === undefined) return { method, problems: [] }
   const known = Object.keys(TYPES)
   const meant = nearest(type.text, known)
-  const why = /^v2/.test(type.text)
+  const why = type.text.startsWith('v2')
     ? 'Keystone v2 was removed from OpenStack in 2018: use `password` with an auth_url that ends in /v3'
     : `supported are ${known.map((name) => `\`${name}\``).join(', ')}${meant ? `; did you mean \`${meant}\`?` : ''}`
   return { method: undefined, problems: [`${type.where}: auth_type \`${type.text}\` is not supported: ${why}`] }

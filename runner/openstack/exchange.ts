@@ -1,4 +1,4 @@
-import http, { type IncomingMessage } from 'node:http'
+import http, { type IncomingMessage, type RequestOptions } from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import { CONNECT_TIMEOUT, type Dial, HANDSHAKE_CLOSED, PROXY_REFUSED } from './dial.ts'
@@ -59,9 +59,9 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
       const secure = url.protocol === 'https:'
       const either = proxyFor(url)
       const [proxy, tunnel] = secure ? [undefined, either] : [either, undefined]
-      const request = (secure ? https : http).request({
+      const options: RequestOptions & Pick<ConnectOptions, 'tunnel'> = {
         agent: agents[url.protocol as keyof typeof agents],
-        ...{ tunnel },
+        tunnel,
         method,
         protocol: url.protocol,
         hostname: (proxy ?? url).hostname.replace(/^\[|\]$/g, ''),
@@ -73,7 +73,8 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
           ...(proxy && proxyHeaders(proxy)),
           ...(body !== undefined && { 'Content-Length': String(Buffer.byteLength(body)) }),
         },
-      })
+      }
+      const request = (secure ? https : http).request(options)
       const state = { sent: false }
       const finish = (outcome: Outcome) => {
         clearTimeout(timer)
@@ -137,11 +138,19 @@ const turns = (most: number) => {
  */
 const agentOf = (Kind: typeof http.Agent | typeof https.Agent, dial: Dial) => {
   const agent = new Kind({ keepAlive: false })
-  const createConnection = ({ host, port, tunnel }: ConnectOptions, done: (error: Error | null, socket?: Socket) => void) => {
-    dial({ secure: Kind === https.Agent, host, port: Number(port), proxy: tunnel }).then((socket) => done(null, socket), done)
+  const connect = async ({ host, port, tunnel }: ConnectOptions, done: Connected) => {
+    try {
+      done(null, await dial({ secure: Kind === https.Agent, host, port: Number(port), proxy: tunnel }))
+    } catch (error) {
+      done(error)
+    }
   }
+  // Must return nothing: an agent takes what it gets for the socket.
+  const createConnection = (options: ConnectOptions, done: Connected) => void connect(options, done)
   return Object.assign(agent, { createConnection })
 }
+
+type Connected = (error: unknown, socket?: Socket) => void
 
 /** What Node hands on from a request's options to its agent. */
 interface ConnectOptions {

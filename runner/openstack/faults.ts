@@ -23,7 +23,7 @@ export const faultText = (body: unknown): string | undefined => {
   if (isRecord(first)) return placementText(first)
   for (const [name, fault] of Object.entries(body)) {
     if (isRecord(fault) && typeof fault['message'] === 'string') return fault['message']
-    if (/Error$/.test(name) && typeof fault === 'string') return fault
+    if (name.endsWith('Error') && typeof fault === 'string') return fault
   }
   return undefined
 }

@@ -71,7 +71,7 @@ const asked = (method: Asked['method'], url: string): Asked => ({ service: 'iden
  * that list: behind a proxy it often names a host or scheme that is wrong, and the password goes to no other host than the one configured.
  */
 const findV3 = async ({ auth, where, http }: IdentitySettings): Promise<string> => {
-  if (/\/v3$/.test(auth.url)) return auth.url
+  if (auth.url.endsWith('/v3')) return auth.url
   const answer = await http({ method: 'GET', url: `${auth.url}/`, headers: { Accept: 'application/json' }, repeatable: true })
   const body = record(parseBody(answer))
   const versions = isRecord(body['version']) ? [body['version']] : list(record(body['versions'])['values'] ?? body['versions'])

@@ -54,7 +54,7 @@ const check = (
 ) => {
   try {
     // OpenSSL passes over an authority that it cannot read.
-    for (const [pem] of part.ca?.matchAll(CERTIFICATE) ?? []) new X509Certificate(pem)
+    part.ca?.match(CERTIFICATE)?.forEach((pem) => new X509Certificate(pem))
     createSecureContext(part)
   } catch (error) {
     throw new Failure('a certificate file cannot be used', {
