@@ -29,6 +29,8 @@ const path = /^[\w.@/-]+$/
 /** Why the inside of a `{{ … }}` is not Handlebars. */
 export const mustacheHint = (inner: string): Hint => {
   const text = inner.trim()
+  // The patterns below are for what people write by hand.
+  if (text.length > 300) return { summary: 'this is not Handlebars', sure: false }
   const filter = /^(.*?)\s*\|\s*(\w+)\s*(?:\((.*)\))?\s*$/s.exec(text)
   if (filter !== null) return filterHint(filter[1]!.trim(), filter[2]!, filter[3]?.trim())
   const choice = /^(.+?)\s+if\s+(.+?)\s+else\s+(.+)$/s.exec(text)
@@ -154,6 +156,7 @@ const rewrites: readonly (readonly [RegExp, string])[] = [
 
 /** A condition as Jinja or Python would have it, in the expression language; undefined where that makes no sense of it either. */
 export const expressionHint = (text: string, parses: (text: string) => boolean): string | undefined => {
+  if (text.length > 500) return undefined
   const quoted: string[] = []
   let rewritten = text.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, (part) => `q${quoted.push(part)}q`)
   for (const [pattern, replacement] of rewrites) rewritten = rewritten.replace(pattern, replacement)

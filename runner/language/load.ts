@@ -12,6 +12,7 @@ import {
 import type { Diagnostic } from './diagnostic.ts'
 import { scalarOffsets } from './scalar-text.ts'
 import type { Node, Path, Place, Source } from './source.ts'
+import { isTooDeep } from './yaml-depth.ts'
 import { type YamlDialect, dialects, yamlProblems } from './yaml-problems.ts'
 
 /** Enough for any real file; a "billion laughs" file exceeds it at once. */
@@ -33,19 +34,10 @@ export const parseSource = (
   dialect: YamlDialect = 'playbook',
 ): { source: Source; diagnostics: Diagnostic[] } => {
   const unreadable = (diagnostics: Diagnostic[]) => ({ source: { file, text }, diagnostics })
-  let document: Document.Parsed
-  try {
-    document = parseDocument(text, {
-      ...dialects[dialect],
-      stringKeys: true,
-      uniqueKeys: true,
-      prettyErrors: false,
-      keepSourceTokens: false,
-    })
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
+  if (isTooDeep(text)) {
     return unreadable([{ severity: 'error', summary: 'the file is nested too deeply to be read', place: at(file, text, 0, 1) }])
   }
+  const document = parseDocument(text, { ...dialects[dialect], stringKeys: true, uniqueKeys: true, prettyErrors: false })
   const source = { file, text, document }
   const { diagnostics, readable } = yamlProblems(document, text, (start, end) => placeAt(source, start, end))
   if (!readable) return { source, diagnostics }

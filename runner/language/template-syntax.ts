@@ -31,7 +31,13 @@ export interface Reference {
   readonly optional: boolean
 }
 
-export interface Template {
+/** A text as the parser gets it, and where characters were put in. */
+export interface Prepared {
+  readonly text: string
+  readonly added: readonly number[]
+}
+
+export interface Template extends Prepared {
   readonly body: readonly hbs.AST.Statement[]
   readonly references: readonly Reference[]
   readonly problems: readonly Problem[]
@@ -66,23 +72,56 @@ const parse = (text: string): Template => {
       notes,
     })
   }
+  if (nesting(text) > maxNesting) return broken({ start: 0, length: text.length, summary: 'the template is nested too deeply' })
+  const prepared = prepare(text)
   let program: Program
   try {
-    program = handlebars.parse(text)
-  } catch (error) {
-    return broken(...syntaxProblems(text, error))
+    program = handlebars.parse(prepared.text)
+  } catch {
+    return broken(...syntaxProblems(text))
   }
   const references: Reference[] = []
   const problems: Problem[] = []
-  check(program, { text, references, problems, roots: [true], inEach: false, blockParams: [] })
-  return { body: program.body, references, problems }
+  check(program, { ...prepared, references, problems, roots: [true], inEach: false, blockParams: [] })
+  return { ...prepared, body: program.body, references, problems }
 }
 
-const broken = (...problems: readonly Problem[]): Template => ({ body: [], references: [], problems })
+/** Templates are walked recursively; no real one comes near this. */
+const maxNesting = 60
+
+const nesting = (text: string): number => {
+  let blocks = 0
+  let deepest = 0
+  for (const [mustache] of text.matchAll(/\{\{[\s\S]*?\}\}/g)) {
+    if (/^\{\{~?[#^]/.test(mustache)) blocks++
+    else if (/^\{\{~?\//.test(mustache)) blocks--
+    deepest = Math.max(deepest, blocks + (mustache.match(/\(/g)?.length ?? 0))
+  }
+  return deepest
+}
+
+/**
+ * Handlebars reads a number at the end of a path as a number of its own: `{{ list.0 }}` is no template to it, although `{{ list.0.id }}`
+ * is one. So such numbers are put in brackets.
+ */
+const prepare = (original: string): Prepared => {
+  const added: number[] = []
+  const text = original.replace(/\{\{[\s\S]*?\}\}/g, (mustache, start: number) =>
+    mustache.replace(/"[^"]*"|'[^']*'|(?<=[\w\]])\.(\d+)(?=[\s)}~=]|$)/g, (part, number: string | undefined, offset: number) => {
+      if (number === undefined) return part
+      const open = start + offset + 1 + added.length
+      added.push(open, open + number.length + 1)
+      return `.[${number}]`
+    }),
+  )
+  return { text, added }
+}
+
+const broken = (...problems: readonly Problem[]): Template => ({ text: '', added: [], body: [], references: [], problems })
 
 const parses = (text: string): boolean => {
   try {
-    handlebars.parse(text)
+    handlebars.parse(prepare(text).text)
     return true
   } catch {
     return false
@@ -90,8 +129,7 @@ const parses = (text: string): boolean => {
 }
 
 /** The parser tells no exact column, so each `{{ … }}` is tried by itself; what is left is blocks that do not match. */
-const syntaxProblems = (text: string, error: unknown): Problem[] => {
-  if (error instanceof RangeError) return [{ start: 0, length: 1, summary: 'the template is nested too deeply' }]
+const syntaxProblems = (text: string): Problem[] => {
   const problems: Problem[] = []
   const open: { readonly name: string; readonly start: number; readonly length: number }[] = []
   for (const match of text.matchAll(/(?<!\\)\{\{([\s\S]*?)(\}\}\}?|$)/g)) {
@@ -118,8 +156,7 @@ const syntaxProblems = (text: string, error: unknown): Problem[] => {
   return problems.length > 0 ? problems : [{ start: 0, length: text.length, summary: 'this is not a Handlebars template' }]
 }
 
-interface Checking {
-  readonly text: string
+interface Checking extends Prepared {
   readonly references: Reference[]
   readonly problems: Problem[]
   /** For each `../` level, innermost first: whether it is the variables themselves. */
@@ -142,7 +179,7 @@ const check = (program: Program, c: Checking): void => {
         break
       default:
         c.problems.push({
-          ...span(statement, c.text),
+          ...span(statement, c),
           summary: 'partials and decorators cannot be used',
           notes: [`blocks: ${blockHelpers.join(', ')}`],
         })
@@ -151,8 +188,8 @@ const check = (program: Program, c: Checking): void => {
 }
 
 const checkMustache = (statement: Mustache, c: Checking): void => {
-  const at = span(statement, c.text)
-  const written = c.text.slice(at.start, at.start + at.length)
+  const at = span(statement, c)
+  const written = writtenOf(statement, c)
   if (/^\{\{~?[{&]/.test(written)) {
     c.problems.push({ ...at, summary: 'write two braces', notes: ['nothing is escaped: `{{ x }}` is the text as it is'] })
     return
@@ -170,12 +207,12 @@ const checkCall = (call: Mustache | hbs.AST.SubExpression, at: { start: number; 
   const name = call.path.type === 'PathExpression' ? (call.path as Path).original : ''
   const helper = helpers.get(name)
   if (helper === undefined) {
-    c.problems.push({ ...at, ...unknownHelper(name, c.text.slice(at.start, at.start + at.length)) })
+    c.problems.push({ ...at, ...unknownHelper(name, writtenOf(call, c)) })
     return
   }
   if (call.hash !== undefined)
     c.problems.push({
-      ...span(call.hash, c.text),
+      ...span(call.hash, c),
       summary: `\`${name}\` takes no named arguments`,
       label: `{{ ${helper.usage} }}`,
     })
@@ -203,13 +240,13 @@ const unknownHelper = (name: string, written: string): Omit<Problem, 'start' | '
 
 const checkExpression = (expression: Expression, c: Checking, optional: boolean): void => {
   if (expression.type === 'PathExpression') checkPath(expression as Path, c, optional)
-  else if (expression.type === 'SubExpression') checkCall(expression as hbs.AST.SubExpression, span(expression, c.text), c)
+  else if (expression.type === 'SubExpression') checkCall(expression as hbs.AST.SubExpression, span(expression, c), c)
 }
 
 const dataNames = ['index', 'key', 'first', 'last', 'root']
 
 const checkPath = (path: Path, c: Checking, optional: boolean): void => {
-  const at = span(path, c.text)
+  const at = span(path, c)
   const [first, ...rest] = path.parts
   if (path.data) {
     if (!dataNames.includes(first ?? '') || path.depth > 0)
@@ -244,7 +281,7 @@ export const isScoped = (path: Path): boolean => /^(?:\.\/|this\b[./]?|\.$)/.tes
 
 const checkBlock = (block: Block, c: Checking): void => {
   const name = block.path.original
-  const at = span(block.path, c.text)
+  const at = span(block.path, c)
   if (!(blockHelpers as readonly string[]).includes(name)) {
     const meant = nearest(name, blockHelpers)
     c.problems.push({
@@ -276,11 +313,15 @@ export const changesContext = (block: Block): boolean => {
   return block.path.original === 'each' || (block.path.original === 'with' && !same)
 }
 
-/** The stretch of the text that a node covers. */
-export const span = (node: hbs.AST.Node, text: string): { start: number; length: number } => {
-  const start = offsetOf(text, node.loc.start)
-  return { start, length: Math.max(1, offsetOf(text, node.loc.end) - start) }
+/** The stretch of the original text that a node covers. */
+export const span = (node: hbs.AST.Node, { text, added }: Prepared): { start: number; length: number } => {
+  const original = (offset: number) => offset - added.filter((one) => one < offset).length
+  const start = original(offsetOf(text, node.loc.start))
+  return { start, length: Math.max(1, original(offsetOf(text, node.loc.end)) - start) }
 }
+
+const writtenOf = ({ loc }: hbs.AST.Node, { text }: Prepared): string =>
+  text.slice(offsetOf(text, loc.start), offsetOf(text, loc.end))
 
 const offsetOf = (text: string, { line, column }: hbs.AST.Position): number => {
   let start = 0

@@ -9,6 +9,7 @@ import {
   type Expression,
   type Mustache,
   type Path,
+  type Prepared,
   type Problem,
   type Program,
   type Reference,
@@ -76,12 +77,13 @@ export const checkTemplates = (node: Node): Diagnostic[] =>
 const renderText = (node: Node<string>, scope: Scope): unknown => {
   const text = node.value
   if (!isTemplate(text)) return text
-  const { body, problems } = parseTemplate(text)
+  const template = parseTemplate(text)
+  const { body, problems } = template
   const fail = (problem: Problem): never => {
     throw new TemplateError(toDiagnostic(problem, placeOfNode(node, 'value', problem)))
   }
   if (problems[0] !== undefined) fail(problems[0])
-  const frame: Frame = { text, scope, fail, contexts: [rootContext], data: {}, blockParams: {} }
+  const frame: Frame = { template, scope, fail, contexts: [rootContext], data: {}, blockParams: {} }
   try {
     const [only] = body
     if (body.length === 1 && only?.type === 'MustacheStatement') return valueOf(only as Mustache, frame)
@@ -97,7 +99,7 @@ const renderText = (node: Node<string>, scope: Scope): unknown => {
 const rootContext = Symbol('variables')
 
 interface Frame {
-  readonly text: string
+  readonly template: Prepared
   readonly scope: Scope
   readonly fail: (problem: Problem) => never
   /** Innermost first: what `this`, `../this`, … are. */
@@ -125,7 +127,7 @@ const textOf = (body: readonly hbs.AST.Statement[], frame: Frame): string =>
 const printed = (value: unknown, statement: hbs.AST.Statement, frame: Frame): string => {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  const at = span(statement, frame.text)
+  const at = span(statement, frame.template)
   if (value === null)
     return frame.fail({
       ...at,
@@ -149,7 +151,7 @@ const valueOf = ({ path, params }: Mustache | hbs.AST.SubExpression, frame: Fram
   } catch (error) {
     if (!(error instanceof HelperError)) throw error
     return frame.fail({
-      ...span(params[error.argument] ?? path, frame.text),
+      ...span(params[error.argument] ?? path, frame.template),
       summary: `\`${name}\`: ${error.message}`,
       label: `{{ ${helper.usage} }}`,
     })
@@ -186,7 +188,7 @@ const variable = ([name, ...keys]: readonly string[], path: Path, frame: Frame, 
   if (optional) return undefined
   const label = didYouMean(name!, frame.scope.names())
   return frame.fail({
-    ...span(path, frame.text),
+    ...span(path, frame.template),
     summary: `unknown variable \`${name}\``,
     ...(label === undefined ? {} : { label }),
   })
@@ -206,7 +208,7 @@ const follow = (start: unknown, keys: readonly string[], path: Path, frame: Fram
 }
 
 const missingKey = (value: unknown, key: string, path: Path, index: number, keys: readonly string[], frame: Frame): Problem => {
-  const at = span(path, frame.text)
+  const at = span(path, frame.template)
   const owner = path.parts.slice(0, path.parts.length - keys.length + index).join('.')
   const named = owner === '' ? 'this' : `\`${owner}\``
   if (typeof value !== 'object' || value === null)
@@ -232,7 +234,7 @@ const blockText = (block: Block, frame: Frame): string => {
     default: {
       if (typeof value !== 'object' || value === null)
         return frame.fail({
-          ...span(param!, frame.text),
+          ...span(param!, frame.template),
           summary: `\`#each\` wants a list or a mapping, this is ${kindOf(value)}`,
         })
       const keys = Object.keys(value)

@@ -1,14 +1,4 @@
-import {
-  type Document,
-  type ParseOptions,
-  type Range,
-  type SchemaOptions,
-  type Tags,
-  isCollection,
-  isNode,
-  isScalar,
-  visit,
-} from 'yaml'
+import { type Document, type ParseOptions, type Range, type SchemaOptions, type Tags, isNode, isScalar, visit } from 'yaml'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Place } from './source.ts'
 
@@ -71,54 +61,40 @@ export const yamlProblems = (
     if (!harmless.has(code)) seen.add(line)
   }
 
-  const unresolved: Diagnostic[] = []
-  if (problems.every(({ code }) => harmless.has(code))) {
-    visit(document, {
-      Alias(_, alias) {
-        if (alias.resolve(document) !== undefined) return
-        const [start, end] = alias.range!
-        unresolved.push({
-          severity: 'error',
-          summary: `unknown alias \`*${alias.source}\``,
-          place: placeAt(start, end),
-          label: `if it is text, quote it: "*${alias.source}"`,
-        })
-      },
-      Scalar(_, scalar) {
-        if (typeof scalar.value !== 'number' || scalar.range == null) return
-        const [start, end] = scalar.range
-        if (!Number.isFinite(scalar.value))
-          add(start, end, { summary: `\`${text.slice(start, end)}\` cannot be used as a number` })
-        else if (Number.isInteger(scalar.value) && !Number.isSafeInteger(scalar.value))
-          add(start, end, { summary: 'the number has too many digits to be kept exactly', label: 'quote it to keep it as text' })
-      },
-    })
-    const circle = circular(document)
-    if (circle !== undefined)
-      unresolved.push({
-        severity: 'error',
-        summary: 'an alias refers to the value that it is part of',
-        place: placeAt(circle[0], circle[1]),
-      })
-  }
-  return {
-    diagnostics: [...diagnostics, ...unresolved],
-    readable: unresolved.length === 0 && problems.every(({ code }) => harmless.has(code)),
-  }
+  const readable = problems.every(({ code }) => harmless.has(code))
+  return readable ? { ...checkValues(document, text, placeAt, diagnostics) } : { diagnostics, readable }
 }
 
-/** The first alias inside the very collection that it stands for. */
-const circular = (document: Document.Parsed): Range | undefined => {
-  let found: Range | undefined
+/** Aliases and numbers, in one walk. */
+const checkValues = (document: Document.Parsed, text: string, placeAt: PlaceAt, found: readonly Diagnostic[]) => {
+  const diagnostics = [...found]
+  const anchors = new Map<string, unknown>()
+  let readable = true
+  const add = (range: Range | null | undefined, summary: string, label?: string) => {
+    const place = placeAt(range?.[0] ?? 0, range?.[1] ?? 1)
+    diagnostics.push({ severity: 'error', summary, place, ...(label === undefined ? {} : { label }) })
+  }
   visit(document, {
-    Alias(_, alias, path) {
-      const target = alias.resolve(document)
-      if (!isCollection(target) || !path.includes(target)) return undefined
-      found = alias.range ?? undefined
-      return visit.BREAK
+    Collection(_, collection) {
+      if (collection.anchor !== undefined) anchors.set(collection.anchor, collection)
+    },
+    Alias(_, { source, range }, path) {
+      const unknown = !anchors.has(source)
+      if (!unknown && !path.includes(anchors.get(source) as never)) return
+      readable = false
+      if (unknown) add(range, `unknown alias \`*${source}\``, `if it is text, quote it: "*${source}"`)
+      else add(range, 'an alias refers to the value that it is part of')
+    },
+    Scalar(_, scalar) {
+      const { anchor, value, range } = scalar
+      if (anchor !== undefined) anchors.set(anchor, scalar)
+      if (typeof value !== 'number') return
+      if (!Number.isFinite(value)) add(range, `\`${text.slice(range![0], range![1])}\` cannot be used as a number`)
+      else if (Number.isInteger(value) && !Number.isSafeInteger(value))
+        add(range, 'the number has too many digits to be kept exactly', 'quote it to keep it as text')
     },
   })
-  return found
+  return { diagnostics, readable }
 }
 
 type Explained = Omit<Diagnostic, 'severity' | 'place'> & { readonly at?: readonly [number, number] }

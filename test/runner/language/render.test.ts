@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest'
+import type { Diagnostic } from '../../../runner/language/diagnostic.ts'
+import { commandLine, frame, inOrder, renderDiagnostics, summaryLine, width } from '../../../runner/language/render.ts'
+
+const plain = { color: false, unicode: true } as const
+const source = { file: 'a.yml', text: 'one: 1\ntwo:\n\tdeep: wrong # end\n' }
+const problem: Diagnostic = {
+  severity: 'error',
+  summary: 'this is `wrong`',
+  place: { file: 'a.yml', line: 3, column: 8, length: 5 },
+  label: 'right here',
+  notes: ['first\nand more', 'second'],
+}
+
+test('a diagnostic with everything', () => {
+  expect(renderDiagnostics([problem], [source], plain)).toBe(
+    [
+      'error: this is `wrong`',
+      '  ┌─ a.yml:3:8',
+      '3 │     deep: wrong # end',
+      '  │           ^^^^^ right here',
+      '  = first',
+      '    and more',
+      '  = second',
+      '',
+    ].join('\n'),
+  )
+})
+
+test('without box-drawing characters', () => {
+  expect(renderDiagnostics([problem], [source], { color: false, unicode: false })).toContain(
+    '  --> a.yml:3:8\n3 |     deep: wrong # end\n  |           ^^^^^ right here\n',
+  )
+})
+
+test('colours are SGR sequences, and gone they leave the same text', () => {
+  const colored = renderDiagnostics([problem], [source], { color: true, unicode: true })
+  expect(colored).toContain('\x1b[31;1m^^^^^\x1b[0m')
+  // oxlint-disable-next-line no-control-regex
+  expect(colored.replace(/\x1b\[[\d;]*m/g, '')).toBe(renderDiagnostics([problem], [source], plain))
+})
+
+test('without a place, without a source, on the command line', () => {
+  expect(renderDiagnostics([{ severity: 'warning', summary: 'odd', notes: ['so'] }], [], plain)).toBe('warning: odd\n   = so\n')
+  expect(renderDiagnostics([problem], [], plain)).toBe(
+    'error: this is `wrong`\n   ┌─ a.yml\n   = right here\n   = first\n     and more\n   = second\n',
+  )
+  const place = { file: `${commandLine}: -e 2`, line: 1, column: 4, length: 1 }
+  expect(renderDiagnostics([{ severity: 'error', summary: 's', place }], [{ file: place.file, text: '-p x=1' }], plain)).toBe(
+    'error: s\n   ┌─ command line\n   │ -p x=1\n   │    ^\n',
+  )
+})
+
+test('by file and line, each once', () => {
+  const at = (file: string, line: number): Diagnostic => ({
+    severity: 'error',
+    summary: `${file}${line}`,
+    place: { file, line, column: 1, length: 1 },
+  })
+  const given = [at('b', 2), at('a', 9), { severity: 'error', summary: 'nowhere' } as const, at('a', 3), at('b', 2)]
+  const sources = [
+    { file: 'a', text: '' },
+    { file: 'b', text: '' },
+  ]
+  expect(inOrder(given, sources).map(({ summary }) => summary)).toEqual(['nowhere', 'a3', 'a9', 'b2'])
+  expect(summaryLine(given)).toBe('4 errors, nothing was run')
+})
+
+test('summaryLine counts', () => {
+  expect(summaryLine([])).toBeUndefined()
+  expect(summaryLine([{ severity: 'error', summary: 'x' }])).toBe('1 error, nothing was run')
+  expect(summaryLine([{ severity: 'warning', summary: 'x' }])).toBe('1 warning')
+  expect(
+    summaryLine(
+      [
+        { severity: 'warning', summary: 'x' },
+        { severity: 'error', summary: 'y' },
+      ],
+      'stopped',
+    ),
+  ).toBe('1 error, 1 warning, stopped')
+})
+
+test('a frame holds no escape sequences of the file, and no text that turns around', () => {
+  const nasty = { file: 'n', text: '\x1b[31mred\u202e\u0007' }
+  // oxlint-disable-next-line no-control-regex
+  expect(frame({ file: 'n', line: 1, column: 1, length: 3 }, nasty, plain).join('')).not.toMatch(/[\u0000-\u001f\u202e]/)
+})
+
+test('wide characters take two columns', () => {
+  expect(width('計算 a')).toBe(6)
+  expect(width('e\u0301')).toBe(1)
+  const [line, marks] = frame({ file: 'w', line: 1, column: 3, length: 1 }, { file: 'w', text: '計算x' }, plain)
+  expect([line, marks]).toEqual(['1 │ 計算x', '  │     ^'])
+})
+
+test('long lines are cut around what is marked, to the width of the screen', () => {
+  const text = `${'a'.repeat(300)}HERE${'b'.repeat(300)}`
+  for (const columns of [60, 80, 120]) {
+    const lines = frame({ file: 'l', line: 1, column: 301, length: 4 }, { file: 'l', text }, { ...plain, columns })
+    expect(lines[0]).toMatch(/…a+HEREb+…/)
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
+    expect(lines[0]!.indexOf('HERE')).toBe(lines[1]!.indexOf('^^^^'))
+  }
+  const all = frame({ file: 'l', line: 1, column: 1, length: 604 }, { file: 'l', text }, { ...plain, columns: 80 })
+  expect(all[0]!.length).toBeLessThanOrEqual(80)
+})
+
+test('a place beyond the file draws nothing or the end of the line', () => {
+  expect(frame({ file: 'a.yml', line: 99, column: 1, length: 1 }, source, plain)).toEqual([])
+  expect(frame({ file: 'a.yml', line: 1, column: 99, length: 5 }, source, plain)).toEqual(['1 │ one: 1', '  │       ^'])
+})
