@@ -126,9 +126,9 @@ export default defineModule({
     ]
   },
 
-  async undo({ block_migration, timeout, poll, cloud }, before, target) {
+  async undo({ block_migration, timeout, on_timeout, poll, cloud }, before, target) {
     const { compute } = await target.cloud(cloud)
-    await move(before.server_id, { target: before.host, block: block_migration, timeout, onTimeout: 'abort', poll }, compute, target)
+    await move(before.server_id, { target: before.host, block: block_migration, timeout, onTimeout: on_timeout, poll }, compute, target)
   },
 })
 

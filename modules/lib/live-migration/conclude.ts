@@ -19,10 +19,11 @@ export async function conclude(journey: Journey, ending: Ending, compute: Comput
   const { id, name, host: source } = journey.server
   const { migration, seconds } = ending
   const completed = ending.how === 'ended' && migration?.status === 'completed'
-  const server = await settled(journey, completed, compute, target)
+  const goesOn = ending.how === 'left' || ending.how === 'given up'
+  const server = goesOn ? await compute.server(id) : await settled(journey, completed, compute, target)
   const data = { server_id: id, migration_id: migration?.id ?? null, status: migration?.status ?? null, host: server?.host ?? null }
   if (server === undefined) throw new Failure(`${name} was deleted while it was being moved`, { data })
-  if (ending.how === 'left' || ending.how === 'given up') throw stillRunning(journey, ending, data)
+  if (goesOn) throw stillRunning(journey, ending, data)
   if (completed && hasArrived(journey, server)) return { ...moved(server, source, ending), seconds: Math.round(seconds * 10) / 10 }
   if (completed) throw halfMoved(journey, ending, server, data)
   throw await rolledBack(journey, ending, server, data, compute, target)

@@ -149,23 +149,27 @@ async function asked(request: () => Promise<boolean>): Promise<{ accepted: boole
   }
 }
 
-function report(state: State, target: Target, trouble?: string): void {
-  const now = course(state.samples)
-  const status = state.abortedAt !== undefined ? 'aborting' : state.forcedAt !== undefined ? 'forced to complete' : (state.migration?.status ?? 'accepted')
-  if (now === undefined) return target.progress({ done: 0, total: 0, unit: 'bytes', note: trouble ?? status })
-  target.progress({ done: now.done, total: now.total, unit: 'bytes', note: [...(trouble === undefined ? [] : [trouble]), progressNote(state.samples, status)].join(', ') })
+function report({ samples, migration, forcedAt, abortedAt }: State, target: Target, trouble?: string): void {
+  const now = course(samples)
+  const status = migration?.status ?? 'accepted'
+  const words = [...(trouble === undefined ? [] : [trouble]), ...(abortedAt !== undefined ? ['aborting'] : forcedAt !== undefined ? ['forced to complete'] : []), ...(status === 'running' ? [] : [status])]
+  const note = [...(now === undefined ? [] : [progressNote(samples, target.now())]), ...words].join(', ')
+  target.progress({ done: now?.done ?? 0, total: now?.total ?? 0, unit: 'bytes', note: note === '' ? status : note })
 }
 
-/** `412 MiB/s, 1.2 GiB left, ETA 3 s`, with what is unusual at its end. */
-export function progressNote(samples: readonly Sample[], status: string): string {
-  const now = course(samples)
-  const disk = samples.at(-1)?.disk
-  if (now === undefined) return status
+/** Seconds after which figures are old: Nova renews them every 5 s as long as the transfer goes on. */
+const STALE_AFTER = 15
+
+/** `412 MiB/s, 1.2 GiB left, ETA 3 s`, as far as it is known. */
+export function progressNote(samples: readonly Sample[], at: number): string {
+  const [now, last] = [course(samples), samples.at(-1)]
+  if (now === undefined || last === undefined) return ''
+  const left = `${bytes(now.remaining)} left${last.disk.remaining > 0 ? ` (disk ${bytes(last.disk.remaining)})` : ''}`
+  if (at - last.at > STALE_AFTER) return `${left} ${duration(at - last.at)} ago`
   return [
     ...(now.rate === undefined || now.rate === 0 ? [] : [`${bytes(now.rate)}/s`]),
-    `${bytes(now.remaining)} left${disk !== undefined && disk.remaining > 0 ? ` (disk ${bytes(disk.remaining)})` : ''}`,
+    left,
     ...(now.stuck ? ['will not converge'] : now.eta === undefined ? [] : [`ETA ${duration(now.eta)}`]),
-    ...(status === 'running' ? [] : [status]),
   ].join(', ')
 }
 
