@@ -5,11 +5,11 @@ export interface IdentityOptions {
   readonly user: string
   readonly password: string | undefined
   /** Private key files, in order, with real paths. */
-  readonly files: readonly string[]
+  readonly identityFiles: readonly string[]
   /** Somebody chose these files: they go before other keys of the agent, and a missing one is worth a word. */
-  readonly chosen: boolean
-  /** Only keys that `files` name. */
-  readonly only: boolean
+  readonly chosenIdentities: boolean
+  /** Only keys that the files name. */
+  readonly identitiesOnly: boolean
   /** The agent's socket. */
   readonly agent: string | undefined
 }
@@ -35,13 +35,13 @@ interface KeyFile {
 
 /** Finds all keys that can be used. Never throws: what cannot be used is told in `skipped`. */
 export async function findIdentities(options: IdentityOptions): Promise<Identities> {
-  const { user, password, chosen, only } = options
+  const { user, password, identityFiles, chosenIdentities: chosen, identitiesOnly: only } = options
   const skipped: string[] = []
   const agent = await agentKeys(options.agent).catch((error: Error) => {
     skipped.push(`agent ${options.agent}: ${error.message}`)
     return undefined
   })
-  const files = await Promise.all(options.files.map((file) => readKeyFile(file, chosen)))
+  const files = await Promise.all(identityFiles.map((file) => readKeyFile(file, chosen)))
   const named = (key: ParsedKey) => files.some(({ blob }) => blob?.equals(key.getPublicSSH()) === true)
   const held = agent?.keys.filter(named) ?? []
   const others = only ? [] : (agent?.keys.filter((key) => !named(key)) ?? [])

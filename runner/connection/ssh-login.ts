@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import { Failure } from '../failure.ts'
 import { hostKeyCheck } from './host-keys.ts'
-import { findIdentities, type Identities } from './identities.ts'
+import type { Identities } from './identities.ts'
 import type { Hop } from './route.ts'
 
 /** Milliseconds, and how many answers may be missing: a dead connection is noticed after `interval` × (`count` + 1) at most. */
@@ -25,7 +25,8 @@ export class Crowded extends Error {}
 /**
  * Logs in over a stream that leads to the server. Throws `Failure`; or `Crowded`. The stream is destroyed when it fails.
  */
-export async function login(hop: Hop, sock: Duplex, options: LoginOptions): Promise<Client> {
+export async function login(hop: Hop, sock: Duplex, identities: Identities, options: LoginOptions): Promise<Client> {
+  // Nothing may be awaited before ssh2 listens: the end of a stream that nobody hears is a wait for the time limit.
   const check = hostKeyCheck({
     name: hop.name,
     host: hop.keyHost,
@@ -35,14 +36,6 @@ export async function login(hop: Hop, sock: Duplex, options: LoginOptions): Prom
     ownFile: hop.ownKnownHosts,
     acceptNew: hop.acceptNewHostKeys,
     hashed: hop.hashKnownHosts,
-  })
-  const identities = await findIdentities({
-    user: hop.user,
-    password: hop.password,
-    files: hop.identityFiles,
-    chosen: hop.chosenIdentities,
-    only: hop.identitiesOnly,
-    agent: hop.agent,
   })
   const auth = authentication(identities)
   const ssh = new NodeSSH()

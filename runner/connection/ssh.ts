@@ -6,6 +6,7 @@ import type { Client, ClientChannel } from 'ssh2'
 import { Failure } from '../failure.ts'
 import type { Connection, Endpoint } from './connection.ts'
 import { serverGate } from './gate.ts'
+import { findIdentities } from './identities.ts'
 import { commandLine } from './opening.ts'
 import type { OpenPipe } from './pool.ts'
 import { pooledConnection } from './pooled.ts'
@@ -69,9 +70,10 @@ const tries = { most: 8, first: 100 }
 /** Connects and logs in, a few at a time for each server, again and later where it is crowded. */
 async function enter(hop: Hop, before: Client | undefined, options: LoginOptions): Promise<Client> {
   const gate = serverGate(`${hop.address}:${hop.port}`)
+  const identities = await findIdentities(hop)
   for (let attempt = 1; ; attempt++) {
     try {
-      return await gate.pass(async () => login(hop, await reach(hop, before, options.signal), options))
+      return await gate.pass(async () => login(hop, await reach(hop, before, options.signal), identities, options))
     } catch (error) {
       if (!(error instanceof Crowded)) throw error
       if (attempt === tries.most) {

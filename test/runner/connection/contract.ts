@@ -221,9 +221,9 @@ export function behavesLikeAConnection(name: string, open: () => Promise<Connect
       })
 
       test('a time limit ends the command with all that it started, and the shell goes on', async () => {
-        const error = await failure(sh('sleep 301 & sleep 302; echo never', { timeout: 0.3 }))
+        const error = await failure(sh(`sleep ${unique}.1 & sleep ${unique}.2; echo never`, { timeout: 0.3 }))
         expect(error).toMatchObject({ kind: 'timeout', message: '`sh` did not end within 0.3 s' })
-        expect(running(/^sleep 30[12]$/)).toEqual([])
+        expect(running(new RegExp(`^sleep ${unique}\\.[12]$`))).toEqual([])
         expect(await sh('echo on')).toMatchObject({ code: 0, stdout: 'on\n' })
       })
 
@@ -236,11 +236,13 @@ export function behavesLikeAConnection(name: string, open: () => Promise<Connect
       test('an abort ends the command and rejects with its reason', async () => {
         const control = new AbortController()
         const reason = new Error('the operator said so')
-        const work = sh(`touch ${path('started')}; sleep 303`, { signal: control.signal }).catch((error: unknown) => error)
+        const work = sh(`touch ${path('started')}; sleep ${unique}.3`, { signal: control.signal }).catch(
+          (error: unknown) => error,
+        )
         while (!readdirSync(folder).includes('started')) await new Promise((resolve) => setTimeout(resolve, 20))
         control.abort(reason)
         expect(await work).toBe(reason)
-        expect(running(/^sleep 303$/)).toEqual([])
+        expect(running(new RegExp(`^sleep ${unique}\\.3$`))).toEqual([])
         expect(await host.run(['true'], { signal: control.signal }).catch((error: unknown) => error)).toBe(reason)
         expect(await sh('echo on')).toMatchObject({ stdout: 'on\n' })
       })
@@ -449,6 +451,9 @@ export function behavesLikeAConnection(name: string, open: () => Promise<Connect
     })
   })
 }
+
+/** So many seconds that no other process of this machine sleeps for: it may be running these tests too. */
+const unique = `1000${process.pid}`
 
 /** Half of a surrogate pair has no bytes to be sent as. */
 const isUnicode = (text: string): boolean => Buffer.from(text).toString() === text

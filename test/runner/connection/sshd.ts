@@ -237,7 +237,8 @@ function processesOf(user: string): number[] {
   }
 }
 
-function killQuietly(pid: number): void {
+/** Ends a process that may have ended already. */
+export function killQuietly(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
