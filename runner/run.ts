@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { abortedByOperator, execute } from './engine/execute.ts'
 import type { History } from './engine/history.ts'
 import { type Journal, openJournal } from './engine/journal.ts'
@@ -97,6 +98,7 @@ async function executed(
 ): Promise<RunFinished> {
   const { clock } = world
   const abort = new AbortController()
+  setMaxListeners(0, abort.signal) // every step, command and request listens to it
   const session = openSession(world, abort.signal)
   const state: Run = {
     goal: request.goal,

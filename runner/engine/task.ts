@@ -23,11 +23,14 @@ export async function runTask(run: Run, task: Task, outer: Context, hosts: reado
   const name = first === undefined ? task.name.value : textOf(task.name, scopeOf(run, first, context, local))
   const { clock } = run.world
   const shown = chosen.map((state) => state.name)
-  run.emit({ type: 'task-started', at: clock.now(), task: task.id, name: task.loop === undefined ? name : task.name.value, module: task.module, handler, hosts: shown })
+  run.emit({ type: 'task-started', at: clock.now(), task: task.id, name: task.loop === undefined ? name : withoutTemplates(task.name.value), module: task.module, handler, hosts: shown })
   const limit = Math.min(run.options.forks, context.throttle ?? run.options.forks)
   await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, context.runOnce ? active : [state]))
   run.emit({ type: 'task-finished', at: clock.now(), task: task.id })
 }
+
+/** The name of a loop as a whole: what differs from item to item is left out. */
+const withoutTemplates = (name: string): string => name.replaceAll(/\{\{.*?\}\}/g, '…')
 
 /** `--start-at-task` passes over what comes before; `--step` asks. */
 async function admitted(run: Run, task: Task): Promise<boolean> {
@@ -125,7 +128,7 @@ function endWithoutItems(run: Run, task: Task, state: HostState, why: { failure?
   run.emit({
     type: 'step-finished',
     at: run.world.clock.now(),
-    step: { key: `${task.id}/${state.name}`, task: task.id, host: state.name, name: task.name.value, module: task.module, place: task.place },
+    step: { key: `${task.id}/${state.name}`, task: task.id, host: state.name, name: withoutTemplates(task.name.value), module: task.module, place: task.place },
     outcome,
     seconds: 0,
     changes: [],

@@ -22,7 +22,8 @@ export function plainLine(event: Event): string | undefined {
     case 'run-finished': {
       const { ok, changed, planned, unknown, failed, unreachable, skipped } = event.counts
       const plan = planned + unknown > 0 ? ` planned=${planned} unknown=${unknown}` : ''
-      return line('done', `ok=${ok} changed=${changed}${plan} failed=${failed} unreachable=${unreachable} skipped=${skipped} seconds=${event.seconds.toFixed(1)} exit=${event.exitCode}`)
+      const calm = changed + planned + unknown + failed + unreachable === 0 && !event.interrupted ? 'nothing to do  ' : ''
+      return line('done', `${calm}ok=${ok} changed=${changed}${plan} failed=${failed} unreachable=${unreachable} skipped=${skipped} seconds=${event.seconds.toFixed(1)} exit=${event.exitCode}`)
     }
     default:
       return undefined

@@ -60,7 +60,7 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean): string {
     default: {
       const told = [...step.warnings.map((warning) => `      warning: ${warning}`), ...(step.message === undefined ? [] : [indent(step.message, '      ')])]
       if (!verbose && told.length === 0) return ''
-      const note = step.outcome === 'skipped' ? `skipped: ${step.reason ?? ''}` : 'nothing to change'
+      const note = step.outcome === 'skipped' ? `skipped: ${step.reason ?? ''}` : 'ok'
       return [spread(`  ${sign(style, step.outcome)} ${title}`, cut(note, Math.floor(style.columns / 2)), style.columns), ...told].join('\n')
     }
   }

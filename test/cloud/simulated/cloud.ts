@@ -38,7 +38,7 @@ export interface CloudOptions {
   readonly computes?: number
   /** What differs on one of them, by name. */
   readonly hosts?: Readonly<Record<string, ComputeOptions>>
-  /** Default: web-1, web-2, db-1 and old-1 on compute14, batch-1 on compute15. */
+  /** Default: web-1, web-2 and db-1 on compute14; batch-1 and old-1 (shut off) on compute15. */
   readonly servers?: readonly ServerOptions[]
   readonly nova?: Partial<NovaSettings>
   /** Nova's highest microversion; default `2.96`. */

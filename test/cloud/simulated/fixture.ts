@@ -164,5 +164,5 @@ export const defaultServers: readonly ServerOptions[] = [
   { name: 'web-2', host: 'compute14', ram: 4096, up: 5390 },
   { name: 'db-1', host: 'compute14', ram: 6144, vcpus: 4, disk: 40, dirtyRate: 80, allocatedDisk: 1024, up: 86_000 },
   { name: 'batch-1', host: 'compute15', ram: 4096, up: 1200 },
-  { name: 'old-1', host: 'compute14', ram: 2048, status: 'SHUTOFF', up: 400 },
+  { name: 'old-1', host: 'compute15', ram: 2048, status: 'SHUTOFF', up: 400 },
 ]
