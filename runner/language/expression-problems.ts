@@ -7,21 +7,15 @@ import type { Problem } from './template-syntax.ts'
 /**
  * What the expression library complains about, in this project's words.
  *
- * @param shift where the complained-about text starts in the whole expression
  * @param keysOf the keys of a value, for "did you mean"
  */
-export const celProblem = (
-  thrown: unknown,
-  text: string,
-  shift: number,
-  keysOf: (path: string) => readonly string[] = () => [],
-): Problem => {
+export const celProblem = (thrown: unknown, text: string, keysOf: (path: string) => readonly string[] = () => []): Problem => {
   if (!(thrown instanceof ParseError || thrown instanceof CelTypeError || thrown instanceof EvaluationError)) throw thrown
-  const start = Math.min((thrown.range?.start ?? 0) + shift, text.length)
-  const length = Math.max(1, (thrown.range?.end ?? start) + shift - start)
+  const start = Math.min(thrown.range?.start ?? 0, text.length)
+  const length = Math.max(1, (thrown.range?.end ?? start) - start)
   const marked = text.slice(start, start + length)
   if (thrown instanceof ParseError) return { start, length, ...syntax(thrown.code, marked, text) }
-  return { start, length, ...typing(thrown.code, thrown.summary, marked, text.slice(shift, start), keysOf) }
+  return { start, length, ...typing(thrown.code, thrown.summary, marked, text, start, keysOf) }
 }
 
 type Said = Omit<Problem, 'start' | 'length'>
@@ -53,12 +47,13 @@ const typing = (
   code: string,
   summary: string,
   marked: string,
-  before: string,
+  text: string,
+  start: number,
   keysOf: (path: string) => readonly string[],
 ): Said => {
   switch (code) {
     case 'no_such_key': {
-      const owner = /([\w.[\]"']+)\.\s*$/.exec(before)?.[1]
+      const owner = /([\w.[\]"']+)\.\s*$/.exec(text.slice(0, start))?.[1]
       const label = owner === undefined ? undefined : didYouMean(marked, keysOf(owner))
       const key = /^No such key: (.*)$/.exec(summary)?.[1] ?? marked
       return {
@@ -88,7 +83,8 @@ const typing = (
       const [, receiver, name = '', args = ''] = /'(?:(.*)\.)?(\w+)\((.*)\)'$/.exec(summary) ?? []
       const names = functionNames(receiver !== undefined)
       if (names.has(name)) return { summary: `\`${name}\` cannot be called like this`, label: wants(receiver, args) }
-      const label = didYouMean(name, names)
+      const cure = expressionHint(text, parses)
+      const label = cure === undefined ? didYouMean(name, names) : `write \`${cure}\``
       return { summary: `unknown function \`${name}\``, ...(label === undefined ? {} : { label }) }
     }
     case 'invalid_logical_operand':

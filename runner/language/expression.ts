@@ -1,4 +1,4 @@
-import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js'
+import { EvaluationError, ParseError, TypeError as CelTypeError, serialize } from '@marcbachmann/cel-js'
 import { type Ast, celEnvironment, fromCel, parseCel, toCel } from './cel.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { TemplateError } from './error.ts'
@@ -30,17 +30,24 @@ export const evaluate = (node: Node<string>, scope: Scope): unknown | Unknown =>
       throw error(node, unknownVariable(reference, scope.names()))
     }
   }
-  const run = (part: Ast): unknown => {
+  const keys = (path: string) => keysOf(path, context)
+  const whole = (): unknown => {
     try {
-      return parseCel(text.slice(part.start, part.end))(context)
+      return parseCel(text)(context)
     } catch (thrown) {
-      throw error(
-        node,
-        celProblem(thrown, text, part.start, (path) => keysOf(path, context)),
-      )
+      throw error(node, celProblem(thrown, text, keys))
     }
   }
-  const result = unknown.size === 0 ? run({ ...ast, start: 0, end: text.length } as Ast) : partly(ast, unknown, run)
+  const run = (part: Ast): unknown => {
+    const written = serialize(part)
+    try {
+      return parseCel(written)(context)
+    } catch (thrown) {
+      // Written anew, a part is laid out differently: what is wrong stays, where is the whole part.
+      throw error(node, { ...celProblem(thrown, written, keys), start: part.start, length: part.end - part.start })
+    }
+  }
+  const result = unknown.size === 0 ? whole() : partly(ast, unknown, run)
   if (result instanceof Unknown) return result
   const value = fromCel(result)
   if (value !== undefined) return value
@@ -112,11 +119,11 @@ const staticProblem = (node: Node<string>): Problem | undefined => {
   try {
     result = parseCel(text).check()
   } catch (thrown) {
-    return celProblem(thrown, text, 0)
+    return celProblem(thrown, text)
   }
   const odd = literalNames(text)
   if (odd !== undefined) return odd
-  if (!result.valid) return celProblem(result.error, text, 0)
+  if (!result.valid) return celProblem(result.error, text)
   if (result.type === 'bool' || result.type === 'dyn') return undefined
   return {
     ...whole,
@@ -181,7 +188,7 @@ const staticProblemOfSyntax = (node: Node<string>): Problem | undefined => {
     parseCel(node.value)
     return undefined
   } catch (thrown) {
-    return celProblem(thrown, node.value, 0)
+    return celProblem(thrown, node.value)
   }
 }
 

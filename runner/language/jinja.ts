@@ -43,7 +43,7 @@ export const mustacheHint = (inner: string): Hint => {
     }
   }
   const indexed = dotted(text)
-  if (indexed !== undefined && path.test(indexed))
+  if (indexed !== undefined)
     return { summary: 'keys and indexes follow a dot in Handlebars', label: `write \`{{ ${indexed} }}\``, sure: true }
   const dynamic = /^([\w.]+)\[([\w.]+)\](?:\.([\w.]+))?$/.exec(text)
   if (dynamic !== null) {

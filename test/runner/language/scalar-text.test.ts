@@ -53,7 +53,7 @@ test('however a text is written, each of its words is found where it stands', ()
         const value = words.join(gap)
         const yaml = stringify(
           { before: 1, text: value },
-          { defaultStringType, lineWidth: defaultStringType === 'QUOTE_DOUBLE' ? 0 : 30 },
+          { defaultStringType, lineWidth: defaultStringType === 'BLOCK_FOLDED' ? 30 : 0 },
         )
         const { source } = parseSource('a', yaml)
         let start = 0
