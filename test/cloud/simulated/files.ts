@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { applicationCredential, region } from './api/keystone.ts'
 import { users } from './fixture.ts'
-import type { KeyPair } from './hosts/sshd.ts'
+import type { KeyPair } from './hosts/keys.ts'
 
 /** Names in clouds.yaml: the administrator, a user without the admin role, and the administrator by application credential. */
 export const cloudNames = { admin: 'demo', member: 'demo-member', application: 'demo-application' } as const

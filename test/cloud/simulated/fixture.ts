@@ -112,7 +112,7 @@ export function addServer(state: State, options: ServerOptions, now: number): Se
   const up = options.up ?? 3600
   const guest =
     status === 'SHUTOFF'
-      ? { ...started, ranBefore: up, since: undefined }
+      ? { ...started, ranBefore: up, since: undefined, consoleFrom: Infinity }
       : { ...started, up, since: status === 'ACTIVE' ? now : undefined, consoleFrom: Math.max(0, up - 120) }
   const server: Server = {
     id: idOf(`server ${options.name}`),

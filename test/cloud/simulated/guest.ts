@@ -43,7 +43,7 @@ export const powerOff = (guest: Guest, now: number): Guest => ({
   ranBefore: guest.ranBefore + Math.floor(secondsUp(guest, now)),
   up: 0,
   since: undefined,
-  consoleFrom: 0,
+  consoleFrom: Infinity,
 })
 
 export const pause = (guest: Guest, now: number): Guest => ({ ...guest, up: secondsUp(guest, now), since: undefined })

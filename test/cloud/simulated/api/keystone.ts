@@ -7,7 +7,7 @@ import type { Request, Response } from './http.ts'
 
 export interface Session {
   readonly token: string
-  readonly method: string
+  readonly methods: readonly string[]
   readonly userId: string
   readonly userName: string
   readonly projectId: string | undefined
@@ -71,7 +71,7 @@ export function createKeystone(lifetime: number, endpoints: () => Readonly<Recor
   }
 }
 
-type Identity = Pick<Session, 'method' | 'userId' | 'userName' | 'projectId' | 'projectName' | 'roles'>
+type Identity = Pick<Session, 'methods' | 'userId' | 'userName' | 'projectId' | 'projectName' | 'roles'>
 
 function readLogin(request: Request, session: Keystone['session']): { identity: Identity; until?: number } | Response {
   let body: unknown
@@ -91,21 +91,21 @@ function readLogin(request: Request, session: Keystone['session']): { identity: 
     const before = session(typeof given.id === 'string' ? given.id : undefined)
     if (before === undefined) return unauthorized
     const user = users.find((candidate) => candidate.name === before.userName)
-    return user === undefined ? unauthorized : scoped(user, method, auth.scope, before.expiresAt)
+    return user === undefined ? unauthorized : scoped(user, [method, ...before.methods], auth.scope, before.expiresAt)
   }
   if (method === 'application_credential') {
     const user = users.find((candidate) => applicationCredential(candidate.name).id === given.id)
     if (user === undefined || given.secret !== applicationCredential(user.name).secret) return unauthorized
-    return scoped(user, method, { project: { name: user.name === 'admin' ? 'admin' : 'demo', domain: { id: 'default' } } })
+    return scoped(user, [method], { project: { name: user.name === 'admin' ? 'admin' : 'demo', domain: { id: 'default' } } })
   }
   if (method !== 'password' || !isRecord(given.user)) return unauthorized
   const { name, id, password, domain } = given.user
   const user = users.find((candidate) => (id === undefined ? candidate.name === name && isDefault(domain) : userId(candidate.name) === id))
-  return user !== undefined && user.password === password ? scoped(user, method, auth.scope) : unauthorized
+  return user !== undefined && user.password === password ? scoped(user, [method], auth.scope) : unauthorized
 }
 
-function scoped(user: (typeof users)[number], method: string, scope: unknown, until?: number): { identity: Identity; until?: number } | Response {
-  const who = { method, userId: userId(user.name), userName: user.name }
+function scoped(user: (typeof users)[number], methods: readonly string[], scope: unknown, until?: number): { identity: Identity; until?: number } | Response {
+  const who = { methods, userId: userId(user.name), userName: user.name }
   const limit = until === undefined ? {} : { until }
   if (!isRecord(scope)) return { identity: { ...who, projectId: undefined, projectName: undefined, roles: [] }, ...limit }
   const wanted = scope.project
@@ -122,7 +122,7 @@ function describe(session: Session, endpoints: Readonly<Record<string, string>>)
   const domain = { id: 'default', name: 'Default' }
   const project = session.projectId === undefined ? {} : { project: { domain, id: session.projectId, name: session.projectName } }
   return {
-    methods: [session.method],
+    methods: session.methods,
     user: { domain, id: session.userId, name: session.userName, password_expires_at: null },
     audit_ids: [shortIdOf(session.token).slice(0, 22)],
     expires_at: micros(session.expiresAt),

@@ -6,7 +6,7 @@ import type { Client, ClientChannel } from 'ssh2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startCloud } from '../cloud.ts'
 import type { SimulatedCloud } from '../cloud.ts'
-import { fingerprint } from './sshd.ts'
+import { fingerprint } from './keys.ts'
 
 let cloud: SimulatedCloud
 beforeAll(async () => {
@@ -103,17 +103,18 @@ describe('its SSH server', () => {
   })
   test('a persistent shell: exact bytes in and out, a status for each command', async () => {
     const client = await login('compute15')
-    const channel = await exec(client, '/bin/sh')
-    const chunks: Buffer[] = []
-    channel.on('data', (chunk: Buffer) => chunks.push(chunk))
+    const channel = await exec(client, 'while read -r size script; do head -c "$size" >/tmp/bytes; sh -c "$script"; echo "<$?>"; done; exit 5')
+    const ended = finish(channel)
+    let seen = Buffer.alloc(0)
+    channel.on('data', (chunk: Buffer) => (seen = Buffer.concat([seen, chunk])))
     const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 7) % 256))
-    channel.write('cat > /tmp/bytes <<"END"\nx\nEND\necho first $?\n')
-    channel.write(`head -c ${bytes.length} > /tmp/bytes; cat /tmp/bytes; false; echo; echo $?\n`)
-    channel.write(bytes)
-    await until(() => Buffer.concat(chunks).length >= 'first 0\n'.length + bytes.length + 3)
-    expect(Buffer.concat(chunks).equals(Buffer.concat([Buffer.from('first 0\n'), bytes, Buffer.from('\n1\n')]))).toBe(true)
-    channel.end('exit 5\n')
-    expect(await finish(channel)).toMatchObject({ code: 5 })
+    channel.write('0 false\n')
+    channel.write(Buffer.concat([Buffer.from(`${bytes.length} cat /tmp/bytes\n`), bytes]))
+    const expected = Buffer.concat([Buffer.from('<1>\n'), bytes, Buffer.from('<0>\n')])
+    await until(() => seen.length >= expected.length)
+    expect(seen.equals(expected)).toBe(true)
+    channel.end()
+    expect(await ended).toMatchObject({ code: 5 })
     client.end()
   })
   test('many channels at once, 10 MB through each', async () => {

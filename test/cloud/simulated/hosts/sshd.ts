@@ -1,23 +1,10 @@
 /** An SSH server for one simulated host: real keys, real channels, commands that run for real in the host's root. */
-import { createHash } from 'node:crypto'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import ssh2 from 'ssh2'
 import type { AuthContext, Connection, ServerChannel, Session } from 'ssh2'
-
-export interface KeyPair {
-  /** OpenSSH's private key format. */
-  readonly private: string
-  /** `ssh-ed25519 AAAA…` */
-  readonly public: string
-}
-
-export const generateKey = (comment: string): KeyPair => ssh2.utils.generateKeyPairSync('ed25519', { comment })
-
-/** As ssh-keygen -l shows it: `SHA256:…`. */
-export const fingerprint = (publicKey: string): string =>
-  `SHA256:${createHash('sha256').update(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64')).digest('base64').replace(/=+$/, '')}`
+import type { KeyPair } from './keys.ts'
 
 export interface SshdOptions {
   readonly address: string

@@ -109,13 +109,17 @@ export function page<T>(call: Call, all: readonly T[], idOf: (item: T) => string
   const last = items.at(-1)
   if (last === undefined || items.length < limit) return { items, next: undefined }
   const following = new URLSearchParams(query)
-  following.delete('marker')
-  following.append('marker', idOf(last))
+  following.sort()
+  following.set('marker', idOf(last))
   return { items, next: [{ rel: 'next', href: `${call.request.origin}${call.request.path}?${following.toString()}` }] }
 }
 
 /** @throws ApiError 400 naming the first parameter that this microversion does not know */
-export function knownQuery(call: Call, known: readonly string[]): void {
+export function knownQuery(
+  call: Call,
+  known: readonly string[],
+  say = (name: string) => `Additional properties are not allowed ('${name}' was unexpected)`,
+): void {
   const unknown = [...call.request.query.keys()].find((name) => !known.includes(name))
-  if (unknown !== undefined) throw badRequest(`Additional properties are not allowed ('${unknown}' was unexpected)`)
+  if (unknown !== undefined) throw badRequest(say(unknown))
 }

@@ -1,7 +1,7 @@
 /** Services and hypervisors. */
 import { idOf, inProgress, serviceIsUp, usageOf } from '../../state.ts'
 import type { Compute, Server, State } from '../../state.ts'
-import { badRequest, bodyOf, conflict, notFound, page, requireAdmin } from './call.ts'
+import { badRequest, bodyOf, conflict, knownQuery, notFound, page, requireAdmin } from './call.ts'
 import type { Call } from './call.ts'
 import { isRecord } from '../http.ts'
 import type { Response } from '../http.ts'
@@ -138,10 +138,7 @@ export function listHypervisors(call: Call, detail: boolean): Response {
   const { query } = call.request
   const computes = [...call.engine.state.computes.values()]
   const view = (compute: Compute) => hypervisorView(call, compute, detail)
-  if (call.version >= 75) {
-    const unknown = [...query.keys()].find((name) => !hypervisorQuery.includes(name))
-    if (unknown !== undefined) throw badRequest(`Additional properties are not allowed ('${unknown}' was unexpected)`)
-  }
+  if (call.version >= 75) knownQuery(call, hypervisorQuery)
   const pattern = call.version >= 53 ? query.get('hypervisor_hostname_pattern') : null
   if (pattern !== null) {
     if (query.has('limit') || query.has('marker')) throw badRequest('Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.')

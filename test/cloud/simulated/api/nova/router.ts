@@ -77,7 +77,7 @@ export function createNova(api: NovaApi): (request: Request) => Promise<Response
       const match = route.method === request.method ? route.path.exec(routed) : null
       return match === null ? [] : [{ route, parts: match.slice(1) }]
     })
-    if (candidates.length === 0) return withHeaders(noSuchRoute, ids)
+    if (candidates.length === 0) return withHeaders(noSuchRoute(request), ids)
     const asked = askedVersion(request, 'compute', 'x-openstack-nova-api-version')
     if (asked.kind === 'malformed')
       return withHeaders(faultResponse(400, `API Version String ${asked.text} is of invalid format. Must be of format MajorNum.MinorNum.`), ids)
@@ -112,11 +112,14 @@ const versionHeaders = (version: string) => ({
 
 const withHeaders = (response: Response, headers: NonNullable<Response['headers']>): Response => ({ ...response, headers: { ...headers, ...response.headers } })
 
-/** The router's own answer: it has another shape than Nova's faults. */
-const noSuchRoute: Response = {
-  status: 404,
-  body: { message: 'The resource could not be found.<br /><br />\n\n\n', code: '404 Not Found', title: 'Not Found' },
-}
+/** The router's own answer has another shape than Nova's faults, and is a page for who does not ask for JSON. */
+const noSuchRoute = (request: Request): Response =>
+  request.headers.accept?.includes('application/json') === true
+    ? { status: 404, body: { message: 'The resource could not be found.<br /><br />\n\n\n', code: '404 Not Found', title: 'Not Found' } }
+    : { status: 404, body: notFoundPage, headers: { 'Content-Type': 'text/html; charset=UTF-8' } }
+
+const notFoundPage =
+  '<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n  The resource could not be found.<br /><br />\n\n\n\n </body>\n</html>'
 
 const oldVersion = (request: Request) => ({
   id: 'v2.0',

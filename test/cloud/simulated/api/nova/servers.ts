@@ -25,7 +25,7 @@ const everyStatus = ['ACTIVE', 'BUILD', 'DELETED', 'ERROR', 'HARD_REBOOT', 'MIGR
 
 export function listServers(call: Call, detail: boolean): Response {
   const collection = detail ? 'detail' : 'index'
-  if (call.version >= 75) knownQuery(call, knownFilters)
+  if (call.version >= 75) knownQuery(call, knownFilters, (name) => `'${name}' does not match any of the regexes: '^_'`)
   const found = page(call, selectServers(call, collection), (server) => server.id, (marker) => `marker [${marker}] not found`)
   const servers = found.items.map((server) => (detail ? serverView(call, server, false) : { id: server.id, name: server.name, links: links(call, `servers/${server.id}`) }))
   return { status: 200, body: found.next === undefined ? { servers } : { servers, servers_links: found.next } }
