@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '../failure.ts'
 import type { Become, Connection } from './connection.ts'
 import { greet, openingFor, type Opening } from './opening.ts'
@@ -30,6 +31,10 @@ const maxShells = 4
 /** Milliseconds that a batch may wait for a busy shell before another shell is opened: a hung mount must not hold up the rest. */
 const patience = 250
 
+/** sshd counts a session for a moment after it has ended: how often to ask again for the only one it allows, and after how many milliseconds. */
+const patientRefusals = 50
+const refusalPause = 100
+
 /** So that a thousand reads do not make one answer that must be complete before the first is of use. */
 const maxBatch = 200
 
@@ -48,6 +53,8 @@ export function createPool({ openPipe, traffic, openLimit }: PoolOptions): Pool 
   const users = new Map<string, User>()
   let room = maxShells
   let end: Failure | undefined
+  let everOpened = false
+  let refusals = 0
 
   const open = () => [...users.values()].reduce((sum, user) => sum + user.shells.size + (user.opening ? 1 : 0), 0)
 
@@ -112,14 +119,20 @@ export function createPool({ openPipe, traffic, openLimit }: PoolOptions): Pool 
       const opening = openingFor(user.become)
       const pipe = await openPipe(opening)
       if (pipe === 'refused') {
-        room = open() - 1
-        if (room === 0)
+        const others = open() - 1
+        refusals += 1
+        if (others === 0 && (!everOpened || refusals > patientRefusals)) {
           failAll(
             user,
             new Failure('the host allows no session', { kind: 'unreachable', todo: 'raise MaxSessions in its sshd_config' }),
           )
+        }
+        room = Math.max(1, others)
+        if (others === 0) await sleep(refusalPause)
         return
       }
+      refusals = 0
+      everOpened = true
       await greet(pipe, opening, user.become, openLimit)
       const shell = startShell(pipe, traffic, {
         onFree: () => everybody(),

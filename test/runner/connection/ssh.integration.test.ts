@@ -13,9 +13,11 @@ import {
 import { connect as connectTcp, createServer, type Server, Socket } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { NodeSSH } from 'node-ssh'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect } from '../../../runner/connection/connect.ts'
 import type { Connection, Endpoint } from '../../../runner/connection/connection.ts'
+import { hostKeyCheck } from '../../../runner/connection/host-keys.ts'
 import { fingerprint } from '../../../runner/connection/known-hosts.ts'
 import { connectSsh, type SshOptions } from '../../../runner/connection/ssh.ts'
 import { Failure } from '../../../runner/failure.ts'
@@ -68,7 +70,12 @@ const file = (name: string, text: string): string => {
   return join(folder, name)
 }
 const blob = (type: string) => Buffer.from(server.hostKeys[type]?.split(' ')[1] ?? '', 'base64')
-const parentOf = (pid: number) => Number(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) . /s, '').split(' ')[0])
+const parentOf = (pid: number) =>
+  Number(
+    readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) . /s, '')
+      .split(' ')[0],
+  )
 const strange = () =>
   readFileSync(`${makeKey(join(folder, `strange-${Math.random()}`))}.pub`, 'utf8')
     .split(' ')
@@ -163,6 +170,31 @@ describe('host keys', () => {
     } finally {
       await lone.stop()
     }
+  })
+
+  test('why the verifier must not be async: ssh2 takes its promise for consent, ours says no at once', async () => {
+    const careless = new NodeSSH()
+    const hostVerifier = async () => false
+    await careless.connect({
+      host: '127.0.0.1',
+      port: server.port,
+      username: userInfo().username,
+      privateKeyPath: server.identity,
+      hostVerifier: hostVerifier as never,
+    })
+    expect(careless.isConnected()).toBe(true)
+    careless.dispose()
+    const { verify } = hostKeyCheck({
+      name: 'x',
+      host: 'x',
+      port: 22,
+      user: 'x',
+      files: [],
+      ownFile: undefined,
+      acceptNew: false,
+      hashed: false,
+    })
+    expect(verify(blob('ed25519'))).toBe(false)
   })
 
   test('new keys exchanged in the middle of a transfer are verified and do not stop it', async () => {
