@@ -1,5 +1,6 @@
+import { setMaxListeners } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { onTestFinished } from 'vitest'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { connect } from '../../runner/connection/connect.ts'
 import type { Connection } from '../../runner/connection/connection.ts'
 import { Failure, type AnyModule, type Diff, type Progress, type Result, type Target } from '../../runner/module.ts'
@@ -14,6 +15,8 @@ export interface CloudTarget extends Target {
   readonly slept: number[]
   /** As the operator does who stops the run. */
   stop(): void
+  /** Requests that went to a host so far. */
+  requests(host: string): Promise<number>
   /** Where every server is and how, and every service: all that these modules can change. */
   snapshot(): unknown
 }
@@ -32,10 +35,21 @@ export async function cloudTarget(options: CloudOptions = {}, more: TargetOption
   return targetOf(simulated, more)
 }
 
+/** One cloud for all tests of a file or a block, which only look at it. */
+export function sharedCloud(options: CloudOptions): () => CloudTarget {
+  let simulated: SimulatedCloud
+  beforeAll(async () => {
+    simulated = await startCloud(options)
+  }, 60_000)
+  afterAll(() => simulated.stop())
+  return () => targetOf(simulated)
+}
+
 /** Another operator of the same cloud. */
 export function targetOf(simulated: SimulatedCloud, { as, hosts = Object.keys(simulated.hosts) }: TargetOptions = {}): CloudTarget {
   const { clock } = simulated
   const control = new AbortController()
+  setMaxListeners(0, control.signal)
   const connections = new Map<string, Promise<Connection>>()
   onTestFinished(async () => {
     for (const connection of connections.values()) await (await connection).close()
@@ -84,6 +98,7 @@ export function targetOf(simulated: SimulatedCloud, { as, hosts = Object.keys(si
     },
     now: clock.now,
     stop: () => control.abort(new Failure('stopped by the operator', { kind: 'interrupted' })),
+    requests: async (name) => (await connections.get(name))?.traffic.requests ?? 0,
     snapshot: () => ({
       servers: [...simulated.state.servers.values()].map(({ name, host, vmState, taskState }) => ({ name, host, vmState, taskState })),
       services: [...simulated.state.computes.values()].map(({ name, disabled, disabledReason, forcedDown }) => ({ name, disabled, disabledReason, forcedDown })),

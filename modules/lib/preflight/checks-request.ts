@@ -10,7 +10,7 @@ import { moving, sort, sources } from './sort.ts'
 export const requestChecks = (seen: Seen): readonly Check[] => [
   permission(seen),
   ...parameters(seen),
-  targetExists(seen),
+  ...targetExists(seen),
   ...source(seen),
   ...lines('state', moving(seen), nameOf, state),
   ...notRunning(seen),
@@ -34,7 +34,7 @@ function permission({ api }: Seen): Check {
 const LOWEST: readonly [number, number] = [2, 30]
 
 function parameters({ wanted, api }: Seen): readonly Check[] {
-  const problems = wanted.problems.map((problem) => line('parameters', 'servers', block(problem, 'correct the name, or give the id')))
+  const problems = wanted.problems.map((problem) => line('parameters', 'servers', block(problem, 'correct the name or give the id, and use credentials that may see it')))
   const old = reaches(api.microversion, LOWEST)
     ? []
     : [line('parameters', 'Nova', block(`it offers microversions to ${api.microversion}; 2.30 is needed`, 'upgrade Nova to Newton or later, or ask another cloud'))]
@@ -52,14 +52,15 @@ const known = <T>(looked: { readonly value: T } | { readonly why: string }, none
 
 const serviceOf = (seen: Seen, host: string): ComputeService | undefined => known(seen.api.services, []).find((one) => one.host === host)
 
-function targetExists(seen: Seen): Check {
+function targetExists(seen: Seen): readonly Check[] {
   const { target } = seen.wanted
-  if (target === '') return line('target_exists', 'target', ok('the scheduler chooses'))
-  if (serviceOf(seen, target) !== undefined) return line('target_exists', target, ok('it runs nova-compute'))
+  if ('why' in seen.api.services) return []
+  if (target === '') return [line('target_exists', 'target', ok('the scheduler chooses'))]
+  if (serviceOf(seen, target) !== undefined) return [line('target_exists', target, ok('it runs nova-compute'))]
   const node = known(seen.api.hypervisors, []).find(({ name }) => name === target)
-  if (node !== undefined) return line('target_exists', target, block(`this is the name of a hypervisor; Nova calls its compute host ${node.host}`, `use ${node.host}`))
-  const hosts = known(seen.api.services, []).map(({ host }) => host)
-  return line('target_exists', target, block(`no host of that name runs nova-compute${didYouMean(target, hosts)}`, `compute hosts: ${list(hosts, 12)}`))
+  if (node !== undefined) return [line('target_exists', target, block(`this is the name of a hypervisor; Nova calls its compute host ${node.host}`, `use ${node.host}`))]
+  const hosts = seen.api.services.value.map(({ host }) => host)
+  return [line('target_exists', target, block(`no host of that name runs nova-compute${didYouMean(target, hosts)}`, `compute hosts: ${list(hosts, 12)}`))]
 }
 
 function source({ wanted }: Seen): readonly Check[] {

@@ -5,7 +5,7 @@ import { block, line, lines, ok, warn, type Check, type CheckName, type Verdict 
 import { nameOf } from './checks-request.ts'
 import { usesHugePages } from './checks-server.ts'
 import type { Room, Seen } from './seen.ts'
-import { moving, sources, way } from './sort.ts'
+import { arriving, moving, sources, way } from './sort.ts'
 
 type Amounts = Readonly<Record<string, number>>
 
@@ -61,7 +61,8 @@ const shown = (name: string, amount: number): string => (UNITS[name] ?? ((number
 
 function targetsRoom(seen: Seen): readonly Check[] {
   const { target } = seen.wanted
-  const servers = moving(seen)
+  const servers = arriving(seen)
+  if (servers.length === 0) return []
   const who = servers.length === 1 ? servers[0]!.name : `${servers.length} servers`
   const needed = sum(servers.map((server) => needs(server, seen)))
   const room = seen.api.room[target]
@@ -93,7 +94,7 @@ function fromHypervisor(needed: number, hypervisor: Hypervisor | undefined, why:
 function schedulersRoom(seen: Seen): readonly Check[] {
   const rooms = Object.entries(seen.api.room).flatMap(([host, room]) => ('value' in room ? [{ host, room: room.value }] : []))
   if (rooms.length === 0) return [line('memory', 'scheduler', warn('Placement says nothing about any host it may choose', 'see that Placement answers'))]
-  const servers = moving(seen).map((server) => ({ server, amounts: needs(server, seen) }))
+  const servers = arriving(seen).map((server) => ({ server, amounts: needs(server, seen) }))
   const nowhere = servers.filter(({ server, amounts }) => !rooms.some(({ host, room }) => host !== server.host && fits(amounts, room)))
   if (nowhere.length > 0) {
     return nowhere.map(({ server, amounts }) =>
@@ -136,7 +137,7 @@ function memoryFree(seen: Seen): readonly Check[] {
   const { target } = seen.wanted
   const host = seen.hosts[target]
   if (host === undefined || 'why' in host || host.value.memAvailable === undefined) return []
-  const needed = moving(seen).filter((server) => !usesHugePages(server)).reduce((total, { flavor }) => total + flavor.ram * MIB, 0)
+  const needed = arriving(seen).filter((server) => !usesHugePages(server)).reduce((total, { flavor }) => total + flavor.ram * MIB, 0)
   const evidence = `${bytes(needed)} needed at most, ${bytes(host.value.memAvailable)} available`
   return [line('memory_free', target, needed <= host.value.memAvailable ? ok(evidence) : warn(evidence, 'the host may swap or run out of memory: choose another, or move fewer servers'))]
 }

@@ -4,7 +4,7 @@ import { block, line, lines, ok, warn, type Check, type Verdict } from './check.
 import { nameOf, reaches } from './checks-request.ts'
 import { keepsDisks } from './checks-storage.ts'
 import type { Agent, Group, Port, Seen } from './seen.ts'
-import { moving } from './sort.ts'
+import { arriving, moving } from './sort.ts'
 
 export const serverChecks = (seen: Seen): readonly Check[] => {
   const servers = moving(seen)
@@ -82,7 +82,7 @@ function topology(server: Server, seen: Seen): Verdict {
   const host = seen.hosts[seen.wanted.target]
   if (!usesHugePages(server) || host === undefined || 'why' in host) return ok('Nova places it anew on the target')
   const wanted = pageSize(server)
-  const needed = moving(seen).filter((other) => pageSize(other) === wanted).reduce((total, { flavor }) => total + flavor.ram * MIB, 0)
+  const needed = arriving(seen).filter((other) => pageSize(other) === wanted).reduce((total, { flavor }) => total + flavor.ram * MIB, 0)
   const kib = /^large$/i.test(wanted) ? undefined : pageKib(wanted)
   const free = host.value.hugePages.filter((pages) => kib === undefined || pages.kib === kib).reduce((total, pages) => total + pages.kib * 1024 * pages.free, 0)
   const evidence = `${bytes(needed)} in huge pages (${wanted}) needed, ${bytes(free)} free`

@@ -4,7 +4,7 @@ import { bytes, GIB, list, MIB } from '../units.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
 import type { Folder, HostSeen, Seen } from './seen.ts'
-import { moving, sources, way } from './sort.ts'
+import { arriving, moving, sources, way } from './sort.ts'
 
 export const storageChecks = (seen: Seen): readonly Check[] => [...hostAccess(seen), ...storage(seen), ...leftovers(seen), ...diskSpace(seen), ...ids(seen)]
 
@@ -86,7 +86,7 @@ function leftovers(seen: Seen): readonly Check[] {
   const { target } = seen.wanted
   const to = seenHost(seen, target)
   if (to === undefined) return []
-  return lines('leftover', moving(seen).filter(({ id }) => seen.api.inFlight[id] === undefined), nameOf, (server) => {
+  return lines('leftover', arriving(seen), nameOf, (server) => {
     const from = seenHost(seen, server.host)
     const folder = to.folders[server.id]
     if (folder !== undefined && from !== undefined && isShared(server.id, from, to) !== true) {
@@ -108,7 +108,7 @@ export function diskNeed(server: Server, seen: Seen): number {
 
 function diskSpace(seen: Seen): readonly Check[] {
   const { target, block: wanted } = seen.wanted
-  const copied = moving(seen).filter((server) => !keepsDisks(server, seen))
+  const copied = arriving(seen).filter((server) => !keepsDisks(server, seen))
   if (target === '' || copied.length === 0 || wanted === false) return []
   const backing = missingBacking(seen, copied)
   const need = copied.reduce((total, server) => total + diskNeed(server, seen), 0) + backing.size

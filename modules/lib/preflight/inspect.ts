@@ -24,8 +24,20 @@ export const allChecks = (seen: Seen): readonly Check[] => [
   ...pathChecks(seen),
 ]
 
-/** The servers that are asked for: by name or id, as an earlier step registered them, or all of the source. */
+/**
+ * The servers that are asked for: by name or id, as an earlier step registered them, or all of the source. Where the token may not see
+ * them, that is the problem that is told.
+ */
 export async function findServers(cloud: Cloud, asked: readonly unknown[], source: string): Promise<Pick<Wanted, 'servers' | 'problems' | 'named'>> {
+  try {
+    return await search(cloud, asked, source)
+  } catch (error) {
+    if (!(error instanceof Failure) || error.data?.['status'] !== 403) throw error
+    return { servers: [], problems: [`the servers cannot be seen: ${error.why ?? error.message}`], named: asked.length > 0 }
+  }
+}
+
+async function search(cloud: Cloud, asked: readonly unknown[], source: string): Promise<Pick<Wanted, 'servers' | 'problems' | 'named'>> {
   const { compute } = cloud
   if (asked.length === 0) {
     const listed = (await compute.servers({ host: source, allProjects: true })).filter(({ host }) => host === source)

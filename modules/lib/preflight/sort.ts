@@ -33,5 +33,8 @@ export function sources(moving: readonly Server[]): ReadonlyMap<string, readonly
 
 export const moving = (seen: Seen): readonly Server[] => sort(seen.wanted).moving
 
+/** Those that still need room: a server that is on its way has what it needs on the target already. */
+export const arriving = (seen: Seen): readonly Server[] => moving(seen).filter(({ id }) => seen.api.inFlight[id] === undefined)
+
 /** `compute14 → compute15`. */
 export const way = (source: string, target: string): string => `${source} → ${target === '' ? 'the scheduler’s choice' : target}`

@@ -185,6 +185,11 @@ describe('a migration that is under way', () => {
     expect(allChecks(seen).find(({ check }) => check === 'task_state')?.evidence).toMatch(/migration 41 to compute15 is running: it will be joined/)
   })
 
+  test('needs no more room on the target than it has there already', () => {
+    const seen = scene({ servers: [moving], api: { inFlight: { 'id-web-1': running('compute15') }, ...room({ MEMORY_MB: { limit: 2048, used: 2048 } }) }, target: { filesystem: { type: 'xfs', id: 'x', free: 0 } } })
+    expect(levels(seen)).toEqual(['ok'])
+  })
+
   test('to another one stops the run', () => {
     expect(loud(scene({ servers: [moving], api: { inFlight: { 'id-web-1': running('compute16') } } }), 'task_state')).toEqual(['BLOCK web-1: migration 41 is moving it to compute16'])
   })
