@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { openIdentity } from '../../../runner/openstack/identity.ts'
 import { failureOf } from './files.ts'
 import { json } from './loopback.ts'
 import { standIn } from './stand-in.ts'
@@ -90,6 +91,21 @@ describe('a token that ends', () => {
     cloud.revoke()
     await Promise.all([...Array.from({ length: 5 }, () => client.compute.services()), client.compute.action('1', { reboot: {} })])
     expect(cloud.logins).toHaveLength(2)
+  })
+
+  test('one that was replaced while a refusal was under way is not replaced again', async () => {
+    const tokens = ['one', 'two', 'three']
+    const http = async () => ({
+      status: 201,
+      headers: { 'x-subject-token': tokens.shift()! },
+      text: JSON.stringify({ token: { user: { id: 'u' }, expires_at: '2030-01-01T00:00:00Z', catalog: [] } }),
+    })
+    const auth = { url: 'http://k/v3', method: 'password', identity: {}, scope: undefined, who: 'u' } as const
+    const identity = openIdentity({ auth, where: '', http, now: () => 0 })
+    const stale = await identity.login()
+    expect((await identity.renew(stale)).secret).toBe('two')
+    expect((await identity.renew(stale)).secret).toBe('two')
+    expect((await identity.login()).secret).toBe('two')
   })
 
   test('a service that refuses the new one as well is believed', async () => {
