@@ -59,7 +59,10 @@ export const stackOf = (role: Role, { neutron }: Variant): readonly Layer[] => {
 
 /** Everything that decides what a layer holds: its packages, the script that builds it, the layers below. */
 export const digestOf = async (layer: Layer): Promise<string> => {
-  const scripts = layer.below.length === 0 ? ['build-base.sh', 'prepare-base.sh'] : ['build-layer.sh']
+  const scripts =
+    layer.below.length === 0
+      ? ['build-base.sh', 'before-packages.sh', 'before-python.sh', 'compile-python.sh']
+      : ['build-layer.sh', 'compile-python.sh']
   const below = await Promise.all(layer.below.map((name) => digestOf(named(name))))
   const texts = await Promise.all(scripts.map((script) => readFile(join(sources, 'steps', script), 'utf8')))
   const parts = [...layer.packages, ...texts, ...below]

@@ -2,7 +2,7 @@
 # build-base.sh TARGET PACKAGES-FOLDER PACKAGE,PACKAGE…: a small Debian with systemd; the sources.list comes on standard input,
 # options of apt (one a line) in APT_OPTIONS. Runs in a mount and a process namespace of its own.
 set -euo pipefail
-target=$1 cache=$2 packages=$3
+target=$1 cache=$2 packages=$3 here=$(dirname "$0")
 options=()
 while IFS= read -r option; do [ -z "$option" ] || options+=(--aptopt="$option"); done <<< "${APT_OPTIONS:-}"
 
@@ -11,9 +11,10 @@ unset TMPDIR
 export PACKAGES_FOLDER=$cache
 mmdebstrap --variant=apt --mode=root "${options[@]}" \
   --aptopt='APT::Install-Recommends "false"' --aptopt='APT::Install-Suggests "false"' \
-  --skip=cleanup/apt --include="$packages" --setup-hook="$(dirname "$0")/prepare-base.sh" bookworm "$target" -
+  --skip=cleanup/apt --include="$packages" --setup-hook="$here/before-packages.sh" --essential-hook="$here/before-python.sh" \
+  --customize-hook="$here/compile-python.sh" bookworm "$target" -
 
-cp -n "$target"/var/cache/apt/archives/*.deb "$cache/" 2>/dev/null || true
+ln "$target"/var/cache/apt/archives/*.deb "$cache/" 2>/dev/null || true
 rm -f "$target"/var/cache/apt/archives/*.deb "$target"/etc/ssh/ssh_host_* "$target"/var/lib/dbus/machine-id
 : > "$target/etc/machine-id"
 

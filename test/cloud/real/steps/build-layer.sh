@@ -25,6 +25,7 @@ inside() { chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 PATH
 units() { inside find /etc/systemd/system -name '*.wants' -exec ls {} + | grep -E '\.(service|socket|timer)$' | sort -u; }
 before=$(units)
 inside apt-get -o Dpkg::Options::=--force-unsafe-io -o APT::Keep-Downloaded-Packages=true install --yes --no-install-recommends "$@"
+"$(dirname "$0")/compile-python.sh" "$root"
 # nothing that came with the packages starts by itself: each host enables what it needs
 comm -13 <(echo "$before") <(units) | xargs --no-run-if-empty chroot "$root" systemctl --quiet disable
 

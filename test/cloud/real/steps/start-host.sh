@@ -19,6 +19,9 @@ for hierarchy in $groups; do
   echo $$ > "$hierarchy/$group/cgroup.procs"
 done
 
+# systemd-nspawn keeps notes in /run and leaves them there; these go with the mount namespace
+mount -t tmpfs run /run
+
 # a volatile overlay refuses its old work folder
 rm -rf "$folder/work"
 mkdir -p "$folder/upper" "$folder/work" "$folder/root"

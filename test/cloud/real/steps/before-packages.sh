@@ -1,5 +1,5 @@
 #!/bin/sh
-# prepare-base.sh ROOT: what has to be in the new root before the first package is.
+# before-packages.sh ROOT: what has to be in the new root before the first package is.
 set -eu
 # Neither manuals nor translations. (Told of it by option, mmdebstrap would filter each archive with a slow program.)
 mkdir -p "$1/etc/dpkg/dpkg.cfg.d" "$1/var/cache/apt/archives"
@@ -10,4 +10,4 @@ path-exclude=/usr/share/locale/*
 path-exclude=/usr/share/doc/*
 path-include=/usr/share/doc/*/copyright
 CONF
-cp -n "$PACKAGES_FOLDER"/*.deb "$1/var/cache/apt/archives/" 2>/dev/null || true
+ln "$PACKAGES_FOLDER"/*.deb "$1/var/cache/apt/archives/" 2>/dev/null || true
