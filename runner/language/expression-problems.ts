@@ -27,13 +27,15 @@ const syntax = (code: string, marked: string, text: string): Said => {
   if (code === 'reserved_identifier' && cure === undefined)
     return {
       summary: `\`${marked}\` is a reserved word of the expression language`,
-      notes: ['a variable of this name can be used in templates only: copy it to another name in `vars`'],
+      notes: [otherName],
     }
   if (code.startsWith('unterminated')) return { summary: 'the text that starts here has no closing quote' }
   if (marked.trim() === '')
     return { summary: 'the condition ends too early', ...label, notes: ['a value, or a closing bracket, is missing'] }
   return { summary: `\`${marked}\` cannot stand here`, ...label }
 }
+
+const otherName = 'a variable of this name can be used in templates only: copy it to another name in `vars`'
 
 const parses = (text: string): boolean => {
   try {
@@ -73,6 +75,11 @@ const typing = (
     case 'no_such_overload': {
       const [, left, operator = '', right = ''] =
         /^no such overload: (?:(\S.*?) )?([!<>=+*/%-]+|in)\s*(\S.*)$/.exec(summary) ?? []
+      const type = [left, right].includes('type')
+        ? /\b(?:int|uint|double|string|bool|bytes|list|map|type)\b(?!\s*\()/.exec(marked)?.[0]
+        : undefined
+      if (type !== undefined)
+        return { summary: `\`${type}\` is a type of the expression language, not a variable`, notes: [otherName] }
       if (left === undefined) return { summary: `\`${operator}\` cannot be used with ${typeName(right)}` }
       return {
         summary: `\`${operator}\` cannot be used between ${typeName(left)} and ${typeName(right)}`,

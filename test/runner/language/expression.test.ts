@@ -92,6 +92,8 @@ describe('evaluate', () => {
     ['port.exists(x, x)', 'a list is needed here', 'this is a number'],
     ['port / 0', 'division by zero', undefined],
     ['ready ? 1 : "x"', 'both results of `… ? … : …` must be of one type', undefined],
+    ['type == "compute"', '`type` is a type of the expression language, not a variable', undefined],
+    ['size(list) > 1', '`size` cannot be called like this', undefined],
     ['found.toString', '`found` has no key `toString`', undefined],
     ['found.__proto__', '`found` has no key `__proto__`', undefined],
     ['duration("1h")', 'the result of this expression is nothing that JSON can hold', undefined],

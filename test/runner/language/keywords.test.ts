@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { keywords, keywordsOf, refusalOf } from '../../../runner/language/keywords.ts'
+
+test('a keyword is either known or refused', () => {
+  for (const name of Object.keys(keywords)) expect(refusalOf(name)).toBeUndefined()
+})
+
+test('every kind has its keywords', () => {
+  expect(keywordsOf('meta')).toEqual(
+    ['name', 'meta', 'tags', 'when'].toSorted((a, b) => Object.keys(keywords).indexOf(a) - Object.keys(keywords).indexOf(b)),
+  )
+  expect(keywordsOf('loop_control')).toEqual(['loop_var', 'index_var', 'label', 'pause', 'parallel'])
+  expect(keywordsOf('handler')).toContain('listen')
+  expect(keywordsOf('task')).not.toContain('listen')
+})
+
+test('refusals say whether it will come, and what to write', () => {
+  expect(refusalOf('undo')).toMatchObject({ summary: '`undo` is not supported yet' })
+  expect(refusalOf('roles')!.summary).toBe('there is no `roles` here')
+  expect(refusalOf('with_items')!.note).toContain('loop')
+  expect(refusalOf('with_nested')!.note).toContain('loop')
+  expect(refusalOf('constructor')).toBeUndefined()
+  expect(refusalOf('nonsense')).toBeUndefined()
+})
