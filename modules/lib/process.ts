@@ -14,7 +14,11 @@ export interface Job {
 
 /** The parameters that `command` and `shell` share. */
 export const jobParams = {
-  chdir: { type: 'string', pattern: '^/', description: 'Folder to run in. Default: the home of the user.' },
+  chdir: {
+    type: 'string',
+    pattern: '^/',
+    description: 'Folder to run in. Default: the home of the user, or the working folder where the connection is local.',
+  },
   creates: {
     type: 'string',
     minLength: 1,
