@@ -1,4 +1,13 @@
-import { defineModule, Failure, type Change, type Compute, type Migration, type Result, type Server, type Target } from '../runner/module.ts'
+import {
+  defineModule,
+  Failure,
+  type Change,
+  type Compute,
+  type Migration,
+  type Result,
+  type Server,
+  type Target,
+} from '../runner/module.ts'
 import { cloudParam } from './lib/cloud-param.ts'
 import { conclude } from './lib/live-migration/conclude.ts'
 import { follow } from './lib/live-migration/follow.ts'
@@ -52,7 +61,8 @@ export default defineModule({
       timeout: {
         type: 'integer',
         minimum: 0,
-        description: 'Seconds until `on_timeout`. 0: as Nova reckons by default, 800 s for each GiB of memory and of local disk, at least 1600 s.',
+        description:
+          'Seconds until `on_timeout`. 0: as Nova reckons by default, 800 s for each GiB of memory and of local disk, at least 1600 s.',
         default: 0,
       },
       on_timeout: {
@@ -62,7 +72,12 @@ export default defineModule({
           'abort: it stays where it is. force_complete: Nova pauses the guest (or switches to post-copy) until it is over; when that does not end either, abort. leave: fail, and let Nova go on.',
         default: 'abort',
       },
-      poll: { type: 'number', minimum: 0.5, description: 'Seconds between looks at the API, at most. Short moves are looked at more often.', default: 5 },
+      poll: {
+        type: 'number',
+        minimum: 0.5,
+        description: 'Seconds between looks at the API, at most. Short moves are looked at more often.',
+        default: 5,
+      },
       cloud: cloudParam,
     },
   },
@@ -81,17 +96,28 @@ export default defineModule({
   examples: [
     { name: 'To a named host', params: { server: 'web-1', target: 'compute15' } },
     { name: 'Away from a host, to wherever the scheduler likes', params: { server: 'web-1', source: 'compute14' } },
-    { name: 'A busy database: pause it rather than give up', params: { server: 'db-2', target: 'compute15', timeout: 600, on_timeout: 'force_complete' } },
+    {
+      name: 'A busy database: pause it rather than give up',
+      params: { server: 'db-2', target: 'compute15', timeout: 600, on_timeout: 'force_complete' },
+    },
   ],
 
   async check({ server: name, source, target: to, cloud }, target) {
     const { compute } = await target.cloud(cloud)
     const server = await oneServer(compute, name)
     const { host } = server
-    if (host === undefined) throw new Failure(`${server.name} is on no host`, { why: `it is ${server.status}`, todo: 'only a running server can be moved live' })
+    if (host === undefined)
+      throw new Failure(`${server.name} is on no host`, {
+        why: `it is ${server.status}`,
+        todo: 'only a running server can be moved live',
+      })
     const before: Before = { server_id: server.id, name: server.name, host }
     const running = await inFlight(compute, server)
-    const change: Change = { path: `server ${server.name}: host`, before: host, after: to === '' ? 'chosen by the scheduler' : to }
+    const change: Change = {
+      path: `server ${server.name}: host`,
+      before: host,
+      after: to === '' ? 'chosen by the scheduler' : to,
+    }
     if (running !== undefined) {
       if (to !== '' && running.targetHost !== undefined && running.targetHost !== to) throw elsewhere(server, running, to)
       return { changes: [change], before, inFlight: await inWords(compute, running) }
@@ -128,7 +154,12 @@ export default defineModule({
 
   async undo({ block_migration, timeout, on_timeout, poll, cloud }, before, target) {
     const { compute } = await target.cloud(cloud)
-    await move(before.server_id, { target: before.host, block: block_migration, timeout, onTimeout: on_timeout, poll }, compute, target)
+    await move(
+      before.server_id,
+      { target: before.host, block: block_migration, timeout, onTimeout: on_timeout, poll },
+      compute,
+      target,
+    )
   },
 })
 
@@ -139,7 +170,8 @@ async function move(serverId: string, wish: Wish, compute: Compute, target: Targ
   const running = await inFlight(compute, server)
   if (running === undefined && wish.target !== '' && server.host === wish.target) return unmoved(server, server.host)
   if (running === undefined) mustBeMovable(server)
-  const earlier = running === undefined ? new Set((await compute.migrations({ serverId })).map(({ id }) => id)) : new Set<number>()
+  const earlier =
+    running === undefined ? new Set((await compute.migrations({ serverId })).map(({ id }) => id)) : new Set<number>()
   const started = running === undefined ? await start(server, wish, earlier, compute) : {}
   const joined = running ?? started.joined
   if (joined !== undefined && wish.target !== '' && joined.targetHost !== undefined && joined.targetHost !== wish.target) {
@@ -165,7 +197,12 @@ interface Started {
   readonly joined?: Migration
 }
 
-async function start(server: Server, { target: host, block }: Wish, earlier: ReadonlySet<number>, compute: Compute): Promise<Started> {
+async function start(
+  server: Server,
+  { target: host, block }: Wish,
+  earlier: ReadonlySet<number>,
+  compute: Compute,
+): Promise<Started> {
   try {
     return { requestId: await compute.liveMigrate(server.id, { blockMigration: block, ...(host === '' ? {} : { host }) }) }
   } catch (error) {
@@ -191,8 +228,14 @@ const refused = ({ name, host }: Server, error: Failure): Failure =>
 function mustBeMovable(server: Server): void {
   if (server.taskState !== undefined) {
     throw new Failure(`${server.name} is busy: its task is ${server.taskState}`, {
-      why: server.taskState === 'migrating' ? 'Nova has no migration record that belongs to it' : 'Nova moves a server only when it does nothing else',
-      todo: server.taskState === 'migrating' ? 'look at `openstack server migration list`; if nothing moves it, `openstack server set --state active` ends the task' : 'wait until it is over, then run again',
+      why:
+        server.taskState === 'migrating'
+          ? 'Nova has no migration record that belongs to it'
+          : 'Nova moves a server only when it does nothing else',
+      todo:
+        server.taskState === 'migrating'
+          ? 'look at `openstack server migration list`; if nothing moves it, `openstack server set --state active` ends the task'
+          : 'wait until it is over, then run again',
     })
   }
   if (!isRunning(server)) {
@@ -226,6 +269,9 @@ const elsewhere = (server: Server, running: Migration, to: string): Failure =>
 
 async function inWords(compute: Compute, running: Migration): Promise<string> {
   const { memory } = (await compute.runningMigrations(running.serverId)).find(({ id }) => id === running.id) ?? {}
-  const percent = memory === undefined || memory.total === 0 ? '' : `, ${Math.floor((100 * (memory.total - memory.remaining)) / memory.total)} %`
+  const percent =
+    memory === undefined || memory.total === 0
+      ? ''
+      : `, ${Math.floor((100 * (memory.total - memory.remaining)) / memory.total)} %`
   return `migration ${running.id} to ${running.targetHost ?? 'a host that the scheduler chooses'} is ${running.status}${percent}`
 }

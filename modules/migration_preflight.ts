@@ -27,7 +27,8 @@ export default defineModule({
       servers: {
         type: 'array',
         items: { description: 'A name, an id, or a server as `nova_servers` registered it.' },
-        description: 'Servers to move. Empty: every server on `source`; those of them that do not run are then left behind, which `accept: [not_running]` permits.',
+        description:
+          'Servers to move. Empty: every server on `source`; those of them that do not run are then left behind, which `accept: [not_running]` permits.',
         default: [],
       },
       source: { type: 'string', description: 'Compute host that they should leave. Empty: wherever each one is.', default: '' },
@@ -45,21 +46,28 @@ export default defineModule({
   readOnly: true,
   hostless: true,
   returns: {
-    servers: 'The servers to move and those that are there already, as `nova_servers` gives them, each with `from`: the host it should leave.',
+    servers:
+      'The servers to move and those that are there already, as `nova_servers` gives them, each with `from`: the host it should leave.',
     left: 'Servers of the source that do not run and stay.',
     checks: 'A list, each with check, level (ok, WARN, BLOCK), subject, evidence and todo.',
     summary: 'checks, blocks, warns, accepted, and text: one line for people.',
   },
   examples: [
     { name: 'Two servers to a named host', params: { servers: ['web-1', 'db-2'], target: 'compute15' } },
-    { name: 'Empty a host, wherever the scheduler likes; stopped servers stay', params: { source: 'compute14', accept: ['not_running'] } },
+    {
+      name: 'Empty a host, wherever the scheduler likes; stopped servers stay',
+      params: { source: 'compute14', accept: ['not_running'] },
+    },
   ],
 
   async check({ servers: asked, source, target: to, block_migration, accept, cloud: name }, target) {
     const unknown = accept.filter((one) => !(one in CHECKS))
     if (unknown.length > 0) throw notAChecks(unknown)
     if (asked.length === 0 && source === '') {
-      throw new Failure('neither servers nor a source are given', { kind: 'input', todo: 'give `servers`, or `source` for every server on that host' })
+      throw new Failure('neither servers nor a source are given', {
+        kind: 'input',
+        todo: 'give `servers`, or `source` for every server on that host',
+      })
     }
     const cloud = await target.cloud(name)
     const found = await findServers(cloud, asked, source)
@@ -68,28 +76,46 @@ export default defineModule({
     const checks = allChecks(await inspect(cloud, wanted, target))
     const summary = summaryOf(checks, accept)
     const page = report(checks, accept)
-    const result = { servers: [...there, ...moving].map((server) => ({ ...plainServer(server), from: source === '' ? (server.host ?? null) : source })), left: left.map(plainServer), checks, summary }
+    const result = {
+      servers: [...there, ...moving].map((server) => ({
+        ...plainServer(server),
+        from: source === '' ? (server.host ?? null) : source,
+      })),
+      left: left.map(plainServer),
+      checks,
+      summary,
+    }
     const against = standing(checks, accept)
     if (against.length > 0) throw refusal(`Pre-flight: ${summary.text}; nothing was moved`, page, against, result)
     return {
       changes: [],
       before: undefined,
       result,
-      message: [headline({ moving: moving.length, there: there.length, source, to }), page].filter((text) => text !== '').join('\n'),
-      warnings: checks.filter(({ level }) => level === 'WARN').map(({ check, subject, evidence }) => `${check}: ${subject}: ${evidence} (accepted)`),
+      message: [headline({ moving: moving.length, there: there.length, source, to }), page]
+        .filter((text) => text !== '')
+        .join('\n'),
+      warnings: checks
+        .filter(({ level }) => level === 'WARN')
+        .map(({ check, subject, evidence }) => `${check}: ${subject}: ${evidence} (accepted)`),
     }
   },
 })
 
 function headline({ moving, there, source, to }: { moving: number; there: number; source: string; to: string }): string {
   const goal = to === '' ? '' : ` on ${to}`
-  const already = there === 0 ? [] : [`${count(there, 'server')} ${there === 1 ? 'is' : 'are'}${to === '' ? ` off ${source}` : goal} already`]
+  const already =
+    there === 0 ? [] : [`${count(there, 'server')} ${there === 1 ? 'is' : 'are'}${to === '' ? ` off ${source}` : goal} already`]
   if (moving === 0) return `Nothing to move: ${already[0] ?? `no server is on ${source}`}`
   const from = source === '' ? '' : ` from ${source}`
   return [`${count(moving, 'server')} to move${from}${to === '' ? '' : ` to ${to}`}`, ...already].join(', ')
 }
 
-function refusal(what: string, page: string, against: readonly { level: string; check: string }[], data: Readonly<Record<string, unknown>>): Failure {
+function refusal(
+  what: string,
+  page: string,
+  against: readonly { level: string; check: string }[],
+  data: Readonly<Record<string, unknown>>,
+): Failure {
   const warns = [...new Set(against.filter(({ level }) => level === 'WARN').map(({ check }) => check))]
   const blocks = against.some(({ level }) => level === 'BLOCK')
   const accept = warns.length === 0 ? '' : `${blocks ? 'then ' : ''}mend what warns, or accept it: [${warns.join(', ')}]`

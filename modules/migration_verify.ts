@@ -33,14 +33,23 @@ export default defineModule({
     additionalProperties: false,
     required: ['moves'],
     properties: {
-      moves: { type: 'array', items: { description: 'What `live_migration` returned for one server.' }, description: '`results` of the registered loop.' },
+      moves: {
+        type: 'array',
+        items: { description: 'What `live_migration` returned for one server.' },
+        description: '`results` of the registered loop.',
+      },
       left: {
         type: 'array',
         items: { description: 'A server.' },
         description: 'Servers that were left behind, as `migration_preflight` returned them; they are listed as such.',
         default: [],
       },
-      console_seconds: { type: 'integer', minimum: 0, description: 'Seconds to listen to the consoles, at most. 0: do not listen.', default: 5 },
+      console_seconds: {
+        type: 'integer',
+        minimum: 0,
+        description: 'Seconds to listen to the consoles, at most. 0: do not listen.',
+        default: 5,
+      },
       cloud: cloudParam,
     },
   },
@@ -62,13 +71,21 @@ export default defineModule({
     const passed = looked.filter((row) => row.problem === '')
     const shown = rows.map(({ failedBefore: _, ...row }): Row => row)
     const moved = passed.filter(({ seconds }) => seconds !== null && seconds > 0).length
-    const result = { rows: shown, verified: passed.length, moved, text: sentence(passed, looked.length - passed.length, left.length) }
+    const result = {
+      rows: shown,
+      verified: passed.length,
+      moved,
+      text: sentence(passed, looked.length - passed.length, left.length),
+    }
     if (wrong.length > 0) {
-      throw new Failure(`${list(wrong.map(({ server }) => server))} ${wrong.length === 1 ? 'is' : 'are'} not as ${wrong.length === 1 ? 'it' : 'they'} should be after the move`, {
-        why: wrong.map(({ server, problem }) => `${server}: ${problem}`).join('\n'),
-        todo: 'look at each server and its migration (`openstack server migration list`) before anything else is done to it',
-        data: result,
-      })
+      throw new Failure(
+        `${list(wrong.map(({ server }) => server))} ${wrong.length === 1 ? 'is' : 'are'} not as ${wrong.length === 1 ? 'it' : 'they'} should be after the move`,
+        {
+          why: wrong.map(({ server, problem }) => `${server}: ${problem}`).join('\n'),
+          todo: 'look at each server and its migration (`openstack server migration list`) before anything else is done to it',
+          data: result,
+        },
+      )
     }
     return { changes: [], before: undefined, result }
   },
@@ -123,7 +140,8 @@ async function look(move: Move, seconds: number, compute: Compute, target: Targe
     ...(isRunning(server) ? [] : [`it is ${server.status}`]),
     ...(server.taskState === undefined ? [] : [`its task is ${server.taskState}`]),
   ]
-  const heard = problems.length === 0 && seconds > 0 && server.vmState === 'active' ? await listen(move.id, seconds, compute, target) : ''
+  const heard =
+    problems.length === 0 && seconds > 0 && server.vmState === 'active' ? await listen(move.id, seconds, compute, target) : ''
   return { ...row, to: server.host ?? '', status: server.status, console: heard, problem: problems.join('; ') }
 }
 
@@ -146,14 +164,27 @@ function leftBehind(value: unknown): Looked {
   const server = record(value)
   const host = text(server['host']) ?? ''
   const status = text(server['status']) ?? ''
-  return { server: text(server['name']) ?? '', from: host, to: host, status, seconds: null, console: '', problem: 'left behind', failedBefore: true }
+  return {
+    server: text(server['name']) ?? '',
+    from: host,
+    to: host,
+    status,
+    seconds: null,
+    console: '',
+    problem: 'left behind',
+    failedBefore: true,
+  }
 }
 
 function sentence(passed: readonly Row[], failed: number, left: number): string {
   const hosts = [...new Set(passed.map(({ to }) => to))]
   const answering = passed.filter(({ console }) => console === 'answers').length
   return [
-    passed.length === 0 ? 'No server was moved' : `${count(passed.length, 'server')} ${passed.length === 1 ? 'is' : 'are'} on ${list(hosts)}, verified`,
+    passed.length === 0
+      ? failed > 0
+        ? 'No server was moved'
+        : 'Nothing was to be moved'
+      : `${count(passed.length, 'server')} ${passed.length === 1 ? 'is' : 'are'} on ${list(hosts)}, verified`,
     ...(answering > 0 ? [`${answering} seen at work on ${answering === 1 ? 'its console' : 'their consoles'}`] : []),
     ...(failed > 0 ? [`${failed} not moved`] : []),
     ...(left > 0 ? [`${left} left behind`] : []),

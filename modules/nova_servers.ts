@@ -29,7 +29,11 @@ export default defineModule({
       },
       status: { type: 'string', description: 'Only servers in this status, e.g. `ACTIVE`.', default: '' },
       project: { type: 'string', description: 'Only servers of the project with this id.', default: '' },
-      all_projects: { type: 'boolean', description: "Servers of every project, not only of the token's own. Needs the admin role.", default: true },
+      all_projects: {
+        type: 'boolean',
+        description: "Servers of every project, not only of the token's own. Needs the admin role.",
+        default: true,
+      },
       cloud: cloudParam,
     },
   },
@@ -52,8 +56,10 @@ export default defineModule({
     const wanted = [...names, ...ids]
     const misfit = (server: Server): string | undefined => {
       if (host !== '' && server.host !== host) return `${server.name} is on ${server.host ?? 'no host'}, not on ${host}`
-      if (status !== '' && server.status !== status.toUpperCase()) return `${server.name} is ${server.status}, not ${status.toUpperCase()}`
-      if (project !== '' && server.projectId !== project) return `${server.name} belongs to the project ${server.projectId}, not to ${project}`
+      if (status !== '' && server.status !== status.toUpperCase())
+        return `${server.name} is ${server.status}, not ${status.toUpperCase()}`
+      if (project !== '' && server.projectId !== project)
+        return `${server.name} belongs to the project ${server.projectId}, not to ${project}`
       return undefined
     }
     if (wanted.length === 0) {

@@ -24,14 +24,27 @@ export default defineModule({
     properties: {
       host: { type: 'string', minLength: 1, description: 'The compute host, as `openstack compute service list` names it.' },
       binary: { type: 'string', description: 'The service.', default: 'nova-compute' },
-      state: { type: 'string', enum: ['enabled', 'disabled'], description: 'Whether the scheduler may use it. Left out: stays as it is.' },
+      state: {
+        type: 'string',
+        enum: ['enabled', 'disabled'],
+        description: 'Whether the scheduler may use it. Left out: stays as it is.',
+      },
       reason: {
         type: 'string',
         minLength: 1,
-        description: 'Why it is disabled, for other operators: run, name, ticket. Only with `state: disabled`. Left out: a reason that is there is kept.',
+        description:
+          'Why it is disabled, for other operators: run, name, ticket. Only with `state: disabled`. Left out: a reason that is there is kept.',
       },
-      forced_down: { type: 'boolean', description: 'Mark it as down whatever it reports, before evacuating a dead host. Left out: stays as it is.' },
-      wait_up: { type: 'integer', minimum: 0, description: 'Seconds to wait until the service reports that it is up. 0: do not wait.', default: 0 },
+      forced_down: {
+        type: 'boolean',
+        description: 'Mark it as down whatever it reports, before evacuating a dead host. Left out: stays as it is.',
+      },
+      wait_up: {
+        type: 'integer',
+        minimum: 0,
+        description: 'Seconds to wait until the service reports that it is up. 0: do not wait.',
+        default: 0,
+      },
       cloud: cloudParam,
     },
   },
@@ -46,7 +59,10 @@ export default defineModule({
     forced_down: 'Whether it is marked as down.',
   },
   examples: [
-    { name: 'Take no new servers during maintenance', params: { host: 'compute14', state: 'disabled', reason: 'ticket 4711: new memory' } },
+    {
+      name: 'Take no new servers during maintenance',
+      params: { host: 'compute14', state: 'disabled', reason: 'ticket 4711: new memory' },
+    },
     { name: 'Back in service, once it is up', params: { host: 'compute14', state: 'enabled', wait_up: 120 } },
   ],
 
@@ -57,14 +73,20 @@ export default defineModule({
     const { compute } = await target.cloud(params.cloud)
     const service = await find(compute, params.host, params.binary)
     const name = `${service.binary} on ${service.host}`
-    const status = { path: `${name}: status`, before: shown(service.status, service.disabledReason), after: shown(params.state, params.reason) }
+    const status = {
+      path: `${name}: status`,
+      before: shown(service.status, service.disabledReason),
+      after: shown(params.state, params.reason),
+    }
     const statusDiffers = params.state !== undefined && params.state !== service.status
     const reasonDiffers = params.reason !== undefined && params.reason !== service.disabledReason
     const forcedDiffers = params.forced_down !== undefined && params.forced_down !== service.forcedDown
     const mustComeUp = params.wait_up > 0 && service.state === 'down'
     const changes: Change[] = [
       ...(statusDiffers || reasonDiffers ? [status] : []),
-      ...(forcedDiffers ? [{ path: `${name}: forced down`, before: String(service.forcedDown), after: String(params.forced_down) }] : []),
+      ...(forcedDiffers
+        ? [{ path: `${name}: forced down`, before: String(service.forcedDown), after: String(params.forced_down) }]
+        : []),
       ...(mustComeUp ? [{ path: `${name}: state`, before: 'down', after: `up, within ${duration(params.wait_up)}` }] : []),
     ]
     return { changes, before: recorded(service), result: plain(service) }
@@ -96,10 +118,16 @@ async function find(compute: Compute, host: string, binary: string): Promise<Com
   const all = await compute.services()
   const here = all.filter((one) => one.host === host).map((one) => one.binary)
   if (here.length > 0) {
-    throw new Failure(`no \`${binary}\` on ${host}${didYouMean(binary, here)}`, { kind: 'input', todo: `services on ${host}: ${here.join(', ')}` })
+    throw new Failure(`no \`${binary}\` on ${host}${didYouMean(binary, here)}`, {
+      kind: 'input',
+      todo: `services on ${host}: ${here.join(', ')}`,
+    })
   }
   const hosts = [...new Set(all.filter((one) => one.binary === binary).map((one) => one.host))]
-  throw new Failure(`no host \`${host}\` runs \`${binary}\`${didYouMean(host, hosts)}`, { kind: 'input', todo: `hosts with ${binary}: ${list(hosts, 20)}` })
+  throw new Failure(`no host \`${host}\` runs \`${binary}\`${didYouMean(host, hosts)}`, {
+    kind: 'input',
+    todo: `hosts with ${binary}: ${list(hosts, 20)}`,
+  })
 }
 
 /** Nova refuses to lift the mark while `done` evacuation records remain; they become `completed` when the source's nova-compute starts. */
@@ -116,7 +144,11 @@ async function force(compute: Compute, id: string, forcedDown: boolean, host: st
   }
 }
 
-async function waitUp(compute: Compute, { host, binary, wait }: { host: string; binary: string; wait: number }, target: Target): Promise<ComputeService> {
+async function waitUp(
+  compute: Compute,
+  { host, binary, wait }: { host: string; binary: string; wait: number },
+  target: Target,
+): Promise<ComputeService> {
   const start = target.now()
   for (;;) {
     const service = await find(compute, host, binary)
@@ -126,7 +158,9 @@ async function waitUp(compute: Compute, { host, binary, wait }: { host: string; 
       throw new Failure(`${binary} on ${host} is still down after ${duration(wait)}`, {
         kind: 'timeout',
         why: `Nova last heard of it at ${service.updatedAt ?? 'no time'}${service.forcedDown ? '; it is marked as forced down' : ''}`,
-        todo: service.forcedDown ? 'set `forced_down: false`' : `look at \`systemctl status ${binary}\` and its log on ${host}, and at the message queue`,
+        todo: service.forcedDown
+          ? 'set `forced_down: false`'
+          : `look at \`systemctl status ${binary}\` and its log on ${host}, and at the message queue`,
       })
     }
     target.progress({ done: waited, total: wait, unit: 'seconds', note: `${binary} on ${host} is down` })

@@ -6,7 +6,9 @@ import { Failure, type Target } from '../../runner/module.ts'
  */
 export function inventoryName(hosts: readonly string[], computeHost: string): string | undefined {
   if (hosts.includes(computeHost)) return computeHost
-  const alike = hosts.filter((host) => label(host) === label(computeHost) && (host === label(host) || computeHost === label(computeHost)))
+  const alike = hosts.filter(
+    (host) => label(host) === label(computeHost) && (host === label(host) || computeHost === label(computeHost)),
+  )
   return alike.length === 1 ? alike[0] : undefined
 }
 
@@ -24,6 +26,9 @@ export async function reach(target: Target, computeHost: string): Promise<Reache
     return { host }
   } catch (error) {
     if (target.signal.aborted || !(error instanceof Failure)) throw error
-    return { why: `${computeHost}: ${error.message}${error.why === undefined ? '' : ` (${error.why})`}`, cure: error.todo ?? `make ${computeHost} reachable` }
+    return {
+      why: `${computeHost}: ${error.message}${error.why === undefined ? '' : ` (${error.why})`}`,
+      cure: error.todo ?? `make ${computeHost} reachable`,
+    }
   }
 }

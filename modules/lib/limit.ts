@@ -10,7 +10,11 @@ export async function mapLimit<T, R>(items: readonly T[], limit: number, work: (
 }
 
 /** A record from keys and what `work` makes of each. */
-export async function recordOf<R>(keys: readonly string[], limit: number, work: (key: string) => Promise<R>): Promise<Readonly<Record<string, R>>> {
+export async function recordOf<R>(
+  keys: readonly string[],
+  limit: number,
+  work: (key: string) => Promise<R>,
+): Promise<Readonly<Record<string, R>>> {
   const values = await mapLimit(keys, limit, work)
   return Object.fromEntries(keys.map((key, index) => [key, values[index]!]))
 }

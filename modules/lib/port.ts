@@ -11,7 +11,9 @@ export type Probe =
  * @param seconds how long to wait for an answer
  */
 export async function probePort(host: Pick<HostAccess, 'run'>, address: string, port: number, seconds: number): Promise<Probe> {
-  const { stdout, stderr } = await host.run(['sh', '-c', SCRIPT, 'probe', address, String(port), String(seconds)], { timeout: seconds + 10 })
+  const { stdout, stderr } = await host.run(['sh', '-c', SCRIPT, 'probe', address, String(port), String(seconds)], {
+    timeout: seconds + 10,
+  })
   return readProbe(stdout, seconds) ?? { state: 'unknown', why: stderr.trim() || 'the probe gave no answer' }
 }
 

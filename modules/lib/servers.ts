@@ -37,12 +37,17 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
  * The servers of the given names or ids, in that order, each once. Names are exact. The first problems found are reported together.
  * @returns the servers, and a sentence for each name that is unknown or means several servers
  */
-export async function lookUp(compute: Compute, wanted: readonly string[]): Promise<{ readonly servers: readonly Server[]; readonly problems: readonly string[] }> {
+export async function lookUp(
+  compute: Compute,
+  wanted: readonly string[],
+): Promise<{ readonly servers: readonly Server[]; readonly problems: readonly string[] }> {
   const found = await Promise.all([...new Set(wanted)].map(async (name) => ({ name, servers: await named(compute, name) })))
   const problems = found.flatMap(({ name, servers }) => (servers.length > 1 ? [ambiguous(name, servers)] : []))
   const missing = found.filter(({ servers }) => servers.length === 0).map(({ name }) => name)
   const names = missing.length === 0 ? [] : [...new Set((await compute.servers({ allProjects: true })).map(({ name }) => name))]
-  const servers = new Map(found.flatMap(({ servers }) => (servers.length === 1 ? servers : [])).map((server) => [server.id, server]))
+  const servers = new Map(
+    found.flatMap(({ servers }) => (servers.length === 1 ? servers : [])).map((server) => [server.id, server]),
+  )
   return {
     servers: [...servers.values()],
     problems: [...problems, ...missing.map((name) => `no server has the name or id \`${name}\`${didYouMean(name, names)}`)],
@@ -58,7 +63,10 @@ export async function oneServer(compute: Compute, nameOrId: string): Promise<Ser
 }
 
 export const notFound = (problems: readonly string[]): Failure =>
-  new Failure(problems.join('; '), { kind: 'input', todo: 'correct the name, or give the id; `openstack server list --all-projects` shows both' })
+  new Failure(problems.join('; '), {
+    kind: 'input',
+    todo: 'correct the name, or give the id; `openstack server list --all-projects` shows both',
+  })
 
 async function named(compute: Compute, name: string): Promise<readonly Server[]> {
   if (UUID.test(name)) {
@@ -76,4 +84,7 @@ async function named(compute: Compute, name: string): Promise<readonly Server[]>
 export const namePattern = (name: string): string => `^${name.replace(/[^A-Za-z0-9_-]+/g, '.*')}$`
 
 const ambiguous = (name: string, servers: readonly Server[]): string =>
-  `${servers.length} servers have the name \`${name}\`: ${list(servers.map(({ id, host }) => `${id} on ${host ?? 'no host'}`), 6)}`
+  `${servers.length} servers have the name \`${name}\`: ${list(
+    servers.map(({ id, host }) => `${id} on ${host ?? 'no host'}`),
+    6,
+  )}`

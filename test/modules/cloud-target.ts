@@ -46,7 +46,10 @@ export function sharedCloud(options: CloudOptions): () => CloudTarget {
 }
 
 /** Another operator of the same cloud. */
-export function targetOf(simulated: SimulatedCloud, { as, hosts = Object.keys(simulated.hosts) }: TargetOptions = {}): CloudTarget {
+export function targetOf(
+  simulated: SimulatedCloud,
+  { as, hosts = Object.keys(simulated.hosts) }: TargetOptions = {},
+): CloudTarget {
   const { clock } = simulated
   const control = new AbortController()
   setMaxListeners(0, control.signal)
@@ -59,7 +62,15 @@ export function targetOf(simulated: SimulatedCloud, { as, hosts = Object.keys(si
 
   const open = (name: string): Promise<Connection> => {
     const { address, port } = simulated.hosts[name]!
-    const endpoint = { name, kind: 'ssh', address, port, user: 'root', identityFiles: [simulated.keyFile], knownHosts: simulated.knownHostsFile } as const
+    const endpoint = {
+      name,
+      kind: 'ssh',
+      address,
+      port,
+      user: 'root',
+      identityFiles: [simulated.keyFile],
+      knownHosts: simulated.knownHostsFile,
+    } as const
     return connect(endpoint, { env: process.env }, control.signal)
   }
   const local = async (): Promise<never> => {
@@ -88,7 +99,15 @@ export function targetOf(simulated: SimulatedCloud, { as, hosts = Object.keys(si
       connection.catch(() => connections.delete(name))
       return { ...target, ...(await connection).as(undefined), host: name }
     },
-    cloud: () => (client ??= openCloud(undefined, { env, cwd: '/', read: fileOrNothing, now: Date.now, sleep: (ms) => clock.sleep(ms / 1000), signal: control.signal })),
+    cloud: () =>
+      (client ??= openCloud(undefined, {
+        env,
+        cwd: '/',
+        read: fileOrNothing,
+        now: Date.now,
+        sleep: (ms) => clock.sleep(ms / 1000),
+        signal: control.signal,
+      })),
     progress: (progress) => void target.progressed.push(progress),
     async sleep(seconds) {
       control.signal.throwIfAborted()
@@ -100,8 +119,18 @@ export function targetOf(simulated: SimulatedCloud, { as, hosts = Object.keys(si
     stop: () => control.abort(new Failure('stopped by the operator', { kind: 'interrupted' })),
     requests: async (name) => (await connections.get(name))?.traffic.requests ?? 0,
     snapshot: () => ({
-      servers: [...simulated.state.servers.values()].map(({ name, host, vmState, taskState }) => ({ name, host, vmState, taskState })),
-      services: [...simulated.state.computes.values()].map(({ name, disabled, disabledReason, forcedDown }) => ({ name, disabled, disabledReason, forcedDown })),
+      servers: [...simulated.state.servers.values()].map(({ name, host, vmState, taskState }) => ({
+        name,
+        host,
+        vmState,
+        taskState,
+      })),
+      services: [...simulated.state.computes.values()].map(({ name, disabled, disabledReason, forcedDown }) => ({
+        name,
+        disabled,
+        disabledReason,
+        forcedDown,
+      })),
     }),
   }
   return target
@@ -117,18 +146,26 @@ async function fileOrNothing(path: string): Promise<Uint8Array | undefined> {
 
 /** Parameters as the engine hands them over: defaults filled in. */
 export const filled = (module: AnyModule, params: Readonly<Record<string, unknown>>): any => ({
-  ...Object.fromEntries(Object.entries(module.params.properties).flatMap(([name, schema]) => ('default' in schema && schema.default !== undefined ? [[name, schema.default]] : []))),
+  ...Object.fromEntries(
+    Object.entries(module.params.properties).flatMap(([name, schema]) =>
+      'default' in schema && schema.default !== undefined ? [[name, schema.default]] : [],
+    ),
+  ),
   ...params,
 })
 
-export const check = (module: AnyModule, params: Readonly<Record<string, unknown>>, target: Target): Promise<Diff<any>> => module.check(filled(module, params), target)
+export const check = (module: AnyModule, params: Readonly<Record<string, unknown>>, target: Target): Promise<Diff<any>> =>
+  module.check(filled(module, params), target)
 
 /** Check, apply and verify, as the engine does them. */
 export async function apply(module: AnyModule, params: Readonly<Record<string, unknown>>, target: Target): Promise<Result> {
   const diff = await check(module, params, target)
   if (diff.changes.length === 0) return diff.result ?? {}
   const result = await module.apply!(filled(module, params), diff, target)
-  const left = module.verify === undefined ? (await check(module, params, target)).changes : await module.verify(filled(module, params), diff, target)
+  const left =
+    module.verify === undefined
+      ? (await check(module, params, target)).changes
+      : await module.verify(filled(module, params), diff, target)
   if (left.length > 0) throw new Error(`not as it should be: ${JSON.stringify(left)}`)
   return { ...diff.result, ...result }
 }

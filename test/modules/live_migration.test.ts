@@ -13,8 +13,16 @@ const cloud = (more: Parameters<typeof cloudTarget>[0] = {}, options?: Parameter
 behavesLikeAModule(
   liveMigration,
   { name: 'to a named host', params: filled(liveMigration, { server: 'web-1', target: 'compute15' }), target: cloud },
-  { name: 'wherever the scheduler likes', params: filled(liveMigration, { server: 'web-1', source: 'compute14' }), target: cloud },
-  { name: 'a paused server', params: filled(liveMigration, { server: 'p', target: 'compute15' }), target: () => cloud({ servers: [{ ...web, name: 'p', status: 'PAUSED' }] }) },
+  {
+    name: 'wherever the scheduler likes',
+    params: filled(liveMigration, { server: 'web-1', source: 'compute14' }),
+    target: cloud,
+  },
+  {
+    name: 'a paused server',
+    params: filled(liveMigration, { server: 'p', target: 'compute15' }),
+    target: () => cloud({ servers: [{ ...web, name: 'p', status: 'PAUSED' }] }),
+  },
 )
 
 const where = ({ simulated }: CloudTarget, name = 'web-1') => {
@@ -112,7 +120,9 @@ describe('a migration that runs already', () => {
   const started = async (): Promise<CloudTarget> => {
     const target = await cloud({ servers: [{ ...web, ram: 32768, residentMemory: 30000 }] })
     const other = targetOf(target.simulated)
-    await (await other.cloud()).compute.liveMigrate(target.simulated.server('web-1').id, { host: 'compute15', blockMigration: 'auto' })
+    await (
+      await other.cloud()
+    ).compute.liveMigrate(target.simulated.server('web-1').id, { host: 'compute15', blockMigration: 'auto' })
     await until(target, () => status(target, 'web-1') === 'running')
     return target
   }
@@ -122,7 +132,10 @@ describe('a migration that runs already', () => {
     const diff = await check(liveMigration, { server: 'web-1', target: 'compute15' }, target)
     expect(diff.changes).toHaveLength(1)
     expect(diff.inFlight).toMatch(/^migration 1 to compute15 is running(, \d+ %)?$/)
-    expect(await apply(liveMigration, { server: 'web-1', target: 'compute15' }, target)).toMatchObject({ to: 'compute15', migration_id: 1 })
+    expect(await apply(liveMigration, { server: 'web-1', target: 'compute15' }, target)).toMatchObject({
+      to: 'compute15',
+      migration_id: 1,
+    })
     expect(target.simulated.migrations('web-1')).toHaveLength(1)
   })
 
@@ -172,7 +185,10 @@ describe('a migration that runs already', () => {
       }),
     }
     const params = filled(liveMigration, { server: id, target: 'compute15' })
-    expect(await liveMigration.apply!(params, await liveMigration.check(params, lossy), lossy)).toMatchObject({ to: 'compute15', migration_id: 1 })
+    expect(await liveMigration.apply!(params, await liveMigration.check(params, lossy), lossy)).toMatchObject({
+      to: 'compute15',
+      migration_id: 1,
+    })
     expect(target.simulated.migrations('web-1')).toHaveLength(1)
   })
 })
@@ -200,7 +216,9 @@ describe('what Nova fails', () => {
     const target = await cloud({ startHosts: true })
     target.simulated.faults.liveMigration('libvirt-down')
     const failure = await failureOf(applying(target, { server: 'web-1', target: 'compute15' }))
-    expect(failure.why).toMatch(/^nova-compute\.log on compute14: ".*(unable to connect|Connection refused|No route).*" \(migration 1, failed\)$/s)
+    expect(failure.why).toMatch(
+      /^nova-compute\.log on compute14: ".*(unable to connect|Connection refused|No route).*" \(migration 1, failed\)$/s,
+    )
     expect(failure.todo).toMatch(/listen for migrations/)
   })
 
@@ -254,7 +272,10 @@ describe('what Nova fails', () => {
     const target = await cloud()
     target.simulated.faults.liveMigration('cpu', { times: 1 })
     await failureOf(applying(target, { server: 'web-1', target: 'compute15' }))
-    expect(await apply(liveMigration, { server: 'web-1', target: 'compute15' }, target)).toMatchObject({ migration_id: 2, to: 'compute15' })
+    expect(await apply(liveMigration, { server: 'web-1', target: 'compute15' }, target)).toMatchObject({
+      migration_id: 2,
+      to: 'compute15',
+    })
   })
 })
 
@@ -263,7 +284,9 @@ describe('the time limit', () => {
     const target = await cloud()
     const failure = await failureOf(applying(target, { server: 'db-2', target: 'compute15', timeout: 40 }))
     expect(failure.kind).toBe('timeout')
-    expect(failure.message).toBe('db-2 is ACTIVE on compute14, as before: its migration did not finish within 40 s and was aborted')
+    expect(failure.message).toBe(
+      'db-2 is ACTIVE on compute14, as before: its migration did not finish within 40 s and was aborted',
+    )
     expect(failure.why).toMatch(/^migration 1, cancelled; .* were left/)
     expect(where(target, 'db-2')).toEqual(asBefore)
   })
@@ -284,21 +307,31 @@ describe('the time limit', () => {
 
   test('force_complete: it is on the target, and was forced', async () => {
     const target = await cloud()
-    const result = await apply(liveMigration, { server: 'db-2', target: 'compute15', timeout: 20, on_timeout: 'force_complete' }, target)
+    const result = await apply(
+      liveMigration,
+      { server: 'db-2', target: 'compute15', timeout: 20, on_timeout: 'force_complete' },
+      target,
+    )
     expect(result).toMatchObject({ to: 'compute15', forced: true })
     expect(target.progressed.map(({ note }) => note).join('\n')).toMatch(/forced to complete/)
   })
 
   test('force_complete by post-copy, which is not in the list of running migrations', async () => {
     const target = await cloud({ nova: { statsInterval: 1, permitPostCopy: true } })
-    const result = await apply(liveMigration, { server: 'db-2', target: 'compute15', timeout: 20, on_timeout: 'force_complete' }, target)
+    const result = await apply(
+      liveMigration,
+      { server: 'db-2', target: 'compute15', timeout: 20, on_timeout: 'force_complete' },
+      target,
+    )
     expect(result).toMatchObject({ to: 'compute15', forced: true })
   })
 
   test('force_complete that does not help: aborted in the end', async () => {
     const target = await cloud()
     target.simulated.faults.liveMigration('stalled')
-    const failure = await failureOf(applying(target, { server: 'web-1', target: 'compute15', timeout: 20, on_timeout: 'force_complete' }))
+    const failure = await failureOf(
+      applying(target, { server: 'web-1', target: 'compute15', timeout: 20, on_timeout: 'force_complete' }),
+    )
     expect(failure.kind).toBe('timeout')
     expect(where(target)).toEqual(asBefore)
   })
@@ -309,7 +342,10 @@ describe('the time limit', () => {
     expect(failure.kind).toBe('timeout')
     expect(failure.message).toMatch(/^web-1 is still on its way from compute14 to compute15 after 2\d s, and was left to Nova$/)
     expect(target.simulated.server('web-1').taskState).toBe('migrating')
-    expect(await apply(liveMigration, { server: 'web-1', target: 'compute15' }, target)).toMatchObject({ to: 'compute15', migration_id: 1 })
+    expect(await apply(liveMigration, { server: 'web-1', target: 'compute15' }, target)).toMatchObject({
+      to: 'compute15',
+      migration_id: 1,
+    })
   })
 
   test("Nova's own limit comes first: told as what it is", async () => {
@@ -371,14 +407,15 @@ describe('an API that fails meanwhile', () => {
 })
 
 describe('servers that cannot be moved live', () => {
-  test.each([
-    [{ status: 'SHUTOFF' } as const, 'web-1 is SHUTOFF: only a running or paused server can be moved live', 'failed'],
-  ])('%j', async (more, message, kind) => {
-    const target = await cloud({ servers: [{ ...web, ...more }] })
-    const failure = await failureOf(check(liveMigration, { server: 'web-1', target: 'compute15' }, target))
-    expect([failure.message, failure.kind]).toEqual([message, kind])
-    expect(failure.todo).toMatch(/never does that by itself/)
-  })
+  test.each([[{ status: 'SHUTOFF' } as const, 'web-1 is SHUTOFF: only a running or paused server can be moved live', 'failed']])(
+    '%j',
+    async (more, message, kind) => {
+      const target = await cloud({ servers: [{ ...web, ...more }] })
+      const failure = await failureOf(check(liveMigration, { server: 'web-1', target: 'compute15' }, target))
+      expect([failure.message, failure.kind]).toEqual([message, kind])
+      expect(failure.todo).toMatch(/never does that by itself/)
+    },
+  )
 
   test('busy with something else', async () => {
     const target = await cloud()
@@ -412,5 +449,7 @@ test('verify sees a server that moved on afterwards', async () => {
   const diff = await liveMigration.check(params, target)
   await liveMigration.apply!(params, diff, target)
   await apply(liveMigration, { server: 'web-1', target: 'compute16' }, target)
-  expect(await liveMigration.verify!(params, diff, target)).toEqual([{ path: 'server web-1: host', before: 'compute16', after: 'compute15' }])
+  expect(await liveMigration.verify!(params, diff, target)).toEqual([
+    { path: 'server web-1: host', before: 'compute16', after: 'compute15' },
+  ])
 })

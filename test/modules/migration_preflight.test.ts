@@ -12,14 +12,19 @@ const servers = [
 
 // At the speed of the world: clocks are compared.
 const given = { speed: 1, servers, startHosts: true } as const
-const cloud = (more: Parameters<typeof cloudTarget>[0] = {}, options?: Parameters<typeof cloudTarget>[1]) => cloudTarget({ ...given, ...more }, options)
+const cloud = (more: Parameters<typeof cloudTarget>[0] = {}, options?: Parameters<typeof cloudTarget>[1]) =>
+  cloudTarget({ ...given, ...more }, options)
 const shared = sharedCloud(given)
 const move = { servers: ['web-1', 'web-2'], target: 'compute15' }
 
 behavesLikeAModule(
   migrationPreflight,
   { name: 'named servers', params: filled(migrationPreflight, move), target: shared },
-  { name: 'all of a host', params: filled(migrationPreflight, { source: 'compute14', target: 'compute15', accept: ['not_running'] }), target: shared },
+  {
+    name: 'all of a host',
+    params: filled(migrationPreflight, { source: 'compute14', target: 'compute15', accept: ['not_running'] }),
+    target: shared,
+  },
 )
 
 interface Line {
@@ -28,10 +33,14 @@ interface Line {
   readonly subject: string
   readonly evidence: string
 }
-const loud = (lines: unknown): readonly string[] => (lines as readonly Line[]).filter(({ level }) => level !== 'ok').map(({ check, level, subject, evidence }) => `${level} ${check} ${subject}: ${evidence}`)
+const loud = (lines: unknown): readonly string[] =>
+  (lines as readonly Line[])
+    .filter(({ level }) => level !== 'ok')
+    .map(({ check, level, subject, evidence }) => `${level} ${check} ${subject}: ${evidence}`)
 
 /** What stands against a move, as the failure has it. */
-const against = async (params: Record<string, unknown>, target: CloudTarget): Promise<readonly string[]> => loud((await failureOf(check(migrationPreflight, params, target))).data?.['checks'])
+const against = async (params: Record<string, unknown>, target: CloudTarget): Promise<readonly string[]> =>
+  loud((await failureOf(check(migrationPreflight, params, target))).data?.['checks'])
 
 describe('hosts that fit each other', () => {
   test('every check passes, on the API and on both hosts', async () => {
@@ -40,7 +49,23 @@ describe('hosts that fit each other', () => {
     expect(changes).toEqual([])
     expect(loud(result?.['checks'])).toEqual([])
     const names = new Set((result?.['checks'] as readonly Line[]).map((line) => line.check))
-    for (const name of ['permission', 'memory', 'host_access', 'storage', 'leftover', 'disk_space', 'cpu', 'machine_type', 'libvirt', 'host_uuid', 'listener', 'port', 'names', 'clock']) expect(names).toContain(name)
+    for (const name of [
+      'permission',
+      'memory',
+      'host_access',
+      'storage',
+      'leftover',
+      'disk_space',
+      'cpu',
+      'machine_type',
+      'libvirt',
+      'host_uuid',
+      'listener',
+      'port',
+      'names',
+      'clock',
+    ])
+      expect(names).toContain(name)
     expect(message).toMatch(/^2 servers to move to compute15\n {2}ok {5}permission · /)
     expect(result?.['summary']).toMatchObject({ blocks: 0, warns: 0, text: expect.stringMatching(/^\d\d checks pass$/) })
   })
@@ -49,10 +74,14 @@ describe('hosts that fit each other', () => {
     const target = shared()
     const { result } = await check(migrationPreflight, move, target)
     const evidence = (name: string) => (result?.['checks'] as readonly Line[]).find((line) => line.check === name)?.evidence
-    expect(evidence('disk_space')).toMatch(/^web-1, web-2 need \d+\.\d GiB.*; compute15 has \d+(\.\d)? GiB in \/var\/lib\/nova\/instances$/)
+    expect(evidence('disk_space')).toMatch(
+      /^web-1, web-2 need \d+\.\d GiB.*; compute15 has \d+(\.\d)? GiB in \/var\/lib\/nova\/instances$/,
+    )
     expect(evidence('storage')).toMatch(/^qcow2 in \/var\/lib\/nova\/instances \(.*\), local: disks are copied$/)
     expect(evidence('cpu')).toMatch(/^libvirt on compute15: /)
-    expect(evidence('port')).toMatch(new RegExp(`^compute14 can connect to ${target.simulated.compute('compute15').address}:16509 \\(tcp\\)`))
+    expect(evidence('port')).toMatch(
+      new RegExp(`^compute14 can connect to ${target.simulated.compute('compute15').address}:16509 \\(tcp\\)`),
+    )
     expect(evidence('machine_type')).toMatch(/is known on compute15$/)
   })
 
@@ -75,8 +104,14 @@ describe('hosts that fit each other', () => {
 describe('all of a host', () => {
   test('servers that do not run are left behind, which must be accepted', async () => {
     const target = shared()
-    expect(await against({ source: 'compute14', target: 'compute15' }, target)).toEqual(['WARN not_running 1 server: stays on compute14: old-1 (SHUTOFF)'])
-    const { result, warnings } = await check(migrationPreflight, { source: 'compute14', target: 'compute15', accept: ['not_running'] }, target)
+    expect(await against({ source: 'compute14', target: 'compute15' }, target)).toEqual([
+      'WARN not_running 1 server: stays on compute14: old-1 (SHUTOFF)',
+    ])
+    const { result, warnings } = await check(
+      migrationPreflight,
+      { source: 'compute14', target: 'compute15', accept: ['not_running'] },
+      target,
+    )
     expect((result?.['servers'] as readonly { name: string }[]).map(({ name }) => name).toSorted()).toEqual(['web-1', 'web-2'])
     expect(result?.['left']).toMatchObject([{ name: 'old-1' }])
     expect(warnings).toEqual(['not_running: 1 server: stays on compute14: old-1 (SHUTOFF) (accepted)'])
@@ -84,7 +119,9 @@ describe('all of a host', () => {
 
   test('named one by one, a server that does not run stops the run, accepted or not', async () => {
     const target = shared()
-    expect(await against({ servers: ['old-1'], target: 'compute15', accept: ['state', 'not_running'] }, target)).toContain('BLOCK state old-1: it is SHUTOFF')
+    expect(await against({ servers: ['old-1'], target: 'compute15', accept: ['state', 'not_running'] }, target)).toContain(
+      'BLOCK state old-1: it is SHUTOFF',
+    )
   })
 
   test('an empty host: nothing to move, and no host is looked at', async () => {
@@ -146,21 +183,27 @@ describe('what it stops', () => {
 
   test('the memory of all together', async () => {
     const target = await cloud({ hosts: { compute15: { memory: 4608 } }, servers: [servers[0], { ...servers[1], ram: 3584 }] })
-    expect((await against(move, target)).join('\n')).toMatch(/^BLOCK memory compute15: 2 servers need 4\.5 GiB; 4\.0 GiB of 4\.0 GiB are free$/m)
+    expect((await against(move, target)).join('\n')).toMatch(
+      /^BLOCK memory compute15: 2 servers need 4\.5 GiB; 4\.0 GiB of 4\.0 GiB are free$/m,
+    )
   })
 
   test('a folder from an earlier move on the target', async () => {
     const target = await cloud()
     const { id } = target.simulated.server('web-1')
     await (await target.on('compute15')).run(['mkdir', `/var/lib/nova/instances/${id}`])
-    expect((await against(move, target)).join('\n')).toMatch(new RegExp(`^BLOCK leftover web-1: /var/lib/nova/instances/${id} is on compute15 already`, 'm'))
+    expect((await against(move, target)).join('\n')).toMatch(
+      new RegExp(`^BLOCK leftover web-1: /var/lib/nova/instances/${id} is on compute15 already`, 'm'),
+    )
   })
 
   test('settings that differ', async () => {
     const target = await cloud()
     const host = await target.on('compute15')
     await host.run(['sh', '-c', "printf '[libvirt]\\nimages_type = rbd\\n' >> /etc/nova/nova-compute.conf"])
-    expect((await against(move, target)).join('\n')).toMatch(/^BLOCK storage compute14 → compute15: images_type is qcow2 on compute14 and rbd on compute15/m)
+    expect((await against(move, target)).join('\n')).toMatch(
+      /^BLOCK storage compute14 → compute15: images_type is qcow2 on compute14 and rbd on compute15/m,
+    )
   })
 
   test('the same machine twice', async () => {
@@ -184,14 +227,18 @@ describe('shared storage', () => {
     const lines = result?.['checks'] as readonly Line[]
     expect(lines.find((line) => line.check === 'storage')?.evidence).toMatch(/, shared$/)
     expect(lines.some((line) => line.check === 'disk_space')).toBe(false)
-    expect(await against({ ...move, block_migration: true }, target)).toEqual(expect.arrayContaining([expect.stringMatching(/^BLOCK storage web-1: .*shared by both hosts/)]))
+    expect(await against({ ...move, block_migration: true }, target)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^BLOCK storage web-1: .*shared by both hosts/)]),
+    )
   })
 })
 
 describe('hosts that are not reached', () => {
   test('not in the inventory: one warning each, and the checks of the API go on', async () => {
     const target = targetOf(shared().simulated, { hosts: ['compute14'] })
-    expect(await against(move, target)).toEqual(['WARN host_access compute15: compute15 is not in the inventory: storage, disk space, CPU, ports and the like were not checked there'])
+    expect(await against(move, target)).toEqual([
+      'WARN host_access compute15: compute15 is not in the inventory: storage, disk space, CPU, ports and the like were not checked there',
+    ])
     const { result } = await check(migrationPreflight, { ...move, accept: ['host_access'] }, target)
     expect(result?.['summary']).toMatchObject({ warns: 1, accepted: 1 })
   })
@@ -213,7 +260,9 @@ describe("the scheduler's choice", () => {
 
   test('with nowhere to go', async () => {
     const target = await cloud({ computes: 1, servers: servers.filter(({ host }) => host === 'compute14') })
-    expect((await against({ servers: ['web-1'] }, target)).join('\n')).toMatch(/^BLOCK services scheduler: no other compute host is up and enabled$/m)
+    expect((await against({ servers: ['web-1'] }, target)).join('\n')).toMatch(
+      /^BLOCK services scheduler: no other compute host is up and enabled$/m,
+    )
   })
 })
 

@@ -14,16 +14,39 @@ const cloud = () => cloudTarget({ servers })
 const moved = (target: CloudTarget, name: string) => apply(liveMigration, { server: name, target: 'compute15' }, target)
 const stayed = (name: string) => ({ server_id: '', server: name, from: 'compute14', to: 'compute14', seconds: 0 })
 
-behavesLikeAModule(migrationVerify, { params: filled(migrationVerify, { moves: [{ failed: true, msg: 'no', item: { id: 'gone', name: 'x' } }] }), target: cloud })
+behavesLikeAModule(migrationVerify, {
+  params: filled(migrationVerify, { moves: [{ failed: true, msg: 'no', item: { id: 'gone', name: 'x' } }] }),
+  target: cloud,
+})
 
 describe('servers that arrived', () => {
   test('are on their host and at work; their guests are heard', async () => {
     const target = await cloud()
-    const { result } = await check(migrationVerify, { moves: [await moved(target, 'web-1'), await moved(target, 'paused')] }, target)
+    const { result } = await check(
+      migrationVerify,
+      { moves: [await moved(target, 'web-1'), await moved(target, 'paused')] },
+      target,
+    )
     expect(result).toEqual({
       rows: [
-        { server: 'web-1', from: 'compute14', to: 'compute15', status: 'ACTIVE', seconds: expect.any(Number), console: 'answers', problem: '' },
-        { server: 'paused', from: 'compute14', to: 'compute15', status: 'PAUSED', seconds: expect.any(Number), console: '', problem: '' },
+        {
+          server: 'web-1',
+          from: 'compute14',
+          to: 'compute15',
+          status: 'ACTIVE',
+          seconds: expect.any(Number),
+          console: 'answers',
+          problem: '',
+        },
+        {
+          server: 'paused',
+          from: 'compute14',
+          to: 'compute15',
+          status: 'PAUSED',
+          seconds: expect.any(Number),
+          console: '',
+          problem: '',
+        },
       ],
       verified: 2,
       moved: 2,
@@ -52,7 +75,11 @@ describe('servers that arrived', () => {
     const target = await cloud()
     const { id } = target.simulated.server('web-1')
     const { result } = await check(migrationVerify, { moves: [{ ...stayed('web-1'), server_id: id }] }, target)
-    expect(result).toMatchObject({ verified: 1, moved: 0, text: '1 server is on compute14, verified · 1 seen at work on its console' })
+    expect(result).toMatchObject({
+      verified: 1,
+      moved: 0,
+      text: '1 server is on compute14, verified · 1 seen at work on its console',
+    })
   })
 })
 
@@ -83,7 +110,11 @@ describe('the rest of the table', () => {
   test('a move that failed is listed with where the server is, and does not fail the step again', async () => {
     const target = await cloud()
     const { id } = target.simulated.server('web-1')
-    const { result } = await check(migrationVerify, { moves: [{ failed: true, msg: 'Nova rolled it back', item: { id, name: 'web-1', host: 'compute14' } }] }, target)
+    const { result } = await check(
+      migrationVerify,
+      { moves: [{ failed: true, msg: 'Nova rolled it back', item: { id, name: 'web-1', host: 'compute14' } }] },
+      target,
+    )
     expect(result).toMatchObject({
       verified: 0,
       rows: [{ server: 'web-1', from: 'compute14', to: 'compute14', status: 'ACTIVE', problem: 'Nova rolled it back' }],
@@ -93,8 +124,15 @@ describe('the rest of the table', () => {
 
   test('servers that were left behind', async () => {
     const target = await cloud()
-    const { result } = await check(migrationVerify, { moves: [], left: [{ id: 'x', name: 'old-1', host: 'compute14', status: 'SHUTOFF' }] }, target)
-    expect(result).toMatchObject({ rows: [{ server: 'old-1', to: 'compute14', status: 'SHUTOFF', problem: 'left behind' }], text: 'No server was moved · 1 left behind' })
+    const { result } = await check(
+      migrationVerify,
+      { moves: [], left: [{ id: 'x', name: 'old-1', host: 'compute14', status: 'SHUTOFF' }] },
+      target,
+    )
+    expect(result).toMatchObject({
+      rows: [{ server: 'old-1', to: 'compute14', status: 'SHUTOFF', problem: 'left behind' }],
+      text: 'Nothing was to be moved · 1 left behind',
+    })
   })
 
   test('something that is no move', async () => {

@@ -36,14 +36,26 @@ describe('finding', () => {
     const target = await cloudTarget({ servers })
     const { id } = target.simulated.server('web-11')
     const { result } = await check(novaServers, { names: [id.toUpperCase()], ids: [target.simulated.server('off').id] }, target)
-    expect(result).toMatchObject({ count: 2, servers: [{ id, name: 'web-11' }, { name: 'off', status: 'SHUTOFF' }] })
+    expect(result).toMatchObject({
+      count: 2,
+      servers: [
+        { id, name: 'web-11' },
+        { name: 'off', status: 'SHUTOFF' },
+      ],
+    })
   })
 
   test('by status, whatever its case, and project', async () => {
     const target = await cloudTarget({ servers })
     const project = target.simulated.server('off').projectId
-    expect((await check(novaServers, { status: 'shutoff' }, target)).result).toMatchObject({ count: 1, servers: [{ name: 'off' }] })
-    expect((await check(novaServers, { project }, target)).result).toMatchObject({ count: 1, servers: [{ name: 'off', project_id: project }] })
+    expect((await check(novaServers, { status: 'shutoff' }, target)).result).toMatchObject({
+      count: 1,
+      servers: [{ name: 'off' }],
+    })
+    expect((await check(novaServers, { project }, target)).result).toMatchObject({
+      count: 1,
+      servers: [{ name: 'off', project_id: project }],
+    })
   })
 
   test('nothing is an answer too, where nothing was named', async () => {
@@ -80,7 +92,9 @@ describe('what is not found', () => {
   test('is told all at once, with the nearest name', async () => {
     const failure = await failureOf(find({ names: ['wbe-1', 'nothing-like-it', 'web-1'] }))
     expect(failure.kind).toBe('input')
-    expect(failure.message).toBe('no server has the name or id `wbe-1`; did you mean `web-1`?; no server has the name or id `nothing-like-it`')
+    expect(failure.message).toBe(
+      'no server has the name or id `wbe-1`; did you mean `web-1`?; no server has the name or id `nothing-like-it`',
+    )
   })
 
   test('a name that two servers have: their ids', async () => {

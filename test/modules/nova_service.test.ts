@@ -7,14 +7,23 @@ const disabled = { hosts: { compute14: { disabled: true } } }
 
 behavesLikeAModule(
   novaService,
-  { name: 'disable, with a reason', params: filled(novaService, { host: 'compute14', state: 'disabled', reason: 'new memory' }), target: cloudTarget },
+  {
+    name: 'disable, with a reason',
+    params: filled(novaService, { host: 'compute14', state: 'disabled', reason: 'new memory' }),
+    target: cloudTarget,
+  },
   { name: 'disable, without one', params: filled(novaService, { host: 'compute14', state: 'disabled' }), target: cloudTarget },
   { name: 'enable', params: filled(novaService, { host: 'compute14', state: 'enabled' }), target: () => cloudTarget(disabled) },
-  { name: 'give a disabled one a reason', params: filled(novaService, { host: 'compute14', state: 'disabled', reason: 'why' }), target: () => cloudTarget(disabled) },
+  {
+    name: 'give a disabled one a reason',
+    params: filled(novaService, { host: 'compute14', state: 'disabled', reason: 'why' }),
+    target: () => cloudTarget(disabled),
+  },
   { name: 'mark as down', params: filled(novaService, { host: 'compute14', forced_down: true }), target: cloudTarget },
 )
 
-const changes = async (params: Record<string, unknown>, target: Awaited<ReturnType<typeof cloudTarget>>) => (await check(novaService, params, target)).changes
+const changes = async (params: Record<string, unknown>, target: Awaited<ReturnType<typeof cloudTarget>>) =>
+  (await check(novaService, params, target)).changes
 
 describe('what somebody else has set', () => {
   test('a reason that is there is kept where none is given', async () => {
@@ -50,7 +59,9 @@ describe('waiting until it is up', () => {
   test('a service that comes up', async () => {
     const target = await cloudTarget()
     const silence = target.simulated.serviceDown('compute14')
-    expect(await changes({ host: 'compute14', wait_up: 60 }, target)).toEqual([{ path: 'nova-compute on compute14: state', before: 'down', after: 'up, within 1 min' }])
+    expect(await changes({ host: 'compute14', wait_up: 60 }, target)).toEqual([
+      { path: 'nova-compute on compute14: state', before: 'down', after: 'up, within 1 min' },
+    ])
     const applied = apply(novaService, { host: 'compute14', wait_up: 600 }, target)
     await target.simulated.clock.sleep(5)
     silence.up()
@@ -80,7 +91,11 @@ describe('waiting until it is up', () => {
 describe('errors', () => {
   test.each([
     [{ host: 'compute41' }, 'no host `compute41` runs `nova-compute`; did you mean `compute14`?', /compute14, compute15/],
-    [{ host: 'compute14', binary: 'nova-computer' }, 'no `nova-computer` on compute14; did you mean `nova-compute`?', /nova-compute/],
+    [
+      { host: 'compute14', binary: 'nova-computer' },
+      'no `nova-computer` on compute14; did you mean `nova-compute`?',
+      /nova-compute/,
+    ],
     [{ host: 'compute14', state: 'enabled', reason: 'x' }, '`reason` needs `state: disabled`', /remove/],
   ])('%j', async (params, message, todo) => {
     const failure = await failureOf(check(novaService, params, await cloudTarget()))

@@ -21,10 +21,16 @@ export async function conclude(journey: Journey, ending: Ending, compute: Comput
   const completed = ending.how === 'ended' && migration?.status === 'completed'
   const goesOn = ending.how === 'left' || ending.how === 'given up'
   const server = goesOn ? await compute.server(id) : await settled(journey, completed, compute, target)
-  const data = { server_id: id, migration_id: migration?.id ?? null, status: migration?.status ?? null, host: server?.host ?? null }
+  const data = {
+    server_id: id,
+    migration_id: migration?.id ?? null,
+    status: migration?.status ?? null,
+    host: server?.host ?? null,
+  }
   if (server === undefined) throw new Failure(`${name} was deleted while it was being moved`, { data })
   if (goesOn) throw stillRunning(journey, ending, data)
-  if (completed && hasArrived(journey, server)) return { ...moved(server, source, ending), seconds: Math.round(seconds * 10) / 10 }
+  if (completed && hasArrived(journey, server))
+    return { ...moved(server, source, ending), seconds: Math.round(seconds * 10) / 10 }
   if (completed) throw halfMoved(journey, ending, server, data)
   throw await rolledBack(journey, ending, server, data, compute, target)
 }
@@ -57,27 +63,43 @@ const moved = (server: Server, source: string | undefined, { migration, samples,
   forced,
 })
 
-const called = ({ migration }: Ending): string => (migration === undefined ? 'no migration record' : `migration ${migration.id}, ${migration.status}`)
+const called = ({ migration }: Ending): string =>
+  migration === undefined ? 'no migration record' : `migration ${migration.id}, ${migration.status}`
 
-function halfMoved({ server: { id, name, host: source }, target }: Journey, ending: Ending, server: Server, data: Record<string, unknown>): Failure {
+function halfMoved(
+  { server: { id, name, host: source }, target }: Journey,
+  ending: Ending,
+  server: Server,
+  data: Record<string, unknown>,
+): Failure {
   const task = server.taskState === undefined ? '' : `, with the task ${server.taskState}`
-  return new Failure(`Nova says that the move of ${name} is completed, and also that ${name} is ${server.status} on ${server.host ?? 'no host'}${task}`, {
-    why: `${called(ending)}, from ${source ?? 'its host'}${target === '' ? '' : ` to ${target}`}; Nova's record of the server did not follow within ${SETTLE_SECONDS} s`,
-    todo: `find out where it runs (\`virsh list --all\` on both hosts) before anything else is done to it: do not reboot, move or delete it; then mend Nova's record of ${id}`,
-    data,
-  })
+  return new Failure(
+    `Nova says that the move of ${name} is completed, and also that ${name} is ${server.status} on ${server.host ?? 'no host'}${task}`,
+    {
+      why: `${called(ending)}, from ${source ?? 'its host'}${target === '' ? '' : ` to ${target}`}; Nova's record of the server did not follow within ${SETTLE_SECONDS} s`,
+      todo: `find out where it runs (\`virsh list --all\` on both hosts) before anything else is done to it: do not reboot, move or delete it; then mend Nova's record of ${id}`,
+      data,
+    },
+  )
 }
 
-function stillRunning({ server: { id, name, host: source }, target }: Journey, ending: Ending, data: Record<string, unknown>): Failure {
+function stillRunning(
+  { server: { id, name, host: source }, target }: Journey,
+  ending: Ending,
+  data: Record<string, unknown>,
+): Failure {
   const now = course(ending.samples)
   const rest = now === undefined ? '' : `; ${bytes(now.remaining)} left${now.stuck ? ', and it does not get less' : ''}`
   const what = `${name} is still on its way from ${source ?? 'its host'}${target === '' ? '' : ` to ${target}`} after ${duration(ending.seconds)}`
-  return new Failure(ending.how === 'left' ? `${what}, and was left to Nova` : `${what}: Nova did not end it when asked to abort`, {
-    kind: 'timeout',
-    why: `${called(ending)}${rest}${ending.refusal === undefined ? '' : `; Nova: ${ending.refusal}`}`,
-    todo: `run the same again to join it, or look at: openstack server migration show ${id} ${ending.migration?.id ?? ''}`.trim(),
-    data,
-  })
+  return new Failure(
+    ending.how === 'left' ? `${what}, and was left to Nova` : `${what}: Nova did not end it when asked to abort`,
+    {
+      kind: 'timeout',
+      why: `${called(ending)}${rest}${ending.refusal === undefined ? '' : `; Nova: ${ending.refusal}`}`,
+      todo: `run the same again to join it, or look at: openstack server migration show ${id} ${ending.migration?.id ?? ''}`.trim(),
+      data,
+    },
+  )
 }
 
 async function rolledBack(
@@ -93,7 +115,10 @@ async function rolledBack(
   const before = asBefore ? ', as before' : ''
   if (ending.aborted) {
     const now = course(ending.samples)
-    const rest = now === undefined ? '' : `; ${bytes(now.remaining)} were left${now.stuck ? ', and it did not get less: the guest changes memory as fast as it is sent' : ''}`
+    const rest =
+      now === undefined
+        ? ''
+        : `; ${bytes(now.remaining)} were left${now.stuck ? ', and it did not get less: the guest changes memory as fast as it is sent' : ''}`
     return new Failure(`${where}${before}: its migration did not finish within ${duration(limit)} and was aborted`, {
       kind: 'timeout',
       why: `${called(ending)}${rest}`,
@@ -105,11 +130,16 @@ async function rolledBack(
   const logged = fault === undefined && source !== undefined ? await lastLog(target, source, server.id) : undefined
   const why =
     fault !== undefined
-      ? `${fault.host === undefined ? '' : `${fault.host}: `}"${fault.text}" (${called(ending)})`
+      ? `${fault.host === undefined ? '' : `${fault.host}: `}"${fault.text.replace(/\s+/g, ' ').trim()}" (${called(ending)})`
       : logged !== undefined
         ? `nova-compute.log on ${source}: "${logged}" (${called(ending)})`
         : `Nova recorded no reason (${called(ending)}); it is in the log of nova-compute on ${source ?? 'the source'}`
-  const how = ending.how === 'no record' ? 'Nova took the request and did not start it' : asBefore ? 'Nova rolled the migration back' : 'its migration failed'
+  const how =
+    ending.how === 'no record'
+      ? 'Nova took the request and did not start it'
+      : asBefore
+        ? 'Nova rolled the migration back'
+        : 'its migration failed'
   return new Failure(`${where}${before}: ${how}`, {
     why,
     todo: asBefore
@@ -133,4 +163,5 @@ async function lastLog(target: Target, source: string, serverId: string): Promis
 }
 
 /** The message of a line in oslo.log's default format: after the request and the instance in brackets, without what follows a stack. */
-export const messageOf = (line: string): string | undefined => line.trim().replace(/^.*? (ERROR|CRITICAL) \S+ (\[[^\]]*\] )*/, '') || undefined
+export const messageOf = (line: string): string | undefined =>
+  line.trim().replace(/^.*? (ERROR|CRITICAL) \S+ (\[[^\]]*\] )*/, '') || undefined

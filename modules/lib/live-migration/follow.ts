@@ -82,7 +82,8 @@ export async function follow(journey: Journey, compute: Compute, target: Target)
       state = { ...state, ...seen, spent: state.spent + (queued ? 0 : now - lastLook) }
       lastLook = now
       if (state.migration !== undefined && hasEnded(state.migration)) return ending('ended')
-      if (state.migration === undefined && now - start > LOST_AFTER && !(await isMigrating(journey, compute))) return ending('no record')
+      if (state.migration === undefined && now - start > LOST_AFTER && !(await isMigrating(journey, compute)))
+        return ending('no record')
       report(state, target)
       const move = nextMove({
         spent: state.spent,
@@ -94,7 +95,8 @@ export async function follow(journey: Journey, compute: Compute, target: Target)
       })
       if (move === 'leave') return ending('left')
       if (move === 'give up') return ending('given up')
-      if (move !== 'wait' || (state.abortedAt !== undefined && !state.abortAccepted)) state = await act(move, journey, state, compute)
+      if (move !== 'wait' || (state.abortedAt !== undefined && !state.abortAccepted))
+        state = await act(move, journey, state, compute)
     }
   } catch (error) {
     throw target.signal.aborted ? stopped(journey, state, target.signal.reason) : error
@@ -104,15 +106,28 @@ export async function follow(journey: Journey, compute: Compute, target: Target)
 /** A look costs at most a fifth of the time that has passed, so a short move is not kept waiting and a long one does not tire the API. */
 export const pause = (elapsed: number, most: number): number => Math.min(most, Math.max(0.5, elapsed / 5))
 
-async function look(journey: Journey, state: State, compute: Compute, now: () => number): Promise<Pick<State, 'migration' | 'samples'>> {
+async function look(
+  journey: Journey,
+  state: State,
+  compute: Compute,
+  now: () => number,
+): Promise<Pick<State, 'migration' | 'samples'>> {
   const { id } = journey.server
   // The record says how it stands; the list of running ones has the figures, and is empty once it has ended.
   const [records, running] = await Promise.all([compute.migrations({ serverId: id }), compute.runningMigrations(id)])
   const ours = (record: Migration): boolean =>
-    state.migration === undefined ? record.type === 'live-migration' && !journey.earlier.has(record.id) : record.id === state.migration.id
+    state.migration === undefined
+      ? record.type === 'live-migration' && !journey.earlier.has(record.id)
+      : record.id === state.migration.id
   const migration = newest(records.filter(ours)) ?? newest(running.filter(ours)) ?? state.migration
   const figures = running.find((record) => record.id === migration?.id)
-  return { migration, samples: figures?.memory === undefined ? state.samples : withSample(state.samples, { at: now(), memory: figures.memory, disk: figures.disk ?? NOTHING }) }
+  return {
+    migration,
+    samples:
+      figures?.memory === undefined
+        ? state.samples
+        : withSample(state.samples, { at: now(), memory: figures.memory, disk: figures.disk ?? NOTHING }),
+  }
 }
 
 const NOTHING: Bytes = { total: 0, processed: 0, remaining: 0 }
@@ -127,9 +142,15 @@ async function patiently<T>(work: Promise<T>, target: Target, answered: number):
   }
 }
 
-const isMigrating = async ({ server }: Journey, compute: Compute): Promise<boolean> => (await compute.server(server.id))?.taskState === 'migrating'
+const isMigrating = async ({ server }: Journey, compute: Compute): Promise<boolean> =>
+  (await compute.server(server.id))?.taskState === 'migrating'
 
-async function act(move: 'wait' | 'abort' | 'force_complete', { server }: Journey, state: State, compute: Compute): Promise<State> {
+async function act(
+  move: 'wait' | 'abort' | 'force_complete',
+  { server }: Journey,
+  state: State,
+  compute: Compute,
+): Promise<State> {
   const { migration } = state
   if (move === 'force_complete') {
     const { accepted, why } = await asked(async () => migration !== undefined && compute.forceComplete(server.id, migration.id))
@@ -152,7 +173,11 @@ async function asked(request: () => Promise<boolean>): Promise<{ accepted: boole
 function report({ samples, migration, forcedAt, abortedAt }: State, target: Target, trouble?: string): void {
   const now = course(samples)
   const status = migration?.status ?? 'accepted'
-  const words = [...(trouble === undefined ? [] : [trouble]), ...(abortedAt !== undefined ? ['aborting'] : forcedAt !== undefined ? ['forced to complete'] : []), ...(status === 'running' ? [] : [status])]
+  const words = [
+    ...(trouble === undefined ? [] : [trouble]),
+    ...(abortedAt !== undefined ? ['aborting'] : forcedAt !== undefined ? ['forced to complete'] : []),
+    ...(status === 'running' ? [] : [status]),
+  ]
   const note = [...(now === undefined ? [] : [progressNote(samples, target.now())]), ...words].join(', ')
   target.progress({ done: now?.done ?? 0, total: now?.total ?? 0, unit: 'bytes', note: note === '' ? status : note })
 }
@@ -177,10 +202,13 @@ export function progressNote(samples: readonly Sample[], at: number): string {
 function stopped({ server, target }: Journey, { migration, samples }: State, reason: unknown): Failure {
   const percent = course(samples)
   const at = percent === undefined ? '' : `, ${Math.floor((100 * percent.done) / percent.total)} % done`
-  return new Failure(`${server.name} is still being live-migrated by Nova from ${server.host ?? 'its host'}${target === '' ? '' : ` to ${target}`}`, {
-    kind: reason instanceof Failure ? reason.kind : 'interrupted',
-    why: `the run stopped watching; ${migration === undefined ? 'the request was accepted' : `migration ${migration.id} is ${migration.status}${at}`}`,
-    todo: `run the same again to join it${migration === undefined ? '' : `, or stop it: openstack server migration abort ${server.id} ${migration.id}`}`,
-    data: { server_id: server.id, migration_id: migration?.id ?? null, status: migration?.status ?? null },
-  })
+  return new Failure(
+    `${server.name} is still being live-migrated by Nova from ${server.host ?? 'its host'}${target === '' ? '' : ` to ${target}`}`,
+    {
+      kind: reason instanceof Failure ? reason.kind : 'interrupted',
+      why: `the run stopped watching; ${migration === undefined ? 'the request was accepted' : `migration ${migration.id} is ${migration.status}${at}`}`,
+      todo: `run the same again to join it${migration === undefined ? '' : `, or stop it: openstack server migration abort ${server.id} ${migration.id}`}`,
+      data: { server_id: server.id, migration_id: migration?.id ?? null, status: migration?.status ?? null },
+    },
+  )
 }

@@ -38,4 +38,5 @@ export function nextMove({ spent, limit, onTimeout, forcedAt, abortedAt, status 
  * @param ramMib MiB
  * @param localDiskGib GiB that are copied
  */
-export const defaultLimit = (ramMib: number, localDiskGib: number): number => 800 * Math.max(2, Math.ceil(ramMib / 1024) + localDiskGib) + 60
+export const defaultLimit = (ramMib: number, localDiskGib: number): number =>
+  800 * Math.max(2, Math.ceil(ramMib / 1024) + localDiskGib) + 60

@@ -19,7 +19,8 @@ export async function askApi(cloud: Cloud, wanted: Wanted, moving: readonly Serv
   const ids = moving.map(({ id }) => id)
   const node = (host: string): string => nodeOf(host, 'value' in hypervisors ? hypervisors.value : [])
   const providers = await looked(placement.providers(hosts.length === 1 ? node(hosts[0]!) : undefined))
-  const provider = (name: string): string | undefined => ('value' in providers ? providers.value.find((one) => one.name === name)?.id : undefined)
+  const provider = (name: string): string | undefined =>
+    'value' in providers ? providers.value.find((one) => one.name === name)?.id : undefined
   const ofProvider = <T>(host: string, ask: (id: string) => Promise<T>): Promise<Looked<T>> => {
     const id = provider(node(host))
     if (id !== undefined) return looked(ask(id))
@@ -31,7 +32,12 @@ export async function askApi(cloud: Cloud, wanted: Wanted, moving: readonly Serv
     recordOf(ids, AT_ONCE, (id) => looked(placement.allocations(id).then(overProviders))),
     recordOf(ids, AT_ONCE, (id) => looked(withNetwork(portsOf(cloud, id)))),
     groupsOf(cloud, moving),
-    recordOf(ids, AT_ONCE, async (id) => inFlight(compute, moving.find((server) => server.id === id)!)),
+    recordOf(ids, AT_ONCE, async (id) =>
+      inFlight(
+        compute,
+        moving.find((server) => server.id === id)!,
+      ),
+    ),
   ])
   const anyPorts = Object.values(ports).some((seen) => 'value' in seen && seen.value.length > 0)
   return {
@@ -45,20 +51,28 @@ export async function askApi(cloud: Cloud, wanted: Wanted, moving: readonly Serv
     ports,
     groups,
     agents: wanted.target !== '' && anyPorts ? await looked(agentsOf(cloud, wanted.target)) : { value: [] },
-    inFlight: Object.fromEntries(Object.entries(running).flatMap(([id, migration]) => (migration === undefined ? [] : [[id, migration]]))),
+    inFlight: Object.fromEntries(
+      Object.entries(running).flatMap(([id, migration]) => (migration === undefined ? [] : [[id, migration]])),
+    ),
   }
 }
 
 /** The target; or, where the scheduler chooses, every host it may choose. */
-export function candidates({ target, servers }: Pick<Wanted, 'target' | 'servers'>, services: readonly ComputeService[]): readonly string[] {
+export function candidates(
+  { target, servers }: Pick<Wanted, 'target' | 'servers'>,
+  services: readonly ComputeService[],
+): readonly string[] {
   if (target !== '') return [target]
   const sources = new Set(servers.map(({ host }) => host))
   const lone = sources.size === 1 ? [...sources][0] : undefined
-  return services.filter((one) => one.state === 'up' && one.status === 'enabled' && !one.forcedDown && one.host !== lone).map(({ host }) => host)
+  return services
+    .filter((one) => one.state === 'up' && one.status === 'enabled' && !one.forcedDown && one.host !== lone)
+    .map(({ host }) => host)
 }
 
 /** Placement knows a host by the name of its hypervisor, which may be the full one. */
-export const nodeOf = (host: string, hypervisors: readonly Hypervisor[]): string => hypervisors.find((one) => one.host === host)?.name ?? host
+export const nodeOf = (host: string, hypervisors: readonly Hypervisor[]): string =>
+  hypervisors.find((one) => one.host === host)?.name ?? host
 
 export async function looked<T>(work: Promise<T>): Promise<Looked<T>> {
   try {
@@ -80,7 +94,9 @@ async function roomOf({ placement }: Cloud, provider: string): Promise<Readonly<
 }
 
 /** While a server is being moved it holds allocations on two hosts; the larger one is what it needs. */
-function overProviders(allocations: Readonly<Record<string, Readonly<Record<string, number>>>>): Readonly<Record<string, number>> {
+function overProviders(
+  allocations: Readonly<Record<string, Readonly<Record<string, number>>>>,
+): Readonly<Record<string, number>> {
   const most: Record<string, number> = {}
   for (const resources of Object.values(allocations)) {
     for (const [name, amount] of Object.entries(resources)) most[name] = Math.max(most[name] ?? 0, amount)
@@ -119,5 +135,7 @@ async function portsOf(cloud: Cloud, serverId: string): Promise<readonly Port[]>
 async function agentsOf(cloud: Cloud, host: string): Promise<readonly Agent[]> {
   const { body } = await cloud.request('network', { method: 'GET', path: '/v2.0/agents', query: { host } })
   const { agents = [] } = body as { agents?: readonly { agent_type?: string; alive?: boolean; host?: string }[] }
-  return agents.filter((agent) => agent.host === undefined || agent.host === host).map((agent) => ({ type: agent.agent_type ?? 'agent', alive: agent.alive === true }))
+  return agents
+    .filter((agent) => agent.host === undefined || agent.host === host)
+    .map((agent) => ({ type: agent.agent_type ?? 'agent', alive: agent.alive === true }))
 }

@@ -70,16 +70,30 @@ export const ok = (evidence: string): Verdict => ({ level: 'ok', evidence })
 export const warn = (evidence: string, todo: string): Verdict => ({ level: 'WARN', evidence, todo })
 export const block = (evidence: string, todo: string): Verdict => ({ level: 'BLOCK', evidence, todo })
 
-export const line = (check: CheckName, subject: string, { level, evidence, todo = '' }: Verdict): Check => ({ check, level, subject, evidence, todo })
+export const line = (check: CheckName, subject: string, { level, evidence, todo = '' }: Verdict): Check => ({
+  check,
+  level,
+  subject,
+  evidence,
+  todo,
+})
 
 /** A line for each subject that does not pass, and one for all that do. No subjects, no lines. */
-export function lines<T>(check: CheckName, subjects: readonly T[], name: (subject: T) => string, look: (subject: T) => Verdict, noun = 'server'): readonly Check[] {
+export function lines<T>(
+  check: CheckName,
+  subjects: readonly T[],
+  name: (subject: T) => string,
+  look: (subject: T) => Verdict,
+  noun = 'server',
+): readonly Check[] {
   const verdicts = subjects.map((subject) => ({ subject, verdict: look(subject) }))
   const passed = verdicts.filter(({ verdict }) => verdict.level === 'ok')
   const evidence = [...new Set(passed.map(({ verdict }) => verdict.evidence))]
   const who = passed.length === 1 ? name(passed[0]!.subject) : count(passed.length, noun)
   return [
-    ...verdicts.filter(({ verdict }) => verdict.level !== 'ok').map(({ subject, verdict }) => line(check, name(subject), verdict)),
+    ...verdicts
+      .filter(({ verdict }) => verdict.level !== 'ok')
+      .map(({ subject, verdict }) => line(check, name(subject), verdict)),
     ...(passed.length === 0 ? [] : [line(check, who, ok(list(evidence, 3)))]),
   ]
 }

@@ -22,7 +22,8 @@ function cpu(server: Server, seen: Seen): Verdict {
     const xml = passed ? from.hostCpuXml : guest.cpuXml
     const answer = xml === undefined ? undefined : seen.pairs[server.host!]?.cpu[xml]
     if (answer !== undefined && !answer.fits) return block(`libvirt on ${seen.wanted.target}: ${answer.text}`, CPU_TODO)
-    if (answer !== undefined) return passed ? passthrough(from, to, seen.wanted.target) : ok(`libvirt on ${seen.wanted.target}: ${answer.text}`)
+    if (answer !== undefined)
+      return passed ? passthrough(from, to, seen.wanted.target) : ok(`libvirt on ${seen.wanted.target}: ${answer.text}`)
   }
   const emulated = to === undefined ? undefined : emulation(to)
   return emulated === undefined ? byApi(server, seen) : ok(emulated)
@@ -36,7 +37,10 @@ function passthrough(from: HostSeen, to: HostSeen, target: string): Verdict {
   ]
   return differ.length === 0
     ? ok(`host-passthrough, and the CPU of ${target} has all of it`)
-    : warn(`host-passthrough, and ${differ.join(', ')}`, 'give both hosts the same kernel and microcode, or be ready for a guest that fails')
+    : warn(
+        `host-passthrough, and ${differ.join(', ')}`,
+        'give both hosts the same kernel and microcode, or be ready for a guest that fails',
+      )
 }
 
 const emulation = ({ conf }: HostSeen): string | undefined => {
@@ -49,16 +53,23 @@ const emulation = ({ conf }: HostSeen): string | undefined => {
 function byApi(server: Server, seen: Seen): Verdict {
   const all = 'value' in seen.api.hypervisors ? seen.api.hypervisors.value : []
   const [from, to] = [server.host, seen.wanted.target].map((host) => all.find((one) => one.host === host)?.cpu)
-  const skipped = seenHost(seen, seen.wanted.target)?.conf.flag('workarounds', 'skip_cpu_compare_on_dest', false) === true ? '; Nova is set not to compare' : ''
+  const skipped =
+    seenHost(seen, seen.wanted.target)?.conf.flag('workarounds', 'skip_cpu_compare_on_dest', false) === true
+      ? '; Nova is set not to compare'
+      : ''
   const [has, lacks] = [features(from), features(to)]
   if (from === undefined || to === undefined || has === undefined || lacks === undefined) {
     return warn(`neither libvirt nor Nova says whether the CPU of ${seen.wanted.target} fits${skipped}`, CPU_TODO)
   }
   const missing = has.filter((feature) => !lacks.includes(feature))
   const models = `${String(from['model'])} → ${String(to['model'])}`
-  if (from['arch'] !== to['arch']) return block(`${String(from['arch'])} → ${String(to['arch'])}`, 'choose a host of the same architecture')
-  if (missing.length > 0) return warn(`as Nova knows it: ${models}; ${seen.wanted.target} lacks ${list(missing, 6)}${skipped}`, CPU_TODO)
-  return from['vendor'] === to['vendor'] ? ok(`as Nova knows it: ${models}`) : warn(`as Nova knows it: ${String(from['vendor'])} → ${String(to['vendor'])}${skipped}`, CPU_TODO)
+  if (from['arch'] !== to['arch'])
+    return block(`${String(from['arch'])} → ${String(to['arch'])}`, 'choose a host of the same architecture')
+  if (missing.length > 0)
+    return warn(`as Nova knows it: ${models}; ${seen.wanted.target} lacks ${list(missing, 6)}${skipped}`, CPU_TODO)
+  return from['vendor'] === to['vendor']
+    ? ok(`as Nova knows it: ${models}`)
+    : warn(`as Nova knows it: ${String(from['vendor'])} → ${String(to['vendor'])}${skipped}`, CPU_TODO)
 }
 
 const features = (cpu: Hypervisor['cpu']): readonly string[] | undefined => {
@@ -74,8 +85,18 @@ function machineTypes(seen: Seen): readonly Check[] {
     const machine = seenHost(seen, server.host)?.guests[server.id]?.machine
     return machine === undefined ? [] : [{ server, machine }]
   })
-  return lines('machine_type', guests, ({ server }) => server.name, ({ machine }) =>
-    known.includes(machine) ? ok(`${machine} is known on ${target}`) : warn(`QEMU on ${target} does not list ${machine}`, 'move to a host whose QEMU has it, or give the server another machine type'))
+  return lines(
+    'machine_type',
+    guests,
+    ({ server }) => server.name,
+    ({ machine }) =>
+      known.includes(machine)
+        ? ok(`${machine} is known on ${target}`)
+        : warn(
+            `QEMU on ${target} does not list ${machine}`,
+            'move to a host whose QEMU has it, or give the server another machine type',
+          ),
+  )
 }
 
 /** What the two hosts are to each other. */
@@ -94,7 +115,15 @@ function pairs(seen: Seen): readonly Check[] {
 function libvirt(from: HostSeen, to: HostSeen, pair: string): readonly Check[] {
   if (from.libvirt === undefined || to.libvirt === undefined) return []
   const versions = `libvirt ${from.libvirt} → ${to.libvirt}`
-  return [line('libvirt', pair, older(to.libvirt, from.libvirt) ? block(`${versions}: the target is older`, 'upgrade the target, or choose another') : ok(versions))]
+  return [
+    line(
+      'libvirt',
+      pair,
+      older(to.libvirt, from.libvirt)
+        ? block(`${versions}: the target is older`, 'upgrade the target, or choose another')
+        : ok(versions),
+    ),
+  ]
 }
 
 /** Whether a dotted version comes before another; a part that is not there is 0. */
@@ -106,11 +135,17 @@ export function older(version: string, than: string): boolean {
 
 function hostUuid(from: HostSeen, to: HostSeen): Verdict {
   if (from.uuid !== undefined && from.uuid === to.uuid) {
-    return block(`libvirt on both says ${from.uuid}: it would take the target for the same host`, 'give one host its own `host_uuid` in libvirtd.conf and restart libvirtd there')
+    return block(
+      `libvirt on both says ${from.uuid}: it would take the target for the same host`,
+      'give one host its own `host_uuid` in libvirtd.conf and restart libvirtd there',
+    )
   }
   if (from.uuid !== undefined && to.uuid !== undefined) return ok('they differ')
   if (from.machineId !== undefined && from.machineId === to.machineId) {
-    return warn(`libvirt could not be asked; /etc/machine-id is ${from.machineId} on both`, 'one was cloned from the other: give it a machine id and a `host_uuid` of its own')
+    return warn(
+      `libvirt could not be asked; /etc/machine-id is ${from.machineId} on both`,
+      'one was cloned from the other: give it a machine id and a `host_uuid` of its own',
+    )
   }
   return ok('libvirt could not be asked; machine ids differ')
 }

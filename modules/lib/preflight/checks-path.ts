@@ -15,7 +15,9 @@ export const pathChecks = (seen: Seen): readonly Check[] => {
     return [
       line('tls', pair, tls(from, to, between?.scheme)),
       line('post_copy', pair, postCopy(from, to)),
-      ...(between === undefined ? [] : [line('port', pair, port(between, host, target, to)), ...(to === undefined ? [] : listener(to, between, target))]),
+      ...(between === undefined
+        ? []
+        : [line('port', pair, port(between, host, target, to)), ...(to === undefined ? [] : listener(to, between, target))]),
       ...(to === undefined ? [] : [line('names', pair, names(from, to, host, seen)), ...clock(from, to, pair)]),
     ]
   })
@@ -26,24 +28,53 @@ const BULK = '49152-49215 cannot be tried while nobody listens there: let the fi
 function port(between: PairSeen, source: string, target: string, to: HostSeen | undefined): Verdict {
   const goal = `${between.address}:${between.portNumber} (${between.scheme})`
   if (between.port === undefined || between.port.state === 'unknown') {
-    return warn(`${goal} could not be tried from ${source}: ${between.port?.why ?? 'no answer'}`, `see that ${source} can connect there`)
+    return warn(
+      `${goal} could not be tried from ${source}: ${between.port?.why ?? 'no answer'}`,
+      `see that ${source} can connect there`,
+    )
   }
   if (between.port.state === 'open') return ok(`${source} can connect to ${goal}; ${BULK}`)
   const deaf = to?.listening !== undefined && !to.listening.some((socket) => socket.port === between.portNumber)
   return block(
     `${source} cannot connect to ${goal}: ${between.port.why}`,
-    deaf ? `let libvirtd on ${target} listen for migrations (module \`libvirt_listen\`)` : `let the firewall pass ${source} to ${goal}, and 49152-49215`,
+    deaf
+      ? `let libvirtd on ${target} listen for migrations (module \`libvirt_listen\`)`
+      : `let the firewall pass ${source} to ${goal}, and 49152-49215`,
   )
 }
 
 function listener({ listening }: HostSeen, { portNumber, address }: PairSeen, target: string): readonly Check[] {
   if (listening === undefined) return []
   const own = listening.filter((socket) => socket.port === portNumber)
-  if (own.length === 0) return [line('listener', target, block(`nothing listens on port ${portNumber}`, `let libvirtd on ${target} listen for migrations (module \`libvirt_listen\`)`))]
+  if (own.length === 0)
+    return [
+      line(
+        'listener',
+        target,
+        block(
+          `nothing listens on port ${portNumber}`,
+          `let libvirtd on ${target} listen for migrations (module \`libvirt_listen\`)`,
+        ),
+      ),
+    ]
   const everywhere = own.find((socket) => socket.address === '0.0.0.0' || socket.address === '::')
   const exact = own.find((socket) => socket.address === address)
-  if (everywhere === undefined && exact === undefined && own.every((socket) => isLoopback(socket.address)) && !isLoopback(address)) {
-    return [line('listener', target, block(`port ${portNumber} is open on ${own.map((socket) => socket.address).join(', ')} only`, `let it listen on ${address}`))]
+  if (
+    everywhere === undefined &&
+    exact === undefined &&
+    own.every((socket) => isLoopback(socket.address)) &&
+    !isLoopback(address)
+  ) {
+    return [
+      line(
+        'listener',
+        target,
+        block(
+          `port ${portNumber} is open on ${own.map((socket) => socket.address).join(', ')} only`,
+          `let it listen on ${address}`,
+        ),
+      ),
+    ]
   }
   return [line('listener', target, ok(`${(exact ?? everywhere ?? own[0])!.address}:${portNumber}`))]
 }
@@ -54,12 +85,19 @@ function tls({ conf }: HostSeen, to: HostSeen | undefined, scheme: string | unde
   const native = conf.flag('libvirt', 'live_migration_with_native_tls', false)
   const there = to?.conf.flag('libvirt', 'live_migration_with_native_tls', false) ?? native
   if (native && conf.flag('libvirt', 'live_migration_tunnelled', false)) {
-    return block('live_migration_with_native_tls and live_migration_tunnelled exclude each other', 'set live_migration_tunnelled to false')
+    return block(
+      'live_migration_with_native_tls and live_migration_tunnelled exclude each other',
+      'set live_migration_tunnelled to false',
+    )
   }
-  if (native !== there) return warn(`live_migration_with_native_tls is ${native} on the source and ${there} on the target`, 'set it alike on both')
+  if (native !== there)
+    return warn(`live_migration_with_native_tls is ${native} on the source and ${there} on the target`, 'set it alike on both')
   if (!native) return ok('not encrypted: live_migration_with_native_tls is off')
   if (scheme !== undefined && scheme !== 'tls') {
-    return warn(`live_migration_with_native_tls is on, but the scheme is ${scheme}: libvirt then goes unencrypted, without a word`, 'set live_migration_scheme to tls as well')
+    return warn(
+      `live_migration_with_native_tls is on, but the scheme is ${scheme}: libvirt then goes unencrypted, without a word`,
+      'set live_migration_scheme to tls as well',
+    )
   }
   return ok('encrypted')
 }
@@ -68,7 +106,10 @@ function postCopy({ conf, userfaultfd }: HostSeen, to: HostSeen | undefined): Ve
   if (!conf.flag('libvirt', 'live_migration_permit_post_copy', false)) return ok('Nova does not use it')
   const forbidden = userfaultfd === '0' || to?.userfaultfd === '0'
   return forbidden
-    ? warn('Nova is set to use it, and the kernel does not let QEMU (vm.unprivileged_userfaultfd is 0)', 'sysctl vm.unprivileged_userfaultfd=1 on both hosts, or expect a pause instead')
+    ? warn(
+        'Nova is set to use it, and the kernel does not let QEMU (vm.unprivileged_userfaultfd is 0)',
+        'sysctl vm.unprivileged_userfaultfd=1 on both hosts, or expect a pause instead',
+      )
     : ok('permitted by Nova and kernel')
 }
 
@@ -78,17 +119,26 @@ function names(from: HostSeen, to: HostSeen, source: string, seen: Seen): Verdic
   const view = from.names[target] ?? []
   const byName = seen.pairs[source]?.address === target
   if (view.length === 0) {
-    return byName ? warn(`${source} cannot resolve ${target}`, 'give all compute hosts the same names: DNS or /etc/hosts') : ok(`not needed: the target is reached at ${seen.pairs[source]?.address ?? 'its address'}`)
+    return byName
+      ? warn(`${source} cannot resolve ${target}`, 'give all compute hosts the same names: DNS or /etc/hosts')
+      : ok(`not needed: the target is reached at ${seen.pairs[source]?.address ?? 'its address'}`)
   }
   if (view.every(isLoopback) && hypervisor?.hostIp !== undefined && !isLoopback(hypervisor.hostIp)) {
-    return warn(`${source} resolves ${target} to ${view.join(', ')}, itself`, `take ${target} off the loopback line of /etc/hosts on ${source}`)
+    return warn(
+      `${source} resolves ${target} to ${view.join(', ')}, itself`,
+      `take ${target} off the loopback line of /etc/hosts on ${source}`,
+    )
   }
   // A host's own name often stands for 127.0.1.1 in its own /etc/hosts; that says nothing about the others.
   const apart = [target, source].flatMap((name) => {
     const [here, there] = [from, to].map((host) => (host.names[name] ?? []).filter((address) => !isLoopback(address)))
-    return here!.length > 0 && there!.length > 0 && !here!.some((address) => there!.includes(address)) ? [`${name} is ${here!.join(', ')} on ${source} and ${there!.join(', ')} on ${target}`] : []
+    return here!.length > 0 && there!.length > 0 && !here!.some((address) => there!.includes(address))
+      ? [`${name} is ${here!.join(', ')} on ${source} and ${there!.join(', ')} on ${target}`]
+      : []
   })
-  return apart.length === 0 ? ok(`${target} is ${view.join(', ')}`) : warn(apart.join('; '), 'give all compute hosts the same names: DNS or /etc/hosts')
+  return apart.length === 0
+    ? ok(`${target} is ${view.join(', ')}`)
+    : warn(apart.join('; '), 'give all compute hosts the same names: DNS or /etc/hosts')
 }
 
 /** Seconds by which the clocks may differ: the guest's time comes from its host. */
@@ -99,5 +149,7 @@ function clock(from: HostSeen, to: HostSeen, pair: string): readonly Check[] {
   const apart = Math.abs(from.clock.ahead - to.clock.ahead)
   const within = from.clock.within + to.clock.within
   const evidence = `${apart.toFixed(1)} s apart, give or take ${within.toFixed(1)} s`
-  return [line('clock', pair, apart - within > TOLERANCE ? warn(evidence, 'let both hosts keep time (chrony, ntp)') : ok(evidence))]
+  return [
+    line('clock', pair, apart - within > TOLERANCE ? warn(evidence, 'let both hosts keep time (chrony, ntp)') : ok(evidence)),
+  ]
 }

@@ -6,7 +6,13 @@ import { nameOf } from './checks-request.ts'
 import type { Folder, HostSeen, Seen } from './seen.ts'
 import { arriving, moving, sources, way } from './sort.ts'
 
-export const storageChecks = (seen: Seen): readonly Check[] => [...hostAccess(seen), ...storage(seen), ...leftovers(seen), ...diskSpace(seen), ...ids(seen)]
+export const storageChecks = (seen: Seen): readonly Check[] => [
+  ...hostAccess(seen),
+  ...storage(seen),
+  ...leftovers(seen),
+  ...diskSpace(seen),
+  ...ids(seen),
+]
 
 /** A host as it was seen, or undefined. */
 export const seenHost = (seen: Seen, host: string | undefined): HostSeen | undefined => {
@@ -17,9 +23,22 @@ export const seenHost = (seen: Seen, host: string | undefined): HostSeen | undef
 function hostAccess(seen: Seen): readonly Check[] {
   const looked = Object.entries(seen.hosts)
   if (looked.length === 0) return []
-  const checks = lines('host_access', looked, ([host]) => host, ([, found]) =>
-    'value' in found ? ok('looked at over ssh') : warn(`${found.why}: storage, disk space, CPU, ports and the like were not checked there`, found.cure ?? 'make it reachable'), 'host')
-  return seen.wanted.target === '' ? [...checks, line('host_access', 'scheduler', ok('the host it chooses is checked by Nova alone, before anything is moved'))] : checks
+  const checks = lines(
+    'host_access',
+    looked,
+    ([host]) => host,
+    ([, found]) =>
+      'value' in found
+        ? ok('looked at over ssh')
+        : warn(
+            `${found.why}: storage, disk space, CPU, ports and the like were not checked there`,
+            found.cure ?? 'make it reachable',
+          ),
+    'host',
+  )
+  return seen.wanted.target === ''
+    ? [...checks, line('host_access', 'scheduler', ok('the host it chooses is checked by Nova alone, before anything is moved'))]
+    : checks
 }
 
 /** How a host keeps disks: `qcow2` is what `default` stands for (`use_cow_images`). */
@@ -60,24 +79,53 @@ function storage(seen: Seen): readonly Check[] {
     if (from === undefined) return []
     const pair = way(host, target)
     const [type, other] = [imagesType(from.conf), imagesType(to.conf)]
-    if (type !== other) return [line('storage', pair, block(`images_type is ${type} on ${host} and ${other} on ${target}`, 'move between hosts that keep disks alike'))]
+    if (type !== other)
+      return [
+        line(
+          'storage',
+          pair,
+          block(`images_type is ${type} on ${host} and ${other} on ${target}`, 'move between hosts that keep disks alike'),
+        ),
+      ]
     if (from.instancesPath !== to.instancesPath) {
-      return [line('storage', pair, block(`instances_path is ${from.instancesPath} on ${host} and ${to.instancesPath} on ${target}`, 'give both the same instances_path'))]
+      return [
+        line(
+          'storage',
+          pair,
+          block(
+            `instances_path is ${from.instancesPath} on ${host} and ${to.instancesPath} on ${target}`,
+            'give both the same instances_path',
+          ),
+        ),
+      ]
     }
     return lines('storage', servers, nameOf, (server) => kindOfMigration(isShared(server.id, from, to), wanted, from, to, server))
   })
 }
 
-function kindOfMigration(shared: boolean | undefined, wanted: 'auto' | boolean, from: HostSeen, to: HostSeen, server: Server): Verdict {
+function kindOfMigration(
+  shared: boolean | undefined,
+  wanted: 'auto' | boolean,
+  from: HostSeen,
+  to: HostSeen,
+  server: Server,
+): Verdict {
   const type = imagesType(from.conf)
   const where = `${type} in ${from.instancesPath} (${from.filesystem?.type ?? 'unknown file system'})`
-  if (shared === undefined) return warn(`its folder is not in ${from.instancesPath} on ${server.host}`, 'look where its disks are')
-  if (to.filesystem === undefined && !REMOTE.has(type)) return block(`${to.instancesPath} is not there on the target`, 'create or mount it')
-  if (shared && wanted === true) return block(`${where} is shared by both hosts: nothing can be copied`, 'use `block_migration: auto`')
+  if (shared === undefined)
+    return warn(`its folder is not in ${from.instancesPath} on ${server.host}`, 'look where its disks are')
+  if (to.filesystem === undefined && !REMOTE.has(type))
+    return block(`${to.instancesPath} is not there on the target`, 'create or mount it')
+  if (shared && wanted === true)
+    return block(`${where} is shared by both hosts: nothing can be copied`, 'use `block_migration: auto`')
   const noLocalDisk = server.imageId === undefined && server.flavor.ephemeral === 0 && server.flavor.swap === 0
-  if (!shared && wanted === false && !noLocalDisk) return block(`${where} is local: its disks must be copied`, 'use `block_migration: auto`')
+  if (!shared && wanted === false && !noLocalDisk)
+    return block(`${where} is local: its disks must be copied`, 'use `block_migration: auto`')
   if (!shared && server.volumes.length > 0 && !noLocalDisk && from.conf.flag('libvirt', 'live_migration_tunnelled', false)) {
-    return block('it has volumes and local disks, and live_migration_tunnelled is set', 'set live_migration_tunnelled to false on the source')
+    return block(
+      'it has volumes and local disks, and live_migration_tunnelled is set',
+      'set live_migration_tunnelled to false on the source',
+    )
   }
   return ok(shared ? `${where}, shared` : `${where}, local: disks are copied`)
 }
@@ -90,9 +138,16 @@ function leftovers(seen: Seen): readonly Check[] {
     const from = seenHost(seen, server.host)
     const folder = to.folders[server.id]
     if (folder !== undefined && from !== undefined && isShared(server.id, from, to) !== true) {
-      return block(`${to.instancesPath}/${server.id} is on ${target} already, with other content (changed ${folder.mtime.slice(0, 16)})`, 'look at it; it is of an earlier move. Move it out of the way')
+      return block(
+        `${to.instancesPath}/${server.id} is on ${target} already, with other content (changed ${folder.mtime.slice(0, 16)})`,
+        'look at it; it is of an earlier move. Move it out of the way',
+      )
     }
-    if (to.domains?.includes(server.id) === true) return warn(`libvirt on ${target} has a domain of it already`, 'see that it does not run there (`virsh list --all`), then `virsh undefine` it')
+    if (to.domains?.includes(server.id) === true)
+      return warn(
+        `libvirt on ${target} has a domain of it already`,
+        'see that it does not run there (`virsh list --all`), then `virsh undefine` it',
+      )
     return ok(`nothing of it on ${target}`)
   })
 }
@@ -103,7 +158,12 @@ export function diskNeed(server: Server, seen: Seen): number {
   const root = server.imageId === undefined ? 0 : disk
   const byFlavor = (root + ephemeral) * GIB + swap * MIB
   const files = seenHost(seen, server.host)?.disks[server.id]
-  return files === undefined ? byFlavor : Math.max(byFlavor, files.reduce((total, file) => total + file.virtual, 0))
+  return files === undefined
+    ? byFlavor
+    : Math.max(
+        byFlavor,
+        files.reduce((total, file) => total + file.virtual, 0),
+      )
 }
 
 function diskSpace(seen: Seen): readonly Check[] {
@@ -118,12 +178,31 @@ function diskSpace(seen: Seen): readonly Check[] {
     const reserved = to.conf.number('DEFAULT', 'reserved_host_disk_mb', 0) * MIB
     const free = Math.max(0, to.filesystem.free - reserved)
     const evidence = `${who}; ${target} has ${bytes(free)} in ${to.instancesPath}${reserved > 0 ? ` beside the ${bytes(reserved)} that are reserved` : ''}`
-    return [line('disk_space', target, need <= free ? ok(evidence) : block(`${evidence}. Nova does not check this since microversion 2.25`, 'free space there, or choose another target'))]
+    return [
+      line(
+        'disk_space',
+        target,
+        need <= free
+          ? ok(evidence)
+          : block(`${evidence}. Nova does not check this since microversion 2.25`, 'free space there, or choose another target'),
+      ),
+    ]
   }
-  const least = ('value' in seen.api.hypervisors ? seen.api.hypervisors.value : []).find(({ host }) => host === target)?.diskAvailableLeast
-  if (least === undefined) return [line('disk_space', target, warn(`${who}; nobody says how much ${target} has`, 'look at the free space there'))]
+  const least = ('value' in seen.api.hypervisors ? seen.api.hypervisors.value : []).find(
+    ({ host }) => host === target,
+  )?.diskAvailableLeast
+  if (least === undefined)
+    return [line('disk_space', target, warn(`${who}; nobody says how much ${target} has`, 'look at the free space there'))]
   const evidence = `${who}, if disks are local; ${target} has ${bytes(Math.max(0, least) * GIB)} by its own figures`
-  return [line('disk_space', target, need <= least * GIB ? ok(evidence) : warn(evidence, 'free space there, choose another target, or accept it where storage is shared'))]
+  return [
+    line(
+      'disk_space',
+      target,
+      need <= least * GIB
+        ? ok(evidence)
+        : warn(evidence, 'free space there, choose another target, or accept it where storage is shared'),
+    ),
+  ]
 }
 
 /** Images in `_base` that have to be fetched to the target as well, each once. */
@@ -131,7 +210,8 @@ function missingBacking(seen: Seen, servers: readonly Server[]): { readonly size
   const sizes = new Map<string, number>()
   for (const server of servers) {
     const lacking = new Set(server.host === undefined ? [] : seen.pairs[server.host]?.missingBacking)
-    for (const { backing } of seenHost(seen, server.host)?.disks[server.id] ?? []) if (backing !== undefined && lacking.has(backing.path)) sizes.set(backing.path, backing.size)
+    for (const { backing } of seenHost(seen, server.host)?.disks[server.id] ?? [])
+      if (backing !== undefined && lacking.has(backing.path)) sizes.set(backing.path, backing.size)
   }
   return { size: [...sizes.values()].reduce((total, size) => total + size, 0), count: sizes.size }
 }
@@ -142,10 +222,15 @@ function ids(seen: Seen): readonly Check[] {
   if (to === undefined) return []
   return [...sources(moving(seen))].flatMap(([host, servers]) => {
     const from = seenHost(seen, host)
-    if (from === undefined || REMOTE.has(imagesType(from.conf)) || !servers.some(({ id }) => isShared(id, from, to) === true)) return []
+    if (from === undefined || REMOTE.has(imagesType(from.conf)) || !servers.some(({ id }) => isShared(id, from, to) === true))
+      return []
     const differ = Object.keys(from.users).filter((user) => to.users[user] !== undefined && to.users[user] !== from.users[user])
-    const evidence = (user: string): string => `${user} is ${from.users[user]} on ${host} and ${to.users[user]} on ${seen.wanted.target}`
-    const verdict = differ.length === 0 ? ok('the same on both') : warn(differ.map(evidence).join('; '), 'give users the same ids on both hosts, or the guest cannot read its disks there')
+    const evidence = (user: string): string =>
+      `${user} is ${from.users[user]} on ${host} and ${to.users[user]} on ${seen.wanted.target}`
+    const verdict =
+      differ.length === 0
+        ? ok('the same on both')
+        : warn(differ.map(evidence).join('; '), 'give users the same ids on both hosts, or the guest cannot read its disks there')
     return [line('ids', way(host, seen.wanted.target), verdict)]
   })
 }

@@ -19,7 +19,12 @@ export function listeningSockets(table: string): readonly Listening[] {
 
 /** The kernel prints an address as 32-bit words in the order of the machine, which is little-endian on all that runs Nova. */
 function address(hex: string): string {
-  const bytes = hex.match(/.{8}/g)!.flatMap((word) => word.match(/../g)!.map((byte) => parseInt(byte, 16)).reverse())
+  const bytes = hex.match(/.{8}/g)!.flatMap((word) =>
+    word
+      .match(/../g)!
+      .map((byte) => parseInt(byte, 16))
+      .reverse(),
+  )
   if (bytes.length === 4) return bytes.join('.')
   if (bytes.every((byte) => byte === 0)) return '::'
   // An IPv4 address inside an IPv6 socket.
@@ -32,7 +37,11 @@ export const hugePages = (text: string): readonly { kib: number; free: number }[
   [...text.matchAll(/^(\d+)kB (\d+)$/gm)].map(([, kib, free]) => ({ kib: Number(kib), free: Number(free) }))
 
 /** `virsh capabilities`: the host's UUID, its CPU, and the machine types that its QEMU knows. */
-export function capabilities(xml: string): { readonly uuid: string | undefined; readonly cpu: string | undefined; readonly machines: readonly string[] } {
+export function capabilities(xml: string): {
+  readonly uuid: string | undefined
+  readonly cpu: string | undefined
+  readonly machines: readonly string[]
+} {
   const host = /<host>.*?<\/host>/s.exec(xml)?.[0] ?? ''
   return {
     uuid: /<uuid>([^<]+)<\/uuid>/.exec(host)?.[1],
@@ -49,7 +58,12 @@ export function domain(xml: string): Domain | undefined {
   const type = /<domain type='([^']+)'/.exec(xml)?.[1]
   if (type === undefined) return undefined
   const cpu = /<cpu[ >].*?<\/cpu>|<cpu [^>]*\/>/s.exec(xml)?.[0]
-  return { type, machine: /<type [^>]*machine='([^']+)'/.exec(xml)?.[1], cpuMode: cpu === undefined ? undefined : /mode='([^']+)'/.exec(cpu)?.[1], cpuXml: cpu }
+  return {
+    type,
+    machine: /<type [^>]*machine='([^']+)'/.exec(xml)?.[1],
+    cpuMode: cpu === undefined ? undefined : /mode='([^']+)'/.exec(cpu)?.[1],
+    cpuXml: cpu,
+  }
 }
 
 interface QemuImage {
@@ -63,7 +77,8 @@ export const diskFiles = (text: string): readonly DiskFile[] =>
   text.split(SEPARATOR).flatMap((json) => {
     const [top, base] = parsed(json)
     if (top === undefined) return []
-    const backing = base === undefined ? {} : { backing: { path: base.filename, size: base['actual-size'] ?? base['virtual-size'] } }
+    const backing =
+      base === undefined ? {} : { backing: { path: base.filename, size: base['actual-size'] ?? base['virtual-size'] } }
     return [{ path: top.filename, virtual: top['virtual-size'], ...backing }]
   })
 
@@ -78,7 +93,9 @@ function parsed(json: string): readonly QemuImage[] {
 
 /** Lines of `NAME INODE MTIME`. */
 export const folders = (text: string): Readonly<Record<string, Folder>> =>
-  Object.fromEntries([...text.matchAll(/^(\S+) (\d+) (\S+)$/gm)].map(([, name, inode, mtime]) => [name!, { inode: inode!, mtime: mtime! }]))
+  Object.fromEntries(
+    [...text.matchAll(/^(\S+) (\d+) (\S+)$/gm)].map(([, name, inode, mtime]) => [name!, { inode: inode!, mtime: mtime! }]),
+  )
 
 /** `df -Pk`: what is left for a process that is not root, in bytes. */
 export function freeSpace(text: string): number | undefined {

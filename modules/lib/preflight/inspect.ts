@@ -28,7 +28,11 @@ export const allChecks = (seen: Seen): readonly Check[] => [
  * The servers that are asked for: by name or id, as an earlier step registered them, or all of the source. Where the token may not see
  * them, that is the problem that is told.
  */
-export async function findServers(cloud: Cloud, asked: readonly unknown[], source: string): Promise<Pick<Wanted, 'servers' | 'problems' | 'named'>> {
+export async function findServers(
+  cloud: Cloud,
+  asked: readonly unknown[],
+  source: string,
+): Promise<Pick<Wanted, 'servers' | 'problems' | 'named'>> {
   try {
     return await search(cloud, asked, source)
   } catch (error) {
@@ -37,23 +41,36 @@ export async function findServers(cloud: Cloud, asked: readonly unknown[], sourc
   }
 }
 
-async function search(cloud: Cloud, asked: readonly unknown[], source: string): Promise<Pick<Wanted, 'servers' | 'problems' | 'named'>> {
+async function search(
+  cloud: Cloud,
+  asked: readonly unknown[],
+  source: string,
+): Promise<Pick<Wanted, 'servers' | 'problems' | 'named'>> {
   const { compute } = cloud
   if (asked.length === 0) {
     const listed = (await compute.servers({ host: source, allProjects: true })).filter(({ host }) => host === source)
     // Server groups are in the answer about a single server only.
-    const servers = await Promise.all(listed.map(async (server) => (server.serverGroups.length > 0 ? server : ((await compute.server(server.id)) ?? server))))
+    const servers = await Promise.all(
+      listed.map(async (server) => (server.serverGroups.length > 0 ? server : ((await compute.server(server.id)) ?? server))),
+    )
     return { servers, problems: [], named: false }
   }
   const { servers, problems } = await lookUp(compute, asked.map(reference))
-  return { servers: await Promise.all(servers.map(async (server) => (await compute.server(server.id)) ?? server)), problems, named: true }
+  return {
+    servers: await Promise.all(servers.map(async (server) => (await compute.server(server.id)) ?? server)),
+    problems,
+    named: true,
+  }
 }
 
 function reference(value: unknown): string {
   if (typeof value === 'string' && value !== '') return value
   const id: unknown = typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined
   if (typeof id === 'string') return id
-  throw new Failure(`${JSON.stringify(value)} is no server`, { kind: 'input', todo: 'give names, ids, or what `nova_servers` registered' })
+  throw new Failure(`${JSON.stringify(value)} is no server`, {
+    kind: 'input',
+    todo: 'give names, ids, or what `nova_servers` registered',
+  })
 }
 
 /** Looks at everything that the checks are about; changes nothing. Hosts that cannot be reached are a finding, not an error. */
@@ -64,7 +81,11 @@ export async function inspect(cloud: Cloud, wanted: Wanted, target: Target): Pro
   const leaving = sources(moving)
   const names = [...new Set([...leaving.keys(), ...(wanted.target === '' ? [] : [wanted.target])])]
   const all = moving.map(({ id }) => id)
-  const looks = new Map(await Promise.all(names.map(async (name) => [name, await look(target, name, { leaving: idsOf(leaving.get(name)), all, names })] as const)))
+  const looks = new Map(
+    await Promise.all(
+      names.map(async (name) => [name, await look(target, name, { leaving: idsOf(leaving.get(name)), all, names })] as const),
+    ),
+  )
   const arrival = looks.get(wanted.target)
   const hypervisor = ('value' in api.hypervisors ? api.hypervisors.value : []).find(({ host }) => host === wanted.target)
   const pairs = await Promise.all(
@@ -94,6 +115,9 @@ async function look(target: Target, name: string, interest: Parameters<typeof lo
     return { host: reached.host, seen: await lookAtHost(reached.host, interest) }
   } catch (error) {
     if (target.signal.aborted || !(error instanceof Failure)) throw error
-    return { why: error.why === undefined ? error.message : `${error.message} (${error.why})`, cure: error.todo ?? `make ${name} reachable` }
+    return {
+      why: error.why === undefined ? error.message : `${error.message} (${error.why})`,
+      cure: error.todo ?? `make ${name} reachable`,
+    }
   }
 }

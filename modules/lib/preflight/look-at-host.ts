@@ -44,12 +44,18 @@ export async function lookAtHost(host: Target, { leaving, all, names }: Interest
   const [filesystem, free, folders, disks, guests, resolved] = await Promise.all([
     output(host, ['stat', '-f', '-c', '%T %i', instancesPath]),
     output(host, ['df', '-Pk', instancesPath]),
-    script(host, 'cd "$1" && shift && for id; do stat -c "%n %i %y" "$id" 2>/dev/null | sed "s/ /T/3; s/ //3"; done', instancesPath, ...all),
+    script(
+      host,
+      'cd "$1" && shift && for id; do stat -c "%n %i %y" "$id" 2>/dev/null | sed "s/ /T/3; s/ //3"; done',
+      instancesPath,
+      ...all,
+    ),
     script(host, DISKS, instancesPath, ...leaving),
     script(host, GUESTS, ...leaving),
     script(host, 'for n; do getent ahosts "$n" | sed -n "s/^\\([^ ]*\\) .*/\\1/p" | sort -u | sed "s/^/$n /"; done', ...names),
   ])
-  const { uuid, cpu, machines } = capabilities === undefined ? { uuid: undefined, cpu: undefined, machines: undefined } : reading.capabilities(capabilities)
+  const { uuid, cpu, machines } =
+    capabilities === undefined ? { uuid: undefined, cpu: undefined, machines: undefined } : reading.capabilities(capabilities)
   const [type, id] = filesystem?.trim().split(' ') ?? []
   const space = free === undefined ? undefined : reading.freeSpace(free)
   return {
@@ -64,7 +70,10 @@ export async function lookAtHost(host: Target, { leaving, all, names }: Interest
     hostCpuXml: cpu,
     machines,
     libvirt: version === undefined ? undefined : reading.libvirtVersion(version),
-    domains: domains?.split('\n').map((line) => line.trim()).filter((line) => line !== ''),
+    domains: domains
+      ?.split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== ''),
     users: Object.fromEntries([...(users ?? '').matchAll(/^(\S+) (\d+)$/gm)].map(([, name, uid]) => [name!, uid!])),
     listening: tcp === undefined ? undefined : [...reading.listeningSockets(tcp), ...reading.listeningSockets(tcp6 ?? '')],
     userfaultfd: userfaultfd?.trim(),
@@ -79,9 +88,17 @@ export async function lookAtHost(host: Target, { leaving, all, names }: Interest
 
 async function readConfig(host: Target): Promise<OsloConfig> {
   try {
-    const listed = await Promise.all(CONFIG_FOLDERS.map(async (folder) => (await host.list(folder))?.filter((name) => name.endsWith('.conf')).map((name) => `${folder}/${name}`) ?? []))
+    const listed = await Promise.all(
+      CONFIG_FOLDERS.map(
+        async (folder) =>
+          (await host.list(folder))?.filter((name) => name.endsWith('.conf')).map((name) => `${folder}/${name}`) ?? [],
+      ),
+    )
     const contents = await Promise.all([...CONFIG_FILES, ...listed.flat()].map((path) => host.read(path)))
-    if (contents[0] === undefined) throw new Failure(`there is no ${CONFIG_FILES[0]}`, { todo: 'is it a compute host, and does nova-compute run outside a container there?' })
+    if (contents[0] === undefined)
+      throw new Failure(`there is no ${CONFIG_FILES[0]}`, {
+        todo: 'is it a compute host, and does nova-compute run outside a container there?',
+      })
     return osloConfig(
       contents.flatMap((content) => (content === undefined ? [] : [decode(content)])),
       DEFAULTS,
@@ -102,7 +119,9 @@ async function lookAtClock(host: Target): Promise<HostSeen['clock']> {
   const before = host.now()
   const seconds = Number(await output(host, ['date', '+%s.%N']))
   const after = host.now()
-  return Number.isFinite(seconds) && seconds > 0 ? { ahead: seconds - (before + after) / 2, within: (after - before) / 2 } : undefined
+  return Number.isFinite(seconds) && seconds > 0
+    ? { ahead: seconds - (before + after) / 2, within: (after - before) / 2 }
+    : undefined
 }
 
 // The id of the server stands before each answer, and a separator after it: a disk may be missing, and a guest not be running.
@@ -111,7 +130,11 @@ const DISKS = `cd "$1" && shift && for id; do for f in "$id"/disk*; do case $f i
 const GUESTS = `for id; do printf '%s\\n' "$id"; virsh -c qemu:///system dumpxml "$id" 2>/dev/null; printf '\\036'; done`
 
 /** Answers by server, without the servers for which nothing came. */
-function perServer<T>(ids: readonly string[], answers: string | undefined, read: (text: string) => T | undefined): Readonly<Record<string, T>> {
+function perServer<T>(
+  ids: readonly string[],
+  answers: string | undefined,
+  read: (text: string) => T | undefined,
+): Readonly<Record<string, T>> {
   const parts = (answers ?? '').split(reading.SEPARATOR).map((part) => /^(\S+)\n(.*)$/s.exec(part.trimStart()))
   return Object.fromEntries(
     ids.flatMap((id) => {
@@ -147,4 +170,5 @@ async function output(host: Target, argv: readonly string[]): Promise<string | u
 const script = (host: Target, body: string, ...args: readonly string[]): Promise<string | undefined> =>
   output(host, ['sh', '-c', `${body}; true`, 'look', ...args])
 
-const virsh = (host: Target, ...args: readonly string[]): Promise<string | undefined> => output(host, ['virsh', '-c', 'qemu:///system', ...args])
+const virsh = (host: Target, ...args: readonly string[]): Promise<string | undefined> =>
+  output(host, ['virsh', '-c', 'qemu:///system', ...args])

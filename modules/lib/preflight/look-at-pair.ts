@@ -8,7 +8,12 @@ const SECONDS = 5
 const PORTS: Readonly<Record<string, number>> = { tcp: 16509, tls: 16514, ssh: 22, libssh: 22, libssh2: 22 }
 
 /** How the source's libvirt reaches the target's: URI and scheme are the source's setting, the address is the target's own. */
-export function route(source: OsloConfig, target: OsloConfig | undefined, targetHost: string, hypervisor: Hypervisor | undefined): Pick<PairSeen, 'address' | 'scheme' | 'portNumber'> {
+export function route(
+  source: OsloConfig,
+  target: OsloConfig | undefined,
+  targetHost: string,
+  hypervisor: Hypervisor | undefined,
+): Pick<PairSeen, 'address' | 'scheme' | 'portNumber'> {
   const uri = /^\w+\+(\w+):\/\/(?:[^@/]*@)?[^/:]*(?::(\d+))?/.exec(source.get('libvirt', 'live_migration_uri') ?? '')
   const scheme = uri?.[1] ?? (source.get('libvirt', 'live_migration_scheme') || 'tcp')
   const inbound = target?.get('libvirt', 'live_migration_inbound_addr') ?? ''
@@ -20,18 +25,31 @@ export function route(source: OsloConfig, target: OsloConfig | undefined, target
 /** Tries what takes both hosts: the connection from source to target, the guests' CPUs on the target, the images that it lacks. */
 export async function lookAtPair(
   source: { readonly host: Target; readonly seen: HostSeen },
-  target: { readonly host: Target | undefined; readonly seen: HostSeen | undefined; readonly name: string; readonly hypervisor: Hypervisor | undefined },
+  target: {
+    readonly host: Target | undefined
+    readonly seen: HostSeen | undefined
+    readonly name: string
+    readonly hypervisor: Hypervisor | undefined
+  },
 ): Promise<PairSeen> {
   const way = route(source.seen.conf, target.seen?.conf, target.name, target.hypervisor)
   const guests = Object.values(source.seen.guests)
   const own = source.seen.hostCpuXml
-  const cpus = new Map(guests.flatMap(({ cpuXml, cpuMode, type }) => (cpuXml === undefined || cpuMode === 'host-passthrough' ? [] : [[cpuXml, type] as const])))
+  const cpus = new Map(
+    guests.flatMap(({ cpuXml, cpuMode, type }) =>
+      cpuXml === undefined || cpuMode === 'host-passthrough' ? [] : [[cpuXml, type] as const],
+    ),
+  )
   if (own !== undefined && guests.some(({ cpuMode }) => cpuMode === 'host-passthrough')) cpus.set(own, 'host')
-  const images = [...new Set(Object.values(source.seen.disks).flatMap((disks) => disks.flatMap(({ backing }) => backing?.path ?? [])))]
+  const images = [
+    ...new Set(Object.values(source.seen.disks).flatMap((disks) => disks.flatMap(({ backing }) => backing?.path ?? []))),
+  ]
   const { host } = target
   const [port, compared, missingBacking] = await Promise.all([
     looked(probePort(source.host, way.address, way.portNumber, SECONDS)),
-    Promise.all([...cpus].map(async ([xml, type]) => [xml, host === undefined ? undefined : await compare(host, xml, type)] as const)),
+    Promise.all(
+      [...cpus].map(async ([xml, type]) => [xml, host === undefined ? undefined : await compare(host, xml, type)] as const),
+    ),
     host === undefined ? [] : missing(host, images),
   ])
   return {
@@ -48,7 +66,9 @@ export async function lookAtPair(
  */
 async function compare(host: Target, xml: string, type: string): Promise<Comparison | undefined> {
   const how = type === 'host' ? ['cpu-compare'] : ['hypervisor-cpu-compare', '--virttype', type]
-  const answer = await looked(host.run(['virsh', '-c', 'qemu:///system', ...how, '/dev/stdin'], { stdin: xml, env: { LC_ALL: 'C' }, timeout: 20 }))
+  const answer = await looked(
+    host.run(['virsh', '-c', 'qemu:///system', ...how, '/dev/stdin'], { stdin: xml, env: { LC_ALL: 'C' }, timeout: 20 }),
+  )
   return 'value' in answer ? comparison(`${answer.value.stdout}${answer.value.stderr}`) : undefined
 }
 

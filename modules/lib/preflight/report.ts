@@ -22,7 +22,10 @@ export function summaryOf(checks: readonly Check[], accept: readonly string[]): 
   const open = warned.length - accepted
   const text =
     blocks + open > 0
-      ? [...(blocks > 0 ? [`${blocks === 1 ? '1 line blocks' : `${blocks} lines block`}`] : []), ...(open > 0 ? [`${open === 1 ? '1 warns' : `${open} warn`}`] : [])].join(', ')
+      ? [
+          ...(blocks > 0 ? [`${blocks === 1 ? '1 line blocks' : `${blocks} lines block`}`] : []),
+          ...(open > 0 ? [`${open === 1 ? '1 warns' : `${open} warn`}`] : []),
+        ].join(', ')
       : `${count(names, 'check')} pass${names === 1 ? 'es' : ''}${accepted > 0 ? `, ${count(accepted, 'warning')} accepted` : ''}`
   return { blocks, warns: warned.length, accepted, checks: names, text }
 }
@@ -38,14 +41,21 @@ export function report(checks: readonly Check[], accept: readonly string[]): str
   const width = Math.max(0, ...loud.map(({ check }) => check.length))
   const troubled = new Set<CheckName>(loud.map(({ check }) => check))
   const fine = [...new Set(checks.map(({ check }) => check))].filter((check) => !troubled.has(check))
-  return [...loud.flatMap((check) => entry(check, accept, width)), ...(fine.length === 0 ? [] : wrapped('  ok     ', fine.join(' · '), ''))].join('\n')
+  return [
+    ...loud.flatMap((check) => entry(check, accept, width)),
+    ...(fine.length === 0 ? [] : wrapped('  ok     ', fine.join(' · '), '')),
+  ].join('\n')
 }
 
 function entry({ check, level, subject, evidence, todo }: Check, accept: readonly string[], width: number): readonly string[] {
   const lead = `  ${level.padEnd(5)}  ${check.padEnd(width)}  `
   const margin = ' '.repeat(lead.length)
   const after = level === 'BLOCK' ? [] : [accept.includes(check) ? 'accepted' : `accept: [${check}]`]
-  return [...wrapped(lead, `${subject}: ${evidence}`, margin), ...wrapped(margin, todo, margin), ...after.map((text) => margin + text)]
+  return [
+    ...wrapped(lead, `${subject}: ${evidence}`, margin),
+    ...wrapped(margin, todo, margin),
+    ...after.map((text) => margin + text),
+  ]
 }
 
 function wrapped(lead: string, text: string, margin: string): readonly string[] {

@@ -16,7 +16,9 @@ export function sort(wanted: Wanted): Sorted {
   const left = wanted.named ? [] : wanted.servers.filter((server) => !there.includes(server) && !isRunning(server))
   // A server that is somewhere else altogether is an error of its own (`source`): nothing more is asked about it.
   const astray = ({ host }: Server): boolean => host === undefined || (wanted.source !== '' && host !== wanted.source)
-  const moving = wanted.servers.filter((server) => !there.includes(server) && !left.includes(server) && (!astray(server) || server.host === wanted.target))
+  const moving = wanted.servers.filter(
+    (server) => !there.includes(server) && !left.includes(server) && (!astray(server) || server.host === wanted.target),
+  )
   return { there, left, moving }
 }
 

@@ -23,7 +23,10 @@ describe('reaching a host', () => {
   })
 
   test('that the inventory does not have', async () => {
-    expect(await reach(fakeTarget(), 'compute14')).toEqual({ why: 'compute14 is not in the inventory', cure: 'add compute14 to the inventory' })
+    expect(await reach(fakeTarget(), 'compute14')).toEqual({
+      why: 'compute14 is not in the inventory',
+      cure: 'add compute14 to the inventory',
+    })
   })
 
   test('that does not answer: a finding', async () => {
@@ -31,7 +34,10 @@ describe('reaching a host', () => {
     const on = async () => {
       throw new Failure('cannot connect to compute14', { kind: 'unreachable', why: 'connection refused', todo: 'start sshd' })
     }
-    expect(await reach({ ...target, on }, 'compute14')).toEqual({ why: 'compute14: cannot connect to compute14 (connection refused)', cure: 'start sshd' })
+    expect(await reach({ ...target, on }, 'compute14')).toEqual({
+      why: 'compute14: cannot connect to compute14 (connection refused)',
+      cure: 'start sshd',
+    })
   })
 
   test('when the operator has stopped the run: no finding', async () => {

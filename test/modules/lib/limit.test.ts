@@ -15,7 +15,9 @@ test('results come in order, and no more than the limit are under way', async ()
 })
 
 test('a failure is the outcome', async () => {
-  await expect(mapLimit([1, 2, 3], 2, async (number) => (number === 2 ? Promise.reject(new Error('no')) : number))).rejects.toThrow('no')
+  await expect(
+    mapLimit([1, 2, 3], 2, async (number) => (number === 2 ? Promise.reject(new Error('no')) : number)),
+  ).rejects.toThrow('no')
 })
 
 test('a record', async () => {

@@ -12,7 +12,11 @@ describe('what a service reads', () => {
 
   test.each([
     ['a reference', 'my_ip = 10.0.0.5\n[libvirt]\nlive_migration_inbound_addr = $my_ip', '10.0.0.5'],
-    ['one in braces, with a section', 'x = 1\n[vnc]\nhost = 10.1.1.1\n[libvirt]\nlive_migration_inbound_addr = ${vnc.host}', '10.1.1.1'],
+    [
+      'one in braces, with a section',
+      'x = 1\n[vnc]\nhost = 10.1.1.1\n[libvirt]\nlive_migration_inbound_addr = ${vnc.host}',
+      '10.1.1.1',
+    ],
     ['one to what no file sets', '[libvirt]\nlive_migration_inbound_addr = $my_ip', '$my_ip'],
     ['one to itself', 'my_ip = $my_ip\n[libvirt]\nlive_migration_inbound_addr = $my_ip', '$my_ip'],
     ['a dollar that is meant', '[libvirt]\nlive_migration_inbound_addr = a$$b', 'a$b'],
@@ -26,7 +30,9 @@ describe('what a service reads', () => {
 
   test('a default of the service may refer to what the file sets', () => {
     expect(osloConfig([], DEFAULTS).get('DEFAULT', 'instances_path')).toBe('/var/lib/nova/instances')
-    expect(osloConfig(['[DEFAULT]\nstate_path = /srv/nova\n'], DEFAULTS).get('DEFAULT', 'instances_path')).toBe('/srv/nova/instances')
+    expect(osloConfig(['[DEFAULT]\nstate_path = /srv/nova\n'], DEFAULTS).get('DEFAULT', 'instances_path')).toBe(
+      '/srv/nova/instances',
+    )
   })
 
   test.each([

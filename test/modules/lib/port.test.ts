@@ -14,7 +14,12 @@ function machine(path: string): Pick<HostAccess, 'run'> {
       new Promise<Output>((resolve, reject) => {
         execFile('/bin/sh', argv.slice(1), { env: { PATH: path } }, (error, stdout, stderr) => {
           if (error !== null && typeof error.code !== 'number') return reject(error)
-          resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr, bytes: new TextEncoder().encode(stdout) })
+          resolve({
+            code: typeof error?.code === 'number' ? error.code : 0,
+            stdout,
+            stderr,
+            bytes: new TextEncoder().encode(stdout),
+          })
         })
       }),
   }
@@ -82,7 +87,11 @@ describe('a port is tried with whatever the host has', () => {
 
 test.each([
   ['a silent host', 'closed bash 124\n', { state: 'closed', how: 'bash', why: 'no answer within 3 s' }],
-  ['a filtered port', 'closed nc 1\nnc: connect to 10.0.0.1 port 1 (tcp) failed: No route to host', { state: 'closed', how: 'nc', why: 'no route to the host' }],
+  [
+    'a filtered port',
+    'closed nc 1\nnc: connect to 10.0.0.1 port 1 (tcp) failed: No route to host',
+    { state: 'closed', how: 'nc', why: 'no route to the host' },
+  ],
   [
     'an unknown name, in python',
     'closed python3 1\nTraceback\nsocket.gaierror: [Errno -2] Name or service not known',

@@ -25,7 +25,13 @@ describe('how a migration gets on', () => {
 
   test('disks count too', () => {
     const disk = { total: 500 * MIB, processed: 100 * MIB, remaining: 400 * MIB }
-    expect(course([{ ...memory(0, 0, 1000), disk }])).toMatchObject({ total: 1500 * MIB, done: 100 * MIB, remaining: 1400 * MIB, rate: undefined, eta: undefined })
+    expect(course([{ ...memory(0, 0, 1000), disk }])).toMatchObject({
+      total: 1500 * MIB,
+      done: 100 * MIB,
+      remaining: 1400 * MIB,
+      rate: undefined,
+      eta: undefined,
+    })
   })
 
   test('what remains can be more than the total at the first look: done is never negative', () => {

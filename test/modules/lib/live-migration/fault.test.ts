@@ -20,7 +20,9 @@ nova.exception.NoValidHost: No valid host was found. There are not enough hosts 
 
 describe('the reason in an instance action', () => {
   test('is the detail of the first event that failed', () => {
-    expect(faultOf(action([{ result: 'Success', details: 'no' }, { details: 'Unacceptable CPU info' }, { details: 'another' }]))).toEqual({
+    expect(
+      faultOf(action([{ result: 'Success', details: 'no' }, { details: 'Unacceptable CPU info' }, { details: 'another' }])),
+    ).toEqual({
       text: 'Unacceptable CPU info',
       host: 'compute15',
     })
@@ -34,7 +36,9 @@ describe('the reason in an instance action', () => {
   })
 
   test('is the traceback where the detail is no more than the name of an exception', () => {
-    expect(faultOf(action([{ details: 'libvirtError', traceback: 'x\nlibvirt.libvirtError: operation failed: no disk' }]))?.text).toBe('libvirt.libvirtError: operation failed: no disk')
+    expect(
+      faultOf(action([{ details: 'libvirtError', traceback: 'x\nlibvirt.libvirtError: operation failed: no disk' }]))?.text,
+    ).toBe('libvirt.libvirtError: operation failed: no disk')
     expect(faultOf(action([{ details: 'libvirtError' }]))?.text).toBe('libvirtError')
   })
 

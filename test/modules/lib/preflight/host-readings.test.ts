@@ -4,7 +4,9 @@ import * as reading from '../../../../modules/lib/preflight/host-readings.ts'
 // As a Debian 12 compute host prints them: libvirt 9.0.0, QEMU 7.2.22, Linux 6.
 
 test('memory that is available', () => {
-  expect(reading.memAvailable('MemTotal:       24553472 kB\nMemFree:         1000 kB\nMemAvailable:   21268408 kB\n')).toBe(21268408 * 1024)
+  expect(reading.memAvailable('MemTotal:       24553472 kB\nMemFree:         1000 kB\nMemAvailable:   21268408 kB\n')).toBe(
+    21268408 * 1024,
+  )
   expect(reading.memAvailable('MemTotal: 1 kB\n')).toBeUndefined()
 })
 
@@ -67,12 +69,17 @@ test('virsh capabilities', () => {
 })
 
 test('virsh version', () => {
-  expect(reading.libvirtVersion('Compiled against library: libvirt 9.0.0\nUsing library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\nRunning hypervisor: QEMU 7.2.22\n')).toBe('9.0.0')
+  expect(
+    reading.libvirtVersion(
+      'Compiled against library: libvirt 9.0.0\nUsing library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\nRunning hypervisor: QEMU 7.2.22\n',
+    ),
+  ).toBe('9.0.0')
   expect(reading.libvirtVersion('error: failed to connect to the hypervisor')).toBeUndefined()
 })
 
 describe('virsh dumpxml', () => {
-  const guest = (cpu: string) => `<domain type='kvm' id='6'>\n  <vcpu placement='static'>1</vcpu>\n  <os>\n    <type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type>\n  </os>\n${cpu}\n  <clock offset='utc'/>\n</domain>`
+  const guest = (cpu: string) =>
+    `<domain type='kvm' id='6'>\n  <vcpu placement='static'>1</vcpu>\n  <os>\n    <type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type>\n  </os>\n${cpu}\n  <clock offset='utc'/>\n</domain>`
 
   test('a guest with a CPU model', () => {
     const cpu = "<cpu mode='custom' match='exact' check='full'>\n    <model fallback='forbid'>qemu64</model>\n  </cpu>"
@@ -105,15 +112,24 @@ test('disks with the image they build on; what is no answer is passed over', () 
 })
 
 test('folders', () => {
-  expect(reading.folders('id-1 1234 2026-11-24T03:23:04.123456789+0000\n')).toEqual({ 'id-1': { inode: '1234', mtime: '2026-11-24T03:23:04.123456789+0000' } })
+  expect(reading.folders('id-1 1234 2026-11-24T03:23:04.123456789+0000\n')).toEqual({
+    'id-1': { inode: '1234', mtime: '2026-11-24T03:23:04.123456789+0000' },
+  })
   expect(reading.folders('')).toEqual({})
 })
 
 test('free space, also of a file system with a long name', () => {
-  expect(reading.freeSpace('Filesystem     1024-blocks     Used Available Capacity Mounted on\nlab-compute14    264212084 26012640  80378272      25% /\n')).toBe(80378272 * 1024)
+  expect(
+    reading.freeSpace(
+      'Filesystem     1024-blocks     Used Available Capacity Mounted on\nlab-compute14    264212084 26012640  80378272      25% /\n',
+    ),
+  ).toBe(80378272 * 1024)
   expect(reading.freeSpace('df: /x: No such file or directory\n')).toBeUndefined()
 })
 
 test('addresses by name', () => {
-  expect(reading.addresses('compute15 10.77.0.15\ncompute15 fe80::1\ncompute14 10.77.0.14\n')).toEqual({ compute15: ['10.77.0.15', 'fe80::1'], compute14: ['10.77.0.14'] })
+  expect(reading.addresses('compute15 10.77.0.15\ncompute15 fe80::1\ncompute14 10.77.0.14\n')).toEqual({
+    compute15: ['10.77.0.15', 'fe80::1'],
+    compute14: ['10.77.0.14'],
+  })
 })

@@ -10,10 +10,30 @@ describe("the way to the target's libvirt", () => {
   test.each([
     ['nothing set', '', '', { scheme: 'tcp', address: 'compute15', portNumber: 16509 }],
     ['TLS', 'live_migration_scheme = tls', '', { scheme: 'tls', address: 'compute15', portNumber: 16514 }],
-    ['ssh with a user and a key in the URI', 'live_migration_uri = qemu+ssh://nova@%s/system?keyfile=/k', '', { scheme: 'ssh', address: 'compute15', portNumber: 22 }],
-    ['a port in the URI; the scheme is ignored then', 'live_migration_uri = qemu+tcp://%s:16999/system\nlive_migration_scheme = tls', '', { scheme: 'tcp', address: 'compute15', portNumber: 16999 }],
-    ['an address of the target', '', 'live_migration_inbound_addr = 10.8.0.15', { scheme: 'tcp', address: '10.8.0.15', portNumber: 16509 }],
-    ['an address that Nova found by itself', '', 'live_migration_inbound_addr = $my_ip', { scheme: 'tcp', address: '10.0.0.15', portNumber: 16509 }],
+    [
+      'ssh with a user and a key in the URI',
+      'live_migration_uri = qemu+ssh://nova@%s/system?keyfile=/k',
+      '',
+      { scheme: 'ssh', address: 'compute15', portNumber: 22 },
+    ],
+    [
+      'a port in the URI; the scheme is ignored then',
+      'live_migration_uri = qemu+tcp://%s:16999/system\nlive_migration_scheme = tls',
+      '',
+      { scheme: 'tcp', address: 'compute15', portNumber: 16999 },
+    ],
+    [
+      'an address of the target',
+      '',
+      'live_migration_inbound_addr = 10.8.0.15',
+      { scheme: 'tcp', address: '10.8.0.15', portNumber: 16509 },
+    ],
+    [
+      'an address that Nova found by itself',
+      '',
+      'live_migration_inbound_addr = $my_ip',
+      { scheme: 'tcp', address: '10.0.0.15', portNumber: 16509 },
+    ],
   ])('%s', (_, source, target, way) => {
     expect(route(conf(source), conf(target), 'compute15', hypervisor('compute15'))).toEqual(way)
   })
@@ -33,7 +53,9 @@ describe("libvirt's words about a CPU", () => {
   })
 
   test('an error is no answer, although virsh exits with 1 for both', () => {
-    expect(comparison('error: Failed to compare hypervisor CPU with /dev/stdin\nerror: internal error: Unknown CPU model Nonsense')).toBeUndefined()
+    expect(
+      comparison('error: Failed to compare hypervisor CPU with /dev/stdin\nerror: internal error: Unknown CPU model Nonsense'),
+    ).toBeUndefined()
     expect(comparison('sh: 1: virsh: not found')).toBeUndefined()
   })
 })
@@ -52,8 +74,14 @@ describe('what takes both hosts', () => {
         return { stdout: 'The CPU is a superset\n' }
       },
     })
-    const disks = { a: [{ path: '/a', virtual: 1, backing: { path: '/base/1', size: 1 } }], b: [{ path: '/b', virtual: 1, backing: { path: '/base/2', size: 1 } }] }
-    const seen = await lookAtPair({ host: source, seen: host('compute14', '', { guests, disks }) }, { host: target, seen: host('compute15'), name: 'compute15', hypervisor: undefined })
+    const disks = {
+      a: [{ path: '/a', virtual: 1, backing: { path: '/base/1', size: 1 } }],
+      b: [{ path: '/b', virtual: 1, backing: { path: '/base/2', size: 1 } }],
+    }
+    const seen = await lookAtPair(
+      { host: source, seen: host('compute14', '', { guests, disks }) },
+      { host: target, seen: host('compute15'), name: 'compute15', hypervisor: undefined },
+    )
     return { seen, asked, wrote: [...source.wrote, ...target.wrote] }
   }
 
@@ -73,8 +101,24 @@ describe('what takes both hosts', () => {
   })
 
   test('a target that could not be looked at: the port is tried all the same', async () => {
-    const source = fakeTarget({ host: 'compute14', commands: () => ({ stdout: 'closed nc 1\nnc: connect: Connection refused\n' }) })
-    const seen = await lookAtPair({ host: source, seen: host('compute14', '', { guests: { a: { type: 'kvm', machine: undefined, cpuMode: 'custom', cpuXml: CPU_XML } } }) }, { host: undefined, seen: undefined, name: 'compute15', hypervisor: undefined })
-    expect(seen).toEqual({ scheme: 'tcp', address: 'compute15', portNumber: 16509, port: { state: 'closed', how: 'nc', why: 'connection refused' }, cpu: {}, missingBacking: [] })
+    const source = fakeTarget({
+      host: 'compute14',
+      commands: () => ({ stdout: 'closed nc 1\nnc: connect: Connection refused\n' }),
+    })
+    const seen = await lookAtPair(
+      {
+        host: source,
+        seen: host('compute14', '', { guests: { a: { type: 'kvm', machine: undefined, cpuMode: 'custom', cpuXml: CPU_XML } } }),
+      },
+      { host: undefined, seen: undefined, name: 'compute15', hypervisor: undefined },
+    )
+    expect(seen).toEqual({
+      scheme: 'tcp',
+      address: 'compute15',
+      portNumber: 16509,
+      port: { state: 'closed', how: 'nc', why: 'connection refused' },
+      cpu: {},
+      missingBacking: [],
+    })
   })
 })

@@ -4,12 +4,19 @@ import { report, standing, summaryOf } from '../../../../modules/lib/preflight/r
 
 const checks: readonly Check[] = [
   { check: 'permission', level: 'ok', subject: 'admin', evidence: 'has the role', todo: '' },
-  { check: 'config_drive', level: 'WARN', subject: 'web-1', evidence: 'it has one; it is copied along', todo: 'nothing needs doing' },
+  {
+    check: 'config_drive',
+    level: 'WARN',
+    subject: 'web-1',
+    evidence: 'it has one; it is copied along',
+    todo: 'nothing needs doing',
+  },
   {
     check: 'disk_space',
     level: 'BLOCK',
     subject: 'compute15',
-    evidence: 'db-2 needs 20.0 GiB; compute15 has 3.1 GiB in /var/lib/nova/instances. Nova does not check this since microversion 2.25',
+    evidence:
+      'db-2 needs 20.0 GiB; compute15 has 3.1 GiB in /var/lib/nova/instances. Nova does not check this since microversion 2.25',
     todo: 'free space there, or choose another target',
   },
   { check: 'state', level: 'ok', subject: '2 servers', evidence: 'ACTIVE', todo: '' },
@@ -28,7 +35,13 @@ test('what blocks comes first, each with its evidence and its cure; what is fine
 })
 
 test('lines of what is fine hang below each other', () => {
-  const many = Array.from({ length: 30 }, (_, index): Check => ({ check: (index % 2 === 0 ? 'availability_zone' : 'disk_allocation') as Check['check'], level: 'ok', subject: 's', evidence: 'e', todo: '' }))
+  const many = Array.from({ length: 30 }, (_, index): Check => ({
+    check: (index % 2 === 0 ? 'availability_zone' : 'disk_allocation') as Check['check'],
+    level: 'ok',
+    subject: 's',
+    evidence: 'e',
+    todo: '',
+  }))
   const names = many.map((one, index) => ({ ...one, check: `${one.check}_${index}` as Check['check'] }))
   for (const line of report(names, []).split('\n')) {
     expect(line.length).toBeLessThanOrEqual(100)

@@ -6,7 +6,10 @@ import type { ComputeService, Hypervisor, Server } from '../../../../runner/modu
 
 export const GIB = 1024 ** 3
 
-export const server = (name: string, more: Partial<Server> & { readonly ram?: number; readonly extraSpecs?: Readonly<Record<string, string>> } = {}): Server => {
+export const server = (
+  name: string,
+  more: Partial<Server> & { readonly ram?: number; readonly extraSpecs?: Readonly<Record<string, string>> } = {},
+): Server => {
   const { ram = 2048, extraSpecs = {}, ...rest } = more
   return {
     id: `id-${name}`,
@@ -118,13 +121,32 @@ export interface Changes {
 export function scene(changes: Changes = {}): Seen {
   const servers = changes.servers ?? [server('web-1'), server('db-2', { ram: 8192 })]
   const onSource: Partial<HostSeen> = {
-    folders: Object.fromEntries(servers.map(({ id }, index) => [id, { inode: String(100 + index), mtime: '2026-01-01T10:00:00.1+0000' }])),
-    disks: Object.fromEntries(servers.map(({ id }) => [id, [{ path: `/var/lib/nova/instances/${id}/disk`, virtual: 10 * GIB, backing: { path: '/base/1', size: GIB } }]])),
-    guests: Object.fromEntries(servers.map(({ id }) => [id, { type: 'kvm', machine: 'pc-i440fx-7.2', cpuMode: 'custom', cpuXml: CPU_XML }])),
+    folders: Object.fromEntries(
+      servers.map(({ id }, index) => [id, { inode: String(100 + index), mtime: '2026-01-01T10:00:00.1+0000' }]),
+    ),
+    disks: Object.fromEntries(
+      servers.map(({ id }) => [
+        id,
+        [{ path: `/var/lib/nova/instances/${id}/disk`, virtual: 10 * GIB, backing: { path: '/base/1', size: GIB } }],
+      ]),
+    ),
+    guests: Object.fromEntries(
+      servers.map(({ id }) => [id, { type: 'kvm', machine: 'pc-i440fx-7.2', cpuMode: 'custom', cpuXml: CPU_XML }]),
+    ),
   }
-  const room = { value: { MEMORY_MB: { limit: 65536, used: 1024 }, VCPU: { limit: 128, used: 2 }, DISK_GB: { limit: 400, used: 10 } } }
+  const room = {
+    value: { MEMORY_MB: { limit: 65536, used: 1024 }, VCPU: { limit: 128, used: 2 }, DISK_GB: { limit: 400, used: 10 } },
+  }
   const ids = servers.map(({ id }) => id)
-  const wanted: Wanted = { servers, problems: [], named: true, source: 'compute14', target: 'compute15', block: 'auto', ...changes.wanted }
+  const wanted: Wanted = {
+    servers,
+    problems: [],
+    named: true,
+    source: 'compute14',
+    target: 'compute15',
+    block: 'auto',
+    ...changes.wanted,
+  }
   return {
     wanted,
     api: {
@@ -135,7 +157,9 @@ export function scene(changes: Changes = {}): Seen {
       groups: [],
       room: { compute15: room },
       traits: { compute15: { value: ['HW_CPU_X86_AVX'] } },
-      allocations: Object.fromEntries(servers.map(({ id, flavor }) => [id, { value: { MEMORY_MB: flavor.ram, VCPU: flavor.vcpus, DISK_GB: flavor.disk } }])),
+      allocations: Object.fromEntries(
+        servers.map(({ id, flavor }) => [id, { value: { MEMORY_MB: flavor.ram, VCPU: flavor.vcpus, DISK_GB: flavor.disk } }]),
+      ),
       ports: Object.fromEntries(ids.map((id) => [id, { value: [{ id: 'port', vnicType: 'normal' }] }])),
       agents: { value: [{ type: 'Open vSwitch agent', alive: true }] },
       inFlight: {},
