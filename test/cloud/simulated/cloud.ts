@@ -128,7 +128,7 @@ async function build(options: CloudOptions, count: number, cleanups: (() => Prom
   const engine = createEngine({ state, clock, faults, settings, files })
 
   let namespace: Promise<UserNamespace> | undefined
-  cleanups.push(async () => (await namespace?.catch(() => undefined))?.stop())
+  cleanups.push(async () => await (await namespace?.catch(() => undefined))?.stop())
   const addresses = [{ name: 'controller', address: network.controller }, ...names.map((name) => ({ name, address: computeOf(state, name).address }))]
   const key = generateKey('runbook-demo')
   const shared = settings.sharedStorage ? join(folder, 'instances') : undefined

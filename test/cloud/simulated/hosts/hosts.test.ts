@@ -151,7 +151,7 @@ describe('a host that misbehaves', () => {
   const other = () => cloud.hosts.controller
   test('down: connections are cut and refused, until it comes back', async () => {
     const client = await login('controller')
-    const closed = new Promise((resolve) => client.on('close', resolve))
+    const closed = new Promise<void>((resolve) => void client.once('close', () => resolve()))
     client.on('error', () => undefined)
     await other()?.goDown()
     await closed
@@ -223,8 +223,8 @@ describe('services', () => {
 
 describe('virsh', () => {
   test('lists what runs there', async () => {
-    expect((await run('compute14', 'virsh list --all')).out).toBe(
-      ' Id   Name                State\n-----------------------------------\n 1    instance-00000001   running\n 2    instance-00000002   running\n 3    instance-00000003   running\n -    instance-00000005   shut off\n\n',
+    expect((await run('compute15', 'virsh list --all; virsh list --name')).out).toBe(
+      ' Id   Name                State\n-----------------------------------\n 4    instance-00000004   running\n -    instance-00000005   shut off\n\ninstance-00000004\n\n',
     )
   })
   test('compares CPUs in both ways, from a file and from standard input', async () => {

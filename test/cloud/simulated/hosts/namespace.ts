@@ -16,7 +16,7 @@ export interface UserNamespace {
   readonly pid: number | undefined
   /** Whether every owner (nova, libvirt-qemu …) exists there; else root is the only one, and chown to another fails. */
   readonly allOwners: boolean
-  stop(): void
+  stop(): Promise<void>
 }
 
 export interface Root {
@@ -39,9 +39,9 @@ export async function openUserNamespace(): Promise<UserNamespace> {
   const trouble = collect(holder)
   const own = readlinkSync('/proc/self/ns/user')
   const entered = await until(() => namespaceOf(holder.pid) !== own && mapped(holder.pid, isRoot), holder)
-  if (entered && holder.pid !== undefined) return { pid: holder.pid, allOwners: isRoot, stop: () => holder.stdin?.end() }
+  if (entered && holder.pid !== undefined) return { pid: holder.pid, allOwners: isRoot, stop: () => ended(holder) }
   holder.stdin?.end()
-  if (isRoot) return { pid: undefined, allOwners: true, stop: () => undefined }
+  if (isRoot) return { pid: undefined, allOwners: true, stop: async () => undefined }
   throw forbidden(trouble())
 }
 
@@ -104,14 +104,17 @@ export async function startRoot(namespace: UserNamespace, options: RootOptions):
     pid,
     path: `/proc/${pid}/root`,
     spawn: (command, env) => spawn('nsenter', [...inside, ...command], { detached: true, stdio: 'pipe', env: { PATH: path, ...env } }),
-    stop: () =>
-      new Promise((resolve) => {
-        if (outer.exitCode !== null || outer.signalCode !== null) return resolve()
-        outer.once('exit', () => resolve())
-        outer.stdin.end()
-      }),
+    stop: () => ended(outer),
   }
 }
+
+/** Ends a program that reads its standard input, and waits until it has. */
+const ended = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve()
+    child.once('exit', () => resolve())
+    child.stdin?.end()
+  })
 
 const firstChild = (pid: number | undefined): number | undefined => {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
