@@ -166,6 +166,11 @@ function output({ code, stdout, stderr }: Job, program: string, cwd: string | un
       why: 'no room for temporary files on the host',
       todo: 'free /dev/shm and /tmp',
     })
+  if (code === 'full')
+    throw new Failure(`the output of \`${program}\` is lost`, {
+      why: 'the host has no room for it in /dev/shm or /tmp; the command itself has run',
+      todo: 'free some room, or have the command write into a file',
+    })
   if (code === 'lost')
     throw new Failure(`cannot tell how \`${program}\` ended`, { why: 'the shell beside it was killed on the host' })
   let text: string | undefined

@@ -283,7 +283,7 @@ D() {
   # Pipes that something may still hold are not used again.
   if [ -n "$k" ]; then
     eval "u=\$u$k"
-    if [ $# -eq 2 ] && [ $u -lt $uses ]; then F="$k $F"
+    if [ $# -eq 2 ] && [ $u -lt $((uses - 1)) ]; then F="$k $F"
     else
       eval "kill -s KILL \$a$k \$b$k; wait \$a$k \$b$k"
       G="$G $d/a$k $d/b$k $d/os$k $d/es$k"
@@ -304,6 +304,7 @@ D() {
 
 # Waits until the collector of a pipe whose command has ended has passed on all that came from it: it sleeps, either where it
 # opens the pipe again or, with the pipe open, for what a process left behind may still write. That one loses the pipe now.
+# A collector that has ended could not write: no slot is used so often that it would end by itself.
 o() {
   n=0 s=
   while kill -0 $2; do
@@ -314,7 +315,10 @@ o() {
         [ -e "/proc/$2/fd/3" ] || return
         break
         ;;
-      ' Z'* | ' X'*) return ;;
+      ' Z'* | ' X'*)
+        u=full
+        break
+        ;;
     esac
     n=$((n + 1))
     if [ $n -gt 20 ]; then
@@ -324,6 +328,7 @@ o() {
       sleep 0.02
     fi
   done
+  kill -0 $2 || u=full
   g=cut
 }
 

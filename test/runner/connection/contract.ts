@@ -205,7 +205,7 @@ export function behavesLikeAConnection(name: string, open: () => Promise<Connect
 
       test('what cannot be run at all is refused before anything is sent', async () => {
         const sent = connection.traffic.requests
-        for (const work of [
+        const works = [
           host.run([]),
           host.run(['-x']),
           host.run(['true', 'a\0b']),
@@ -214,9 +214,8 @@ export function behavesLikeAConnection(name: string, open: () => Promise<Connect
           host.read('/etc/\0'),
           host.write('/tmp/x', '', { mode: 'rwx' }),
           host.write('/tmp/x', '', { owner: 'a b' }),
-        ]) {
-          expect(await failure(work)).toMatchObject({ kind: 'input' })
-        }
+        ]
+        for (const error of await Promise.all(works.map(failure))) expect(error).toMatchObject({ kind: 'input' })
         expect(connection.traffic.requests).toBe(sent)
       })
 
