@@ -8,9 +8,22 @@ const tier = (name: string, include: string, exclude: string[], more: object = {
 export default defineConfig({
   test: {
     projects: [
-      tier('fast', 'test/**/*.test.ts', ['test/**/*.integration.test.ts', 'test/**/*.cloud.test.ts'], { testTimeout: 20_000, hookTimeout: 20_000 }),
-      tier('integration', 'test/**/*.integration.test.ts', [], { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 1, fileParallelism: false }),
-      tier('cloud', 'test/**/*.cloud.test.ts', [], { testTimeout: 600_000, hookTimeout: 900_000, maxWorkers: 1, fileParallelism: false }),
+      tier('fast', 'test/**/*.test.ts', ['test/**/*.integration.test.ts', 'test/**/*.cloud.test.ts'], {
+        testTimeout: 20_000,
+        hookTimeout: 20_000,
+      }),
+      tier('integration', 'test/**/*.integration.test.ts', [], {
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+        maxWorkers: 1,
+        fileParallelism: false,
+      }),
+      tier('cloud', 'test/**/*.cloud.test.ts', [], {
+        testTimeout: 600_000,
+        hookTimeout: 900_000,
+        maxWorkers: 1,
+        fileParallelism: false,
+      }),
     ],
   },
 })

@@ -29,7 +29,10 @@ export function createCli(world: World, loadModules: LoadModules): (argv: readon
 }
 
 const failureText = ({ message, why, todo }: Failure): string =>
-  [`error: ${message}`, ...(why === undefined ? [] : [why]), ...(todo === undefined ? [] : [`= ${todo}`])].map((line, index) => (index === 0 ? line : `  ${line.replaceAll('\n', '\n  ')}`)).join('\n').concat('\n')
+  [`error: ${message}`, ...(why === undefined ? [] : [why]), ...(todo === undefined ? [] : [`= ${todo}`])]
+    .map((line, index) => (index === 0 ? line : `  ${line.replaceAll('\n', '\n  ')}`))
+    .join('\n')
+    .concat('\n')
 
 function build(world: World, loadModules: LoadModules, done: (code: number) => void): Command {
   const program = new Command('runbook')
@@ -46,7 +49,10 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
     })
     .showSuggestionAfterError(true)
     .showHelpAfterError('(runbook --help lists the commands)')
-    .addHelpText('after', '\nExit codes: 0 done, 1 a step failed, 2 the input is wrong, 3 a host could not be reached, 4 locked or drifted, 130 interrupted.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 a step failed, 2 the input is wrong, 3 a host could not be reached, 4 locked or drifted, 130 interrupted.',
+    )
 
   const runs = (command: Command, goal: Request['goal']) =>
     withRunOptions(command).action(async (playbook: string, options: RunFlags) => {
@@ -56,17 +62,18 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
         const code = await (await import('./saved-plan.ts')).applySaved(playbook, request, world, registry)
         if (code !== undefined) return done(code)
       }
-      if (options.out !== undefined) return done(await (await import('./saved-plan.ts')).planTo(options.out, request, world, registry))
+      if (options.out !== undefined)
+        return done(await (await import('./saved-plan.ts')).planTo(options.out, request, world, registry))
       if (options.listHosts || options.listTasks) done(await (await import('./list.ts')).list(request, options, world, registry))
       else done(await (await import('./run.ts')).run(request, world, registry))
     })
   runs(program.command('plan <playbook>').description('show what would change, changing nothing'), 'plan')
     .option('--out <file>', 'keep the plan: apply FILE does exactly that, once')
     .option('--exit-code', 'exit 5 where there are changes')
-  runs(program.command('apply <playbook-or-plan>').description('do it: check each step, change what differs, verify it'), 'apply').option(
-    '-C, --check',
-    'change nothing: the same as plan',
-  )
+  runs(
+    program.command('apply <playbook-or-plan>').description('do it: check each step, change what differs, verify it'),
+    'apply',
+  ).option('-C, --check', 'change nothing: the same as plan')
 
   historyCommands(program, world, loadModules, done)
   program
@@ -103,7 +110,10 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
 /** Commands about runs that were. */
 function historyCommands(program: Command, world: World, loadModules: LoadModules, done: (code: number) => void): void {
   const output = () => new Option('-o, --output <form>', 'as for apply').choices(['auto', 'plain', 'json']).default('auto')
-  const params = () => new Option('-p, --param <name=value>', 'a parameter; secrets are not kept and must be given again').argParser(collect(assignment)).default([])
+  const params = () =>
+    new Option('-p, --param <name=value>', 'a parameter; secrets are not kept and must be given again')
+      .argParser(collect(assignment))
+      .default([])
   program
     .command('resume [run]')
     .description('go on with a run where it stood; default: the newest that did not end well')
@@ -111,11 +121,22 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .option('--accept-changes', 'go on although the playbook, the inventory or a parameter has changed')
     .addOption(params())
     .addOption(output())
-    .action(async (run: string | undefined, flags: { failed?: true; acceptChanges?: true; param: Request['params']; output: Request['output'] }) => {
-      const { registry } = await loadModules()
-      const asked = { run, failed: flags.failed === true, acceptChanges: flags.acceptChanges === true, params: flags.param, output: flags.output }
-      done(await (await import('./resume.ts')).resume(asked, world, registry))
-    })
+    .action(
+      async (
+        run: string | undefined,
+        flags: { failed?: true; acceptChanges?: true; param: Request['params']; output: Request['output'] },
+      ) => {
+        const { registry } = await loadModules()
+        const asked = {
+          run,
+          failed: flags.failed === true,
+          acceptChanges: flags.acceptChanges === true,
+          params: flags.param,
+          output: flags.output,
+        }
+        done(await (await import('./resume.ts')).resume(asked, world, registry))
+      },
+    )
   program
     .command('undo [run]')
     .description('take a run back, newest step first')
@@ -124,11 +145,23 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .option('--host <host>', 'only on this host')
     .addOption(params())
     .addOption(output())
-    .action(async (run: string | undefined, flags: { plan?: true; to?: string; host?: string; param: Request['params']; output: Request['output'] }) => {
-      const { registry } = await loadModules()
-      const asked = { run, to: flags.to, host: flags.host, plan: flags.plan === true, params: flags.param, output: flags.output }
-      done(await (await import('./take-back.ts')).takeBack(asked, world, registry))
-    })
+    .action(
+      async (
+        run: string | undefined,
+        flags: { plan?: true; to?: string; host?: string; param: Request['params']; output: Request['output'] },
+      ) => {
+        const { registry } = await loadModules()
+        const asked = {
+          run,
+          to: flags.to,
+          host: flags.host,
+          plan: flags.plan === true,
+          params: flags.param,
+          output: flags.output,
+        }
+        done(await (await import('./take-back.ts')).takeBack(asked, world, registry))
+      },
+    )
   program
     .command('runs')
     .description('list the runs kept in this folder')
@@ -145,7 +178,9 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .command('logs [run]')
     .description('the lines of a run')
     .option('-f, --follow', 'go on until it ends')
-    .action(async (run: string | undefined, flags: { follow?: true }) => done(await (await import('./history-commands.ts')).logs(run, flags.follow === true, world)))
+    .action(async (run: string | undefined, flags: { follow?: true }) =>
+      done(await (await import('./history-commands.ts')).logs(run, flags.follow === true, world)),
+    )
 }
 
 const VERSION = '0.1.0'
@@ -176,15 +211,28 @@ interface RunFlags {
   readonly listTasks?: true
 }
 
-const collect = <T>(parse: (text: string) => T) => (text: string, so: T[]): T[] => [...so, parse(text)]
-const commaList = (text: string, so: string[]): string[] => [...so, ...text.split(',').map((part) => part.trim()).filter((part) => part !== '')]
+const collect =
+  <T>(parse: (text: string) => T) =>
+  (text: string, so: T[]): T[] => [...so, parse(text)]
+const commaList = (text: string, so: string[]): string[] => [
+  ...so,
+  ...text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+]
 
 function withRunOptions(command: Command): Command {
   return command
     .option('-i, --inventory <path>', 'inventory file or folder, or `host1,host2,`; may be repeated', collect(String), [])
     .option('-p, --param <name=value>', 'a parameter of the playbook; may be repeated', collect(assignment), [])
     .option('--params-file <file>', 'parameters from a YAML or JSON file')
-    .option('-e, --extra-vars <vars>', 'name=value, {json} or @file: variables over all others; may be repeated', collect(String), [])
+    .option(
+      '-e, --extra-vars <vars>',
+      'name=value, {json} or @file: variables over all others; may be repeated',
+      collect(String),
+      [],
+    )
     .option('-l, --limit <pattern>', 'only these hosts of the playbook', commaList, [])
     .option('-t, --tags <tags>', 'only tasks with one of these tags', commaList, [])
     .option('--skip-tags <tags>', 'no task with one of these tags', commaList, [])
@@ -195,8 +243,18 @@ function withRunOptions(command: Command): Command {
     .option('--become-user <user>', 'the user to become')
     .option('-K, --ask-become-pass', 'ask for the password of sudo')
     .option('-u, --user <user>', 'log in as this user')
-    .option('--accept-new-host-keys', 'accept and remember the keys of hosts never seen before; a changed key is refused all the same')
-    .addOption(new Option('-o, --output <form>', 'how to tell: a live view or plain lines, whichever fits; plain lines; one JSON event a line').choices(['auto', 'plain', 'json']).default('auto'))
+    .option(
+      '--accept-new-host-keys',
+      'accept and remember the keys of hosts never seen before; a changed key is refused all the same',
+    )
+    .addOption(
+      new Option(
+        '-o, --output <form>',
+        'how to tell: a live view or plain lines, whichever fits; plain lines; one JSON event a line',
+      )
+        .choices(['auto', 'plain', 'json'])
+        .default('auto'),
+    )
     .option('-v, --verbose', 'show more; may be repeated', (_: string, so: number) => so + 1, 0)
     .option('-D, --diff', 'show the differences of what is changed')
     .option('--list-hosts', 'only list the hosts that would be acted on')

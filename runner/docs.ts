@@ -18,7 +18,9 @@ export function showDocs(name: string, modules: ReadonlyMap<string, AnyModule>, 
   const module = modules.get(name)
   if (module === undefined) {
     const hint = didYouMean(name, modules.keys())
-    world.stderr.write(`error: unknown module \`${name}\`${hint === undefined ? '' : `; ${hint}`}\n  = all modules: runbook modules\n`)
+    world.stderr.write(
+      `error: unknown module \`${name}\`${hint === undefined ? '' : `; ${hint}`}\n  = all modules: runbook modules\n`,
+    )
     return EXIT.input
   }
   world.stdout.write(modulePage(module))
@@ -56,22 +58,29 @@ function traits(module: AnyModule): string[] {
 function parameterTable(params: ObjectSchema): string {
   const rows = Object.entries(params.properties).map(([name, schema]) => {
     const required = params.required?.includes(name) === true
-    const fallback = 'default' in schema && schema.default !== undefined ? `\`${JSON.stringify(schema.default)}\`` : required ? 'required' : ''
+    const fallback =
+      'default' in schema && schema.default !== undefined ? `\`${JSON.stringify(schema.default)}\`` : required ? 'required' : ''
     return `| \`${name}\` | ${typeText(schema)} | ${fallback} | ${(schema.description ?? '').replaceAll('|', '\\|')} |`
   })
   return ['| name | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n')
 }
 
 export function typeText(schema: Schema): string {
-  if (schema.type === undefined) return 'enum' in schema && schema.enum !== undefined ? schema.enum.map((value) => `\`${String(value)}\``).join(', ') : 'any'
-  if (schema.type === 'string') return schema.format === 'expression' ? 'expression' : (schema.enum?.map((value) => `\`${value}\``).join(', ') ?? 'string')
+  if (schema.type === undefined)
+    return 'enum' in schema && schema.enum !== undefined ? schema.enum.map((value) => `\`${String(value)}\``).join(', ') : 'any'
+  if (schema.type === 'string')
+    return schema.format === 'expression' ? 'expression' : (schema.enum?.map((value) => `\`${value}\``).join(', ') ?? 'string')
   if (schema.type === 'array') return `list of ${typeText(schema.items)}`
   if (schema.type === 'object') return 'mapping'
   return schema.type
 }
 
 const resultTable = (returns: Readonly<Record<string, string>>): string =>
-  ['| key | meaning |', '|---|---|', ...Object.entries(returns).map(([key, text]) => `| \`${key}\` | ${text.replaceAll('|', '\\|')} |`)].join('\n')
+  [
+    '| key | meaning |',
+    '|---|---|',
+    ...Object.entries(returns).map(([key, text]) => `| \`${key}\` | ${text.replaceAll('|', '\\|')} |`),
+  ].join('\n')
 
 const example =
   (module: string) =>

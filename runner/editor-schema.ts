@@ -71,9 +71,20 @@ const closed = (kind: Kind, more: Json = {}, required: readonly string[] = []): 
 function moduleSchema(module: AnyModule): Json {
   const properties = Object.entries(module.params.properties).map(([name, schema]) => {
     const { description, default: fallback } = schema as { description?: string; default?: unknown }
-    const plain = JSON.parse(JSON.stringify(schema, (key, value) => (key === 'secret' || (key === 'format' && value === 'expression') ? undefined : value))) as Json
+    const plain = JSON.parse(
+      JSON.stringify(schema, (key, value) =>
+        key === 'secret' || (key === 'format' && value === 'expression') ? undefined : value,
+      ),
+    ) as Json
     const isText = 'type' in schema && schema.type === 'string' && schema.enum === undefined
-    return [name, { description, ...(fallback === undefined ? {} : { default: fallback }), ...(isText || Object.keys(plain).length <= 1 ? plain : orTemplate(plain)) }]
+    return [
+      name,
+      {
+        description,
+        ...(fallback === undefined ? {} : { default: fallback }),
+        ...(isText || Object.keys(plain).length <= 1 ? plain : orTemplate(plain)),
+      },
+    ]
   })
   return {
     description: module.summary,

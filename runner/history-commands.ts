@@ -8,15 +8,27 @@ import type { World } from './world.ts'
 
 /** `runbook runs`. */
 export async function runs(world: World): Promise<number> {
-  const histories = await Promise.all((await listRuns(world)).toReversed().map((run) => loadHistory(world, run).catch(() => undefined)))
-  world.stdout.write(renderRuns(histories.filter((history) => history !== undefined), world.clock.now()))
+  const histories = await Promise.all(
+    (await listRuns(world)).toReversed().map((run) => loadHistory(world, run).catch(() => undefined)),
+  )
+  world.stdout.write(
+    renderRuns(
+      histories.filter((history) => history !== undefined),
+      world.clock.now(),
+    ),
+  )
   return EXIT.done
 }
 
 /** `runbook show RUN`. */
 export async function show(text: string | undefined, options: ShowOptions, world: World): Promise<number> {
   const { history } = await findRun(world, text, () => true, 'no runs are kept in this folder')
-  const sources = await sourcesOf(world, [...history.finished.values()].flatMap(({ step, failure }) => (failure === undefined ? [] : [failure.place?.file ?? step.place.file])))
+  const sources = await sourcesOf(
+    world,
+    [...history.finished.values()].flatMap(({ step, failure }) =>
+      failure === undefined ? [] : [failure.place?.file ?? step.place.file],
+    ),
+  )
   world.stdout.write(renderRun(history, sources, options, world.clock.now(), styleOf(world.stdout)))
   return EXIT.done
 }
@@ -35,7 +47,7 @@ export async function logs(text: string | undefined, follow: boolean, world: Wor
   let interrupted = false
   const stop = world.onInterrupt(() => (interrupted = true))
   try {
-    for (let shown = 0; ; ) {
+    for (let shown = 0; ;) {
       const history = await loadHistory(world, run)
       for (const event of history.events.slice(shown)) {
         const line = plainLine(event)
@@ -49,4 +61,3 @@ export async function logs(text: string | undefined, follow: boolean, world: Wor
     stop()
   }
 }
-

@@ -46,7 +46,12 @@ export async function loadInputs(asked: Asked, world: World, modules: ReadonlyMa
   const params = await askForMissing(resolveParams(playbook, asked.params, file.source), playbook, asked, file.source, world)
   sources.push(...params.sources)
   diagnostics.push(...params.diagnostics)
-  diagnostics.push(...checkNames(playbook, { names: [...variableNames(inventory.inventory), ...Object.keys(extra.vars), ...magicNames], facts: Object.keys(facts) }))
+  diagnostics.push(
+    ...checkNames(playbook, {
+      names: [...variableNames(inventory.inventory), ...Object.keys(extra.vars), ...magicNames],
+      facts: Object.keys(facts),
+    }),
+  )
   if (hasErrors(diagnostics)) return { sources, diagnostics }
 
   const partial = { playbook, inventory: inventory.inventory, params: params.values, extra: extra.vars }
@@ -64,10 +69,14 @@ function inventoryPaths(asked: Asked, { env }: World): readonly string[] {
   return named === undefined || named === '' ? [] : [named]
 }
 
-async function paramsFile(path: string | undefined, world: World): Promise<{ source?: Source; sources: Source[]; diagnostics: Diagnostic[] }> {
+async function paramsFile(
+  path: string | undefined,
+  world: World,
+): Promise<{ source?: Source; sources: Source[]; diagnostics: Diagnostic[] }> {
   if (path === undefined) return { sources: [], diagnostics: [] }
   const content = await world.files.read(path)
-  if (content === undefined) return { sources: [], diagnostics: [{ severity: 'error', summary: `no parameter file \`${path}\`` }] }
+  if (content === undefined)
+    return { sources: [], diagnostics: [{ severity: 'error', summary: `no parameter file \`${path}\`` }] }
   const { source, diagnostics } = parseSource(path, new TextDecoder().decode(content))
   return { source, sources: [source], diagnostics }
 }
@@ -83,7 +92,8 @@ async function askForMissing(
   const given = [...asked.params]
   for (const param of first.missing) {
     const text = hasErrors(first.diagnostics) ? undefined : await world.ask(question(param), { secret: isSecret(param) })
-    if (text === undefined || text === '') return { ...first, diagnostics: [...first.diagnostics, ...missingParams(first.missing)] }
+    if (text === undefined || text === '')
+      return { ...first, diagnostics: [...first.diagnostics, ...missingParams(first.missing)] }
     given.push({ name: param.name, text })
   }
   return resolveParams(playbook, given, file)

@@ -104,4 +104,5 @@ export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, 
 export type AnyModule = Module<ObjectSchema, any, any>
 
 /** Identity at run time; gives the module body its parameter types from the schema beside it. */
-export const defineModule = <const S extends ObjectSchema, State = undefined>(module: Module<S, State>): Module<S, State> => module
+export const defineModule = <const S extends ObjectSchema, State = undefined>(module: Module<S, State>): Module<S, State> =>
+  module

@@ -140,10 +140,12 @@ function appender(file: FileHandle): Appender {
   }
   const sync = (): Promise<void> => {
     if (running === undefined) return start()
-    next ??= running.catch(() => undefined).then(() => {
-      next = undefined
-      return start()
-    })
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined
+        return start()
+      })
     return next
   }
   return {

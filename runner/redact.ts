@@ -12,6 +12,7 @@ export function redact<T>(value: T, secrets: ReadonlySet<string>): T {
 function walk(value: unknown, secrets: readonly string[]): unknown {
   if (typeof value === 'string') return secrets.reduce((text, secret) => text.replaceAll(secret, MASK), value)
   if (Array.isArray(value)) return value.map((item) => walk(item, secrets))
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, walk(inner, secrets)]))
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, walk(inner, secrets)]))
   return value
 }

@@ -21,7 +21,12 @@ export interface ResumeRequest {
 
 /** Goes on with a run where it stood: the same walk, in which steps that were done before are passed over. */
 export async function resume(asked: ResumeRequest, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
-  const { run: id, history } = await findRun(world, asked.run, ({ ended }) => ended?.exitCode !== 0, 'there is no run to resume: all that are kept here ended well')
+  const { run: id, history } = await findRun(
+    world,
+    asked.run,
+    ({ ended }) => ended?.exitCode !== 0,
+    'there is no run to resume: all that are kept here ended well',
+  )
   if (history.ended?.exitCode === 0) {
     world.stderr.write(`Run ${id} ended well: there is nothing to resume.\n`)
     return EXIT.done
@@ -37,9 +42,18 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   }
   const given = new Map(kept.request.params.filter(({ text }) => !text.includes(MASK)).map(({ name, text }) => [name, text]))
   for (const { name, text } of asked.params) given.set(name, text)
-  const failedHosts = [...new Set([...history.finished.values()].filter(({ failure, ignored }) => failure !== undefined && ignored !== true).map(({ step }) => step.host))]
-  if (asked.failed && failedHosts.length === 0) throw new Failure(`no host failed in run ${id}`, { kind: 'input', todo: 'leave --failed out' })
-  world.stderr.write(`Run ${id} of ${history.started.playbook} ${outcomeWord(history)} ${lastSeen(history, world.clock.now())}.\n`)
+  const failedHosts = [
+    ...new Set(
+      [...history.finished.values()]
+        .filter(({ failure, ignored }) => failure !== undefined && ignored !== true)
+        .map(({ step }) => step.host),
+    ),
+  ]
+  if (asked.failed && failedHosts.length === 0)
+    throw new Failure(`no host failed in run ${id}`, { kind: 'input', todo: 'leave --failed out' })
+  world.stderr.write(
+    `Run ${id} of ${history.started.playbook} ${outcomeWord(history)} ${lastSeen(history, world.clock.now())}.\n`,
+  )
   const request: Request = {
     ...kept.request,
     params: [...given].map(([name, text]) => ({ name, text })),
@@ -51,5 +65,7 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
 
 const changedParams = (request: Request, given: Request['params']): string[] => {
   const before = new Map(request.params.map(({ name, text }) => [name, text]))
-  return given.filter(({ name, text }) => before.has(name) && !before.get(name)?.includes(MASK) && before.get(name) !== text).map(({ name }) => `parameter ${name}`)
+  return given
+    .filter(({ name, text }) => before.has(name) && !before.get(name)?.includes(MASK) && before.get(name) !== text)
+    .map(({ name }) => `parameter ${name}`)
 }

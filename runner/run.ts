@@ -37,7 +37,12 @@ export interface How {
 }
 
 /** load → validate → resolve → plan or execute → report. Returns the exit code; the only place where a run's output begins and ends. */
-export async function run(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>, { past, work = execute, agreed, begin, keep }: How = {}): Promise<number> {
+export async function run(
+  request: Request,
+  world: World,
+  modules: ReadonlyMap<string, AnyModule>,
+  { past, work = execute, agreed, begin, keep }: How = {},
+): Promise<number> {
   const { inputs, sources, diagnostics } = await loadInputs(request, world, modules)
   showDiagnostics(diagnostics, sources, world)
   if (inputs === undefined) return EXIT.input
@@ -52,7 +57,15 @@ export async function run(request: Request, world: World, modules: ReadonlyMap<s
   const report = createReport()
   const view = await openView(request, world, report, sources)
   const tell = { emit: teller(secrets, report, view, journal), durable: async () => journal?.durable() }
-  const end = await executed(request, world, modules, inputs, { id, secrets, becomePassword, history: past?.history, work, agreed }, report, tell)
+  const end = await executed(
+    request,
+    world,
+    modules,
+    inputs,
+    { id, secrets, becomePassword, history: past?.history, work, agreed },
+    report,
+    tell,
+  )
   await journal?.close()
   await view.close()
   await keep?.(inputs, sources, report)
@@ -137,7 +150,14 @@ async function executed(
     tasks: inputs.playbook.plays.reduce((sum, play) => sum + play.tasks.length, 0),
     params: inputs.params,
   })
-  if (history !== undefined) tell.emit({ type: 'run-resumed', at: clock.now(), run: id, done: history.finished.size, inFlight: [...history.inFlight.values()] })
+  if (history !== undefined)
+    tell.emit({
+      type: 'run-resumed',
+      at: clock.now(),
+      run: id,
+      done: history.finished.size,
+      inFlight: [...history.inFlight.values()],
+    })
   try {
     await work(state, inputs.plays)
   } finally {

@@ -26,7 +26,11 @@ export async function keepInputs(world: World, run: string, request: Request, so
 
 export async function loadKeptInputs(world: World, run: string): Promise<KeptInputs> {
   const content = await world.files.read(inputsPath(run))
-  if (content === undefined) throw new Failure(`run ${run} has no ${inputsPath(run)}`, { kind: 'input', todo: 'it cannot be resumed; start the playbook anew' })
+  if (content === undefined)
+    throw new Failure(`run ${run} has no ${inputsPath(run)}`, {
+      kind: 'input',
+      todo: 'it cannot be resumed; start the playbook anew',
+    })
   return JSON.parse(new TextDecoder().decode(content)) as KeptInputs
 }
 
@@ -48,11 +52,19 @@ export async function loadHistory(world: World, run: string): Promise<History> {
   const content = await world.files.read(path)
   if (content !== undefined) return readJournal(new TextDecoder().decode(content), path)
   const near = nearest(run, await listRuns(world))
-  throw new Failure(`there is no run ${run}`, { kind: 'input', todo: near === undefined ? 'runbook runs lists them' : `did you mean ${near}? runbook runs lists all` })
+  throw new Failure(`there is no run ${run}`, {
+    kind: 'input',
+    todo: near === undefined ? 'runbook runs lists them' : `did you mean ${near}? runbook runs lists all`,
+  })
 }
 
 /** A run by its id or the beginning of one; without either the newest that `wanted` accepts. */
-export async function findRun(world: World, text: string | undefined, wanted: (history: History) => boolean, none: string): Promise<{ run: string; history: History }> {
+export async function findRun(
+  world: World,
+  text: string | undefined,
+  wanted: (history: History) => boolean,
+  none: string,
+): Promise<{ run: string; history: History }> {
   const runs = await listRuns(world)
   if (text !== undefined) {
     const found = runs.filter((run) => run.startsWith(text.toUpperCase()))

@@ -28,7 +28,12 @@ const shortDigest = (text: string): string => {
 const usedPath = (digest: string): string => `.runbook/plans/${digest}.used`
 
 /** `plan --out FILE`. The file can hold secrets of the playbook and its inventory: it is for its owner alone. */
-export async function planTo(file: string, request: Request, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
+export async function planTo(
+  file: string,
+  request: Request,
+  world: World,
+  modules: ReadonlyMap<string, AnyModule>,
+): Promise<number> {
   let digest: string | undefined
   const code = await run(request, world, modules, {
     keep: async (_inputs, sources, report) => {
@@ -38,7 +43,8 @@ export async function planTo(file: string, request: Request, world: World, modul
       digest = shortDigest(text)
     },
   })
-  if (digest !== undefined) world.stderr.write(`\nPlan ${digest} is in ${file}. Apply exactly this, once:  runbook apply ${file}\n`)
+  if (digest !== undefined)
+    world.stderr.write(`\nPlan ${digest} is in ${file}. Apply exactly this, once:  runbook apply ${file}\n`)
   return code
 }
 
@@ -59,7 +65,8 @@ async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; 
   try {
     const plan = JSON.parse(text) as SavedPlan
     if (plan.type !== 'runbook-plan') return undefined
-    if (plan.version !== 1) throw new Failure(`${file} was made by a newer runbook`, { kind: 'input', todo: 'make the plan anew' })
+    if (plan.version !== 1)
+      throw new Failure(`${file} was made by a newer runbook`, { kind: 'input', todo: 'make the plan anew' })
     return { plan, digest: shortDigest(text) }
   } catch (error) {
     if (error instanceof Failure) throw error
@@ -68,13 +75,22 @@ async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; 
 }
 
 /** `apply FILE` where FILE is a saved plan; undefined where it is a playbook. */
-export async function applySaved(file: string, asked: Pick<Request, 'output' | 'verbose' | 'diff'>, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number | undefined> {
+export async function applySaved(
+  file: string,
+  asked: Pick<Request, 'output' | 'verbose' | 'diff'>,
+  world: World,
+  modules: ReadonlyMap<string, AnyModule>,
+): Promise<number | undefined> {
   const saved = await readPlan(file, world)
   if (saved === undefined) return undefined
   const { plan, digest } = saved
   const used = await world.files.read(usedPath(digest))
   if (used !== undefined) {
-    throw new Failure(`plan ${digest} has been applied`, { kind: 'refused', why: new TextDecoder().decode(used).trim(), todo: 'a plan is good for one apply: make a new one' })
+    throw new Failure(`plan ${digest} has been applied`, {
+      kind: 'refused',
+      why: new TextDecoder().decode(used).trim(),
+      todo: 'a plan is good for one apply: make a new one',
+    })
   }
   world.stderr.write(`Applying plan ${digest}, made ${plan.made}.\n`)
   const request: Request = { ...plan.request, goal: 'apply', output: asked.output, verbose: asked.verbose, diff: asked.diff }

@@ -2,7 +2,8 @@
  * The part of JSON Schema 2020-12 that modules and playbook `params` may use. Small on purpose: all of it can be typed,
  * documented, explained in an error and offered by an editor.
  */
-export type Schema = StringSchema | NumberSchema | BooleanSchema | ArraySchema | ObjectSchema | MapSchema | ChoiceSchema | AnySchema
+export type Schema =
+  StringSchema | NumberSchema | BooleanSchema | ArraySchema | ObjectSchema | MapSchema | ChoiceSchema | AnySchema
 
 interface Described {
   readonly description: string

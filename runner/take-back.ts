@@ -24,10 +24,16 @@ export interface UndoRequest {
 
 /** Takes a run back, newest step first; a run of its own, with a journal of its own. Cut off, it goes on where it stood when it is said again. */
 export async function takeBack(asked: UndoRequest, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
-  const { run: id, history } = await findRun(world, asked.run, ({ applied }) => applied.length > 0, 'there is no run with anything to undo')
+  const { run: id, history } = await findRun(
+    world,
+    asked.run,
+    ({ applied }) => applied.length > 0,
+    'there is no run with anything to undo',
+  )
   const kept = await loadKeptInputs(world, id)
   const undoables = await Promise.all(chosen(history, asked).map((applied) => load(world, id, history, applied)))
-  if (undoables.length === 0) throw new Failure(`run ${id} has nothing to undo${asked.host === undefined ? '' : ` on ${asked.host}`}`, { kind: 'input' })
+  if (undoables.length === 0)
+    throw new Failure(`run ${id} has nothing to undo${asked.host === undefined ? '' : ` on ${asked.host}`}`, { kind: 'input' })
   const params = new Map(kept.request.params.filter(({ text }) => !text.includes(MASK)).map(({ name, text }) => [name, text]))
   for (const { name, text } of asked.params) params.set(name, text)
   const request: Request = {
@@ -52,13 +58,21 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
 
 function chosen({ applied }: History, { to, host }: UndoRequest): readonly Applied[] {
   const from = to === undefined ? 0 : applied.findIndex(({ step }) => step.name === to || step.key === to || step.task === to)
-  if (from === -1) throw new Failure(`the run has no step \`${to}\` to undo to`, { kind: 'input', todo: `its steps: ${[...new Set(applied.map(({ step }) => step.name))].join(', ')}` })
+  if (from === -1)
+    throw new Failure(`the run has no step \`${to}\` to undo to`, {
+      kind: 'input',
+      todo: `its steps: ${[...new Set(applied.map(({ step }) => step.name))].join(', ')}`,
+    })
   return applied.slice(from).filter(({ step }) => host === undefined || step.host === host)
 }
 
 async function load(world: World, run: string, history: History, { step, blob }: Applied): Promise<Undoable> {
   const content = await world.files.read(blobPath(run, blob))
-  if (content === undefined) throw new Failure(`the before-image of ${step.name} on ${step.host} is missing`, { kind: 'input', why: `there is no ${blobPath(run, blob)}` })
+  if (content === undefined)
+    throw new Failure(`the before-image of ${step.name} on ${step.host} is missing`, {
+      kind: 'input',
+      why: `there is no ${blobPath(run, blob)}`,
+    })
   const end = history.finished.get(step.key)
   return { step, blob, record: JSON.parse(new TextDecoder().decode(content)) as UndoRecord, verified: end?.outcome === 'changed' }
 }

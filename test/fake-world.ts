@@ -62,7 +62,9 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
       read: async (path) => disk.get(at(path)),
       async list(path) {
         const folder = at(path)
-        const names = [...disk.keys()].filter((file) => file.startsWith(`${folder}/`)).map((file) => file.slice(folder.length + 1).split('/')[0] as string)
+        const names = [...disk.keys()]
+          .filter((file) => file.startsWith(`${folder}/`))
+          .map((file) => file.slice(folder.length + 1).split('/')[0] as string)
         return names.length === 0 ? undefined : [...new Set(names)].toSorted()
       },
       kind: async (path) => (disk.has(at(path)) ? 'file' : isFolder(at(path)) ? 'directory' : undefined),
@@ -91,9 +93,15 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
     ask: async () => answers.shift(),
     async connect(endpoint) {
       connected.push(endpoint)
-      if (given.down?.includes(endpoint.name)) throw new Failure(`cannot reach ${endpoint.name}`, { kind: 'unreachable', why: 'no route to host' })
+      if (given.down?.includes(endpoint.name))
+        throw new Failure(`cannot reach ${endpoint.name}`, { kind: 'unreachable', why: 'no route to host' })
       const access = given.host?.(endpoint) ?? fakeTarget({ host: endpoint.name })
-      const connection: Connection = { host: endpoint.name, as: () => access, traffic: { requests: 0, sent: 0, received: 0 }, close: async () => {} }
+      const connection: Connection = {
+        host: endpoint.name,
+        as: () => access,
+        traffic: { requests: 0, sent: 0, received: 0 },
+        close: async () => {},
+      }
       return connection
     },
     async cloud() {

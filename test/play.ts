@@ -53,7 +53,10 @@ export async function play(playbook: string, given: PlayGiven = {}): Promise<Pla
   const modules = new Map([...testModules(stage), ...(given.modules ?? [])].map((module) => [module.name, module]))
   const code = await run({ ...request, output: 'json', ...given.request }, watched, modules)
   const finished = events.filter((event) => event.type === 'step-finished')
-  const outcomes = finished.map(({ step, outcome, ignored }) => `${step.host} ${step.item === undefined ? step.name : `${step.name}[${step.item}]`}: ${ignored ? 'ignored' : outcome}`)
+  const outcomes = finished.map(
+    ({ step, outcome, ignored }) =>
+      `${step.host} ${step.item === undefined ? step.name : `${step.name}[${step.item}]`}: ${ignored ? 'ignored' : outcome}`,
+  )
   return { code, events, finished, stage, world, outcomes }
 }
 
@@ -91,11 +94,20 @@ export function testModules(stage: Stage, life = { dead: false }): AnyModule[] {
   const set = defineModule({
     name: 'set',
     summary: 'Sets a thing.',
-    params: { type: 'object', additionalProperties: false, required: ['thing', 'to'], properties: { thing: text, to: text, lie: { type: 'boolean', description: 'Claim to have done it.', default: false } } },
+    params: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['thing', 'to'],
+      properties: { thing: text, to: text, lie: { type: 'boolean', description: 'Claim to have done it.', default: false } },
+    },
     examples: [],
     async check({ thing, to }, target) {
       const before = stage.things.get(`${target.host}/${thing}`)
-      return { changes: before === to ? [] : [{ path: thing, before, after: to }], before: before ?? null, result: { value: before ?? null } }
+      return {
+        changes: before === to ? [] : [{ path: thing, before, after: to }],
+        before: before ?? null,
+        result: { value: before ?? null },
+      }
     },
     async apply({ thing, to, lie }, _diff, target) {
       if (life.dead) await new Promise<never>(() => {})
@@ -122,7 +134,11 @@ export function testModules(stage: Stage, life = { dead: false }): AnyModule[] {
   const fail = defineModule({
     name: 'fail',
     summary: 'Fails, on some hosts.',
-    params: { type: 'object', additionalProperties: false, properties: { on: { type: 'array', items: text, description: 'Hosts.' }, msg: { ...text, default: 'told to fail' } } },
+    params: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { on: { type: 'array', items: text, description: 'Hosts.' }, msg: { ...text, default: 'told to fail' } },
+    },
     examples: [],
     async check({ on, msg }, target) {
       if (on === undefined || on.includes(target.host)) throw new Failure(msg, { todo: 'nothing', data: { rc: 7 } })

@@ -56,11 +56,13 @@ function integration(): Outcome {
 }
 
 function cloud(): Outcome {
-  if (!isRoot || !isDebian || !readFileSync('/etc/debian_version', 'utf8').startsWith('12')) return skipped('cloud', 'it needs root on Debian 12')
+  if (!isRoot || !isDebian || !readFileSync('/etc/debian_version', 'utf8').startsWith('12'))
+    return skipped('cloud', 'it needs root on Debian 12')
   const main = join('dist', 'test', 'cloud', 'real', 'main.js')
   const started = performance.now()
   const up = spawnSync(process.execPath, [main, 'up', ...(options['no-install'] ? ['--no-install'] : [])], { stdio: 'inherit' })
-  if (up.status !== 0) return { name: 'cloud', passed: 0, failed: 1, skipped: 0, seconds: since(started), note: 'the real cloud did not come up' }
+  if (up.status !== 0)
+    return { name: 'cloud', passed: 0, failed: 1, skipped: 0, seconds: since(started), note: 'the real cloud did not come up' }
   try {
     return vitest('cloud')
   } finally {
@@ -70,7 +72,9 @@ function cloud(): Outcome {
 
 /** Installs Debian packages, starting none of them as a service. Returns what is in the way. */
 function install(packages: readonly string[]): string | undefined {
-  const missing = packages.filter((name) => spawnSync('dpkg-query', ['-W', '-f=${db:Status-Status}', name], { encoding: 'utf8' }).stdout !== 'installed')
+  const missing = packages.filter(
+    (name) => spawnSync('dpkg-query', ['-W', '-f=${db:Status-Status}', name], { encoding: 'utf8' }).stdout !== 'installed',
+  )
   if (missing.length === 0) return undefined
   if (options['no-install']) return `packages are missing (${missing.join(', ')}) and --no-install was given`
   say(`Installing Debian packages, none is started as a service: ${missing.join(' ')}`)
@@ -79,8 +83,11 @@ function install(packages: readonly string[]): string | undefined {
   if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
   try {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    const get = (...argv: string[]) => spawnSync('apt-get', ['-q', '-y', ...argv], { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0
-    return get('update') && get('install', '--no-install-recommends', ...missing) ? undefined : 'apt-get could not install its packages'
+    const get = (...argv: string[]) =>
+      spawnSync('apt-get', ['-q', '-y', ...argv], { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0
+    return get('update') && get('install', '--no-install-recommends', ...missing)
+      ? undefined
+      : 'apt-get could not install its packages'
   } finally {
     if (ours) unlinkSync(policy)
   }
@@ -91,9 +98,27 @@ function vitest(project: string): Outcome {
   const started = performance.now()
   const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
   const file = join(folder, 'result.json')
-  const { status } = spawnSync('npx', ['vitest', 'run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], { stdio: 'inherit' })
+  const { status } = spawnSync(
+    'npx',
+    [
+      'vitest',
+      'run',
+      '--project',
+      project,
+      '--passWithNoTests',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+    ],
+    { stdio: 'inherit' },
+  )
   const result = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; numFailedTestSuites: number })
+    ? (JSON.parse(readFileSync(file, 'utf8')) as {
+        numPassedTests: number
+        numFailedTests: number
+        numPendingTests: number
+        numFailedTestSuites: number
+      })
     : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, numFailedTestSuites: 1 }
   rmSync(folder, { recursive: true })
   const failed = result.numFailedTests + (status !== 0 && result.numFailedTests === 0 ? 1 : 0)
@@ -113,7 +138,9 @@ function report(): void {
   say('')
   for (const { name, passed, failed, skipped, seconds, note } of outcomes) {
     const word = failed > 0 ? 'FAILED ' : passed === 0 && skipped > 0 ? 'SKIPPED' : 'ok     '
-    say(`${word} ${name.padEnd(12)} ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds.toFixed(0)} s${note === undefined ? '' : ` (${note})`}`)
+    say(
+      `${word} ${name.padEnd(12)} ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds.toFixed(0)} s${note === undefined ? '' : ` (${note})`}`,
+    )
   }
   const sum = (key: 'passed' | 'failed' | 'skipped') => outcomes.reduce((total, outcome) => total + outcome[key], 0)
   say(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)

@@ -46,6 +46,8 @@ function differences(agreed: AgreedStep | undefined, changes: readonly Change[])
     const expected = planned.get(change.path)
     if (expected === digest(change)) return []
     const now = change.sensitive ? '(hidden)' : `${change.before ?? 'absent'} → ${change.after ?? 'absent'}`
-    return [expected === undefined ? `${change.path}: not in the plan, now ${now}` : `${change.path}: planned otherwise, now ${now}`]
+    return [
+      expected === undefined ? `${change.path}: not in the plan, now ${now}` : `${change.path}: planned otherwise, now ${now}`,
+    ]
   })
 }

@@ -12,7 +12,14 @@ import { type Local, scopeOf } from './variables.ts'
  * Within a host, the checks of the tasks that follow are started together, up to the first that depends on another's outcome, so that
  * their reads travel in one request. Once something has been applied anywhere, what was checked before is forgotten.
  */
-export function checkAhead(run: Run, items: readonly Item[], from: number, context: Context, hosts: readonly HostState[], local: Local): void {
+export function checkAhead(
+  run: Run,
+  items: readonly Item[],
+  from: number,
+  context: Context,
+  hosts: readonly HostState[],
+  local: Local,
+): void {
   const { control, options } = run
   if (options.step || !control.started) return
   const window = tasksAhead(run, items, from, context, control.window)
@@ -37,7 +44,8 @@ export function takeAhead(run: Run, state: HostState, key: string): Promise<Prep
   return ahead !== undefined && ahead.changes === run.control.changes ? ahead.prepared : undefined
 }
 
-const fresh = (run: Run, state: HostState, task: string): boolean => state.ahead.get(`${task}/${state.name}`)?.changes === run.control.changes
+const fresh = (run: Run, state: HostState, task: string): boolean =>
+  state.ahead.get(`${task}/${state.name}`)?.changes === run.control.changes
 
 function tasksAhead(run: Run, items: readonly Item[], from: number, context: Context, most: number): readonly Task[] {
   const found: Task[] = []
@@ -70,7 +78,14 @@ function plain(run: Run, task: Task, context: Context): boolean {
 /** Roots of everything the task refers to, itself and through the variables of its play, blocks and task. */
 function namesUsed(run: Run, task: Task, context: Context): readonly string[] {
   const inner = inside(context, task)
-  const nodes = [task.args, task.name, ...inner.environment, ...inner.vars.flatMap((vars) => Object.values(vars)), inner.become, inner.becomeUser]
+  const nodes = [
+    task.args,
+    task.name,
+    ...inner.environment,
+    ...inner.vars.flatMap((vars) => Object.values(vars)),
+    inner.become,
+    inner.becomeUser,
+  ]
   const module = run.modules.get(task.module)
   const inArgs = module === undefined ? [] : expressionParams(module, task)
   const conditions = [...inner.when, ...(task.failedWhen ?? []), ...(task.changedWhen ?? []), ...inArgs]

@@ -48,7 +48,14 @@ export async function prepare(input: AttemptInput): Promise<Prepared> {
     if (wrong !== undefined) throw new TemplateError(wrong)
 
     const target = createTarget(run, { ...options, facts: state.facts })
-    return { kind: 'ready', module, params, target, record: { params, host: target.host, become: options.become, inputs }, diff: await checked(input, module, params, target) }
+    return {
+      kind: 'ready',
+      module,
+      params,
+      target,
+      record: { params, host: target.host, become: options.become, inputs },
+      diff: await checked(input, module, params, target),
+    }
   } catch (error) {
     return settled(error instanceof NotYetKnown ? { kind: 'unknown', reason: error.message } : failed(error))
   }
@@ -61,7 +68,13 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   const { run, context, step, signal } = input
   const { module, params, target, diff, record } = prepared
   const { changes } = diff
-  run.emit({ type: 'step-checked', at: run.world.clock.now(), step, changes: context.noLog ? hideChanges(changes) : changes, ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }) })
+  run.emit({
+    type: 'step-checked',
+    at: run.world.clock.now(),
+    step,
+    changes: context.noLog ? hideChanges(changes) : changes,
+    ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }),
+  })
   const seen = {
     changes,
     warnings: diff.warnings ?? [],
@@ -69,7 +82,8 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
     reversible: module.undo !== undefined && diff.irreversible === undefined,
   }
   if (changes.length === 0) run.control.window *= 2
-  if (module.apply === undefined || changes.length === 0) return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
+  if (module.apply === undefined || changes.length === 0)
+    return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
   if (run.goal === 'plan') return { ...seen, kind: 'planned' }
   try {
     agreedOnly(run, step, changes)
@@ -92,7 +106,12 @@ const unknown = (value: Unknown): Attempt => ({ kind: 'unknown', reason: value.u
  * In plan a check may fail only because an earlier step of this host has not happened (the folder it would make is not there). That is
  * not known, rather than wrong.
  */
-async function checked({ run, state, signal }: AttemptInput, module: AnyModule, params: unknown, target: Target): Promise<Diff<unknown>> {
+async function checked(
+  { run, state, signal }: AttemptInput,
+  module: AnyModule,
+  params: unknown,
+  target: Target,
+): Promise<Diff<unknown>> {
   try {
     return await racing(module.check(params as never, target), signal)
   } catch (error) {
@@ -105,7 +124,13 @@ async function checked({ run, state, signal }: AttemptInput, module: AnyModule, 
 /** Thrown by a check in plan whose answer hangs on steps that have not run. */
 export class NotYetKnown extends Error {}
 
-async function verified(module: AnyModule, params: unknown, diff: Diff<unknown>, target: Target, { signal }: AttemptInput): Promise<void> {
+async function verified(
+  module: AnyModule,
+  params: unknown,
+  diff: Diff<unknown>,
+  target: Target,
+  { signal }: AttemptInput,
+): Promise<void> {
   const left = await racing(
     module.verify === undefined
       ? module.check(params as never, target).then((again) => again.changes)
@@ -115,7 +140,11 @@ async function verified(module: AnyModule, params: unknown, diff: Diff<unknown>,
   if (left.length === 0) return
   const [first] = left
   throw new Failure(`${module.name} was applied, but ${first?.path} is not as it should be`, {
-    why: left.map(({ path, before, after, sensitive }) => (sensitive ? path : `${path}: ${before ?? 'absent'}, wanted ${after ?? 'absent'}`)).join('\n'),
+    why: left
+      .map(({ path, before, after, sensitive }) =>
+        sensitive ? path : `${path}: ${before ?? 'absent'}, wanted ${after ?? 'absent'}`,
+      )
+      .join('\n'),
     todo: 'something changes it back, or the host did not take it: look at the host, then run again',
   })
 }
@@ -148,7 +177,10 @@ function targetOptions(input: AttemptInput, module: AnyModule, inputs: UndoRecor
   return {
     host: delegated === undefined ? state.name : String(delegated),
     become: {
-      wanted: module.hostless === true && context.become === undefined ? undefined : optional(context.become, scope, isBoolean, 'become'),
+      wanted:
+        module.hostless === true && context.become === undefined
+          ? undefined
+          : optional(context.become, scope, isBoolean, 'become'),
       user: optional(context.becomeUser, scope, isString, 'become_user'),
     },
     remoteUser: optional(context.play.remoteUser, scope, isString, 'remote_user'),
@@ -178,7 +210,12 @@ function targetOptions(input: AttemptInput, module: AnyModule, inputs: UndoRecor
   }
 }
 
-async function neededFacts(input: AttemptInput, module: AnyModule, conditions: readonly Node<string>[], options: TargetOptions): Promise<void> {
+async function neededFacts(
+  input: AttemptInput,
+  module: AnyModule,
+  conditions: readonly Node<string>[],
+  options: TargetOptions,
+): Promise<void> {
   const referred = factsReferred(input.state, input.context, input.task, conditions)
   const names = [...(referred === 'all' ? Object.keys(factTable) : referred), ...(module.facts ?? [])]
   if (names.length > 0) await gatherFacts(input.run, input.state, [...new Set(names)], { ...options, host: input.state.name })
@@ -237,7 +274,12 @@ const isString = (value: unknown): value is string => typeof value === 'string'
 const isNumber = (value: unknown): value is number => typeof value === 'number'
 
 /** A keyword's value, rendered, which must be of one type. */
-export function optional<T>(node: Node | undefined, scope: Scope, is: (value: unknown) => value is T, keyword: string): T | undefined {
+export function optional<T>(
+  node: Node | undefined,
+  scope: Scope,
+  is: (value: unknown) => value is T,
+  keyword: string,
+): T | undefined {
   if (node === undefined) return undefined
   const value = render(node, scope)
   if (value instanceof Unknown) throw new NotYetKnown(value.until)

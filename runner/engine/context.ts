@@ -60,7 +60,10 @@ export interface TagSelection {
 /** Ansible's rules: `always` runs unless skipped, `never` runs only when one of the task's tags is asked for, `tagged`, `untagged`, `all`. */
 export function selected(own: readonly string[], { tags, skipTags }: TagSelection): boolean {
   const has = (tag: string) =>
-    own.includes(tag) || (tag === 'tagged' && own.length > 0) || (tag === 'untagged' && own.length === 0) || (tag === 'all' && !own.includes('never'))
+    own.includes(tag) ||
+    (tag === 'tagged' && own.length > 0) ||
+    (tag === 'untagged' && own.length === 0) ||
+    (tag === 'all' && !own.includes('never'))
   if (skipTags.some((tag) => has(tag) && !(tag === 'all' && own.includes('always')))) return false
   if (own.includes('always')) return true
   if (tags.length === 0) return !own.includes('never')

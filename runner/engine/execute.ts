@@ -39,7 +39,12 @@ async function runBatch(run: Run, play: Play, hosts: readonly HostState[]): Prom
   for (const state of hosts) {
     const pending = play.handlers.filter((handler) => state.notified.has(handler.id))
     if (pending.length > 0) {
-      run.emit({ type: 'handlers-pending', at: run.world.clock.now(), host: state.name, handlers: pending.map((handler) => handler.name.value) })
+      run.emit({
+        type: 'handlers-pending',
+        at: run.world.clock.now(),
+        host: state.name,
+        handlers: pending.map((handler) => handler.name.value),
+      })
     }
     state.notified.clear()
   }
@@ -95,7 +100,8 @@ async function runBlock(
     for (const state of failed) state.status = 'active'
     run.control.aborted = false
     await runItems(run, block.rescue, context, failed, local, batch)
-    for (const state of failed.filter(isActive)) run.emit({ type: 'rescued', at: run.world.clock.now(), host: state.name, block: block.id })
+    for (const state of failed.filter(isActive))
+      run.emit({ type: 'rescued', at: run.world.clock.now(), host: state.name, block: block.id })
   }
   if (block.always.length > 0 && !run.control.stopping) {
     const lost = entered.filter((state) => state.status === 'failed')
@@ -105,9 +111,18 @@ async function runBlock(
   }
 }
 
-async function runMeta(run: Run, meta: Meta, context: Context, hosts: readonly HostState[], local: Readonly<Record<string, unknown>>): Promise<void> {
+async function runMeta(
+  run: Run,
+  meta: Meta,
+  context: Context,
+  hosts: readonly HostState[],
+  local: Readonly<Record<string, unknown>>,
+): Promise<void> {
   if (!selected([...context.tags, ...meta.tags], run.options)) return
-  const meant = hosts.filter((state) => isActive(state) && evaluateCondition([...context.when, ...meta.when], scopeOf(run, state, context, local)) === true)
+  const meant = hosts.filter(
+    (state) =>
+      isActive(state) && evaluateCondition([...context.when, ...meta.when], scopeOf(run, state, context, local)) === true,
+  )
   if (meta.action === 'flush_handlers') await flushHandlers(run, context, meant)
   else if (meta.action === 'end_host') for (const state of meant) state.status = 'ended'
   else if (meant.length > 0) for (const state of hosts) if (isActive(state)) state.status = 'ended'
@@ -125,4 +140,7 @@ async function flushHandlers(run: Run, context: Context, hosts: readonly HostSta
 
 /** Thrown in the abort signal by the second Ctrl-C. */
 export const abortedByOperator = (): Failure =>
-  new Failure('aborted by the operator', { kind: 'interrupted', todo: 'what was in flight may still be running: look before you run again' })
+  new Failure('aborted by the operator', {
+    kind: 'interrupted',
+    todo: 'what was in flight may still be running: look before you run again',
+  })

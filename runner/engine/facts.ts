@@ -31,8 +31,14 @@ export const facts: Readonly<Record<string, Fact>> = {
   memory_available_mb: { description: 'MemAvailable, in MiB', gather: memory('MemAvailable') },
   processors: { description: 'Processors available to processes', gather: async (host) => Number(await said(host, 'nproc')) },
   machine_id: { description: '/etc/machine-id', gather: async (host) => (await text(host, '/etc/machine-id')).trim() },
-  boot_id: { description: 'Random id of this boot: changes when the host restarts', gather: async (host) => (await text(host, '/proc/sys/kernel/random/boot_id')).trim() },
-  uptime_seconds: { description: 'Seconds since boot', gather: async (host) => Math.floor(Number((await text(host, '/proc/uptime')).split(' ')[0])) },
+  boot_id: {
+    description: 'Random id of this boot: changes when the host restarts',
+    gather: async (host) => (await text(host, '/proc/sys/kernel/random/boot_id')).trim(),
+  },
+  uptime_seconds: {
+    description: 'Seconds since boot',
+    gather: async (host) => Math.floor(Number((await text(host, '/proc/uptime')).split(' ')[0])),
+  },
   service_manager: { description: 'Name of process 1', gather: async (host) => (await text(host, '/proc/1/comm')).trim() },
 }
 
@@ -41,7 +47,8 @@ export async function gather(names: readonly string[], host: HostAccess): Promis
   const values = await Promise.all(
     names.map(async (name) => {
       const fact = facts[name]
-      if (fact === undefined) throw new Failure(`unknown fact \`${name}\``, { kind: 'input', todo: `known: ${Object.keys(facts).join(', ')}` })
+      if (fact === undefined)
+        throw new Failure(`unknown fact \`${name}\``, { kind: 'input', todo: `known: ${Object.keys(facts).join(', ')}` })
       return [name, await fact.gather(host)] as const
     }),
   )

@@ -27,9 +27,11 @@ export interface History {
 export function readJournal(text: string, path: string): History {
   const lines = text.split('\n').flatMap((line) => parse(line))
   const [head, ...rest] = lines
-  if (head === undefined || (head as { type: string }).type !== 'journal') throw unreadable(path, 'it does not begin as a journal')
+  if (head === undefined || (head as { type: string }).type !== 'journal')
+    throw unreadable(path, 'it does not begin as a journal')
   const { version } = head as unknown as { version: number }
-  if (version > JOURNAL_VERSION) throw unreadable(path, `it is of version ${version}; this runbook reads up to ${JOURNAL_VERSION}`)
+  if (version > JOURNAL_VERSION)
+    throw unreadable(path, `it is of version ${version}; this runbook reads up to ${JOURNAL_VERSION}`)
   return foldHistory(rest as unknown as Event[], path)
 }
 

@@ -1,5 +1,9 @@
 /** Runs `work` for every item, at most `limit` at once, starting in order. The first rejection is thrown after all have settled. */
-export async function mapLimit<T, R>(items: readonly T[], limit: number, work: (item: T, index: number) => Promise<R>): Promise<R[]> {
+export async function mapLimit<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = new Array<R>(items.length)
   const errors: unknown[] = []
   let next = 0

@@ -21,7 +21,14 @@ export interface Checked {
 
 /** A step made ready: what there is to do, or why nothing is to be done. Reads only, so it may happen ahead of its turn. */
 export type Prepared =
-  | { readonly kind: 'ready'; readonly module: AnyModule; readonly params: unknown; readonly target: Target; readonly record: Omit<UndoRecord, 'before'>; readonly diff: Diff<unknown> }
+  | {
+      readonly kind: 'ready'
+      readonly module: AnyModule
+      readonly params: unknown
+      readonly target: Target
+      readonly record: Omit<UndoRecord, 'before'>
+      readonly diff: Diff<unknown>
+    }
   | { readonly kind: 'settled'; readonly attempt: Attempt }
 
 /** A thrown thing as data. A programming error keeps its stack: it is a defect and must be findable. */
@@ -55,7 +62,10 @@ export const failed = (error: unknown, changes: readonly Change[] = []): Attempt
 }
 
 /** The value that `register` keeps. */
-export function registeredValue(attempt: Attempt, flags: { readonly changed: boolean; readonly failed: boolean }): Record<string, unknown> {
+export function registeredValue(
+  attempt: Attempt,
+  flags: { readonly changed: boolean; readonly failed: boolean },
+): Record<string, unknown> {
   const own = attempt.kind === 'done' || attempt.kind === 'failed' ? attempt.result : {}
   const reason = attempt.kind === 'skipped' || attempt.kind === 'unknown' ? { skip_reason: attempt.reason } : {}
   return { ...own, ...reason, changed: flags.changed, failed: flags.failed, skipped: attempt.kind === 'skipped' }

@@ -31,7 +31,10 @@ export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics:
   return { plays, diagnostics }
 }
 
-function selectedHosts({ playbook, inventory, params, extra }: Inputs, play: Play): { hosts: string[]; diagnostics: Diagnostic[] } {
+function selectedHosts(
+  { playbook, inventory, params, extra }: Inputs,
+  play: Play,
+): { hosts: string[]; diagnostics: Diagnostic[] } {
   const scope = createScope([
     { name: 'playbook vars', vars: playbook.vars },
     { name: 'play vars', vars: play.vars },
@@ -41,7 +44,8 @@ function selectedHosts({ playbook, inventory, params, extra }: Inputs, play: Pla
   const place = placeOf(play.hosts.source, play.hosts.path)
   try {
     const rendered = render(play.hosts, scope)
-    if (rendered instanceof Unknown) return { hosts: [], diagnostics: [{ severity: 'error', summary: '`hosts` cannot depend on a task', place }] }
+    if (rendered instanceof Unknown)
+      return { hosts: [], diagnostics: [{ severity: 'error', summary: '`hosts` cannot depend on a task', place }] }
     const patterns = (Array.isArray(rendered) ? rendered.flat() : [rendered]).map(String).filter((pattern) => pattern !== '')
     return patterns.length === 0 ? { hosts: [], diagnostics: [] } : matchHosts(patterns, inventory, place)
   } catch (error) {
@@ -53,14 +57,20 @@ function selectedHosts({ playbook, inventory, params, extra }: Inputs, play: Pla
 function ordered(hosts: readonly string[], order: Play['order']): readonly string[] {
   if (order === 'inventory') return hosts
   if (order === 'reverse_inventory') return hosts.toReversed()
-  if (order === 'shuffle') return hosts.map((host) => ({ host, key: Math.random() })).toSorted((a, b) => a.key - b.key).map(({ host }) => host)
+  if (order === 'shuffle')
+    return hosts
+      .map((host) => ({ host, key: Math.random() }))
+      .toSorted((a, b) => a.key - b.key)
+      .map(({ host }) => host)
   const sorted = hosts.toSorted()
   return order === 'sorted' ? sorted : sorted.toReversed()
 }
 
 /** Sizes in turn, the last one repeated; a percentage is of all the play's hosts, at least one. */
 export function batches(hosts: readonly string[], serial: readonly (number | string)[]): string[][] {
-  const sizes = serial.map((size) => (typeof size === 'number' ? size : Math.floor((Number.parseFloat(size) / 100) * hosts.length) || 1))
+  const sizes = serial.map((size) =>
+    typeof size === 'number' ? size : Math.floor((Number.parseFloat(size) / 100) * hosts.length) || 1,
+  )
   const found: string[][] = []
   let from = 0
   for (let index = 0; from < hosts.length; index++) {

@@ -98,7 +98,17 @@ export function stateOf(run: Run, name: string): HostState | undefined {
   if (known !== undefined) return known
   const host = run.inventory.hosts.get(name)
   if (host === undefined) return undefined
-  const state: HostState = { name, host, registered: new Map(), facts: {}, notified: new Set(), ahead: new Map(), rounds: new Map(), status: 'active', pending: false }
+  const state: HostState = {
+    name,
+    host,
+    registered: new Map(),
+    facts: {},
+    notified: new Set(),
+    ahead: new Map(),
+    rounds: new Map(),
+    status: 'active',
+    pending: false,
+  }
   run.states.set(name, state)
   return state
 }

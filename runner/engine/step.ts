@@ -47,7 +47,10 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   const outcome = outcomeOf(judged.attempt, judged.changed)
   const isFailed = outcome === 'failed' || outcome === 'unreachable'
   const ignored = isFailed && context.ignoreErrors && outcome !== 'unreachable'
-  const value = judged.attempt.kind === 'planned' || judged.attempt.kind === 'unknown' ? new Unknown(notYet(judged.attempt, step)) : judged.value
+  const value =
+    judged.attempt.kind === 'planned' || judged.attempt.kind === 'unknown'
+      ? new Unknown(notYet(judged.attempt, step))
+      : judged.value
   const failure = judged.attempt.kind === 'failed' ? judged.attempt.failure : undefined
   const changes = 'changes' in judged.attempt ? judged.attempt.changes : []
   run.emit({
@@ -92,12 +95,14 @@ const notYet = (attempt: Attempt, step: StepRef): string => (attempt.kind === 'u
 
 async function attemptUntil(input: StepInput, scope: Scope, step: StepRef): Promise<{ attempt: Attempt; attempts: number }> {
   const { run, task } = input
-  const once = () => withTimeLimit(input, scope, async (signal) => {
-    const own = { ...input, scope, step, signal }
-    const prepared = await (takeAhead(run, input.state, step.key) ?? prepare(own))
-    return attempt(own, run.history?.inFlight.has(step.key) === true ? await decideInFlight(own, prepared) : prepared)
-  })
-  if (run.goal === 'plan' || (task.retries === undefined && task.until.length === 0)) return { attempt: await once(), attempts: 1 }
+  const once = () =>
+    withTimeLimit(input, scope, async (signal) => {
+      const own = { ...input, scope, step, signal }
+      const prepared = await (takeAhead(run, input.state, step.key) ?? prepare(own))
+      return attempt(own, run.history?.inFlight.has(step.key) === true ? await decideInFlight(own, prepared) : prepared)
+    })
+  if (run.goal === 'plan' || (task.retries === undefined && task.until.length === 0))
+    return { attempt: await once(), attempts: 1 }
   try {
     const retries = optionalNumber(task.retries, scope, 'retries') ?? DEFAULT_RETRIES
     const delay = optionalNumber(task.delay, scope, 'delay') ?? DEFAULT_DELAY_SECONDS
@@ -141,7 +146,13 @@ async function withTimeLimit(input: StepInput, scope: Scope, work: (signal: Abor
   }
   const limit = new AbortController()
   const timer = setTimeout(
-    () => limit.abort(new Failure(`no end after ${seconds} s, the task's \`timeout\``, { kind: 'timeout', todo: 'raise `timeout`, or look at why it takes so long' })),
+    () =>
+      limit.abort(
+        new Failure(`no end after ${seconds} s, the task's \`timeout\``, {
+          kind: 'timeout',
+          todo: 'raise `timeout`, or look at why it takes so long',
+        }),
+      ),
     (seconds ?? 0) * 1000,
   )
   try {
@@ -160,7 +171,8 @@ function judge(input: StepInput, last: Attempt): { attempt: Attempt; changed: bo
     // A command that only reads says so with `changed_when: false`; in plan it has not run all the same.
     return { attempt: last, changed, value }
   }
-  if (last.kind === 'failed' && last.failure.kind !== 'failed') return { attempt: last, changed, value: registeredValue(last, { changed, failed: true }) }
+  if (last.kind === 'failed' && last.failure.kind !== 'failed')
+    return { attempt: last, changed, value: registeredValue(last, { changed, failed: true }) }
   try {
     const seen = withResult(input, registeredValue(last, { changed, failed: last.kind === 'failed' }))
     const isChanged = task.changedWhen === undefined ? changed : evaluateCondition(task.changedWhen, seen) === true
@@ -175,7 +187,8 @@ function judge(input: StepInput, last: Attempt): { attempt: Attempt; changed: bo
 
 function agree(last: Extract<Attempt, { kind: 'done' | 'failed' }>, isFailed: boolean, task: Task): Attempt {
   if (isFailed === (last.kind === 'failed')) return last
-  if (!isFailed) return { kind: 'done', changed: true, changes: last.changes, warnings: [], reversible: false, result: last.result }
+  if (!isFailed)
+    return { kind: 'done', changed: true, changes: last.changes, warnings: [], reversible: false, result: last.result }
   return {
     kind: 'failed',
     changes: last.changes,

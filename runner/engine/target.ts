@@ -84,7 +84,13 @@ async function reach(run: Run, options: TargetOptions): Promise<{ endpoint: Endp
   const scope = hostScope(run, host)
   const vars: Record<string, unknown> = {}
   for (const name of scope.names()) if (name.startsWith('ansible_')) vars[name] = scope.lookup(name)
-  for (const name of ['ansible_password', 'ansible_ssh_pass', 'ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass']) {
+  for (const name of [
+    'ansible_password',
+    'ansible_ssh_pass',
+    'ansible_become_password',
+    'ansible_become_pass',
+    'ansible_sudo_pass',
+  ]) {
     if (typeof vars[name] === 'string') run.secrets.add(vars[name])
   }
   const endpoint = endpointFrom(host.name, vars, {

@@ -13,7 +13,14 @@ import { textOf } from './step-ref.ts'
 import { type Local, scopeOf } from './variables.ts'
 
 /** One task on every host of the batch that is still in it, at most `forks` (or `throttle`) hosts at once. */
-export async function runTask(run: Run, task: Task, outer: Context, hosts: readonly HostState[], local: Local, handler = false): Promise<void> {
+export async function runTask(
+  run: Run,
+  task: Task,
+  outer: Context,
+  hosts: readonly HostState[],
+  local: Local,
+  handler = false,
+): Promise<void> {
   const context = inside(outer, task)
   const active = hosts.filter(isActive)
   const chosen = context.runOnce ? active.slice(0, 1) : active
@@ -23,7 +30,15 @@ export async function runTask(run: Run, task: Task, outer: Context, hosts: reado
   const name = first === undefined ? task.name.value : textOf(task.name, scopeOf(run, first, context, local))
   const { clock } = run.world
   const shown = chosen.map((state) => state.name)
-  run.emit({ type: 'task-started', at: clock.now(), task: task.id, name: task.loop === undefined ? name : withoutTemplates(task.name.value), module: task.module, handler, hosts: shown })
+  run.emit({
+    type: 'task-started',
+    at: clock.now(),
+    task: task.id,
+    name: task.loop === undefined ? name : withoutTemplates(task.name.value),
+    module: task.module,
+    handler,
+    hosts: shown,
+  })
   const limit = Math.min(run.options.forks, context.throttle ?? run.options.forks)
   await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, context.runOnce ? active : [state]))
   run.emit({ type: 'task-finished', at: clock.now(), task: task.id })
@@ -44,11 +59,21 @@ async function admitted(run: Run, task: Task): Promise<boolean> {
 }
 
 /** @param sharing hosts that the outcome counts for: all of them with `run_once` */
-async function runOnHost(run: Run, task: Task, context: Context, state: HostState, local: Local, sharing: readonly HostState[]): Promise<void> {
+async function runOnHost(
+  run: Run,
+  task: Task,
+  context: Context,
+  state: HostState,
+  local: Local,
+  sharing: readonly HostState[],
+): Promise<void> {
   if (run.control.stopping) return
   const round = (state.rounds.get(task.id) ?? 0) + 1
   state.rounds.set(task.id, round)
-  const end = task.loop === undefined ? await runStep({ run, task, context, state, local, round }) : await runLoop(run, task, context, state, local, round)
+  const end =
+    task.loop === undefined
+      ? await runStep({ run, task, context, state, local, round })
+      : await runLoop(run, task, context, state, local, round)
   for (const other of sharing) {
     if (task.register !== undefined) other.registered.set(task.register, end.value)
     if (end.failed && other.status === 'active') other.status = 'failed'
@@ -66,7 +91,8 @@ function notify(run: Run, task: Task, context: Context, state: HostState, local:
   for (const node of task.notify) {
     const wanted = textOf(node, scope)
     for (const handler of context.play.handlers) {
-      if (handler.name.value === wanted || handler.listen.includes(wanted)) for (const other of sharing) other.notified.add(handler.id)
+      if (handler.name.value === wanted || handler.listen.includes(wanted))
+        for (const other of sharing) other.notified.add(handler.id)
     }
   }
 }
@@ -83,8 +109,15 @@ async function runLoop(run: Run, task: Task, context: Context, state: HostState,
   try {
     // The condition of a loop is asked for each item; here it only saves looping over what an unmet condition leaves undefined.
     items = task.loop === undefined ? [] : skippedBeforeLoop(context, scope) ? [] : render(task.loop, scope)
-    parallel = optional(task.loopControl.parallel, scope, (value): value is number => typeof value === 'number' && value >= 1, 'parallel') ?? 1
-    if (!(items instanceof Unknown) && !Array.isArray(items)) throw new Failure(`\`loop\` needs a list; this is ${JSON.stringify(items)}`, { kind: 'input' })
+    parallel =
+      optional(
+        task.loopControl.parallel,
+        scope,
+        (value): value is number => typeof value === 'number' && value >= 1,
+        'parallel',
+      ) ?? 1
+    if (!(items instanceof Unknown) && !Array.isArray(items))
+      throw new Failure(`\`loop\` needs a list; this is ${JSON.stringify(items)}`, { kind: 'input' })
   } catch (error) {
     return endWithoutItems(run, task, state, { failure: failureInfo(error) })
   }
@@ -122,13 +155,25 @@ function nameOfItem(item: unknown): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }
 
-function endWithoutItems(run: Run, task: Task, state: HostState, why: { failure?: ReturnType<typeof failureInfo>; until?: string }): StepEnd {
+function endWithoutItems(
+  run: Run,
+  task: Task,
+  state: HostState,
+  why: { failure?: ReturnType<typeof failureInfo>; until?: string },
+): StepEnd {
   const outcome = why.failure !== undefined ? 'failed' : why.until !== undefined ? 'unknown' : 'skipped'
   const reason = why.until ?? (why.failure === undefined ? 'there is nothing to loop over' : undefined)
   run.emit({
     type: 'step-finished',
     at: run.world.clock.now(),
-    step: { key: `${task.id}/${state.name}`, task: task.id, host: state.name, name: withoutTemplates(task.name.value), module: task.module, place: task.place },
+    step: {
+      key: `${task.id}/${state.name}`,
+      task: task.id,
+      host: state.name,
+      name: withoutTemplates(task.name.value),
+      module: task.module,
+      place: task.place,
+    },
     outcome,
     seconds: 0,
     changes: [],
@@ -139,7 +184,10 @@ function endWithoutItems(run: Run, task: Task, state: HostState, why: { failure?
     reversible: false,
   })
   if (outcome === 'unknown') state.pending = true
-  const value = why.until !== undefined ? new Unknown(why.until) : { results: [], changed: false, failed: outcome === 'failed', skipped: outcome === 'skipped' }
+  const value =
+    why.until !== undefined
+      ? new Unknown(why.until)
+      : { results: [], changed: false, failed: outcome === 'failed', skipped: outcome === 'skipped' }
   return { outcome, value, failed: outcome === 'failed', notifies: false }
 }
 
@@ -149,6 +197,12 @@ function together(task: Task, items: readonly unknown[], ends: readonly (StepEnd
   const notifies = done.some((end) => end.notifies)
   const unknown = done.find((end) => end.value instanceof Unknown)?.value
   const results = ends.flatMap((end, index) => (end === undefined ? [] : [{ ...(end.value as object), item: items[index] }]))
-  const value = unknown ?? { results, changed: notifies, failed, skipped: done.every((end) => end.outcome === 'skipped'), msg: `${done.length} of ${items.length} items of ${task.name.value}` }
+  const value = unknown ?? {
+    results,
+    changed: notifies,
+    failed,
+    skipped: done.every((end) => end.outcome === 'skipped'),
+    msg: `${done.length} of ${items.length} items of ${task.name.value}`,
+  }
   return { outcome: failed ? 'failed' : notifies ? 'changed' : 'ok', value, failed, notifies }
 }

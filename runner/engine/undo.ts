@@ -20,7 +20,11 @@ export interface Undoable {
  * Walks the journal backwards. A step is undone only where the host still is as the run left it: otherwise somebody has changed it
  * since, and the undo stops there. In plan it only says what would be undone.
  */
-export async function undoSteps(run: Run, steps: readonly Undoable[], undone: (undoable: Undoable) => Promise<void>): Promise<void> {
+export async function undoSteps(
+  run: Run,
+  steps: readonly Undoable[],
+  undone: (undoable: Undoable) => Promise<void>,
+): Promise<void> {
   for (const undoable of steps.toReversed()) {
     if (run.control.stopping || !(await undoStep(run, undoable, undone))) return
   }
@@ -48,13 +52,18 @@ async function undoStep(run: Run, undoable: Undoable, undone: (undoable: Undoabl
   run.emit({ type: 'step-started', at: clock.now(), step })
   try {
     if (module?.undo === undefined) {
-      finish('skipped', { reason: `${step.module} cannot be undone`, warnings: [`${step.host}: ${step.name} stays as it is: ${step.module} cannot be undone`] })
+      finish('skipped', {
+        reason: `${step.module} cannot be undone`,
+        warnings: [`${step.host}: ${step.name} stays as it is: ${step.module} cannot be undone`],
+      })
       return true
     }
     const target = undoTarget(run, step, record)
     if (verified) unchangedSince(module.name, await module.check(record.params as never, target))
     if (run.goal === 'plan') {
-      finish('planned', { changes: [{ path: `${step.module} ${step.name}`, before: 'as the run left it', after: 'as it was before' }] })
+      finish('planned', {
+        changes: [{ path: `${step.module} ${step.name}`, before: 'as the run left it', after: 'as it was before' }],
+      })
       return true
     }
     await module.undo(record.params as never, record.before, target)
@@ -72,7 +81,11 @@ function unchangedSince(module: string, { changes }: Diff<unknown>): void {
   if (first === undefined) return
   throw new Failure(`it has changed since: ${first.path} is not as the run left it`, {
     kind: 'refused',
-    why: changes.map(({ path, before, after, sensitive }) => (sensitive ? path : `${path}: ${before ?? 'absent'}, was left as ${after ?? 'absent'}`)).join('\n'),
+    why: changes
+      .map(({ path, before, after, sensitive }) =>
+        sensitive ? path : `${path}: ${before ?? 'absent'}, was left as ${after ?? 'absent'}`,
+      )
+      .join('\n'),
     todo: `put it back as it was left, or undo ${module} by hand; then run undo again`,
   })
 }

@@ -39,7 +39,15 @@ export function hostScope(run: Pick<Run, 'playbook' | 'inventory' | 'extra' | 'p
 }
 
 /** Names that every host has; `runbook lint` knows them too. */
-export const magicNames = ['inventory_hostname', 'inventory_hostname_short', 'group_names', 'groups', 'hostvars', 'play_hosts', 'facts'] as const
+export const magicNames = [
+  'inventory_hostname',
+  'inventory_hostname_short',
+  'group_names',
+  'groups',
+  'hostvars',
+  'play_hosts',
+  'facts',
+] as const
 
 function magic(run: Run, state: HostState): Record<(typeof magicNames)[number], unknown> {
   const { inventory } = run
@@ -70,11 +78,21 @@ function variablesOf(run: Run, host: HostState['host']): Record<string, unknown>
     }
   }
   const registered = run.states.get(host.name)
-  return { ...values, ...Object.fromEntries(registered?.registered ?? []), inventory_hostname: host.name, facts: registered?.facts ?? {} }
+  return {
+    ...values,
+    ...Object.fromEntries(registered?.registered ?? []),
+    inventory_hostname: host.name,
+    facts: registered?.facts ?? {},
+  }
 }
 
 /** The facts that a task refers to, itself or through variables; `all` when it refers to `facts` as a whole. */
-export function factsReferred(state: HostState, context: Context, task: Task, expressions: readonly Node<string>[]): readonly string[] | 'all' {
+export function factsReferred(
+  state: HostState,
+  context: Context,
+  task: Task,
+  expressions: readonly Node<string>[],
+): readonly string[] | 'all' {
   const layers = [...context.vars, ...state.host.vars]
   const found = new Set<string>()
   const seen = new Set<string>()

@@ -149,7 +149,7 @@ const descend = (document: Document, node: YamlNode | undefined, step: string | 
   }
   if (!isMap(target)) return undefined
   const pairs = target.items as Pair<YamlNode, YamlNode | null>[]
-  const pair = pairs.findLast(({ key }) => isScalar(key) && String(key.value) === String(step))
+  const pair = pairs.findLast(({ key }) => String(isScalar(key) ? key.value : key) === String(step))
   if (pair !== undefined) return { key: pair.key, value: pair.value ?? undefined }
   for (const { key, value } of pairs) {
     if (!isScalar(key) || key.source !== '<<') continue

@@ -28,5 +28,8 @@ const LABEL_WIDTH = 6
 const labelled = (label: string, text: string | undefined, style: Style): string[] => {
   if (text === undefined || text.trim() === '') return []
   const [first = '', ...rest] = text.trimEnd().split('\n')
-  return [`  ${tint(style, 'bold', label.padEnd(LABEL_WIDTH))}${first}`, ...rest.map((line) => `  ${' '.repeat(LABEL_WIDTH)}${line}`)]
+  return [
+    `  ${tint(style, 'bold', label.padEnd(LABEL_WIDTH))}${first}`,
+    ...rest.map((line) => `  ${' '.repeat(LABEL_WIDTH)}${line}`),
+  ]
 }

@@ -23,7 +23,10 @@ export function plainLine(event: Event): string | undefined {
       const { ok, changed, planned, unknown, failed, unreachable, skipped } = event.counts
       const plan = planned + unknown > 0 ? ` planned=${planned} unknown=${unknown}` : ''
       const calm = changed + planned + unknown + failed + unreachable === 0 && !event.interrupted ? 'nothing to do  ' : ''
-      return line('done', `${calm}ok=${ok} changed=${changed}${plan} failed=${failed} unreachable=${unreachable} skipped=${skipped} seconds=${event.seconds.toFixed(1)} exit=${event.exitCode}`)
+      return line(
+        'done',
+        `${calm}ok=${ok} changed=${changed}${plan} failed=${failed} unreachable=${unreachable} skipped=${skipped} seconds=${event.seconds.toFixed(1)} exit=${event.exitCode}`,
+      )
     }
     default:
       return undefined
@@ -33,7 +36,12 @@ export function plainLine(event: Event): string | undefined {
 function stepLines(event: StepFinished, line: (word: string, text: string) => string): string {
   const { step, outcome, ignored, failure, warnings, message, reason, seconds } = event
   const name = titleOf(event)
-  const detail = outcome === 'changed' ? ` (${duration(seconds)})` : reason === undefined ? '' : ` (${outcome === 'unknown' ? 'known after: ' : ''}${reason})`
+  const detail =
+    outcome === 'changed'
+      ? ` (${duration(seconds)})`
+      : reason === undefined
+        ? ''
+        : ` (${outcome === 'unknown' ? 'known after: ' : ''}${reason})`
   return [
     line(ignored ? 'ignored' : outcome, `${step.host}  ${name}${detail}`),
     ...(failure === undefined ? [] : [indent(failure.what, '             ')]),

@@ -9,16 +9,46 @@ import { cut, indent, plural, sign, spread, type Style, tint } from './style.ts'
 export function renderPlan(report: Report, style: Style, options: { readonly verbose: boolean }): string {
   const { started } = report
   const byHost = groupBy(report.finished, (step) => step.step.host)
-  const blocks = groupBy(byHost, ([, steps]) => steps.map((step) => stepLines(step, style, options.verbose)).filter((text) => text !== '').join('\n'))
+  const blocks = groupBy(byHost, ([, steps]) =>
+    steps
+      .map((step) => stepLines(step, style, options.verbose))
+      .filter((text) => text !== '')
+      .join('\n'),
+  )
   const quiet = blocks.get('') ?? []
   const body = [...blocks]
     .filter(([text]) => text !== '')
-    .map(([text, hosts]) => `${tint(style, 'bold', hostNames(hosts.map(([host]) => host), style))}\n${text}`)
+    .map(
+      ([text, hosts]) =>
+        `${tint(
+          style,
+          'bold',
+          hostNames(
+            hosts.map(([host]) => host),
+            style,
+          ),
+        )}\n${text}`,
+    )
   const calm =
-    quiet.length === 0 ? [] : [`${tint(style, 'bold', hostNames(quiet.map(([host]) => host), style))}\n${spread(`  ${sign(style, 'ok')} nothing to change`, plural(quiet.length, 'host'), style.columns)}`]
+    quiet.length === 0
+      ? []
+      : [
+          `${tint(
+            style,
+            'bold',
+            hostNames(
+              quiet.map(([host]) => host),
+              style,
+            ),
+          )}\n${spread(`  ${sign(style, 'ok')} nothing to change`, plural(quiet.length, 'host'), style.columns)}`,
+        ]
   return [
     tint(style, 'bold', started?.name ?? ''),
-    tint(style, 'dim', `${[...(started?.inventory ?? []), plural(started?.hosts.length ?? 0, 'host')].join(` ${sign(style, 'dot')} `)} ${sign(style, 'dot')} nothing is being changed`),
+    tint(
+      style,
+      'dim',
+      `${[...(started?.inventory ?? []), plural(started?.hosts.length ?? 0, 'host')].join(` ${sign(style, 'dot')} `)} ${sign(style, 'dot')} nothing is being changed`,
+    ),
     '',
     ...body.flatMap((block) => [block, '']),
     ...calm.flatMap((block) => [block, '']),
@@ -47,21 +77,42 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean): string {
   switch (step.outcome) {
     case 'planned':
       return [
-        tint(style, 'yellow', spread(`  ${sign(style, 'planned')} ${title}`, step.reversible ? right : `${right}, cannot be undone`, style.columns)),
+        tint(
+          style,
+          'yellow',
+          spread(`  ${sign(style, 'planned')} ${title}`, step.reversible ? right : `${right}, cannot be undone`, style.columns),
+        ),
         ...step.changes.map((change) => indent(renderChange(change, style), '      ')),
         ...step.warnings.map((warning) => `      warning: ${warning}`),
         ...(step.message === undefined ? [] : [indent(step.message, '      ')]),
       ].join('\n')
     case 'unknown':
-      return tint(style, 'cyan', spread(`  ${sign(style, 'unknown')} ${title}`, cut(`known after: ${step.reason ?? ''}`, Math.floor(style.columns / 2)), style.columns))
+      return tint(
+        style,
+        'cyan',
+        spread(
+          `  ${sign(style, 'unknown')} ${title}`,
+          cut(`known after: ${step.reason ?? ''}`, Math.floor(style.columns / 2)),
+          style.columns,
+        ),
+      )
     case 'failed':
     case 'unreachable':
-      return tint(style, 'red', spread(`  ${sign(style, 'failed')} ${title}`, right, style.columns)) + `\n${indent(step.failure?.what ?? '', '      ')}`
+      return (
+        tint(style, 'red', spread(`  ${sign(style, 'failed')} ${title}`, right, style.columns)) +
+        `\n${indent(step.failure?.what ?? '', '      ')}`
+      )
     default: {
-      const told = [...step.warnings.map((warning) => `      warning: ${warning}`), ...(step.message === undefined ? [] : [indent(step.message, '      ')])]
+      const told = [
+        ...step.warnings.map((warning) => `      warning: ${warning}`),
+        ...(step.message === undefined ? [] : [indent(step.message, '      ')]),
+      ]
       if (!verbose && told.length === 0) return ''
       const note = step.outcome === 'skipped' ? `skipped: ${step.reason ?? ''}` : 'ok'
-      return [spread(`  ${sign(style, step.outcome)} ${title}`, cut(note, Math.floor(style.columns / 2)), style.columns), ...told].join('\n')
+      return [
+        spread(`  ${sign(style, step.outcome)} ${title}`, cut(note, Math.floor(style.columns / 2)), style.columns),
+        ...told,
+      ].join('\n')
     }
   }
 }
@@ -79,7 +130,10 @@ export function renderChange({ path, before, after, sensitive }: Change, style: 
     .split('\n')
     .slice(4)
     .filter((line) => line !== '')
-    .map((line) => `  ${line.startsWith('+') ? tint(style, 'green', line) : line.startsWith('-') ? tint(style, 'red', line) : tint(style, 'dim', line)}`)
+    .map(
+      (line) =>
+        `  ${line.startsWith('+') ? tint(style, 'green', line) : line.startsWith('-') ? tint(style, 'red', line) : tint(style, 'dim', line)}`,
+    )
   return [path, ...body].join('\n')
 }
 

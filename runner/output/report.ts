@@ -33,7 +33,8 @@ export function createReport(): ReportFold {
       else if (event.type === 'step-finished') finished.push(event)
       else if (event.type === 'handlers-pending') pendingHandlers.set(event.host, event.handlers)
       else if (event.type === 'rescued') {
-        for (const step of finished) if (step.step.host === event.host && step.step.task.startsWith(`${event.block}.`) && lost(step)) rescued.add(step)
+        for (const step of finished)
+          if (step.step.host === event.host && step.step.task.startsWith(`${event.block}.`) && lost(step)) rescued.add(step)
       }
     },
     failures: () => finished.filter((step) => lost(step) && !rescued.has(step)),

@@ -7,7 +7,13 @@ import { duration, indent, plural, sign, type Style, tint } from './style.ts'
 
 /** What this view needs of a journal's history. */
 export interface SeenHistory {
-  readonly started: { readonly run: string; readonly at: number; readonly playbook: string; readonly name: string; readonly hosts: readonly string[] }
+  readonly started: {
+    readonly run: string
+    readonly at: number
+    readonly playbook: string
+    readonly name: string
+    readonly hosts: readonly string[]
+  }
   readonly finished: ReadonlyMap<string, StepFinished>
   readonly inFlight: ReadonlyMap<string, ApplyStarted['step']>
   readonly ended: { readonly exitCode: number; readonly interrupted: boolean; readonly seconds: number } | undefined
@@ -46,10 +52,18 @@ export interface ShowOptions {
 }
 
 /** `runbook show RUN`: what it did, in order; what failed, with its cure; what can be done now. */
-export function renderRun(history: SeenHistory, sources: readonly Source[], options: ShowOptions, now: number, style: Style): string {
+export function renderRun(
+  history: SeenHistory,
+  sources: readonly Source[],
+  options: ShowOptions,
+  now: number,
+  style: Style,
+): string {
   const { started, finished, inFlight, ended } = history
   const steps = [...finished.values()].filter(({ step }) => options.host === undefined || step.host === options.host)
-  const said = steps.filter(({ outcome }) => outcome !== 'ok' && outcome !== 'skipped').map((step) => stepLines(step, options, style))
+  const said = steps
+    .filter(({ outcome }) => outcome !== 'ok' && outcome !== 'skipped')
+    .map((step) => stepLines(step, options, style))
   const quiet = steps.length - said.length
   const flying = [...inFlight.values()].filter(({ host }) => options.host === undefined || host === options.host)
   const failures = steps.filter(({ failure, ignored }) => failure !== undefined && ignored !== true)
@@ -59,7 +73,9 @@ export function renderRun(history: SeenHistory, sources: readonly Source[], opti
     '',
     ...said,
     ...(quiet > 0 ? [`  ${sign(style, 'ok')} ${plural(quiet, 'step')} with nothing to change`] : []),
-    ...flying.map((step) => tint(style, 'yellow', `  ${sign(style, 'running')} ${step.host}  ${titleOf({ step })}: was in flight`)),
+    ...flying.map((step) =>
+      tint(style, 'yellow', `  ${sign(style, 'running')} ${step.host}  ${titleOf({ step })}: was in flight`),
+    ),
     ...failures.flatMap((step) => ['', renderFailure(step, sources, style)]),
     '',
     nextLine(history, style),
@@ -73,7 +89,9 @@ const stepLines = (event: StepFinished, { diff }: ShowOptions, style: Style): st
 }
 
 function nextLine({ started, ended, finished }: SeenHistory, style: Style): string {
-  const undo = [...finished.values()].some(({ outcome, reversible }) => outcome === 'changed' && reversible) ? [`runbook undo ${started.run} --plan`] : []
+  const undo = [...finished.values()].some(({ outcome, reversible }) => outcome === 'changed' && reversible)
+    ? [`runbook undo ${started.run} --plan`]
+    : []
   const resume = ended?.exitCode === 0 ? [] : [`runbook resume ${started.run}`]
   return [...resume, ...undo].join(` ${sign(style, 'dot')} `) || 'Nothing to undo.'
 }

@@ -8,7 +8,8 @@ export interface Style {
 
 type Tint = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold'
 
-export const tint = (style: Style, name: Tint, text: string): string => (style.color && text !== '' ? styleText(name, text) : text)
+export const tint = (style: Style, name: Tint, text: string): string =>
+  style.color && text !== '' ? styleText(name, text) : text
 
 const SYMBOLS = {
   ok: ['✓', 'ok'],
@@ -54,7 +55,8 @@ export function size(bytes: number): string {
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 /** Cuts to a width, with an ellipsis; escape sequences must not be in the text yet. */
-export const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, Math.max(1, width - 1))}…`)
+export const cut = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, Math.max(1, width - 1))}…`
 
 /** Left and right text on one line of at most `width` columns. */
 export const spread = (left: string, right: string, width: number): string => {

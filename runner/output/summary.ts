@@ -7,7 +7,9 @@ import { duration, plural, sign, type Style, tint } from './style.ts'
 /** The end of an apply: every failure with its place and cure, then one line of what was done. */
 export function renderSummary(report: Report, end: RunFinished, sources: readonly Source[], style: Style): string {
   const failures = report.failures().map((step) => renderFailure(step, sources, style))
-  const pending = [...report.pendingHandlers].map(([host, handlers]) => `${host}: handlers that did not run: ${handlers.join(', ')}`)
+  const pending = [...report.pendingHandlers].map(
+    ([host, handlers]) => `${host}: handlers that did not run: ${handlers.join(', ')}`,
+  )
   return [...failures.flatMap((text) => [text, '']), ...pending, lastLine(report, end, style)].join('\n')
 }
 
@@ -23,7 +25,12 @@ function lastLine(report: Report, end: RunFinished, style: Style): string {
     ...(end.interrupted ? ['interrupted: not everything was started'] : []),
   ]
   const ended = duration(end.seconds)
-  if (parts.length === 0) return tint(style, 'green', `Nothing to do: ${plural(ok, 'check')} fine${skipped > 0 ? `, ${skipped} skipped` : ''}${dot}${ended}`)
+  if (parts.length === 0)
+    return tint(
+      style,
+      'green',
+      `Nothing to do: ${plural(ok, 'check')} fine${skipped > 0 ? `, ${skipped} skipped` : ''}${dot}${ended}`,
+    )
   const color = end.exitCode === 0 ? 'green' : end.interrupted ? 'yellow' : 'red'
   return tint(style, color, [...parts, ended, ...(end.exitCode === 0 ? [] : [`exit ${end.exitCode}`])].join(dot))
 }

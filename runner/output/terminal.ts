@@ -42,7 +42,11 @@ export function terminalView(style: Style, write: (text: string) => void): View 
     add(event) {
       switch (event.type) {
         case 'run-started':
-          shown = shown.then(() => write(`${tint(style, 'bold', event.name)}${tint(style, 'dim', `   run ${event.run} ${sign(style, 'dot')} Ctrl-C stops safely`)}\n`))
+          shown = shown.then(() =>
+            write(
+              `${tint(style, 'bold', event.name)}${tint(style, 'dim', `   run ${event.run} ${sign(style, 'dot')} Ctrl-C stops safely`)}\n`,
+            ),
+          )
           break
         case 'play-started':
           shown = shown.then(() => write(playLine(event, style)))
@@ -69,7 +73,8 @@ export function terminalView(style: Style, write: (text: string) => void): View 
           current?.end()
           break
         case 'interrupted': {
-          const text = event.times === 1 ? 'Stopping: what is in flight is finished first. Ctrl-C again aborts at once.' : 'Aborting.'
+          const text =
+            event.times === 1 ? 'Stopping: what is in flight is finished first. Ctrl-C again aborts at once.' : 'Aborting.'
           shown = shown.then(() => write(`${tint(style, 'yellow', text)}\n`))
           break
         }
@@ -119,7 +124,13 @@ async function show(task: LiveTask, style: Style, write: (text: string) => void)
     {
       exitOnError: false,
       registerSignalListeners: false,
-      rendererOptions: { showErrorMessage: false, collapseSkips: true, showSkipMessage: false, formatOutput: 'truncate', lazy: false },
+      rendererOptions: {
+        showErrorMessage: false,
+        collapseSkips: true,
+        showSkipMessage: false,
+        formatOutput: 'truncate',
+        lazy: false,
+      },
     },
   )
   await view.run()
@@ -139,7 +150,12 @@ function titleLine({ started, finished, running }: LiveTask, style: Style): stri
   ] as const
   const said = counts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`)
   const done = finished.length
-  const right = running.size > 0 ? `${done} done, ${running.size} running` : said.length > 0 ? said.join(', ') : plural(started.hosts.length, 'host')
+  const right =
+    running.size > 0
+      ? `${done} done, ${running.size} running`
+      : said.length > 0
+        ? said.join(', ')
+        : plural(started.hosts.length, 'host')
   return spread(started.handler ? `${started.name} (handler)` : started.name, right, style.columns - MARGIN)
 }
 /** What listr2 puts before a title. */
@@ -147,10 +163,18 @@ const MARGIN = 4
 
 /** Running steps, those with progress first; only the failures of finished ones stay in sight. */
 function liveLines({ running, finished }: LiveTask, style: Style): string[] {
-  const failed = finished.filter((step) => step.failure !== undefined).map((step) => `${sign(style, 'failed')} ${step.step.host} ${titleOf(step)}: ${step.failure?.what}`)
+  const failed = finished
+    .filter((step) => step.failure !== undefined)
+    .map((step) => `${sign(style, 'failed')} ${step.step.host} ${titleOf(step)}: ${step.failure?.what}`)
   const live = [...running.values()].toSorted((a, b) => Number(b.progress !== undefined) - Number(a.progress !== undefined))
   const width = Math.min(24, Math.max(0, ...live.map(({ label }) => label.length)))
-  const lines = [...failed, ...live.map(({ label, progress }) => `${cut(label, width).padEnd(width)}  ${progress === undefined ? '' : progressText(progress, style)}`)]
+  const lines = [
+    ...failed,
+    ...live.map(
+      ({ label, progress }) =>
+        `${cut(label, width).padEnd(width)}  ${progress === undefined ? '' : progressText(progress, style)}`,
+    ),
+  ]
   const room = style.columns - MARGIN
   const cutOff = lines.length > LIVE_LINES ? [`… and ${lines.length - LIVE_LINES + 1} more`] : []
   return [...lines.slice(0, LIVE_LINES - cutOff.length), ...cutOff].map((line) => cut(line.trimEnd(), room))
@@ -165,4 +189,3 @@ export function progressText({ progress: { done, total, unit, note } }: StepProg
   const amount = unit === 'bytes' ? `${size(done)} of ${size(total)}` : `${done} of ${total} ${unit}`
   return `${bar} ${String(Math.round(share * 100)).padStart(3)} %  ${note ?? amount}`
 }
-

@@ -15,10 +15,19 @@ export interface RunView extends View {
   finish(end: RunFinished): void
 }
 
-export const styleOf = (screen: Screen): Style => ({ color: screen.color, unicode: screen.unicode, columns: Math.max(60, Math.min(screen.columns, 120)) })
+export const styleOf = (screen: Screen): Style => ({
+  color: screen.color,
+  unicode: screen.unicode,
+  columns: Math.max(60, Math.min(screen.columns, 120)),
+})
 
 /** JSON lines, a live terminal, or plain lines: chosen once. A plan is a page of its own, written at the end. */
-export async function openView(request: Pick<Request, 'goal' | 'output' | 'verbose'>, world: World, report: Report, sources: readonly Source[]): Promise<RunView> {
+export async function openView(
+  request: Pick<Request, 'goal' | 'output' | 'verbose'>,
+  world: World,
+  report: Report,
+  sources: readonly Source[],
+): Promise<RunView> {
   const { stdout, stderr } = world
   if (request.output === 'json') {
     return { add: (event) => stdout.write(jsonLine(event)), close: async () => {}, finish: () => {} }

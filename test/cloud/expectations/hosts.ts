@@ -8,7 +8,18 @@ const message = ({ status, body }: Reply) => [status, Object.values<any>(body)[0
 const short = ['hypervisor_hostname', 'id', 'state', 'status']
 const always = [...short, 'host_ip', 'hypervisor_type', 'hypervisor_version', 'service']
 const until287 = [
-  'cpu_info', 'current_workload', 'disk_available_least', 'free_disk_gb', 'free_ram_mb', 'local_gb', 'local_gb_used', 'memory_mb', 'memory_mb_used', 'running_vms', 'vcpus', 'vcpus_used',
+  'cpu_info',
+  'current_workload',
+  'disk_available_least',
+  'free_disk_gb',
+  'free_ram_mb',
+  'local_gb',
+  'local_gb_used',
+  'memory_mb',
+  'memory_mb_used',
+  'running_vms',
+  'vcpus',
+  'vcpus_used',
 ]
 
 const folder = '/var/lib/nova/instances'
@@ -17,13 +28,34 @@ export const hosts: readonly Expectation[] = [
   {
     name: 'services have uuids from 2.53 and numbers before',
     async check(cloud) {
-      const list = async (version: string) => (await compute(cloud, `/os-services?binary=nova-compute&host=${cloud.source}`, { version })).body.services
+      const list = async (version: string) =>
+        (await compute(cloud, `/os-services?binary=nova-compute&host=${cloud.source}`, { version })).body.services
       const [service] = await list(newest)
-      expect(Object.keys(service).sort()).toEqual(['binary', 'disabled_reason', 'forced_down', 'host', 'id', 'state', 'status', 'updated_at', 'zone'])
-      expect(service).toMatchObject({ binary: 'nova-compute', host: cloud.source, status: 'enabled', state: 'up', forced_down: false, disabled_reason: null, zone: 'nova' })
+      expect(Object.keys(service).sort()).toEqual([
+        'binary',
+        'disabled_reason',
+        'forced_down',
+        'host',
+        'id',
+        'state',
+        'status',
+        'updated_at',
+        'zone',
+      ])
+      expect(service).toMatchObject({
+        binary: 'nova-compute',
+        host: cloud.source,
+        status: 'enabled',
+        state: 'up',
+        forced_down: false,
+        disabled_reason: null,
+        zone: 'nova',
+      })
       expect(service.id).toMatch(/^[0-9a-f-]{36}$/)
       expect(typeof (await list('2.52'))[0].id).toBe('number')
-      expect((await compute(cloud, '/os-services')).body.services.map((one: any) => one.binary)).toEqual(expect.arrayContaining(['nova-scheduler', 'nova-conductor', 'nova-compute']))
+      expect((await compute(cloud, '/os-services')).body.services.map((one: any) => one.binary)).toEqual(
+        expect.arrayContaining(['nova-scheduler', 'nova-conductor', 'nova-compute']),
+      )
     },
   },
   {
@@ -31,11 +63,18 @@ export const hosts: readonly Expectation[] = [
     async check(cloud) {
       const { services } = (await compute(cloud, '/os-services')).body
       const idOf = (binary: string) => services.find((service: any) => service.binary === binary).id
-      const put = async (id: string, body: unknown) => message(await compute(cloud, `/os-services/${id}`, { method: 'PUT', body }))
+      const put = async (id: string, body: unknown) =>
+        message(await compute(cloud, `/os-services/${id}`, { method: 'PUT', body }))
       const id = idOf('nova-compute')
       expect(await put(id, {})).toEqual([400, "No updates were requested. Fields 'status' or 'forced_down' should be specified."])
-      expect(await put(id, { status: 'enabled', disabled_reason: 'x' })).toEqual([400, "Specifying 'disabled_reason' with status 'enabled' is invalid."])
-      expect(await put(idOf('nova-scheduler'), { status: 'disabled' })).toEqual([400, 'Updating a nova-scheduler service is not supported. Only nova-compute services can be updated.'])
+      expect(await put(id, { status: 'enabled', disabled_reason: 'x' })).toEqual([
+        400,
+        "Specifying 'disabled_reason' with status 'enabled' is invalid.",
+      ])
+      expect(await put(idOf('nova-scheduler'), { status: 'disabled' })).toEqual([
+        400,
+        'Updating a nova-scheduler service is not supported. Only nova-compute services can be updated.',
+      ])
       expect(await put('7', { status: 'disabled' })).toEqual([400, 'Invalid uuid 7'])
       const nobody = '00000000-0000-0000-0000-000000000000'
       expect(await put(nobody, { status: 'disabled' })).toEqual([404, `Service ${nobody} could not be found.`])
@@ -46,8 +85,10 @@ export const hosts: readonly Expectation[] = [
     async check(cloud) {
       const { body } = await compute(cloud, `/os-services?binary=nova-compute&host=${cloud.target}`)
       const put = (change: unknown) => compute(cloud, `/os-services/${body.services[0].id}`, { method: 'PUT', body: change })
-      const provider = (await cloud.admin.ask('placement', `/resource_providers?name=${cloud.target}`, { version: '1.36' })).body.resource_providers[0]
-      const traits = async () => (await cloud.admin.ask('placement', `/resource_providers/${provider.uuid}/traits`, { version: '1.36' })).body.traits
+      const provider = (await cloud.admin.ask('placement', `/resource_providers?name=${cloud.target}`, { version: '1.36' })).body
+        .resource_providers[0]
+      const traits = async () =>
+        (await cloud.admin.ask('placement', `/resource_providers/${provider.uuid}/traits`, { version: '1.36' })).body.traits
       expect((await put({ status: 'disabled' })).status).toBe(200)
       try {
         expect(await traits()).toContain('COMPUTE_STATUS_DISABLED')
@@ -60,10 +101,18 @@ export const hosts: readonly Expectation[] = [
   {
     name: 'hypervisors: ids, cpu_info and free figures depend on the microversion',
     async check(cloud) {
-      const list = async (version: string) => (await compute(cloud, '/os-hypervisors/detail', { version })).body.hypervisors.find((one: any) => one.service.host === cloud.source)
+      const list = async (version: string) =>
+        (await compute(cloud, '/os-hypervisors/detail', { version })).body.hypervisors.find(
+          (one: any) => one.service.host === cloud.source,
+        )
       const full = await list('2.87')
       expect(Object.keys(full).sort()).toEqual([...always, ...until287].sort())
-      expect(full).toMatchObject({ hypervisor_type: 'QEMU', state: 'up', status: 'enabled', hypervisor_version: expect.any(Number) })
+      expect(full).toMatchObject({
+        hypervisor_type: 'QEMU',
+        state: 'up',
+        status: 'enabled',
+        hypervisor_version: expect.any(Number),
+      })
       expect(Object.keys(full.cpu_info).sort()).toEqual(['arch', 'features', 'model', 'topology', 'vendor'])
       expect(Object.keys(await list('2.88')).sort()).toEqual([...always, 'uptime'].sort())
       const old = await list('2.27')
@@ -76,13 +125,22 @@ export const hosts: readonly Expectation[] = [
   {
     name: 'server groups: policy from 2.64, policies before',
     async check(cloud) {
-      const made = await compute(cloud, '/os-server-groups', { method: 'POST', body: { server_group: { name: 'exp-group', policy: 'anti-affinity' } } })
+      const made = await compute(cloud, '/os-server-groups', {
+        method: 'POST',
+        body: { server_group: { name: 'exp-group', policy: 'anti-affinity' } },
+      })
       expect(made.status).toBe(200)
       const path = `/os-server-groups/${made.body.server_group.id}`
       expect(made.body.server_group).toMatchObject({ name: 'exp-group', policy: 'anti-affinity', rules: {}, members: [] })
-      expect((await compute(cloud, path, { version: '2.63' })).body.server_group).toMatchObject({ policies: ['anti-affinity'], metadata: {} })
+      expect((await compute(cloud, path, { version: '2.63' })).body.server_group).toMatchObject({
+        policies: ['anti-affinity'],
+        metadata: {},
+      })
       expect((await compute(cloud, path, { method: 'DELETE' })).status).toBe(204)
-      expect(message(await compute(cloud, path))).toEqual([404, `Instance group ${made.body.server_group.id} could not be found.`])
+      expect(message(await compute(cloud, path))).toEqual([
+        404,
+        `Instance group ${made.body.server_group.id} could not be found.`,
+      ])
     },
   },
   {
@@ -90,7 +148,13 @@ export const hosts: readonly Expectation[] = [
     check: (cloud) =>
       withServer(cloud, 'folder', 'quiet', async (id) => {
         const name = (await serverNow(cloud, id))['OS-EXT-SRV-ATTR:instance_name']
-        const look = async (host: string) => (await cloud.run(host, `virsh list --all --name | grep -c '^${name}$'; ls ${folder}/${id} 2>/dev/null | sort | tr '\\n' ' '`)).stdout
+        const look = async (host: string) =>
+          (
+            await cloud.run(
+              host,
+              `virsh list --all --name | grep -c '^${name}$'; ls ${folder}/${id} 2>/dev/null | sort | tr '\\n' ' '`,
+            )
+          ).stdout
         expect([await look(cloud.source), await look(cloud.target)]).toEqual(['1\nconsole.log disk disk.info ', '0\n'])
         await act(cloud, id, moveTo(cloud.target))
         await ended(cloud, id)
@@ -121,7 +185,11 @@ export const hosts: readonly Expectation[] = [
         expect((await ended(cloud, id)).status).not.toBe('completed')
         expect(hostOf(await settled(cloud, id, 'ACTIVE'))).toBe(cloud.source)
         const action = await actionOf(cloud, id, order)
-        expect(action.events.find((event: any) => event.event === 'compute_pre_live_migration')).toMatchObject({ result: 'Error', host: cloud.target, details: expect.stringMatching(/already exists, it is expected not to exist/) })
+        expect(action.events.find((event: any) => event.event === 'compute_pre_live_migration')).toMatchObject({
+          result: 'Error',
+          host: cloud.target,
+          details: expect.stringMatching(/already exists, it is expected not to exist/),
+        })
         expect((await cloud.run(cloud.target, `test -e ${folder}/${id}`)).code).toBe(1)
         await act(cloud, id, moveTo(cloud.target))
         expect((await ended(cloud, id)).status).toBe('completed')
@@ -139,13 +207,20 @@ export const hosts: readonly Expectation[] = [
         expect(await virsh(`domuuid ${name}`)).toBe(`${id}\n\n`)
         expect(await virsh(`domjobinfo ${name}`)).toBe('Job type:         None        \n\n')
         expect((await virsh('list --all --uuid')).split('\n')).toContain(id)
-        expect(await virsh('version')).toMatch(/^Compiled against library: libvirt [\d.]+\nUsing library: libvirt [\d.]+\nUsing API: QEMU [\d.]+\nRunning hypervisor: QEMU [\d.]+\n\n$/)
+        expect(await virsh('version')).toMatch(
+          /^Compiled against library: libvirt [\d.]+\nUsing library: libvirt [\d.]+\nUsing API: QEMU [\d.]+\nRunning hypervisor: QEMU [\d.]+\n\n$/,
+        )
         expect(await virsh('capabilities')).toMatch(/<uuid>[0-9a-f-]{36}<\/uuid>[\s\S]*<cpu>[\s\S]*<model>/)
         expect(await virsh(`-c qemu+tcp://${cloud.target}/system hostname`)).toBe(`${cloud.target}\n\n`)
-        const own = await cloud.run(cloud.source, 'virsh capabilities > /tmp/exp.xml; virsh cpu-compare /tmp/exp.xml; rm /tmp/exp.xml')
+        const own = await cloud.run(
+          cloud.source,
+          'virsh capabilities > /tmp/exp.xml; virsh cpu-compare /tmp/exp.xml; rm /tmp/exp.xml',
+        )
         expect(own.stdout).toBe('CPU described in /tmp/exp.xml is identical to host CPU\n\n')
         expect((await cloud.run(cloud.source, 'virsh domstate nope 2>&1')).stdout).toContain("error: failed to get domain 'nope'")
-        expect((await cloud.run(cloud.source, `qemu-img info -U --output=json ${folder}/${id}/disk`)).stdout).toMatch(/"virtual-size": \d+/)
+        expect((await cloud.run(cloud.source, `qemu-img info -U --output=json ${folder}/${id}/disk`)).stdout).toMatch(
+          /"virtual-size": \d+/,
+        )
       }),
   },
 ]

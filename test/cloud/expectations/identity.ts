@@ -5,7 +5,9 @@ import type { Expectation, Subject } from './subject.ts'
 
 const enter = (cloud: Subject, body: unknown) => cloud.stranger.ask('identity', '/auth/tokens', { method: 'POST', body })
 
-const unauthorized = { error: { code: 401, message: 'The request you have made requires authentication.', title: 'Unauthorized' } }
+const unauthorized = {
+  error: { code: 401, message: 'The request you have made requires authentication.', title: 'Unauthorized' },
+}
 
 export const identity: readonly Expectation[] = [
   {
@@ -13,7 +15,10 @@ export const identity: readonly Expectation[] = [
     async check(cloud) {
       const root = await cloud.stranger.ask('identity', '//')
       expect(root.status).toBe(300)
-      expect(root.body.versions.values[0]).toMatchObject({ status: 'stable', links: [{ rel: 'self', href: expect.stringMatching(/\/v3\/$/) }] })
+      expect(root.body.versions.values[0]).toMatchObject({
+        status: 'stable',
+        links: [{ rel: 'self', href: expect.stringMatching(/\/v3\/$/) }],
+      })
       const v3 = await cloud.stranger.ask('identity', '//v3')
       expect([v3.status, v3.body.version.id]).toEqual([200, root.body.versions.values[0].id])
     },
@@ -83,7 +88,10 @@ export const identity: readonly Expectation[] = [
       expect([told.status, told.body.token.user]).toEqual([200, granted.body.token.user])
       expect((await cloud.stranger.ask('identity', '/auth/tokens', { method: 'DELETE', headers })).status).toBe(204)
       const refused = await cloud.stranger.ask('compute', '/servers', { headers: { 'X-Auth-Token': token } })
-      expect([refused.status, refused.body]).toEqual([401, { error: { code: 401, title: 'Unauthorized', message: unauthorized.error.message } }])
+      expect([refused.status, refused.body]).toEqual([
+        401,
+        { error: { code: 401, title: 'Unauthorized', message: unauthorized.error.message } },
+      ])
     },
   },
 ]

@@ -25,7 +25,16 @@ async function simulated({ cloudsFile, addServer, state, hosts, compute }: Simul
     target: 'compute15',
     patience: { every: 0.02, limit: 15 },
     boot: async (name, shape, host) =>
-      addServer({ name, host, project: 'admin', ram: 1024, disk: 1, allocatedDisk: 16, dirtyRate: shape === 'restless' ? 2000 : 8, up: 0 }).id,
+      addServer({
+        name,
+        host,
+        project: 'admin',
+        ram: 1024,
+        disk: 1,
+        allocatedDisk: 16,
+        dirtyRate: shape === 'restless' ? 2000 : 8,
+        up: 0,
+      }).id,
     async remove(id) {
       const server = state.servers.get(id)
       state.servers.delete(id)

@@ -95,14 +95,16 @@ const endpointsOf = (token: any): Readonly<Record<string, string>> =>
 /** The API as a user who has logged in; without a login, as nobody at all, who knows the addresses only. */
 export async function connect(login: Login, anonymous = false): Promise<Api> {
   const granted = await send(`${login.authUrl}/auth/tokens`, { method: 'POST', body: passwordBody(login) })
-  if (granted.status !== 201) throw new Error(`${login.authUrl} does not let ${login.user} in: ${granted.status} ${JSON.stringify(granted.body)}`)
+  if (granted.status !== 201)
+    throw new Error(`${login.authUrl} does not let ${login.user} in: ${granted.status} ${JSON.stringify(granted.body)}`)
   const token = granted.headers.get('X-Subject-Token') ?? ''
   // The catalogue's own entry may lack the version, or be for other machines' eyes.
   const endpoints: Readonly<Record<string, string>> = { ...endpointsOf(granted.body.token), identity: login.authUrl }
   return {
     ask(service, path, ask = {}) {
       const endpoint = (endpoints[service] ?? '').replace(/\/+$/, '')
-      const version: Record<string, string> = ask.version === undefined ? {} : { 'OpenStack-API-Version': `${service} ${ask.version}` }
+      const version: Record<string, string> =
+        ask.version === undefined ? {} : { 'OpenStack-API-Version': `${service} ${ask.version}` }
       return send(path.startsWith('//') ? new URL(endpoint).origin + path.slice(1) : endpoint + path, {
         ...ask,
         headers: { ...(anonymous ? {} : { 'X-Auth-Token': token }), ...version, ...ask.headers },
@@ -123,7 +125,12 @@ export async function until<T>(cloud: Subject, what: string, look: () => Promise
 }
 
 /** Gives the check servers of its own and removes them, whatever comes. */
-export async function withServer(cloud: Subject, name: string, shape: 'quiet' | 'restless', check: (id: string) => Promise<void>): Promise<void> {
+export async function withServer(
+  cloud: Subject,
+  name: string,
+  shape: 'quiet' | 'restless',
+  check: (id: string) => Promise<void>,
+): Promise<void> {
   const id = await cloud.boot(`exp-${name}`, shape, cloud.source)
   try {
     await check(id)
@@ -135,7 +142,8 @@ export async function withServer(cloud: Subject, name: string, shape: 'quiet' | 
 /** The newest that Zed has: what all of these clouds know. */
 export const newest = '2.93'
 
-export const compute = async (cloud: Subject, path: string, ask: Ask = {}): Promise<Reply> => cloud.admin.ask('compute', path, { version: newest, ...ask })
+export const compute = async (cloud: Subject, path: string, ask: Ask = {}): Promise<Reply> =>
+  cloud.admin.ask('compute', path, { version: newest, ...ask })
 
 export const act = (cloud: Subject, id: string, action: unknown, ask: Ask = {}): Promise<Reply> =>
   compute(cloud, `/servers/${id}/action`, { method: 'POST', body: action, ...ask })
@@ -143,7 +151,8 @@ export const act = (cloud: Subject, id: string, action: unknown, ask: Ask = {}):
 export const serverNow = async (cloud: Subject, id: string): Promise<any> => (await compute(cloud, `/servers/${id}`)).body.server
 
 /** Records of a server's migrations, newest first. */
-export const records = async (cloud: Subject, id: string): Promise<any[]> => (await compute(cloud, `/os-migrations?instance_uuid=${id}`)).body.migrations
+export const records = async (cloud: Subject, id: string): Promise<any[]> =>
+  (await compute(cloud, `/os-migrations?instance_uuid=${id}`)).body.migrations
 
 const over = ['completed', 'failed', 'error', 'cancelled']
 
@@ -163,7 +172,8 @@ export const settled = (cloud: Subject, id: string, status: string): Promise<any
 
 /** The action that a request began: its id is the request's. */
 export const actionOf = async (cloud: Subject, id: string, reply: Reply, version = newest): Promise<any> =>
-  (await compute(cloud, `/servers/${id}/os-instance-actions/${reply.headers.get('x-openstack-request-id')}`, { version })).body.instanceAction
+  (await compute(cloud, `/servers/${id}/os-instance-actions/${reply.headers.get('x-openstack-request-id')}`, { version })).body
+    .instanceAction
 
 export const moveTo = (host: string | null, block: unknown = 'auto') => ({ 'os-migrateLive': { host, block_migration: block } })
 

@@ -41,6 +41,8 @@ const send = async (method: string, url: string, headers: Record<string, string>
     method,
     headers: {
       ...headers,
+      // the services close a connection after an answer without having said so
+      Connection: 'close',
       ...(body === undefined ? {} : { 'Content-Type': raw ? 'application/octet-stream' : 'application/json' }),
     },
     ...(body === undefined ? {} : { body: raw ? new Uint8Array(body) : JSON.stringify(body) }),

@@ -41,7 +41,11 @@ describe('starting and stopping', () => {
     const cloud = await startCloud({ speed: 1 })
     const admin = await connect(await readLogin(cloud.cloudsFile, 'demo'))
     for (const name of ['web-1', 'web-2'])
-      await admin.ask('compute', `/servers/${cloud.server(name).id}/action`, { method: 'POST', version: '2.60', body: { 'os-migrateLive': { host: 'compute15', block_migration: 'auto' } } })
+      await admin.ask('compute', `/servers/${cloud.server(name).id}/action`, {
+        method: 'POST',
+        version: '2.60',
+        body: { 'os-migrateLive': { host: 'compute15', block_migration: 'auto' } },
+      })
     await cloud.stop()
     await cloud.stop()
     expect(cloud.migrations('web-1')[0]?.status).not.toBe('completed')
@@ -74,16 +78,27 @@ describe('what a user needs', () => {
     try {
       const { clouds } = parse(readFileSync(cloud.cloudsFile, 'utf8'))
       expect(Object.keys(clouds)).toEqual(['demo', 'demo-member', 'demo-application'])
-      expect((await (await connect(await readLogin(cloud.cloudsFile, 'demo-member'))).ask('compute', '/servers')).status).toBe(200)
+      expect((await (await connect(await readLogin(cloud.cloudsFile, 'demo-member'))).ask('compute', '/servers')).status).toBe(
+        200,
+      )
       const { auth } = clouds['demo-application']
       const credential = (secret: string) => ({
-        auth: { identity: { methods: ['application_credential'], application_credential: { id: auth.application_credential_id, secret } } },
+        auth: {
+          identity: {
+            methods: ['application_credential'],
+            application_credential: { id: auth.application_credential_id, secret },
+          },
+        },
       })
       const enter = (secret: string) =>
         fetch(`${auth.auth_url}/auth/tokens`, { method: 'POST', body: JSON.stringify(credential(secret)) })
       const granted = await enter(auth.application_credential_secret)
       expect(granted.status).toBe(201)
-      expect(((await granted.json()) as any).token).toMatchObject({ methods: ['application_credential'], project: { name: 'admin' }, user: { name: 'admin' } })
+      expect(((await granted.json()) as any).token).toMatchObject({
+        methods: ['application_credential'],
+        project: { name: 'admin' },
+        user: { name: 'admin' },
+      })
       expect((await enter('wrong')).status).toBe(401)
     } finally {
       await cloud.stop()
@@ -96,7 +111,11 @@ describe('what a user needs', () => {
       { name: 'compute15', address: '127.77.0.15', port: 2222 },
     ]
     const folder = '../.runbook/demo'
-    const own = inventoryYaml(hosts, { key: `${folder}/id_ed25519`, knownHosts: `${folder}/known_hosts`, clouds: `${folder}/clouds.yaml` })
+    const own = inventoryYaml(hosts, {
+      key: `${folder}/id_ed25519`,
+      knownHosts: `${folder}/known_hosts`,
+      clouds: `${folder}/clouds.yaml`,
+    })
     expect(parse(readFileSync(join(checkout, 'inventory/demo.yml'), 'utf8'))).toEqual(parse(own))
   })
   test('fixed addresses that somebody has are named', async () => {
@@ -106,7 +125,9 @@ describe('what a user needs', () => {
       lock.listen({ host: '127.77.0.1', port: 7741 }, () => resolve(false))
     })
     const folder = join(tmpdir(), 'runbook-cloud-never-made')
-    await expect(startCloud({ fixed: { folder } })).rejects.toThrow('the addresses 127.77.0.* are taken: another simulated cloud runs with them')
+    await expect(startCloud({ fixed: { folder } })).rejects.toThrow(
+      'the addresses 127.77.0.* are taken: another simulated cloud runs with them',
+    )
     expect(existsSync(folder)).toBe(false)
     if (!taken) await new Promise((resolve) => lock.close(resolve))
   })

@@ -108,7 +108,12 @@ export async function startCloud(options: CloudOptions = {}): Promise<SimulatedC
   }
 }
 
-async function build(options: CloudOptions, count: number, cleanups: (() => Promise<void> | void)[], stop: () => Promise<void>): Promise<SimulatedCloud> {
+async function build(
+  options: CloudOptions,
+  count: number,
+  cleanups: (() => Promise<void> | void)[],
+  stop: () => Promise<void>,
+): Promise<SimulatedCloud> {
   const network = await claimNetwork(options.fixed === undefined ? undefined : 0)
   cleanups.push(() => network.release())
   const folder = options.fixed?.folder ?? mkdtempSync(join(tmpdir(), 'runbook-cloud-'))
@@ -129,7 +134,10 @@ async function build(options: CloudOptions, count: number, cleanups: (() => Prom
 
   let namespace: Promise<UserNamespace> | undefined
   cleanups.push(async () => await (await namespace?.catch(() => undefined))?.stop())
-  const addresses = [{ name: 'controller', address: network.controller }, ...names.map((name) => ({ name, address: computeOf(state, name).address }))]
+  const addresses = [
+    { name: 'controller', address: network.controller },
+    ...names.map((name) => ({ name, address: computeOf(state, name).address })),
+  ]
   const key = generateKey('runbook-demo')
   const shared = settings.sharedStorage ? join(folder, 'instances') : undefined
   if (shared !== undefined) mkdirSync(shared, { recursive: true })
@@ -151,8 +159,17 @@ async function build(options: CloudOptions, count: number, cleanups: (() => Prom
   }
 
   const urls = { keystone: '', nova: '', placement: '' }
-  const keystone = createKeystone(options.tokenLifetime ?? 3600, () => ({ identity: `${urls.keystone}/v3`, compute: `${urls.nova}/v2.1`, placement: urls.placement }))
-  const nova = createNova({ engine, session: keystone.session, keystoneUrl: () => urls.keystone, maxVersion: options.maxVersion ?? '2.96' })
+  const keystone = createKeystone(options.tokenLifetime ?? 3600, () => ({
+    identity: `${urls.keystone}/v3`,
+    compute: `${urls.nova}/v2.1`,
+    placement: urls.placement,
+  }))
+  const nova = createNova({
+    engine,
+    session: keystone.session,
+    keystoneUrl: () => urls.keystone,
+    maxVersion: options.maxVersion ?? '2.96',
+  })
   const services = {
     keystone: (request: Parameters<typeof nova>[0]) => keystone.handle(request),
     nova,

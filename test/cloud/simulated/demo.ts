@@ -64,7 +64,11 @@ function runbook(cloud: SimulatedCloud, goal: string): Promise<number> {
   heading(`$ runbook ${args.map((arg) => (arg === cloud.inventoryFile ? 'inventory/demo.yml' : arg)).join(' ')}`)
   const program = join(checkout, 'dist/runner/bin.js')
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...args], { cwd: checkout, stdio: 'inherit', env: { ...process.env, ...cloud.env } })
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd: checkout,
+      stdio: 'inherit',
+      env: { ...process.env, ...cloud.env },
+    })
     child.on('error', reject)
     child.on('exit', (code, signal) => resolve(signal === null ? (code ?? 1) : 1))
   })

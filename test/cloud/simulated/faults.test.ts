@@ -22,7 +22,11 @@ const id = (name: string) => cloud.server(name).id
 describe('a broken API', () => {
   test('answers with a status, so many times, and the headers asked for', async () => {
     const fault = cloud.faults.api({ service: 'nova', path: '/servers', status: 503, times: 2, headers: { 'Retry-After': '1' } })
-    const answers = [await admin.ask('compute', '/servers'), await admin.ask('compute', '/servers/detail'), await admin.ask('compute', '/servers')]
+    const answers = [
+      await admin.ask('compute', '/servers'),
+      await admin.ask('compute', '/servers/detail'),
+      await admin.ask('compute', '/servers'),
+    ]
     expect(answers.map(({ status }) => status)).toEqual([503, 503, 200])
     expect(answers[0]?.headers.get('Retry-After')).toBe('1')
     expect(fault.struck).toBe(2)
@@ -89,7 +93,9 @@ describe('a live migration that goes wrong', () => {
     cloud.faults.liveMigration('server-error')
     await act(subject, id('web-1'), moveTo('compute15'))
     expect((await ended(subject, id('web-1'))).status).toBe('error')
-    expect(await settled(subject, id('web-1'), 'ERROR')).toMatchObject({ fault: { code: 500, message: 'Live migration failed.' } })
+    expect(await settled(subject, id('web-1'), 'ERROR')).toMatchObject({
+      fault: { code: 500, message: 'Live migration failed.' },
+    })
   })
   test('lost: it stays accepted, and the server migrating', async () => {
     cloud.faults.liveMigration('lost')
@@ -102,7 +108,9 @@ describe('a live migration that goes wrong', () => {
   test('stalled: no bytes move until it is aborted', async () => {
     cloud.faults.liveMigration('stalled')
     await act(subject, id('web-1'), moveTo('compute15'))
-    const migration = await until(subject, 'bytes are counted', async () => cloud.migrations('web-1').find(({ memory }) => memory !== undefined))
+    const migration = await until(subject, 'bytes are counted', async () =>
+      cloud.migrations('web-1').find(({ memory }) => memory !== undefined),
+    )
     expect(migration.memory?.processed).toBe(0)
     await compute(subject, `/servers/${id('web-1')}/migrations/${migration.id}`, { method: 'DELETE' })
     expect((await ended(subject, id('web-1'))).status).toBe('cancelled')
@@ -118,7 +126,10 @@ describe('a live migration that goes wrong', () => {
     const fault = cloud.faults.liveMigration('cpu', { server: 'web-1', times: 1 })
     await act(subject, id('web-2'), moveTo('compute15'))
     await act(subject, id('web-1'), moveTo('compute15'))
-    expect([(await ended(subject, id('web-2'))).status, (await ended(subject, id('web-1'))).status]).toEqual(['completed', 'error'])
+    expect([(await ended(subject, id('web-2'))).status, (await ended(subject, id('web-1'))).status]).toEqual([
+      'completed',
+      'error',
+    ])
     await act(subject, id('web-1'), moveTo('compute15'))
     await until(subject, 'web-1 is on compute15', async () => (cloud.server('web-1').host === 'compute15' ? true : undefined))
     expect(fault.struck).toBe(1)
@@ -128,7 +139,10 @@ describe('a live migration that goes wrong', () => {
 describe('a host in trouble', () => {
   test('target down: accepted, then error; source down: error that names it', async () => {
     const down = cloud.serviceDown('compute15')
-    expect((await compute(subject, '/os-services?host=compute15')).body.services[0]).toMatchObject({ state: 'down', status: 'enabled' })
+    expect((await compute(subject, '/os-services?host=compute15')).body.services[0]).toMatchObject({
+      state: 'down',
+      status: 'enabled',
+    })
     const order = await act(subject, id('web-1'), moveTo('compute15'))
     expect(order.status).toBe(202)
     expect((await ended(subject, id('web-1'))).status).toBe('error')
@@ -136,7 +150,9 @@ describe('a host in trouble', () => {
     cloud.serviceDown('compute14')
     await act(subject, id('web-2'), moveTo('compute15'))
     await ended(subject, id('web-2'))
-    expect(cloud.server('web-2').actions.at(-1)?.events[0]?.details).toBe('Compute service of compute14 is unavailable at this time.')
+    expect(cloud.server('web-2').actions.at(-1)?.events[0]?.details).toBe(
+      'Compute service of compute14 is unavailable at this time.',
+    )
     await settled(subject, id('web-2'), 'ACTIVE')
   })
   test('the network between two hosts is cut in mid-migration: failed after a while, ACTIVE where it was', async () => {

@@ -38,12 +38,20 @@ export function writeAccessFiles(folder: string, key: KeyPair, keystoneUrl: stri
   writeFileSync(`${files.keyFile}.pub`, `${key.public}\n`)
   writeFileSync(files.cloudsFile, cloudsYaml(keystoneUrl), { mode: 0o600 })
   writeFileSync(files.knownHostsFile, knownHosts(hosts))
-  writeFileSync(files.inventoryFile, inventoryYaml(hosts, { key: 'id_ed25519', knownHosts: 'known_hosts', clouds: 'clouds.yaml' }))
+  writeFileSync(
+    files.inventoryFile,
+    inventoryYaml(hosts, { key: 'id_ed25519', knownHosts: 'known_hosts', clouds: 'clouds.yaml' }),
+  )
   return files
 }
 
 export const knownHosts = (hosts: readonly HostLine[]): string =>
-  hosts.map(({ address, port, hostKey }) => `${port === 22 ? address : `[${address}]:${port}`} ${hostKey.public.split(' ').slice(0, 2).join(' ')}\n`).join('')
+  hosts
+    .map(
+      ({ address, port, hostKey }) =>
+        `${port === 22 ? address : `[${address}]:${port}`} ${hostKey.public.split(' ').slice(0, 2).join(' ')}\n`,
+    )
+    .join('')
 
 const cloudsYaml = (keystoneUrl: string): string => {
   const password = (name: string, user: (typeof users)[number], project: string) =>
@@ -81,7 +89,8 @@ export const inventoryYaml = (
   hosts: readonly Omit<HostLine, 'hostKey'>[],
   paths: { readonly key: string; readonly knownHosts: string; readonly clouds: string },
 ): string => {
-  const line = ({ name, address, port }: Omit<HostLine, 'hostKey'>) => `        ${name}: { ansible_host: ${address}, ansible_port: ${port} }`
+  const line = ({ name, address, port }: Omit<HostLine, 'hostKey'>) =>
+    `        ${name}: { ansible_host: ${address}, ansible_port: ${port} }`
   return [
     'all:',
     '  vars:',

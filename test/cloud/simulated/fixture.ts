@@ -47,12 +47,37 @@ export interface ServerOptions {
   readonly up?: number
 }
 
-const baseFeatures = ['aes', 'apic', 'avx', 'avx2', 'bmi1', 'bmi2', 'cx16', 'fma', 'fpu', 'lm', 'mmx', 'nx', 'pge', 'sse', 'sse2', 'sse4.1', 'sse4.2', 'ssse3', 'x2apic', 'xsave']
+const baseFeatures = [
+  'aes',
+  'apic',
+  'avx',
+  'avx2',
+  'bmi1',
+  'bmi2',
+  'cx16',
+  'fma',
+  'fpu',
+  'lm',
+  'mmx',
+  'nx',
+  'pge',
+  'sse',
+  'sse2',
+  'sse4.1',
+  'sse4.2',
+  'ssse3',
+  'x2apic',
+  'xsave',
+]
 
 export const projects = ['admin', 'demo', 'service'] as const
 
 export const users = [
-  { name: 'admin', password: 'admin-secret', roles: { admin: ['admin', 'member', 'reader'], demo: ['admin', 'member', 'reader'] } },
+  {
+    name: 'admin',
+    password: 'admin-secret',
+    roles: { admin: ['admin', 'member', 'reader'], demo: ['admin', 'member', 'reader'] },
+  },
   { name: 'alice', password: 'alice-secret', roles: { demo: ['member', 'reader'] } },
 ] as const
 

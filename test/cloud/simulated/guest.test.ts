@@ -1,6 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { advanceCopy, beginCopy, boot, consoleLines, copyConverged, MiB, newConsole, newGuest, pause, powerOff, resume, secondsUp } from './guest.ts'
+import {
+  advanceCopy,
+  beginCopy,
+  boot,
+  consoleLines,
+  copyConverged,
+  MiB,
+  newConsole,
+  newGuest,
+  pause,
+  powerOff,
+  resume,
+  secondsUp,
+} from './guest.ts'
 
 const shape = { residentMemory: 100, dirtyRate: 10, allocatedDisk: 50 }
 
@@ -36,21 +49,26 @@ describe('copying', () => {
   })
   test('the same however finely the time is cut', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 90 }), fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 30 }), (dirty, slices) => {
-        const start = beginCopy(200, boot(newGuest(shape), 0), true)
-        const total = slices.reduce((sum, slice) => sum + slice, 0) / 1000
-        const cut = slices.reduce((copy, slice) => advanceCopy(copy, slice / 1000, bandwidth, dirty * MiB), start)
-        const whole = advanceCopy(start, total, bandwidth, dirty * MiB)
-        expect(Math.abs(cut.memoryRemaining - whole.memoryRemaining)).toBeLessThan(MiB)
-        expect(cut.elapsed).toBeCloseTo(total)
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 90 }),
+        fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 30 }),
+        (dirty, slices) => {
+          const start = beginCopy(200, boot(newGuest(shape), 0), true)
+          const total = slices.reduce((sum, slice) => sum + slice, 0) / 1000
+          const cut = slices.reduce((copy, slice) => advanceCopy(copy, slice / 1000, bandwidth, dirty * MiB), start)
+          const whole = advanceCopy(start, total, bandwidth, dirty * MiB)
+          expect(Math.abs(cut.memoryRemaining - whole.memoryRemaining)).toBeLessThan(MiB)
+          expect(cut.elapsed).toBeCloseTo(total)
+        },
+      ),
     )
   })
   test('ends exactly when the guest dirties less than the link carries', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 300 }), (dirty) => {
         let copy = beginCopy(200, boot(newGuest(shape), 0), false)
-        for (let second = 0; second < 400 && !copyConverged(copy, bandwidth, 0.1); second += 1) copy = advanceCopy(copy, 0.5, bandwidth, dirty * MiB)
+        for (let second = 0; second < 400 && !copyConverged(copy, bandwidth, 0.1); second += 1)
+          copy = advanceCopy(copy, 0.5, bandwidth, dirty * MiB)
         expect(copyConverged(copy, bandwidth, 0.1)).toBe(dirty < 100)
         expect(copy.memoryRemaining).toBeLessThanOrEqual(copy.memoryTotal)
       }),

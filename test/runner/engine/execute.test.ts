@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { newStage, play } from '../../play.ts'
 
-const plays = (tasks: string, more = ''): string => `name: t\nplays:\n  - name: p\n    hosts: all\n${more}    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
+const plays = (tasks: string, more = ''): string =>
+  `name: t\nplays:\n  - name: p\n    hosts: all\n${more}    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
 
 describe('apply', () => {
   test('changes what differs, verifies it, and finds nothing the second time', async () => {
@@ -24,7 +25,16 @@ describe('apply', () => {
   test('the before-image goes out before the act, and never to the JSON output', async () => {
     const { events } = await play(plays('- set: { thing: light, to: "on" }'), { inventory: 'all: { hosts: { a: } }' })
     const types = events.map((event) => event.type)
-    expect(types.filter((type) => type !== 'task-finished')).toEqual(['run-started', 'play-started', 'task-started', 'step-started', 'step-checked', 'apply-started', 'step-finished', 'run-finished'])
+    expect(types.filter((type) => type !== 'task-finished')).toEqual([
+      'run-started',
+      'play-started',
+      'task-started',
+      'step-started',
+      'step-checked',
+      'apply-started',
+      'step-finished',
+      'run-finished',
+    ])
     expect(events.find((event) => event.type === 'apply-started')).not.toHaveProperty('before')
   })
 })
@@ -69,13 +79,18 @@ describe('failures', () => {
   })
 
   test('an unreachable host is told apart, by exit code too', async () => {
-    const { code, outcomes } = await play(plays('- name: f\n  say: { value: "{{ facts.hostname }}" }'), { down: ['b'], host: undefined as never })
+    const { code, outcomes } = await play(plays('- name: f\n  say: { value: "{{ facts.hostname }}" }'), {
+      down: ['b'],
+      host: undefined as never,
+    })
     expect(outcomes.filter((line) => line.startsWith('b'))).toEqual(['b f: unreachable'])
     expect(code).not.toBe(0)
   })
 
   test('ignore_errors lets a failure pass and keeps it in the record', async () => {
-    const { code, outcomes } = await play(plays('- name: one\n  fail: { on: [b] }\n  ignore_errors: true\n- name: two\n  say: {}'))
+    const { code, outcomes } = await play(
+      plays('- name: one\n  fail: { on: [b] }\n  ignore_errors: true\n- name: two\n  say: {}'),
+    )
     expect(code).toBe(0)
     expect(outcomes).toContain('b one: ignored')
     expect(outcomes).toContain('b two: ok')
@@ -83,16 +98,49 @@ describe('failures', () => {
 
   test('rescue takes over, always runs, and a rescued run is a good run', async () => {
     const text = plays(
-      ['- block:', '    - name: try', '      fail: { on: [b] }', '    - name: after', '      say: {}', '  rescue:', '    - name: rescued', '      say: { value: "{{ ansible_failed_result.msg }}" }', '  always:', '    - name: finally', '      say: {}'].join('\n'),
+      [
+        '- block:',
+        '    - name: try',
+        '      fail: { on: [b] }',
+        '    - name: after',
+        '      say: {}',
+        '  rescue:',
+        '    - name: rescued',
+        '      say: { value: "{{ ansible_failed_result.msg }}" }',
+        '  always:',
+        '    - name: finally',
+        '      say: {}',
+      ].join('\n'),
     )
     const { code, outcomes, finished } = await play(text)
-    expect(outcomes).toEqual(['a try: ok', 'b try: failed', 'c try: ok', 'a after: ok', 'c after: ok', 'b rescued: ok', 'a finally: ok', 'b finally: ok', 'c finally: ok'])
+    expect(outcomes).toEqual([
+      'a try: ok',
+      'b try: failed',
+      'c try: ok',
+      'a after: ok',
+      'c after: ok',
+      'b rescued: ok',
+      'a finally: ok',
+      'b finally: ok',
+      'c finally: ok',
+    ])
     expect(finished.find(({ step }) => step.name === 'rescued')?.result['value']).toBe('told to fail')
     expect(code).toBe(0)
   })
 
   test('without rescue, always runs and the host stays failed', async () => {
-    const text = plays(['- block:', '    - name: try', '      fail: { on: [b] }', '  always:', '    - name: finally', '      say: {}', '- name: next', '  say: {}'].join('\n'))
+    const text = plays(
+      [
+        '- block:',
+        '    - name: try',
+        '      fail: { on: [b] }',
+        '  always:',
+        '    - name: finally',
+        '      say: {}',
+        '- name: next',
+        '  say: {}',
+      ].join('\n'),
+    )
     const { code, outcomes } = await play(text)
     expect(outcomes).toContain('b finally: ok')
     expect(outcomes).not.toContain('b next: ok')
@@ -100,7 +148,9 @@ describe('failures', () => {
   })
 
   test('any_errors_fatal takes the others out', async () => {
-    const { outcomes } = await play(plays('- name: one\n  fail: { on: [b] }\n- name: two\n  say: {}', '    any_errors_fatal: true\n'))
+    const { outcomes } = await play(
+      plays('- name: one\n  fail: { on: [b] }\n- name: two\n  say: {}', '    any_errors_fatal: true\n'),
+    )
     expect(outcomes.some((line) => line.includes('two'))).toBe(false)
   })
 
@@ -173,24 +223,55 @@ describe('order of things', () => {
   })
 
   test('a handler whose host failed is reported as pending', async () => {
-    const text = plays('- name: one\n  set: { thing: x, to: "1" }\n  notify: h\n- name: two\n  fail: {}', '    handlers:\n      - name: h\n        say: {}\n')
+    const text = plays(
+      '- name: one\n  set: { thing: x, to: "1" }\n  notify: h\n- name: two\n  fail: {}',
+      '    handlers:\n      - name: h\n        say: {}\n',
+    )
     const { events } = await play(text, { inventory: 'all: { hosts: { a: } }' })
     expect(events.find((event) => event.type === 'handlers-pending')).toMatchObject({ host: 'a', handlers: ['h'] })
   })
 
   test('run_once runs on one host and registers for all; delegate_to acts elsewhere with the host’s own variables', async () => {
     const text = plays(
-      ['- name: once', '  say: { value: 5 }', '  register: r', '  run_once: true', '- name: all', '  say: { value: "{{ r.value }}" }', '- name: there', '  say: { value: "{{ inventory_hostname }}" }', '  delegate_to: c'].join('\n'),
+      [
+        '- name: once',
+        '  say: { value: 5 }',
+        '  register: r',
+        '  run_once: true',
+        '- name: all',
+        '  say: { value: "{{ r.value }}" }',
+        '- name: there',
+        '  say: { value: "{{ inventory_hostname }}" }',
+        '  delegate_to: c',
+      ].join('\n'),
     )
     const { outcomes, finished } = await play(text)
     expect(outcomes.filter((line) => line.includes('once'))).toEqual(['a once: ok'])
     expect(finished.filter(({ step }) => step.name === 'all').map(({ result }) => result['value'])).toEqual([5, 5, 5])
-    expect(finished.filter(({ step }) => step.name === 'there').map(({ result }) => [result['value'], result['on']])).toEqual([['a', 'c'], ['b', 'c'], ['c', 'c']])
+    expect(finished.filter(({ step }) => step.name === 'there').map(({ result }) => [result['value'], result['on']])).toEqual([
+      ['a', 'c'],
+      ['b', 'c'],
+      ['c', 'c'],
+    ])
   })
 
   test('tags choose, always and never as in Ansible', async () => {
-    const tasks = ['- name: x', '  say: {}', '  tags: [x]', '- name: y', '  say: {}', '  tags: y', '- name: al', '  say: {}', '  tags: always', '- name: ne', '  say: {}', '  tags: [never, z]'].join('\n')
-    const names = async (request: object) => (await play(plays(tasks), { inventory: 'all: { hosts: { a: } }', request })).outcomes.map((line) => line.split(' ')[1])
+    const tasks = [
+      '- name: x',
+      '  say: {}',
+      '  tags: [x]',
+      '- name: y',
+      '  say: {}',
+      '  tags: y',
+      '- name: al',
+      '  say: {}',
+      '  tags: always',
+      '- name: ne',
+      '  say: {}',
+      '  tags: [never, z]',
+    ].join('\n')
+    const names = async (request: object) =>
+      (await play(plays(tasks), { inventory: 'all: { hosts: { a: } }', request })).outcomes.map((line) => line.split(' ')[1])
     expect(await names({})).toEqual(['x:', 'y:', 'al:'])
     expect(await names({ tags: ['x'] })).toEqual(['x:', 'al:'])
     expect(await names({ skipTags: ['x', 'always'] })).toEqual(['y:'])
@@ -198,7 +279,26 @@ describe('order of things', () => {
   })
 
   test('end_host ends one host’s play, end_play everybody’s; the next play has them again', async () => {
-    const text = ['name: t', 'plays:', '  - hosts: all', '    name: p', '    tasks:', '      - meta: end_host', '        when: inventory_hostname == "b"', '      - name: one', '        say: {}', '      - meta: end_play', '      - name: two', '        say: {}', '  - hosts: all', '    name: q', '    tasks:', '      - name: three', '        say: {}', ''].join('\n')
+    const text = [
+      'name: t',
+      'plays:',
+      '  - hosts: all',
+      '    name: p',
+      '    tasks:',
+      '      - meta: end_host',
+      '        when: inventory_hostname == "b"',
+      '      - name: one',
+      '        say: {}',
+      '      - meta: end_play',
+      '      - name: two',
+      '        say: {}',
+      '  - hosts: all',
+      '    name: q',
+      '    tasks:',
+      '      - name: three',
+      '        say: {}',
+      '',
+    ].join('\n')
     const { outcomes } = await play(text)
     expect(outcomes).toEqual(['a one: ok', 'c one: ok', 'a three: ok', 'b three: ok', 'c three: ok'])
   })
@@ -208,10 +308,23 @@ describe('loops and retries', () => {
   const one = { inventory: 'all: { hosts: { a: } }' }
 
   test('loop variables, labels and the registered list', async () => {
-    const text = plays(['- name: put {{ thing }}', '  set: { thing: "{{ thing }}", to: "{{ at }}" }', '  loop: [x, y]', '  loop_control: { loop_var: thing, index_var: at, label: "<{{ thing }}>" }', '  register: r', '- name: seen', '  say: { value: "{{ r.results }}" }'].join('\n'))
+    const text = plays(
+      [
+        '- name: put {{ thing }}',
+        '  set: { thing: "{{ thing }}", to: "{{ at }}" }',
+        '  loop: [x, y]',
+        '  loop_control: { loop_var: thing, index_var: at, label: "<{{ thing }}>" }',
+        '  register: r',
+        '- name: seen',
+        '  say: { value: "{{ r.results }}" }',
+      ].join('\n'),
+    )
     const { outcomes, finished } = await play(text.replace('to: "{{ at }}"', 'to: "n{{ at }}"'), one)
     expect(outcomes.slice(0, 2)).toEqual(['a put x[<x>]: changed', 'a put y[<y>]: changed'])
-    expect(finished.at(-1)?.result['value']).toMatchObject([{ item: 'x', value: 'n0', changed: true }, { item: 'y', value: 'n1', changed: true }])
+    expect(finished.at(-1)?.result['value']).toMatchObject([
+      { item: 'x', value: 'n0', changed: true },
+      { item: 'y', value: 'n1', changed: true },
+    ])
   })
 
   test('no further item is started after one has failed, unless errors are ignored', async () => {
@@ -223,18 +336,23 @@ describe('loops and retries', () => {
   test('parallel runs that many at once', async () => {
     let running = 0
     let most = 0
-    await play(plays('- name: go\n  set: { thing: "{{ item }}", to: "1" }\n  loop: [a, b, c, d, e]\n  loop_control: { parallel: 2 }'), {
-      ...one,
-      onEvent(event) {
-        if (event.type === 'step-started') most = Math.max(most, ++running)
-        if (event.type === 'step-finished') running--
+    await play(
+      plays('- name: go\n  set: { thing: "{{ item }}", to: "1" }\n  loop: [a, b, c, d, e]\n  loop_control: { parallel: 2 }'),
+      {
+        ...one,
+        onEvent(event) {
+          if (event.type === 'step-started') most = Math.max(most, ++running)
+          if (event.type === 'step-finished') running--
+        },
       },
-    })
+    )
     expect(most).toBe(2)
   })
 
   test('until repeats, with retries and delay; the failure says how often', async () => {
-    const text = plays('- name: wait\n  look: { thing: x }\n  register: r\n  until: r.value == "there"\n  retries: 2\n  delay: 10')
+    const text = plays(
+      '- name: wait\n  look: { thing: x }\n  register: r\n  until: r.value == "there"\n  retries: 2\n  delay: 10',
+    )
     const { finished, stage, world } = await play(text, one)
     expect(stage.did).toHaveLength(3)
     expect(finished[0]?.failure?.what).toBe('`until` did not come true in 3 attempts')
@@ -265,14 +383,17 @@ describe('the operator', () => {
 
 describe('secrets', () => {
   test('a secret parameter is masked wherever it turns up', async () => {
-    const text = 'name: t\nparams:\n  key: { type: string, description: k, secret: true }\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use {{ key }}\n        fail: { msg: "wrong key {{ key }}!" }\n'
+    const text =
+      'name: t\nparams:\n  key: { type: string, description: k, secret: true }\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use {{ key }}\n        fail: { msg: "wrong key {{ key }}!" }\n'
     const { world, finished } = await play(text, { request: { params: [{ name: 'key', text: 'hunter2hunter2' }] } })
     expect(world.written.stdout + world.written.stderr).not.toContain('hunter2')
     expect(finished[0]?.failure?.what).toBe('wrong key ********!')
   })
 
   test('no_log hides what changed and why it failed', async () => {
-    const { world, finished } = await play(plays('- name: q\n  set: { thing: pin, to: "1234567" }\n  no_log: true'), { inventory: 'all: { hosts: { a: } }' })
+    const { world, finished } = await play(plays('- name: q\n  set: { thing: pin, to: "1234567" }\n  no_log: true'), {
+      inventory: 'all: { hosts: { a: } }',
+    })
     expect(world.written.stdout).not.toContain('1234567')
     expect(finished[0]?.outcome).toBe('changed')
   })

@@ -50,7 +50,12 @@ interface Life {
 }
 
 /** The controller's power goes off at the nth thing written to the journal: nothing that comes after has any effect. */
-function dying(disk: Map<string, Uint8Array>, life: Life, at: number, persisted: boolean): { world: FakeWorld; dead: Promise<void>; events: () => number } {
+function dying(
+  disk: Map<string, Uint8Array>,
+  life: Life,
+  at: number,
+  persisted: boolean,
+): { world: FakeWorld; dead: Promise<void>; events: () => number } {
   const world = fakeWorld({})
   for (const [path, content] of disk) world.disk.set(path, content)
   let written = 0
@@ -80,7 +85,10 @@ function dying(disk: Map<string, Uint8Array>, life: Life, at: number, persisted:
 }
 
 const INPUTS = new Map(
-  Object.entries({ '/project/play.yml': PLAYBOOK, '/project/hosts.yml': 'all: { hosts: { a: , b: } }\n' }).map(([path, text]) => [path, new TextEncoder().encode(text)]),
+  Object.entries({ '/project/play.yml': PLAYBOOK, '/project/hosts.yml': 'all: { hosts: { a: , b: } }\n' }).map(([path, text]) => [
+    path,
+    new TextEncoder().encode(text),
+  ]),
 )
 
 const registry = (stage: Stage, life: Life): ReadonlyMap<string, AnyModule> => {
@@ -92,7 +100,11 @@ const registry = (stage: Stage, life: Life): ReadonlyMap<string, AnyModule> => {
     summary: 'Counts up: twice is once too often.',
     params: { type: 'object', additionalProperties: false, properties: {} },
     examples: [],
-    check: async () => ({ changes: [{ path: 'count', before: undefined, after: 'one more' }], before: undefined, blind: true as const }),
+    check: async () => ({
+      changes: [{ path: 'count', before: undefined, after: 'one more' }],
+      before: undefined,
+      blind: true as const,
+    }),
     async apply(_params, _diff, target) {
       await alive()
       stage.did.push(`${target.host} count`)
@@ -104,7 +116,12 @@ const registry = (stage: Stage, life: Life): ReadonlyMap<string, AnyModule> => {
   const append = defineModule({
     name: 'append',
     summary: 'A handler that may run again.',
-    params: { type: 'object', additionalProperties: false, required: ['to'], properties: { to: { type: 'string', description: 'thing' } } },
+    params: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['to'],
+      properties: { to: { type: 'string', description: 'thing' } },
+    },
     examples: [],
     check: async () => ({ changes: [{ path: 'append', before: undefined, after: 'run' }], before: undefined }),
     async apply({ to }, _diff, target) {
@@ -155,7 +172,11 @@ async function resumed(disk: Map<string, Uint8Array>, stage: Stage, where: strin
     const host = / on (\w+) was in flight/.exec(question)?.[1]
     return stage.things.has(`${host}/count`) ? 'y' : 'n'
   }
-  const code = await resume({ run: undefined, failed: false, acceptChanges: false, params: [], output: 'json' }, { ...world, ask }, registry(stage, life)).catch((error: unknown) => {
+  const code = await resume(
+    { run: undefined, failed: false, acceptChanges: false, params: [], output: 'json' },
+    { ...world, ask },
+    registry(stage, life),
+  ).catch((error: unknown) => {
     // Killed after its end had been written: there is nothing to resume.
     if (String(error).includes('ended well') && stage.did.length > 0) return 0
     // Killed before its inputs were kept: nothing had been begun, and it says so.

@@ -97,7 +97,8 @@ async function readRequest(incoming: IncomingMessage): Promise<Request> {
 function faultResponse(fault: ApiFault): Response | undefined {
   if (fault.status === undefined && fault.html !== true && fault.body === undefined) return undefined
   const status = fault.status ?? (fault.html === true ? 502 : 200)
-  if (fault.body !== undefined) return { status, body: fault.body, headers: { 'Content-Type': 'application/json', ...fault.headers } }
+  if (fault.body !== undefined)
+    return { status, body: fault.body, headers: { 'Content-Type': 'application/json', ...fault.headers } }
   if (fault.html === true) return { status, body: errorPage(status), headers: { 'Content-Type': 'text/html', ...fault.headers } }
   return { status, body: '', headers: fault.headers ?? {} }
 }
@@ -106,7 +107,8 @@ const errorPage = (status: number) =>
   `<html>\r\n<head><title>${status} Bad Gateway</title></head>\r\n<body>\r\n<center><h1>${status} Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n`
 
 function send(outgoing: ServerResponse, method: string, response: Response): void {
-  const text = response.body === undefined ? '' : typeof response.body === 'string' ? response.body : JSON.stringify(response.body)
+  const text =
+    response.body === undefined ? '' : typeof response.body === 'string' ? response.body : JSON.stringify(response.body)
   for (const [header, value] of Object.entries(response.headers ?? {})) outgoing.setHeader(header, value as string | string[])
   if (text !== '' && !outgoing.hasHeader('Content-Type')) outgoing.setHeader('Content-Type', 'application/json')
   outgoing.statusCode = response.status

@@ -28,7 +28,10 @@ export interface Keystone {
 export const region = 'RegionOne'
 
 /** What every user may log in with instead of a password. */
-export const applicationCredential = (user: string) => ({ id: shortIdOf(`application credential ${user}`), secret: `${user}-application-secret` })
+export const applicationCredential = (user: string) => ({
+  id: shortIdOf(`application credential ${user}`),
+  secret: `${user}-application-secret`,
+})
 
 /**
  * @param lifetime seconds that a token is valid (real ones)
@@ -45,9 +48,18 @@ export function createKeystone(lifetime: number, endpoints: () => Readonly<Recor
     if ('status' in login) return login
     const now = Date.now()
     const expiresAt = Math.min(now + lifetime * 1000, login.until ?? Infinity)
-    const created: Session = { ...login.identity, token: `gAAAAAB${randomBytes(90).toString('base64url')}`, issuedAt: now, expiresAt }
+    const created: Session = {
+      ...login.identity,
+      token: `gAAAAAB${randomBytes(90).toString('base64url')}`,
+      issuedAt: now,
+      expiresAt,
+    }
     sessions.set(created.token, created)
-    return { status: 201, headers: { 'X-Subject-Token': created.token, Vary: 'X-Auth-Token' }, body: { token: describe(created, endpoints()) } }
+    return {
+      status: 201,
+      headers: { 'X-Subject-Token': created.token, Vary: 'X-Auth-Token' },
+      body: { token: describe(created, endpoints()) },
+    }
   }
   return {
     session,
@@ -59,12 +71,14 @@ export function createKeystone(lifetime: number, endpoints: () => Readonly<Recor
       if (path === '/v3/auth/tokens' && request.method === 'POST') return issue(request)
       const caller = session(request.headers['x-auth-token'])
       if (caller === undefined) return unauthorized
-      if (path === '/v3/auth/catalog') return { status: 200, body: { catalog: catalog(endpoints()), links: { self: `${request.origin}${path}` } } }
+      if (path === '/v3/auth/catalog')
+        return { status: 200, body: { catalog: catalog(endpoints()), links: { self: `${request.origin}${path}` } } }
       if (path === '/v3/auth/projects') return { status: 200, body: { projects: projectsOf(caller.userName), links: {} } }
       if (path !== '/v3/auth/tokens') return notFound(request.path)
       const subject = session(request.headers['x-subject-token'])
       if (subject === undefined) return error(404, 'Not Found', 'Could not recognize Fernet token')
-      if (request.method !== 'DELETE') return { status: 200, headers: { 'X-Subject-Token': subject.token }, body: { token: describe(subject, endpoints()) } }
+      if (request.method !== 'DELETE')
+        return { status: 200, headers: { 'X-Subject-Token': subject.token }, body: { token: describe(subject, endpoints()) } }
       sessions.delete(subject.token)
       return { status: 204 }
     },
@@ -78,14 +92,23 @@ function readLogin(request: Request, session: Keystone['session']): { identity: 
   try {
     body = jsonBody(request)
   } catch {
-    return error(400, 'Bad Request', 'Expecting to find valid JSON in request body. The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.')
+    return error(
+      400,
+      'Bad Request',
+      'Expecting to find valid JSON in request body. The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.',
+    )
   }
   const auth = isRecord(body) ? body.auth : undefined
   if (!isRecord(auth)) return error(400, 'Bad Request', "'auth' is a required property")
   const identity = isRecord(auth.identity) ? auth.identity : undefined
   const method = Array.isArray(identity?.methods) ? String(identity.methods[0]) : ''
   const given = isRecord(identity?.[method]) ? identity[method] : undefined
-  if (given === undefined) return error(400, 'Bad Request', `Expecting to find ${method || 'methods'} in identity. The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.`)
+  if (given === undefined)
+    return error(
+      400,
+      'Bad Request',
+      `Expecting to find ${method || 'methods'} in identity. The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.`,
+    )
 
   if (method === 'token') {
     const before = session(typeof given.id === 'string' ? given.id : undefined)
@@ -100,17 +123,26 @@ function readLogin(request: Request, session: Keystone['session']): { identity: 
   }
   if (method !== 'password' || !isRecord(given.user)) return unauthorized
   const { name, id, password, domain } = given.user
-  const user = users.find((candidate) => (id === undefined ? candidate.name === name && isDefault(domain) : userId(candidate.name) === id))
+  const user = users.find((candidate) =>
+    id === undefined ? candidate.name === name && isDefault(domain) : userId(candidate.name) === id,
+  )
   return user !== undefined && user.password === password ? scoped(user, [method], auth.scope) : unauthorized
 }
 
-function scoped(user: (typeof users)[number], methods: readonly string[], scope: unknown, until?: number): { identity: Identity; until?: number } | Response {
+function scoped(
+  user: (typeof users)[number],
+  methods: readonly string[],
+  scope: unknown,
+  until?: number,
+): { identity: Identity; until?: number } | Response {
   const who = { methods, userId: userId(user.name), userName: user.name }
   const limit = until === undefined ? {} : { until }
   if (!isRecord(scope)) return { identity: { ...who, projectId: undefined, projectName: undefined, roles: [] }, ...limit }
   const wanted = scope.project
   if (!isRecord(wanted)) return unauthorized
-  const name = projects.find((project) => (wanted.id === undefined ? project === wanted.name && isDefault(wanted.domain) : projectId(project) === wanted.id))
+  const name = projects.find((project) =>
+    wanted.id === undefined ? project === wanted.name && isDefault(wanted.domain) : projectId(project) === wanted.id,
+  )
   const roles = name === undefined ? undefined : (user.roles as Record<string, readonly string[]>)[name]
   if (name === undefined || roles === undefined) return unauthorized
   return { identity: { ...who, projectId: projectId(name), projectName: name, roles }, ...limit }
@@ -130,7 +162,11 @@ function describe(session: Session, endpoints: Readonly<Record<string, string>>)
     ...project,
     ...(session.projectId === undefined
       ? {}
-      : { is_domain: false, roles: session.roles.map((name) => ({ id: shortIdOf(`role ${name}`), name })), catalog: catalog(endpoints) }),
+      : {
+          is_domain: false,
+          roles: session.roles.map((name) => ({ id: shortIdOf(`role ${name}`), name })),
+          catalog: catalog(endpoints),
+        }),
   }
 }
 
@@ -174,7 +210,10 @@ const versionDocument = (request: Request) => ({
   'media-types': [{ base: 'application/json', type: 'application/vnd.openstack.identity-v3+json' }],
 })
 
-const error = (code: number, title: string, message: string): Response => ({ status: code, body: { error: { code, message, title } } })
+const error = (code: number, title: string, message: string): Response => ({
+  status: code,
+  body: { error: { code, message, title } },
+})
 
 const notFound = (path: string) => error(404, 'Not Found', `(${path}): The resource could not be found.`)
 
@@ -189,4 +228,3 @@ export const rejectedToken = (keystoneUrl: string): Response => ({
   body: { error: { code: 401, title: 'Unauthorized', message: 'The request you have made requires authentication.' } },
   headers: { 'WWW-Authenticate': `Keystone uri="${keystoneUrl}"` },
 })
-

@@ -7,7 +7,11 @@ export interface Version {
   readonly minor: number
 }
 
-export type Asked = { readonly kind: 'none' } | { readonly kind: 'malformed'; readonly text: string } | { readonly kind: 'latest' } | { readonly kind: 'version'; readonly version: Version }
+export type Asked =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'malformed'; readonly text: string }
+  | { readonly kind: 'latest' }
+  | { readonly kind: 'version'; readonly version: Version }
 
 /** @param legacy an older header that counts when the modern one does not speak of this service */
 export function askedVersion(request: Request, service: string, legacy?: string): Asked {

@@ -32,32 +32,86 @@ const [minVersion, maxVersion]: [Version, Version] = [
   { major: 1, minor: 39 },
 ]
 
-const routes: readonly { readonly method: string; readonly path: RegExp; readonly since?: number; readonly rule: string; readonly answer: (call: Call) => Response }[] = [
+const routes: readonly {
+  readonly method: string
+  readonly path: RegExp
+  readonly since?: number
+  readonly rule: string
+  readonly answer: (call: Call) => Response
+}[] = [
   { method: 'GET', path: /^\/resource_providers$/, rule: 'resource_providers:list', answer: listProviders },
-  { method: 'GET', path: /^\/resource_providers\/([^/]+)$/, rule: 'resource_providers:show', answer: (call) => ok(providerView(call, providerOf(call))) },
-  { method: 'GET', path: /^\/resource_providers\/([^/]+)\/inventories$/, rule: 'resource_providers:inventories:list', answer: inventories },
+  {
+    method: 'GET',
+    path: /^\/resource_providers\/([^/]+)$/,
+    rule: 'resource_providers:show',
+    answer: (call) => ok(providerView(call, providerOf(call))),
+  },
+  {
+    method: 'GET',
+    path: /^\/resource_providers\/([^/]+)\/inventories$/,
+    rule: 'resource_providers:inventories:list',
+    answer: inventories,
+  },
   { method: 'GET', path: /^\/resource_providers\/([^/]+)\/usages$/, rule: 'resource_providers:usages', answer: usages },
-  { method: 'GET', path: /^\/resource_providers\/([^/]+)\/traits$/, since: 6, rule: 'resource_providers:traits:list', answer: traits },
-  { method: 'GET', path: /^\/resource_providers\/([^/]+)\/aggregates$/, since: 1, rule: 'resource_providers:aggregates:list', answer: aggregates },
-  { method: 'GET', path: /^\/resource_providers\/([^/]+)\/allocations$/, rule: 'resource_providers:allocations:list', answer: providerAllocations },
+  {
+    method: 'GET',
+    path: /^\/resource_providers\/([^/]+)\/traits$/,
+    since: 6,
+    rule: 'resource_providers:traits:list',
+    answer: traits,
+  },
+  {
+    method: 'GET',
+    path: /^\/resource_providers\/([^/]+)\/aggregates$/,
+    since: 1,
+    rule: 'resource_providers:aggregates:list',
+    answer: aggregates,
+  },
+  {
+    method: 'GET',
+    path: /^\/resource_providers\/([^/]+)\/allocations$/,
+    rule: 'resource_providers:allocations:list',
+    answer: providerAllocations,
+  },
   { method: 'GET', path: /^\/allocations\/([^/]+)$/, rule: 'allocations:list', answer: allocations },
   { method: 'PUT', path: /^\/allocations\/([^/]+)$/, rule: 'allocations:update', answer: putAllocations },
   { method: 'DELETE', path: /^\/allocations\/([^/]+)$/, rule: 'allocations:delete', answer: deleteAllocations },
   { method: 'GET', path: /^\/allocation_candidates$/, since: 10, rule: 'allocation_candidates:list', answer: candidates },
 ]
 
-export function createPlacement(engine: Engine, sessionOf: (token: string | undefined) => Session | undefined, keystoneUrl: () => string) {
+export function createPlacement(
+  engine: Engine,
+  sessionOf: (token: string | undefined) => Session | undefined,
+  keystoneUrl: () => string,
+) {
   return async (request: Request): Promise<Response> => {
     const requestId = newRequestId()
     const ids = { 'x-openstack-request-id': requestId }
-    if (request.path === '/') return { status: 200, headers: { ...ids, 'openstack-api-version': 'placement 1.0', vary: 'openstack-api-version' }, body: versionDocument }
+    if (request.path === '/')
+      return {
+        status: 200,
+        headers: { ...ids, 'openstack-api-version': 'placement 1.0', vary: 'openstack-api-version' },
+        body: versionDocument,
+      }
     const session = sessionOf(request.headers['x-auth-token'])
-    if (session === undefined) return { ...rejectedToken(keystoneUrl()), headers: { ...rejectedToken(keystoneUrl()).headers, ...ids } }
+    if (session === undefined)
+      return { ...rejectedToken(keystoneUrl()), headers: { ...rejectedToken(keystoneUrl()).headers, ...ids } }
     const asked = askedVersion(request, 'placement')
-    const version = asked.kind === 'none' ? minVersion : asked.kind === 'latest' ? maxVersion : asked.kind === 'version' ? asked.version : undefined
+    const version =
+      asked.kind === 'none'
+        ? minVersion
+        : asked.kind === 'latest'
+          ? maxVersion
+          : asked.kind === 'version'
+            ? asked.version
+            : undefined
     if (version === undefined || compareVersions(version, minVersion) < 0 || compareVersions(version, maxVersion) > 0) {
       const text = version === undefined ? (asked.kind === 'malformed' ? asked.text : '') : formatVersion(version)
-      return { status: 406, headers: ids, body: { errors: [{ ...unacceptable(text), request_id: requestId, max_version: '1.39', min_version: '1.0' }] } }
+      return {
+        status: 406,
+        headers: ids,
+        body: { errors: [{ ...unacceptable(text), request_id: requestId, max_version: '1.39', min_version: '1.0' }] },
+      }
     }
     const headers = { ...ids, 'openstack-api-version': `placement ${formatVersion(version)}`, vary: 'openstack-api-version' }
     try {
@@ -65,9 +119,14 @@ export function createPlacement(engine: Engine, sessionOf: (token: string | unde
       return { ...answer, headers: { ...headers, ...answer.headers } }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      const code = version.minor >= 23 ? { code: error.status === 409 ? 'placement.concurrent_update' : 'placement.undefined_code' } : {}
+      const code =
+        version.minor >= 23 ? { code: error.status === 409 ? 'placement.concurrent_update' : 'placement.undefined_code' } : {}
       const detail = `${openings[error.status] ?? ''}\n\n ${error.message}  `
-      return { status: error.status, headers, body: { errors: [{ status: error.status, title: titles[error.status], detail, ...code, request_id: requestId }] } }
+      return {
+        status: error.status,
+        headers,
+        body: { errors: [{ status: error.status, title: titles[error.status], detail, ...code, request_id: requestId }] },
+      }
     }
   }
 }
@@ -93,7 +152,8 @@ function route(engine: Engine, request: Request, session: Session, version: numb
   for (const candidate of routes) {
     const match = candidate.method === request.method ? candidate.path.exec(request.path) : null
     if (match === null || version < (candidate.since ?? 0)) continue
-    if (!session.roles.includes('admin')) throw new Refusal(403, `Policy does not allow placement:${candidate.rule} to be performed.`)
+    if (!session.roles.includes('admin'))
+      throw new Refusal(403, `Policy does not allow placement:${candidate.rule} to be performed.`)
     return candidate.answer({ engine, request, session, version, id: match[1] ?? '' })
   }
   throw new Refusal(404, '')
@@ -105,7 +165,8 @@ const providers = (call: Call) => [...call.engine.state.computes.values()]
 
 function providerOf(call: Call): Compute {
   const found = providers(call).find((compute) => compute.nodeId === call.id)
-  if (found === undefined) throw new Refusal(404, `No resource provider with uuid ${call.id} found : No resource provider with uuid ${call.id} found`)
+  if (found === undefined)
+    throw new Refusal(404, `No resource provider with uuid ${call.id} found : No resource provider with uuid ${call.id} found`)
   return found
 }
 
@@ -114,7 +175,8 @@ const listFilters = ['name', 'uuid', 'member_of', 'resources', 'in_tree', 'requi
 function listProviders(call: Call): Response {
   const { query } = call.request
   const unknown = [...query.keys()].find((name) => !listFilters.includes(name))
-  if (unknown !== undefined) throw new Refusal(400, `Invalid query string parameters: Additional properties are not allowed ('${unknown}' was unexpected)`)
+  if (unknown !== undefined)
+    throw new Refusal(400, `Invalid query string parameters: Additional properties are not allowed ('${unknown}' was unexpected)`)
   const wanted = query.get('resources')
   const found = providers(call).filter(
     (compute) =>
@@ -133,9 +195,13 @@ const providerView = (call: Call, { nodeId, name, generation }: Compute) => ({
   generation,
   links: [
     { rel: 'self', href: `/resource_providers/${nodeId}` },
-    ...['inventories', 'usages', ...(call.version >= 1 ? ['aggregates'] : []), ...(call.version >= 6 ? ['traits'] : []), ...(call.version >= 11 ? ['allocations'] : [])].map(
-      (rel) => ({ rel, href: `/resource_providers/${nodeId}/${rel}` }),
-    ),
+    ...[
+      'inventories',
+      'usages',
+      ...(call.version >= 1 ? ['aggregates'] : []),
+      ...(call.version >= 6 ? ['traits'] : []),
+      ...(call.version >= 11 ? ['allocations'] : []),
+    ].map((rel) => ({ rel, href: `/resource_providers/${nodeId}/${rel}` })),
   ],
   ...(call.version >= 14 ? { parent_provider_uuid: null, root_provider_uuid: nodeId } : {}),
 })
@@ -168,7 +234,9 @@ function providerAllocations(call: Call): Response {
   const compute = providerOf(call)
   const held = [...call.engine.state.allocations].flatMap(([consumer, allocation]) => {
     const resources = allocation[compute.nodeId]
-    return resources === undefined ? [] : [[consumer, { resources, ...(call.version >= 28 ? { consumer_generation: 1 } : {}) }] as const]
+    return resources === undefined
+      ? []
+      : [[consumer, { resources, ...(call.version >= 28 ? { consumer_generation: 1 } : {}) }] as const]
   })
   return ok({ allocations: Object.fromEntries(held), resource_provider_generation: compute.generation })
 }
@@ -179,8 +247,12 @@ function allocations(call: Call): Response {
   const generationOf = (provider: string) => providers(call).find((compute) => compute.nodeId === provider)?.generation ?? 0
   const server = call.engine.state.servers.get(call.id)
   return ok({
-    allocations: Object.fromEntries(held.map(([provider, resources]) => [provider, { resources, generation: generationOf(provider) }])),
-    ...(call.version >= 12 ? { project_id: server?.projectId ?? call.session.projectId, user_id: server?.userId ?? call.session.userId } : {}),
+    allocations: Object.fromEntries(
+      held.map(([provider, resources]) => [provider, { resources, generation: generationOf(provider) }]),
+    ),
+    ...(call.version >= 12
+      ? { project_id: server?.projectId ?? call.session.projectId, user_id: server?.userId ?? call.session.userId }
+      : {}),
     ...(call.version >= 28 ? { consumer_generation: 1 } : {}),
     ...(call.version >= 38 ? { consumer_type: server === undefined ? 'MIGRATION' : 'INSTANCE' } : {}),
   })
@@ -189,7 +261,11 @@ function allocations(call: Call): Response {
 function putAllocations(call: Call): Response {
   const wanted = readAllocations(call)
   const unknown = Object.keys(wanted).find((provider) => !providers(call).some((compute) => compute.nodeId === provider))
-  if (unknown !== undefined) throw new Refusal(400, `Unable to allocate inventory for resource provider ${unknown} : No resource provider with uuid ${unknown} found`)
+  if (unknown !== undefined)
+    throw new Refusal(
+      400,
+      `Unable to allocate inventory for resource provider ${unknown} : No resource provider with uuid ${unknown} found`,
+    )
   if (Object.keys(wanted).length === 0) call.engine.state.allocations.delete(call.id)
   else call.engine.state.allocations.set(call.id, wanted)
   for (const compute of providers(call)) if (compute.nodeId in wanted) compute.generation += 1
@@ -203,12 +279,17 @@ function readAllocations(call: Call): Allocation {
   } catch (error) {
     throw new Refusal(400, `Malformed JSON: ${String(error)}`)
   }
-  if (!isRecord(body) || !isRecord(body.allocations)) throw new Refusal(400, "JSON does not validate: 'allocations' is a required property")
-  if (call.version >= 28 && !('consumer_generation' in body)) throw new Refusal(400, "JSON does not validate: 'consumer_generation' is a required property")
+  if (!isRecord(body) || !isRecord(body.allocations))
+    throw new Refusal(400, "JSON does not validate: 'allocations' is a required property")
+  if (call.version >= 28 && !('consumer_generation' in body))
+    throw new Refusal(400, "JSON does not validate: 'consumer_generation' is a required property")
   if (call.version >= 28 && body.consumer_generation !== (call.engine.state.allocations.has(call.id) ? 1 : null))
     throw new Refusal(409, `consumer generation conflict - expected 1 but got ${String(body.consumer_generation)}`)
   return Object.fromEntries(
-    Object.entries(body.allocations).map(([provider, given]) => [provider, isRecord(given) && isRecord(given.resources) ? (given.resources as Record<string, number>) : {}]),
+    Object.entries(body.allocations).map(([provider, given]) => [
+      provider,
+      isRecord(given) && isRecord(given.resources) ? (given.resources as Record<string, number>) : {},
+    ]),
   )
 }
 
@@ -220,7 +301,10 @@ function deleteAllocations(call: Call): Response {
 function parseResources(text: string): Record<string, number> {
   const parts = text.split(',').map((part) => part.split(':'))
   if (parts.some(([name, amount]) => !name || !/^[1-9]\d*$/.test(amount ?? '')))
-    throw new Refusal(400, `Badly formed resources parameter. Expected resources query string parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: ${text}.`)
+    throw new Refusal(
+      400,
+      `Badly formed resources parameter. Expected resources query string parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: ${text}.`,
+    )
   return Object.fromEntries(parts.map(([name, amount]) => [name ?? '', Number(amount)]))
 }
 
@@ -245,7 +329,12 @@ function candidates(call: Call): Response {
   if (text === null) throw new Refusal(400, "Invalid query string parameters: 'resources' is a required property")
   const resources = parseResources(text)
   const fitting = providers(call)
-    .filter((compute) => holds(call, compute, resources) && traitsFit(call, compute) && (query.get('in_tree') === null || query.get('in_tree') === compute.nodeId))
+    .filter(
+      (compute) =>
+        holds(call, compute, resources) &&
+        traitsFit(call, compute) &&
+        (query.get('in_tree') === null || query.get('in_tree') === compute.nodeId),
+    )
     .slice(0, Number(query.get('limit') ?? Infinity))
   const summary = (compute: Compute) => {
     const usage = usageOf(call.engine.state, compute.nodeId)

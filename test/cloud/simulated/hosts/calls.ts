@@ -11,7 +11,9 @@ export async function answerCalls(root: string, id: string, answer: (command: Co
   const call = join(root, 'run/sim', `call.${id}`)
   try {
     const command = await readCommand(call)
-    const { status, out, err } = await answer(command).catch((error: unknown) => failed(70, `${error instanceof Error ? error.stack : String(error)}\n`))
+    const { status, out, err } = await answer(command).catch((error: unknown) =>
+      failed(70, `${error instanceof Error ? error.stack : String(error)}\n`),
+    )
     await writeFile(join(call, 'out'), out)
     await writeFile(join(call, 'err'), err)
     const pipe = await open(join(call, 'answer'), constants.O_WRONLY | constants.O_NONBLOCK)

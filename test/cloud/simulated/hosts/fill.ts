@@ -22,12 +22,18 @@ export function fillRoot(options: HostOptions, root: string, allOwners: boolean)
       const from = join(entry.parentPath, entry.name)
       const to = join(root, from.slice(join(assets, kind).length))
       mkdirSync(dirname(to), { recursive: true })
-      writeFileSync(to, readFileSync(from, 'utf8').replaceAll(/@([A-Z_]+)@/g, (whole, key: string) => values[key] ?? whole))
+      writeFileSync(
+        to,
+        readFileSync(from, 'utf8').replaceAll(/@([A-Z_]+)@/g, (whole, key: string) => values[key] ?? whole),
+      )
     }
   const machineId = shortIdOf(`machine ${options.name}`)
   writeFileSync(join(root, 'etc/machine-id'), `${machineId}\n`)
   mkdirSync(join(root, 'sys/class/dmi/id'), { recursive: true })
-  writeFileSync(join(root, 'sys/class/dmi/id/product_uuid'), `${machineId.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}\n`)
+  writeFileSync(
+    join(root, 'sys/class/dmi/id/product_uuid'),
+    `${machineId.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}\n`,
+  )
   writeFileSync(join(root, 'usr/local/bin/systemctl'), readFileSync(join(assets, 'ask.sh')), { mode: 0o755 })
   for (const tool of ['virsh', 'ss', 'qemu-img']) symlinkSync('systemctl', join(root, 'usr/local/bin', tool))
   if (!allOwners || options.compute === undefined) return

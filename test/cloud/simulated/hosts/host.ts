@@ -74,7 +74,14 @@ export interface StartedHost {
   refresh(): void
 }
 
-const controllerUnits = ['ssh.service', 'mariadb.service', 'rabbitmq-server.service', 'nova-api.service', 'nova-conductor.service', 'nova-scheduler.service']
+const controllerUnits = [
+  'ssh.service',
+  'mariadb.service',
+  'rabbitmq-server.service',
+  'nova-api.service',
+  'nova-conductor.service',
+  'nova-scheduler.service',
+]
 const sockets = ['libvirtd.socket', 'libvirtd-ro.socket', 'libvirtd-admin.socket', 'libvirtd-tcp.socket', 'libvirtd-tls.socket']
 const computeUnits = ['ssh.service', 'virtlogd.service', 'libvirtd.service', ...sockets, 'nova-compute.service']
 
@@ -92,7 +99,13 @@ export async function createHost(options: HostOptions): Promise<Host> {
     return started
   }
   const sshd = (port: number): Promise<Sshd> =>
-    startSshd({ address: options.address, port, hostKey, authorizedKey: options.authorizedKey, spawn: async (argv, env) => (await start()).root.spawn(argv, env) })
+    startSshd({
+      address: options.address,
+      port,
+      hostKey,
+      authorizedKey: options.authorizedKey,
+      spawn: async (argv, env) => (await start()).root.spawn(argv, env),
+    })
   let server = await sshd(options.sshPort)
   const port = server.port
   return {
@@ -176,7 +189,8 @@ async function makeHost(options: HostOptions, libvirtd: LibvirtdPort | undefined
     starting: async (unit) => {
       if (compute === undefined) return undefined
       if (unit === 'nova-compute.service') agentStarted(engine, name)
-      if (unit.endsWith('.socket') && units.find('libvirtd')?.active === 'active') return `${unit}: Socket service libvirtd.service already active, refusing.`
+      if (unit.endsWith('.socket') && units.find('libvirtd')?.active === 'active')
+        return `${unit}: Socket service libvirtd.service already active, refusing.`
       if (unit !== 'libvirtd.service') return undefined
       return libvirtdStart(path, compute, units, libvirtd)
     },
@@ -189,7 +203,8 @@ async function makeHost(options: HostOptions, libvirtd: LibvirtdPort | undefined
     },
   })
   if (compute !== undefined) maskSockets(units)
-  const here = (): Server[] => (compute === undefined ? [] : [...compute.domains.keys()].flatMap((id) => engine.state.servers.get(id) ?? []))
+  const here = (): Server[] =>
+    compute === undefined ? [] : [...compute.domains.keys()].flatMap((id) => engine.state.servers.get(id) ?? [])
   answer = async (command) => {
     if (command.name === 'systemctl') return systemctl(units, command)
     if (command.name === 'ss') return ss(listeners(options, units), command)
@@ -236,8 +251,19 @@ function maskSockets(units: Units): void {
 
 const listeners = ({ address, compute }: HostOptions, units: Units) => [
   { address: '0.0.0.0', port: 22, program: 'sshd', pid: units.find('ssh')?.pid ?? 1 },
-  ...(compute?.libvirtListens === true && compute.libvirtRuns ? [{ address, port: migrationPort, program: 'libvirtd', pid: units.find('libvirtd')?.pid ?? 1 }] : []),
-  ...(compute === undefined ? [] : [...compute.domains.values()].filter((domain) => domain.state !== 'shut off').map((domain, index) => ({ address: '0.0.0.0', port: 5900 + index, program: 'qemu-system-x86', pid: 9000 + domain.number }))),
+  ...(compute?.libvirtListens === true && compute.libvirtRuns
+    ? [{ address, port: migrationPort, program: 'libvirtd', pid: units.find('libvirtd')?.pid ?? 1 }]
+    : []),
+  ...(compute === undefined
+    ? []
+    : [...compute.domains.values()]
+        .filter((domain) => domain.state !== 'shut off')
+        .map((domain, index) => ({
+          address: '0.0.0.0',
+          port: 5900 + index,
+          program: 'qemu-system-x86',
+          pid: 9000 + domain.number,
+        }))),
 ]
 
 /** GiB that the servers of a host, and whatever else is there, leave free for instances. */

@@ -85,5 +85,7 @@ export function meminfo(compute: Compute, servers: readonly Server[]): string {
     ['HugePages_Free', 0],
     ['Hugepagesize', 2048],
   ]
-  return rows.map(([name, value]) => `${`${name}:`.padEnd(16)}${String(value).padStart(8)}${name.startsWith('HugePages_') ? '' : ' kB'}\n`).join('')
+  return rows
+    .map(([name, value]) => `${`${name}:`.padEnd(16)}${String(value).padStart(8)}${name.startsWith('HugePages_') ? '' : ' kB'}\n`)
+    .join('')
 }

@@ -23,7 +23,14 @@ export function generateKey(comment: string): KeyPair {
   const [publicHalf, secret] = [Buffer.from(x, 'base64url'), Buffer.from(d, 'base64url')]
   const publicBlob = Buffer.concat([field(keyType), field(publicHalf)])
   const check = randomBytes(4)
-  const body = Buffer.concat([check, check, field(keyType), field(publicHalf), field(Buffer.concat([secret, publicHalf])), field(comment)])
+  const body = Buffer.concat([
+    check,
+    check,
+    field(keyType),
+    field(publicHalf),
+    field(Buffer.concat([secret, publicHalf])),
+    field(comment),
+  ])
   const padding = Buffer.from(Array.from({ length: (8 - (body.length % 8)) % 8 }, (_, index) => index + 1))
   const blob = Buffer.concat([
     Buffer.from('openssh-key-v1\0'),
@@ -43,4 +50,7 @@ export function generateKey(comment: string): KeyPair {
 
 /** As ssh-keygen -l shows it: `SHA256:…`. */
 export const fingerprint = (publicKey: string): string =>
-  `SHA256:${createHash('sha256').update(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64')).digest('base64').replace(/=+$/, '')}`
+  `SHA256:${createHash('sha256')
+    .update(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64'))
+    .digest('base64')
+    .replace(/=+$/, '')}`

@@ -35,7 +35,10 @@ const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** @throws Failure where the system forbids namespaces */
 export async function openUserNamespace(): Promise<UserNamespace> {
   const isRoot = process.getuid?.() === 0
-  const holder = spawn('unshare', ['--user', ...(isRoot ? [] : ['--map-root-user']), 'cat'], { stdio: ['pipe', 'ignore', 'pipe'], detached: true })
+  const holder = spawn('unshare', ['--user', ...(isRoot ? [] : ['--map-root-user']), 'cat'], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    detached: true,
+  })
   const trouble = collect(holder)
   const own = readlinkSync('/proc/self/ns/user')
   const entered = await until(() => namespaceOf(holder.pid) !== own && mapped(holder.pid, isRoot), holder)
@@ -83,9 +86,23 @@ export interface RootOptions {
 
 /** @throws Failure */
 export async function startRoot(namespace: UserNamespace, options: RootOptions): Promise<Root> {
-  const enter = namespace.pid === undefined ? [] : ['nsenter', '--preserve-credentials', '--user', '--target', String(namespace.pid)]
+  const enter =
+    namespace.pid === undefined ? [] : ['nsenter', '--preserve-credentials', '--user', '--target', String(namespace.pid)]
   const script = join(assets, 'make-root.sh')
-  const argv = [...enter, 'unshare', '--mount', '--uts', '--pid', '--ipc', '--fork', 'sh', script, options.hostname, String(options.disk), options.shared ?? '']
+  const argv = [
+    ...enter,
+    'unshare',
+    '--mount',
+    '--uts',
+    '--pid',
+    '--ipc',
+    '--fork',
+    'sh',
+    script,
+    options.hostname,
+    String(options.disk),
+    options.shared ?? '',
+  ]
   const outer = spawn(argv[0] ?? '', argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { PATH: path } })
   const trouble = collect(outer)
   let ready = false
@@ -99,11 +116,22 @@ export async function startRoot(namespace: UserNamespace, options: RootOptions):
     outer.stdin.end()
     throw forbidden(trouble())
   }
-  const inside = ['--preserve-credentials', '--target', String(pid), ...(namespace.pid === undefined ? [] : ['--user']), '--mount', '--uts', '--pid', '--ipc', '--']
+  const inside = [
+    '--preserve-credentials',
+    '--target',
+    String(pid),
+    ...(namespace.pid === undefined ? [] : ['--user']),
+    '--mount',
+    '--uts',
+    '--pid',
+    '--ipc',
+    '--',
+  ]
   return {
     pid,
     path: `/proc/${pid}/root`,
-    spawn: (command, env) => spawn('nsenter', [...inside, ...command], { detached: true, stdio: 'pipe', env: { PATH: path, ...env } }),
+    spawn: (command, env) =>
+      spawn('nsenter', [...inside, ...command], { detached: true, stdio: 'pipe', env: { PATH: path, ...env } }),
     stop: () => ended(outer),
   }
 }

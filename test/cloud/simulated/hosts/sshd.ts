@@ -32,11 +32,14 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
   const sockets = new Set<Socket>()
   const children = new Set<ChildProcessWithoutNullStreams>()
   let [accepted, hanging] = [0, false]
-  const server = new ssh2.Server({ hostKeys: [options.hostKey.private], ident: 'OpenSSH_9.2p1 Debian-2+deb12u7' }, (client: Connection) => {
-    client.on('error', () => undefined)
-    client.on('authentication', (context) => authenticate(context, options.authorizedKey))
-    client.on('session', (accept) => serveSession(accept(), options, children))
-  })
+  const server = new ssh2.Server(
+    { hostKeys: [options.hostKey.private], ident: 'OpenSSH_9.2p1 Debian-2+deb12u7' },
+    (client: Connection) => {
+      client.on('error', () => undefined)
+      client.on('authentication', (context) => authenticate(context, options.authorizedKey))
+      client.on('session', (accept) => serveSession(accept(), options, children))
+    },
+  )
   const listener = createServer({ noDelay: true }, (socket) => {
     accepted += 1
     sockets.add(socket)
@@ -72,15 +75,24 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
 function authenticate(context: AuthContext, authorizedKey: string): void {
   const allowed = ssh2.utils.parseKey(authorizedKey)
   if (context.method !== 'publickey' || allowed instanceof Error) return context.reject(['publickey'])
-  const isAuthorized = context.username === 'root' && context.key.algo === allowed.type && context.key.data.equals(allowed.getPublicSSH())
-  const proven = context.signature === undefined || (context.blob !== undefined && allowed.verify(context.blob, context.signature, context.hashAlgo) === true)
+  const isAuthorized =
+    context.username === 'root' && context.key.algo === allowed.type && context.key.data.equals(allowed.getPublicSSH())
+  const proven =
+    context.signature === undefined ||
+    (context.blob !== undefined && allowed.verify(context.blob, context.signature, context.hashAlgo) === true)
   if (isAuthorized && proven) context.accept()
   else context.reject(['publickey'])
 }
 
 /** A session runs one command, as in OpenSSH. */
 function serveSession(session: Session, options: SshdOptions, children: Set<ChildProcessWithoutNullStreams>): void {
-  const env: Record<string, string> = { HOME: '/root', USER: 'root', LOGNAME: 'root', SHELL: '/bin/sh', SSH_CONNECTION: `127.0.0.1 0 ${options.address} ${options.port}` }
+  const env: Record<string, string> = {
+    HOME: '/root',
+    USER: 'root',
+    LOGNAME: 'root',
+    SHELL: '/bin/sh',
+    SSH_CONNECTION: `127.0.0.1 0 ${options.address} ${options.port}`,
+  }
   let child: ChildProcessWithoutNullStreams | undefined
   session.on('env', (accept, _reject, { key, val }) => {
     if (key === 'LANG' || key.startsWith('LC_')) env[key] = val
@@ -106,7 +118,9 @@ function serveSession(session: Session, options: SshdOptions, children: Set<Chil
       },
     )
   }
-  session.on('exec', (accept, _reject, { command }) => run(accept(), ['/bin/sh', '-c', 'cd; exec /bin/sh -c "$1"', 'sh', command]))
+  session.on('exec', (accept, _reject, { command }) =>
+    run(accept(), ['/bin/sh', '-c', 'cd; exec /bin/sh -c "$1"', 'sh', command]),
+  )
   session.on('shell', (accept) => run(accept(), ['/bin/sh', '-c', 'cd; exec /bin/sh -l']))
 }
 

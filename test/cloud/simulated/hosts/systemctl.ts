@@ -3,7 +3,24 @@ import { failed, parseArgs, said } from './command.ts'
 import type { Answer, Command } from './command.ts'
 import type { Unit, Units } from './units.ts'
 
-const withValue = ['-p', '--property', '-s', '--signal', '-t', '--type', '--state', '-n', '--lines', '-o', '--output', '-H', '-M', '--kill-who', '--kill-whom', '--job-mode']
+const withValue = [
+  '-p',
+  '--property',
+  '-s',
+  '--signal',
+  '-t',
+  '--type',
+  '--state',
+  '-n',
+  '--lines',
+  '-o',
+  '--output',
+  '-H',
+  '-M',
+  '--kill-who',
+  '--kill-whom',
+  '--job-mode',
+]
 
 export async function systemctl(units: Units, command: Command): Promise<Answer> {
   const { flags, values, words } = parseArgs(command.args, withValue)
@@ -21,11 +38,22 @@ export async function systemctl(units: Units, command: Command): Promise<Answer>
     case 'is-system-running':
       return tell(units.all().some((unit) => unit.active === 'failed') ? failed(1, '', 'degraded\n') : said('running\n'))
     case 'show':
-      return show(units, names, (values.get('-p') ?? values.get('--property') ?? []).flatMap((list) => list.split(',')), flags.has('--value'))
+      return show(
+        units,
+        names,
+        (values.get('-p') ?? values.get('--property') ?? []).flatMap((list) => list.split(',')),
+        flags.has('--value'),
+      )
     case 'cat':
       return cat(units, names)
     case 'status':
-      return each(units, names, (unit, name) => (unit === undefined ? [`Unit ${name} could not be found.`, 4] : [status(units, unit), unit.active === 'active' ? 0 : 3]), 'all')
+      return each(
+        units,
+        names,
+        (unit, name) =>
+          unit === undefined ? [`Unit ${name} could not be found.`, 4] : [status(units, unit), unit.active === 'active' ? 0 : 3],
+        'all',
+      )
     case 'list-units':
     case 'list-unit-files':
       return said(list(units, verb, flags.has('--all') || flags.has('-a')))
@@ -53,7 +81,9 @@ async function change(units: Units, verb: string, names: readonly string[], now:
 }
 
 const missing = (verb: string, name: string) =>
-  ['enable', 'disable', 'mask', 'unmask'].includes(verb) ? `Failed to ${verb} unit: Unit file ${name} does not exist.\n` : `Failed to ${verb} ${name}: Unit ${name} not loaded.\n`
+  ['enable', 'disable', 'mask', 'unmask'].includes(verb)
+    ? `Failed to ${verb} unit: Unit file ${name} does not exist.\n`
+    : `Failed to ${verb} ${name}: Unit ${name} not loaded.\n`
 
 const jobFailed = (unit: Unit) =>
   `Job for ${unit.name} failed because the control process exited with error code.\nSee "systemctl status ${unit.name}" and "journalctl -xeu ${unit.name}" for details.`
@@ -101,7 +131,12 @@ const verbs: Readonly<Record<string, (units: Units, unit: Unit, now: boolean) =>
 }
 
 /** One line for each name; the status is 0 when `any` (or `all`) are. */
-function each(units: Units, names: readonly string[], tell: (unit: Unit | undefined, name: string) => [string, number], when: 'any' | 'all'): Answer {
+function each(
+  units: Units,
+  names: readonly string[],
+  tell: (unit: Unit | undefined, name: string) => [string, number],
+  when: 'any' | 'all',
+): Answer {
   const told = names.map((name) => tell(units.find(name), name))
   const codes = told.map(([, code]) => code)
   const bad = codes.find((code) => code !== 0) ?? 0
@@ -112,14 +147,24 @@ function each(units: Units, names: readonly string[], tell: (unit: Unit | undefi
 function isEnabled(units: Units, names: readonly string[]): Answer {
   const found = names.map((name) => units.find(name))
   const states = found.map((unit) => (unit === undefined ? undefined : units.fileState(unit)))
-  const err = names.map((name, index) => (states[index] === undefined ? `Failed to get unit file state for ${name}.service: No such file or directory\n` : '')).join('')
-  return { status: states.includes('enabled') || states.includes('static') ? 0 : 1, out: states.map((state) => (state === undefined ? '' : `${state}\n`)).join(''), err }
+  const err = names
+    .map((name, index) =>
+      states[index] === undefined ? `Failed to get unit file state for ${name}.service: No such file or directory\n` : '',
+    )
+    .join('')
+  return {
+    status: states.includes('enabled') || states.includes('static') ? 0 : 1,
+    out: states.map((state) => (state === undefined ? '' : `${state}\n`)).join(''),
+    err,
+  }
 }
 
-const timestamp = (time: number) => `${new Date(time).toUTCString().slice(0, 3)} ${new Date(time).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+const timestamp = (time: number) =>
+  `${new Date(time).toUTCString().slice(0, 3)} ${new Date(time).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 
 const properties = (units: Units, unit: Unit | undefined, name: string): Record<string, string> => {
-  if (unit === undefined) return { Id: name, LoadState: 'not-found', ActiveState: 'inactive', SubState: 'dead', MainPID: '0', UnitFileState: '' }
+  if (unit === undefined)
+    return { Id: name, LoadState: 'not-found', ActiveState: 'inactive', SubState: 'dead', MainPID: '0', UnitFileState: '' }
   const active = unit.active === 'active'
   const socket = unit.name.endsWith('.socket')
   return {
@@ -152,11 +197,14 @@ function show(units: Units, names: readonly string[], wanted: readonly string[],
 
 function cat(units: Units, names: readonly string[]): Answer {
   const missingName = names.find((name) => units.find(name) === undefined)
-  if (missingName !== undefined) return failed(1, `No files found for ${/\.[a-z]+$/.test(missingName) ? missingName : `${missingName}.service`}.\n`)
+  if (missingName !== undefined)
+    return failed(1, `No files found for ${/\.[a-z]+$/.test(missingName) ? missingName : `${missingName}.service`}.\n`)
   const texts = names.flatMap((name) => {
     const unit = units.find(name)
     if (unit === undefined) return []
-    return units.fileState(unit) === 'masked' ? [`# Unit ${unit.name} is masked.\n`] : [`# /lib/systemd/system/${unit.name}\n${units.text(unit)}`]
+    return units.fileState(unit) === 'masked'
+      ? [`# Unit ${unit.name} is masked.\n`]
+      : [`# /lib/systemd/system/${unit.name}\n${units.text(unit)}`]
   })
   return said(texts.join('\n'))
 }
@@ -176,5 +224,9 @@ const list = (units: Units, verb: string, all: boolean) =>
   units
     .all()
     .filter((unit) => all || verb === 'list-unit-files' || unit.active !== 'inactive')
-    .map((unit) => (verb === 'list-unit-files' ? `${unit.name} ${units.fileState(unit)}\n` : `${unit.name} loaded ${unit.active} ${properties(units, unit, unit.name).SubState} ${unit.description}\n`))
+    .map((unit) =>
+      verb === 'list-unit-files'
+        ? `${unit.name} ${units.fileState(unit)}\n`
+        : `${unit.name} loaded ${unit.active} ${properties(units, unit, unit.name).SubState} ${unit.description}\n`,
+    )
     .join('')

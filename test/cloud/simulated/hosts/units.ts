@@ -43,24 +43,41 @@ export function createUnits(root: string, present: readonly string[], running: r
   const units = new Map(
     present.map((name, index): [string, Unit] => {
       const active = running.includes(name)
-      return [name, { name, description: /^Description=(.*)$/m.exec(unitText(name))?.[1] ?? name, active: active ? 'active' : 'inactive', since: now, pid: active ? 400 + index : 0 }]
+      return [
+        name,
+        {
+          name,
+          description: /^Description=(.*)$/m.exec(unitText(name))?.[1] ?? name,
+          active: active ? 'active' : 'inactive',
+          since: now,
+          pid: active ? 400 + index : 0,
+        },
+      ]
     }),
   )
   let nextPid = 4000
   const link = (unit: Unit) => join(root, systemd, unit.name)
   const wants = (unit: Unit) => join(root, systemd, `${unit.name.endsWith('.socket') ? 'sockets' : 'multi-user'}.target.wants`)
   const isMasked = (unit: Unit) => linkTarget(link(unit)) === '/dev/null'
-  const set = (unit: Unit, active: Unit['active']) => Object.assign(unit, { active, since: Date.now(), pid: active === 'active' ? nextPid++ : 0 })
+  const set = (unit: Unit, active: Unit['active']) =>
+    Object.assign(unit, { active, since: Date.now(), pid: active === 'active' ? nextPid++ : 0 })
 
   return {
     find: (name) => units.get(/\.[a-z]+$/.test(name) ? name : `${name}.service`),
     all: () => [...units.values()],
     text: (unit) => unitText(unit.name) + dropIns(root, unit.name),
     fileState: (unit) =>
-      isMasked(unit) ? 'masked' : linkTarget(join(wants(unit), unit.name)) !== undefined ? 'enabled' : unitText(unit.name).includes('[Install]') ? 'disabled' : 'static',
+      isMasked(unit)
+        ? 'masked'
+        : linkTarget(join(wants(unit), unit.name)) !== undefined
+          ? 'enabled'
+          : unitText(unit.name).includes('[Install]')
+            ? 'disabled'
+            : 'static',
     enable(unit) {
       mkdirSync(wants(unit), { recursive: true })
-      if (linkTarget(join(wants(unit), unit.name)) === undefined) symlinkSync(`/lib/systemd/system/${unit.name}`, join(wants(unit), unit.name))
+      if (linkTarget(join(wants(unit), unit.name)) === undefined)
+        symlinkSync(`/lib/systemd/system/${unit.name}`, join(wants(unit), unit.name))
     },
     disable: (unit) => rmSync(join(wants(unit), unit.name), { force: true }),
     mask(unit) {

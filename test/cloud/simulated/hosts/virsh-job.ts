@@ -18,7 +18,9 @@ export function jobInfo(job: Job | undefined): string {
     ['Memory remaining:', mib(copy.memoryRemaining)],
     ['Memory total:', mib(copy.memoryTotal)],
     ['Memory bandwidth:', `${mib(job.rate)}/s`],
-    ...(copy.iteration > 1 ? [['Dirty rate:', `${String(Math.round(job.paused ? 0 : job.dirtyRate / 4096)).padEnd(12)} pages/s`] as const] : []),
+    ...(copy.iteration > 1
+      ? [['Dirty rate:', `${String(Math.round(job.paused ? 0 : job.dirtyRate / 4096)).padEnd(12)} pages/s`] as const]
+      : []),
     ['Page size:', '4096         bytes'],
     ['Iteration:', String(copy.iteration).padEnd(12)],
     ['Postcopy requests:', '0           '],
@@ -36,6 +38,13 @@ export function jobInfo(job: Job | undefined): string {
 
 /** virsh picks the unit by size; three decimals, padded. */
 function mib(bytes: number): string {
-  const [value, unit] = bytes >= 1024 * MiB ? [bytes / (1024 * MiB), 'GiB'] : bytes >= MiB ? [bytes / MiB, 'MiB'] : bytes >= 1024 ? [bytes / 1024, 'KiB'] : [bytes, 'B']
+  const [value, unit] =
+    bytes >= 1024 * MiB
+      ? [bytes / (1024 * MiB), 'GiB']
+      : bytes >= MiB
+        ? [bytes / MiB, 'MiB']
+        : bytes >= 1024
+          ? [bytes / 1024, 'KiB']
+          : [bytes, 'B']
   return `${value.toFixed(3).padEnd(12)} ${unit}`
 }

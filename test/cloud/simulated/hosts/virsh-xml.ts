@@ -92,7 +92,11 @@ ${compute.cpu.features.map((name) => `      <feature policy='require' name='${na
 `
 
 /** @param id the domain's number while it runs */
-export const domainXml = (server: Server, compute: Compute, id: number | undefined): string => `<domain type='kvm'${id === undefined ? '' : ` id='${id}'`}>
+export const domainXml = (
+  server: Server,
+  compute: Compute,
+  id: number | undefined,
+): string => `<domain type='kvm'${id === undefined ? '' : ` id='${id}'`}>
   <name>${instanceName(server)}</name>
   <uuid>${server.id}</uuid>
   <metadata>
@@ -142,10 +146,13 @@ export type Comparison = 'identical' | 'superset' | 'incompatible'
 export function compareCpu(host: Cpu, xml: string): Comparison | undefined {
   const block = /<cpu[\s>][\s\S]*?<\/cpu>/.exec(xml)?.[0]
   if (block === undefined) return undefined
-  const wanted = [...block.matchAll(/<feature\b[^>]*>/g)].map(([tag]) => tag).filter((tag) => !/policy='(?:disable|forbid|optional)'/.test(tag))
+  const wanted = [...block.matchAll(/<feature\b[^>]*>/g)]
+    .map(([tag]) => tag)
+    .filter((tag) => !/policy='(?:disable|forbid|optional)'/.test(tag))
   const names = wanted.flatMap((tag) => /name=['"]([^'"]+)['"]/.exec(tag)?.[1] ?? [])
   const vendor = /<vendor>([^<]+)<\/vendor>/.exec(block)?.[1]
   const model = /<model[^>]*>([^<]+)<\/model>/.exec(block)?.[1]
-  if ((vendor !== undefined && vendor !== host.vendor) || names.some((name) => !host.features.includes(name))) return 'incompatible'
+  if ((vendor !== undefined && vendor !== host.vendor) || names.some((name) => !host.features.includes(name)))
+    return 'incompatible'
   return model === host.model && names.length === host.features.length ? 'identical' : 'superset'
 }

@@ -18,7 +18,20 @@ export interface Hypervisor {
 
 type Verb = (host: Hypervisor, parsed: Parsed, command: Command) => Answer
 
-const withValue = ['-c', '--connect', '-d', '--debug', '-l', '--log', '--domain', '--file', '--virttype', '--emulatorbin', '--machine', '--arch']
+const withValue = [
+  '-c',
+  '--connect',
+  '-d',
+  '--debug',
+  '-l',
+  '--log',
+  '--domain',
+  '--file',
+  '--virttype',
+  '--emulatorbin',
+  '--machine',
+  '--arch',
+]
 
 export function virsh(host: Hypervisor, command: Command): Answer {
   const parsed = parseArgs(command.args, withValue)
@@ -30,14 +43,20 @@ export function virsh(host: Hypervisor, command: Command): Answer {
   const uri = (parsed.values.get('-c') ?? parsed.values.get('--connect'))?.at(-1)
   const connected = connect(host, uri)
   if (typeof connected === 'string') return failed(1, `error: failed to connect to the hypervisor\nerror: ${connected}\n`, '\n')
-  return verb({ ...host, compute: connected }, { ...parsed, words: [...(parsed.values.get('--domain') ?? []), ...(parsed.values.get('--file') ?? []), ...words] }, command)
+  return verb(
+    { ...host, compute: connected },
+    { ...parsed, words: [...(parsed.values.get('--domain') ?? []), ...(parsed.values.get('--file') ?? []), ...words] },
+    command,
+  )
 }
 
 /** The hypervisor that a URI leads to, or why it cannot be reached from this host. */
 function connect({ engine, compute }: Hypervisor, uri: string | undefined): Compute | string {
   const remote = /^qemu\+(\w+):\/\/(?:[^@/]*@)?([^:/]+)(?::(\d+))?\/system/.exec(uri ?? '')
   if (remote === null)
-    return compute.libvirtRuns ? compute : "Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory"
+    return compute.libvirtRuns
+      ? compute
+      : "Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory"
   const [, transport = '', name = '', port] = remote
   const target = [...engine.state.computes.values()].find((candidate) => candidate.address === name || candidate.name === name)
   const at = `unable to connect to server at '${name}:${port ?? (transport === 'tls' ? 16514 : 16509)}'`
@@ -69,7 +88,9 @@ const withDomain =
   (host, parsed) => {
     const name = parsed.words[0]
     if (name === undefined) return failed(1, 'error: command requires <domain> option\n')
-    const domain = ordered(host.compute).find((candidate) => [candidate.id, candidate.name, String(candidate.number)].includes(name))
+    const domain = ordered(host.compute).find((candidate) =>
+      [candidate.id, candidate.name, String(candidate.number)].includes(name),
+    )
     return domain === undefined ? failed(1, `error: failed to get domain '${name}'\n`, '\n') : work(host, domain, parsed)
   }
 
@@ -102,7 +123,9 @@ const verbs: Readonly<Record<string, Verb>> = {
   domid: withDomain((_host, domain) => line(domain.state === 'shut off' ? '-' : String(domain.number))),
   dominfo: withDomain(dominfo),
   domblklist: withDomain((_host, domain) =>
-    line(` Target   Source\n-----------------------------------------------------------------------------\n vda      /var/lib/nova/instances/${domain.id}/disk`),
+    line(
+      ` Target   Source\n-----------------------------------------------------------------------------\n vda      /var/lib/nova/instances/${domain.id}/disk`,
+    ),
   ),
   domjobinfo: withDomain(({ engine, compute }, domain) =>
     said(jobInfo([...engine.jobs.values()].find((job) => job.serverId === domain.id && job.source === compute))),
@@ -119,7 +142,12 @@ const verbs: Readonly<Record<string, Verb>> = {
     return said(`${domainXml(server, compute, domain.state === 'shut off' ? undefined : domain.number)}\n`)
   }),
   undefine: withDomain(({ compute }, domain) => {
-    if (domain.state !== 'shut off') return failed(1, `error: Failed to undefine domain '${domain.name}'\nerror: Requested operation is not valid: cannot undefine transient domain\n`, '\n')
+    if (domain.state !== 'shut off')
+      return failed(
+        1,
+        `error: Failed to undefine domain '${domain.name}'\nerror: Requested operation is not valid: cannot undefine transient domain\n`,
+        '\n',
+      )
     compute.domains.delete(domain.id)
     return line(`Domain '${domain.name}' has been undefined`)
   }),
@@ -130,9 +158,14 @@ const verbs: Readonly<Record<string, Verb>> = {
 
 function list({ compute }: Hypervisor, { flags }: Parsed): Answer {
   const all = flags.has('--all')
-  const shown = ordered(compute).filter((domain) => (flags.has('--inactive') ? domain.state === 'shut off' : all || domain.state !== 'shut off'))
-  if (flags.has('--name') || flags.has('--uuid')) return said(`${shown.map((domain) => `${flags.has('--uuid') ? domain.id : domain.name}\n`).join('')}\n`)
-  const rows = shown.map((domain) => ` ${(domain.state === 'shut off' ? '-' : String(domain.number)).padEnd(4)} ${domain.name}   ${domain.state}\n`)
+  const shown = ordered(compute).filter((domain) =>
+    flags.has('--inactive') ? domain.state === 'shut off' : all || domain.state !== 'shut off',
+  )
+  if (flags.has('--name') || flags.has('--uuid'))
+    return said(`${shown.map((domain) => `${flags.has('--uuid') ? domain.id : domain.name}\n`).join('')}\n`)
+  const rows = shown.map(
+    (domain) => ` ${(domain.state === 'shut off' ? '-' : String(domain.number)).padEnd(4)} ${domain.name}   ${domain.state}\n`,
+  )
   return said(` Id   Name                State\n-----------------------------------\n${rows.join('')}\n`)
 }
 
@@ -163,13 +196,20 @@ function compare(host: Hypervisor, parsed: Parsed, command: Command, to: string,
   if (file === undefined) return failed(1, 'error: command requires <file> option\n')
   let xml: string
   try {
-    xml = file === '/dev/stdin' ? command.stdin : readFileSync(join(host.root, isAbsolute(file) ? file : join(command.cwd, file)), 'utf8')
+    xml =
+      file === '/dev/stdin'
+        ? command.stdin
+        : readFileSync(join(host.root, isAbsolute(file) ? file : join(command.cwd, file)), 'utf8')
   } catch {
     return failed(1, `error: Failed to open file '${file}': No such file or directory\n`, '\n')
   }
   const found = compareCpu(host.compute.cpu, xml)
   if (found === undefined)
-    return failed(1, `error: File '${file}' does not contain any <cpu> element or valid domain XML, host capabilities XML, or domain capabilities XML\n`, '\n')
+    return failed(
+      1,
+      `error: File '${file}' does not contain any <cpu> element or valid domain XML, host capabilities XML, or domain capabilities XML\n`,
+      '\n',
+    )
   if (found === 'identical') return line(`CPU described in ${file} is identical to ${to}`)
   if (found === 'superset') return line(`${by} is a superset of CPU described in ${file}`)
   return failed(1, '', `CPU described in ${file} is incompatible with ${to}\n\n`)

@@ -53,7 +53,9 @@ export function orderColdMigration(engine: Engine, server: Server, host: string 
 
 /** The one that waits for confirmation. */
 export const finishedMigration = (engine: Engine, server: Server): Migration | undefined =>
-  engine.state.migrations.findLast((migration) => migration.serverId === server.id && migration.type === 'migration' && migration.status === 'finished')
+  engine.state.migrations.findLast(
+    (migration) => migration.serverId === server.id && migration.type === 'migration' && migration.status === 'finished',
+  )
 
 /** The source's copy goes. */
 export function confirmResize(engine: Engine, server: Server, migration: Migration, actor: Actor): void {
@@ -87,7 +89,9 @@ export function revertResize(engine: Engine, server: Server, migration: Migratio
     })
     update(server, { host: migration.sourceHost, node: migration.sourceHost })
     engine.state.allocations.delete(migration.uuid)
-    engine.state.allocations.set(server.id, { [computeOf(engine.state, migration.sourceHost).nodeId]: resourcesOf(server.flavor) })
+    engine.state.allocations.set(server.id, {
+      [computeOf(engine.state, migration.sourceHost).nodeId]: resourcesOf(server.flavor),
+    })
     await recorded(action, 'compute_finish_revert_resize', migration.sourceHost, async () => {
       if (wasRunning) await turnOn(engine, server)
       else computeOf(engine.state, server.host).domains.set(server.id, domainOf(server, 'shut off'))

@@ -54,10 +54,17 @@ export async function runJob(
   }
 }
 
-const cancelled = "operation aborted: migration out job: canceled by client: libvirt.libvirtError: operation aborted: migration out job: canceled by client"
+const cancelled =
+  'operation aborted: migration out job: canceled by client: libvirt.libvirtError: operation aborted: migration out job: canceled by client'
 
 /** Copies until the guest can switch over; else libvirt's error text, or `raised`. */
-async function copyAll(engine: Engine, server: Server, migration: Migration, job: Job, fault: LiveMigrationFault | undefined): Promise<string | undefined> {
+async function copyAll(
+  engine: Engine,
+  server: Server,
+  migration: Migration,
+  job: Job,
+  fault: LiveMigrationFault | undefined,
+): Promise<string | undefined> {
   await engine.clock.sleep(0.2)
   const unreachable = connectError(engine, job, fault)
   if (unreachable !== undefined) return unreachable
@@ -93,26 +100,36 @@ async function copyAll(engine: Engine, server: Server, migration: Migration, job
   }
 }
 
-const socketClosed = 'operation failed: migration out job: unexpectedly failed: libvirt.libvirtError: operation failed: migration out job: unexpectedly failed'
-const keepalive = 'internal error: connection closed due to keepalive timeout: libvirt.libvirtError: internal error: connection closed due to keepalive timeout'
-const noSpace = 'operation failed: migration of disk vda failed: No space left on device: libvirt.libvirtError: operation failed: migration of disk vda failed: No space left on device'
+const socketClosed =
+  'operation failed: migration out job: unexpectedly failed: libvirt.libvirtError: operation failed: migration out job: unexpectedly failed'
+const keepalive =
+  'internal error: connection closed due to keepalive timeout: libvirt.libvirtError: internal error: connection closed due to keepalive timeout'
+const noSpace =
+  'operation failed: migration of disk vda failed: No space left on device: libvirt.libvirtError: operation failed: migration of disk vda failed: No space left on device'
 
 function connectError(engine: Engine, job: Job, fault: LiveMigrationFault | undefined): string | undefined {
   const address = `${job.target.address}:16509`
   const refused = fault === 'libvirt-down' || !job.target.libvirtListens || !job.target.libvirtRuns
-  const why = refused ? 'Connection refused' : engine.cut.has(linkOf(job.source.name, job.target.name)) ? 'No route to host' : undefined
+  const why = refused
+    ? 'Connection refused'
+    : engine.cut.has(linkOf(job.source.name, job.target.name))
+      ? 'No route to host'
+      : undefined
   if (why === undefined) return undefined
   const text = `unable to connect to server at '${address}': ${why}`
   return `${text}: libvirt.libvirtError: ${text}`
 }
 
 const sharers = (engine: Engine, job: Job) =>
-  [...engine.jobs.values()].filter((other) => other.source === job.source || other.target === job.target || other.source === job.target).length || 1
+  [...engine.jobs.values()].filter(
+    (other) => other.source === job.source || other.target === job.target || other.source === job.target,
+  ).length || 1
 
 /** Until the next look: about 25 real ms, sooner when the copy will be over. */
 function tick(engine: Engine, copy: Copy, bandwidth: number, dirtyRate: number): number {
   const longest = 0.025 * engine.clock.speed
-  const left = copy.diskRemaining / bandwidth + (dirtyRate < bandwidth ? copy.memoryRemaining / (bandwidth - dirtyRate) : Infinity)
+  const left =
+    copy.diskRemaining / bandwidth + (dirtyRate < bandwidth ? copy.memoryRemaining / (bandwidth - dirtyRate) : Infinity)
   return Math.max(0.02, Math.min(longest, left))
 }
 
@@ -122,7 +139,11 @@ const timeLimit = (engine: Engine, server: Server) =>
 function saveStats(server: Server, migration: Migration, copy: Copy): void {
   Object.assign(migration, {
     memory: { total: copy.memoryTotal, processed: copy.memoryProcessed, remaining: copy.memoryRemaining },
-    disk: { total: copy.diskTotal, processed: Math.round(copy.diskTotal - copy.diskRemaining), remaining: Math.round(copy.diskRemaining) },
+    disk: {
+      total: copy.diskTotal,
+      processed: Math.round(copy.diskTotal - copy.diskRemaining),
+      remaining: Math.round(copy.diskRemaining),
+    },
     updatedAt: Date.now(),
   })
   update(server, { progress: 100 - Math.round((copy.memoryRemaining * 100) / copy.memoryTotal) })
@@ -154,6 +175,11 @@ async function switchOver(engine: Engine, server: Server, job: Job): Promise<voi
   const wasPaused = server.powerState === 3
   server.guest = newConsole(job.paused && !wasPaused ? resume(server.guest, now) : server.guest, now)
   job.source.domains.delete(server.id)
-  job.target.domains.set(server.id, { id: server.id, name: instanceName(server), number: server.number, state: wasPaused ? 'paused' : 'running' })
+  job.target.domains.set(server.id, {
+    id: server.id,
+    name: instanceName(server),
+    number: server.number,
+    state: wasPaused ? 'paused' : 'running',
+  })
   await engine.files.restartConsole(job.target.name, server)
 }

@@ -7,7 +7,15 @@ import type { LiveMigrationFault } from '../faults.ts'
 import { beginAction, NovaError, recorded } from './engine.ts'
 import type { Actor, Engine } from './engine.ts'
 import { runJob } from './job.ts'
-import { assertHostIsUp, dropClaim, hasRoom, holdSource, releaseSource, revertAllocation, selectDestination } from './scheduler.ts'
+import {
+  assertHostIsUp,
+  dropClaim,
+  hasRoom,
+  holdSource,
+  releaseSource,
+  revertAllocation,
+  selectDestination,
+} from './scheduler.ts'
 
 export interface LiveMigrationRequest {
   readonly host: string | undefined
@@ -85,7 +93,10 @@ async function conduct(move: Move): Promise<void> {
       await engine.clock.sleep(0.3)
       assertHostIsUp(engine.state, server.host, engine.clock.now())
       holdSource(engine.state, server, migration)
-      const target = move.request.force && move.request.host !== undefined ? await forced(move, move.request.host) : await findDestination(move)
+      const target =
+        move.request.force && move.request.host !== undefined
+          ? await forced(move, move.request.host)
+          : await findDestination(move)
       Object.assign(migration, { sourceNode: server.node, destHost: target.name, destNode: target.name, updatedAt: Date.now() })
     } catch (error) {
       if (!(error instanceof NovaError)) throw error
@@ -119,7 +130,8 @@ async function findDestination(move: Move): Promise<Compute> {
 
 async function forced(move: Move, host: string): Promise<Compute> {
   const { engine, server } = move
-  if (host === server.host) throw new NovaError('UnableToMigrateToSelf', `Unable to migrate instance (${server.id}) to current host (${host}).`)
+  if (host === server.host)
+    throw new NovaError('UnableToMigrateToSelf', `Unable to migrate instance (${server.id}) to current host (${host}).`)
   assertHostIsUp(engine.state, host, engine.clock.now())
   const target = computeOf(engine.state, host)
   const free = target.memory - (usageOf(engine.state, target.nodeId).MEMORY_MB ?? 0)
@@ -135,7 +147,8 @@ async function forced(move: Move, host: string): Promise<Compute> {
 }
 
 function assertCompatible(source: Compute, target: Compute): void {
-  if (source.hypervisorType !== target.hypervisorType) throw new NovaError('InvalidHypervisorType', 'The supplied hypervisor type of is invalid.')
+  if (source.hypervisorType !== target.hypervisorType)
+    throw new NovaError('InvalidHypervisorType', 'The supplied hypervisor type of is invalid.')
   if (source.hypervisorVersion > target.hypervisorVersion)
     throw new NovaError('DestinationHypervisorTooOld', 'The instance requires a newer hypervisor version than has been provided.')
 }
@@ -163,13 +176,19 @@ const checkHosts = (move: Move, target: Compute): Promise<void> =>
 
 /** Whether a guest with the source's CPU model runs on the target. */
 export const runsCpuOf = (target: Compute, source: Compute): boolean =>
-  target.cpu.arch === source.cpu.arch && target.cpu.vendor === source.cpu.vendor && source.cpu.features.every((feature) => target.cpu.features.includes(feature))
+  target.cpu.arch === source.cpu.arch &&
+  target.cpu.vendor === source.cpu.vendor &&
+  source.cpu.features.every((feature) => target.cpu.features.includes(feature))
 
 async function checkStorage(move: Move, target: Compute): Promise<void> {
   const { engine, server, request } = move
   const shared = engine.settings.sharedStorage || server.volumes.length > 0
   const block = request.block ?? !shared
-  if (block && shared) throw new NovaError('InvalidLocalStorage', `${server.host} is not on local storage: Block migration can not be used with shared storage.`)
+  if (block && shared)
+    throw new NovaError(
+      'InvalidLocalStorage',
+      `${server.host} is not on local storage: Block migration can not be used with shared storage.`,
+    )
   if (!block && !shared)
     throw new NovaError(
       'InvalidSharedStorage',
@@ -251,7 +270,10 @@ const prepareTarget = (move: Move, target: Compute): Promise<void> =>
     await engine.clock.sleep(0.5)
     if (!blockCopy(move)) return
     if (move.fault === 'destination-disk' || (await engine.files.exists(target.name, server.id)) === true)
-      throw new NovaError('DestinationDiskExists', `The supplied disk path (/var/lib/nova/instances/${server.id}) already exists, it is expected not to exist.`)
+      throw new NovaError(
+        'DestinationDiskExists',
+        `The supplied disk path (/var/lib/nova/instances/${server.id}) already exists, it is expected not to exist.`,
+      )
     await engine.files.prepare(target.name, server)
   })
 

@@ -7,7 +7,15 @@ import type { Actor, Engine } from './engine.ts'
 import { domainOf, setStatus } from './live-migration.ts'
 
 /** Runs one step of nova-compute in the background; a failure leaves the server as it was, without task_state. */
-function inBackground(engine: Engine, server: Server, action: string, event: string, actor: Actor, taskState: string, work: () => Promise<void>): void {
+function inBackground(
+  engine: Engine,
+  server: Server,
+  action: string,
+  event: string,
+  actor: Actor,
+  taskState: string,
+  work: () => Promise<void>,
+): void {
   update(server, { taskState })
   const begun = beginAction(server, action, actor)
   engine.clock.spawn(async () => {
@@ -35,12 +43,20 @@ export const start = (engine: Engine, server: Server, actor: Actor): void =>
   })
 
 export const reboot = (engine: Engine, server: Server, actor: Actor, type: 'SOFT' | 'HARD'): void =>
-  inBackground(engine, server, 'reboot', 'compute_reboot_instance', actor, type === 'HARD' ? 'rebooting_hard' : 'rebooting', async () => {
-    await engine.clock.sleep(1)
-    turnOff(engine, server)
-    await turnOn(engine, server)
-    update(server, { vmState: 'active', powerState: 1, taskState: undefined })
-  })
+  inBackground(
+    engine,
+    server,
+    'reboot',
+    'compute_reboot_instance',
+    actor,
+    type === 'HARD' ? 'rebooting_hard' : 'rebooting',
+    async () => {
+      await engine.clock.sleep(1)
+      turnOff(engine, server)
+      await turnOn(engine, server)
+      update(server, { vmState: 'active', powerState: 1, taskState: undefined })
+    },
+  )
 
 export const pauseServer = (engine: Engine, server: Server, actor: Actor): void =>
   inBackground(engine, server, 'pause', 'compute_pause_instance', actor, 'pausing', async () => {
@@ -91,7 +107,9 @@ export function agentStarted(engine: Engine, host: string): void {
   compute.silentSince = undefined
   for (const server of engine.state.servers.values()) {
     if (server.host !== host || server.taskState !== 'migrating') continue
-    const migration = engine.state.migrations.find((candidate) => candidate.serverId === server.id && candidate.status === 'running')
+    const migration = engine.state.migrations.find(
+      (candidate) => candidate.serverId === server.id && candidate.status === 'running',
+    )
     const job = migration && engine.jobs.get(migration.id)
     if (job !== undefined) job.abort = true
     if (migration !== undefined) setStatus(migration, 'error')

@@ -16,11 +16,21 @@ export interface Placing {
  */
 export function selectDestination(state: State, server: Server, placing: Placing, now: number): Compute {
   const candidates = [...state.computes.values()].filter(
-    (compute) => (placing.only === undefined || compute.name === placing.only) && !compute.disabled && !compute.forcedDown && hasRoom(state, compute, server),
+    (compute) =>
+      (placing.only === undefined || compute.name === placing.only) &&
+      !compute.disabled &&
+      !compute.forcedDown &&
+      hasRoom(state, compute, server),
   )
   if (candidates.length === 0) throw noValidHost('')
   const chosen = candidates
-    .filter((compute) => !placing.ignore.includes(compute.name) && serviceIsUp(compute, now) && zoneFits(server, compute) && groupsAllow(state, server, compute))
+    .filter(
+      (compute) =>
+        !placing.ignore.includes(compute.name) &&
+        serviceIsUp(compute, now) &&
+        zoneFits(server, compute) &&
+        groupsAllow(state, server, compute),
+    )
     .sort((a, b) => freeMemory(state, b) - freeMemory(state, a))[0]
   if (chosen === undefined) throw noValidHost('There are not enough hosts available.')
   state.allocations.set(server.id, { ...state.allocations.get(server.id), [chosen.nodeId]: resourcesOf(server.flavor) })
@@ -38,7 +48,8 @@ export function hasRoom(state: State, compute: Compute, server: Server): boolean
   const usage = usageOf(state, compute.nodeId)
   const needs = resourcesOf(server.flavor)
   return Object.entries(inventoryOf(compute)).every(
-    ([name, { total, reserved, allocation_ratio }]) => (usage[name] ?? 0) + (needs[name] ?? 0) <= (total - reserved) * allocation_ratio,
+    ([name, { total, reserved, allocation_ratio }]) =>
+      (usage[name] ?? 0) + (needs[name] ?? 0) <= (total - reserved) * allocation_ratio,
   )
 }
 
@@ -78,5 +89,6 @@ export const releaseSource = (state: State, migration: Migration): void => void 
 
 /** @throws NovaError ComputeServiceUnavailable */
 export function assertHostIsUp(state: State, host: string, now: number): void {
-  if (!serviceIsUp(computeOf(state, host), now)) throw new NovaError('ComputeServiceUnavailable', `Compute service of ${host} is unavailable at this time.`)
+  if (!serviceIsUp(computeOf(state, host), now))
+    throw new NovaError('ComputeServiceUnavailable', `Compute service of ${host} is unavailable at this time.`)
 }

@@ -51,7 +51,9 @@ const actions: Readonly<Record<string, Action>> = {
   reboot: (call, server, argument) => {
     const type = isRecord(argument) ? argument.type : undefined
     if (type !== 'SOFT' && type !== 'HARD')
-      throw badRequest(`Invalid input for field/attribute type. Value: ${String(type)}. '${String(type)}' is not one of ['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']`)
+      throw badRequest(
+        `Invalid input for field/attribute type. Value: ${String(type)}. '${String(type)}' is not one of ['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']`,
+      )
     assertIdle(call, server, 'reboot', type === 'SOFT' ? ['active'] : ['active', 'stopped', 'paused', 'error'])
     reboot(call.engine, server, actorOf(call), type)
     return accepted
@@ -81,8 +83,10 @@ const actions: Readonly<Record<string, Action>> = {
 /** @throws ApiError 409: locked (for who is no admin), busy, or in a state that does not do */
 function assertIdle(call: Call, server: Server, method: string, states: readonly Server['vmState'][]): void {
   if (server.locked && !isAdmin(call)) throw conflict(`Instance ${server.id} is locked`)
-  if (!states.includes(server.vmState)) throw conflict(`Cannot '${method}' instance ${server.id} while it is in vm_state ${server.vmState}`)
-  if (server.taskState !== undefined) throw conflict(`Cannot '${method}' instance ${server.id} while it is in task_state ${server.taskState}`)
+  if (!states.includes(server.vmState))
+    throw conflict(`Cannot '${method}' instance ${server.id} while it is in vm_state ${server.vmState}`)
+  if (server.taskState !== undefined)
+    throw conflict(`Cannot '${method}' instance ${server.id} while it is in task_state ${server.taskState}`)
 }
 
 const truths = ['True', 'TRUE', 'true', '1', 'ON', 'On', 'on', 'YES', 'Yes', 'yes']
@@ -95,14 +99,21 @@ function booleanOf(name: string, value: unknown, more: readonly string[] = []): 
   if (typeof value === 'string' && more.includes(value)) return value
   const quoted = (texts: readonly string[]) => texts.map((text) => `'${text}'`).join(', ')
   const choices = ['True', quoted(truths), 'False', quoted(untruths), ...(more.length > 0 ? [quoted(more)] : [])].join(', ')
-  throw badRequest(`Invalid input for field/attribute ${name}. Value: ${String(value)}. ${pythonic(value)} is not one of [${choices}]`)
+  throw badRequest(
+    `Invalid input for field/attribute ${name}. Value: ${String(value)}. ${pythonic(value)} is not one of [${choices}]`,
+  )
 }
 
 const pythonic = (value: unknown): string =>
   value === null || value === undefined ? 'None' : typeof value === 'string' ? `'${value}'` : JSON.stringify(value)
 
 /** @throws ApiError 400 */
-function checkKeys(name: string, given: unknown, required: readonly string[], optional: readonly string[] = []): Record<string, unknown> {
+function checkKeys(
+  name: string,
+  given: unknown,
+  required: readonly string[],
+  optional: readonly string[] = [],
+): Record<string, unknown> {
   const says = (what: string) => badRequest(`Invalid input for field/attribute ${name}. Value: ${pythonic(given)}. ${what}`)
   if (!isRecord(given)) throw says(`${pythonic(given)} is not of type 'object'`)
   const missing = required.find((key) => !(key in given))
@@ -115,14 +126,22 @@ function checkKeys(name: string, given: unknown, required: readonly string[], op
 /** A host's name, or null. @throws ApiError 400 */
 function hostOf(value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined
-  if (typeof value !== 'string') throw badRequest(`Invalid input for field/attribute host. Value: ${String(value)}. ${pythonic(value)} is not of type 'string', 'null'`)
+  if (typeof value !== 'string')
+    throw badRequest(
+      `Invalid input for field/attribute host. Value: ${String(value)}. ${pythonic(value)} is not of type 'string', 'null'`,
+    )
   return value
 }
 
 async function migrateLive(call: Call, server: Server, argument: unknown): Promise<Response> {
   const { version } = call
   const name = 'os-migrateLive'
-  const given = checkKeys(name, argument, version < 25 ? ['block_migration', 'disk_over_commit', 'host'] : ['block_migration', 'host'], version >= 30 && version < 68 ? ['force'] : [])
+  const given = checkKeys(
+    name,
+    argument,
+    version < 25 ? ['block_migration', 'disk_over_commit', 'host'] : ['block_migration', 'host'],
+    version >= 30 && version < 68 ? ['force'] : [],
+  )
   const host = hostOf(given.host)
   const block = booleanOf('block_migration', given.block_migration, version >= 25 ? ['auto'] : [])
   const diskOverCommit = version < 25 ? booleanOf('disk_over_commit', given.disk_over_commit) === true : undefined
@@ -132,7 +151,12 @@ async function migrateLive(call: Call, server: Server, argument: unknown): Promi
   if (force && host === undefined) throw badRequest("Can't force to a non-provided destination")
   assertIdle(call, server, name, ['active', 'paused'])
   if (host !== undefined && !call.engine.state.computes.has(host)) throw badRequest(`Compute host ${host} could not be found.`)
-  const checked = orderLiveMigration(call.engine, server, { host, block: block === 'auto' ? undefined : block === true, force, diskOverCommit }, actorOf(call))
+  const checked = orderLiveMigration(
+    call.engine,
+    server,
+    { host, block: block === 'auto' ? undefined : block === true, force, diskOverCommit },
+    actorOf(call),
+  )
   if (version < 34)
     try {
       await checked
@@ -148,7 +172,8 @@ function migrateCold(call: Call, server: Server, argument: unknown): Response {
   requireAdmin(call, 'os-migrate-server:migrate')
   assertIdle(call, server, 'migrate', ['active', 'stopped'])
   const source = call.engine.state.computes.get(server.host)
-  if (source === undefined || !serviceIsUp(source, call.engine.clock.now())) throw conflict('Service is unavailable at this time.')
+  if (source === undefined || !serviceIsUp(source, call.engine.clock.now()))
+    throw conflict('Service is unavailable at this time.')
   if (host === server.host) throw badRequest('Cannot migrate to the host where the server exists.')
   if (host !== undefined && !call.engine.state.computes.has(host)) throw badRequest(`Compute host ${host} could not be found.`)
   orderColdMigration(call.engine, server, host, actorOf(call))
@@ -163,8 +188,10 @@ function awaited(call: Call, server: Server, method: string) {
 }
 
 function consoleOutput(call: Call, server: Server, argument: unknown): Response {
-  const length = isRecord(argument) && argument.length !== undefined && argument.length !== null ? Number(argument.length) : undefined
-  if (length !== undefined && !Number.isInteger(length)) throw badRequest(`Invalid input for field/attribute length. Value: ${String(length)}.`)
+  const length =
+    isRecord(argument) && argument.length !== undefined && argument.length !== null ? Number(argument.length) : undefined
+  if (length !== undefined && !Number.isInteger(length))
+    throw badRequest(`Invalid input for field/attribute length. Value: ${String(length)}.`)
   if (server.vmState === 'stopped') throw notFound('Guest does not have a console available.')
   const lines = consoleLines(server.guest, call.engine.clock.now())
   const shown = length === undefined || length < 0 ? lines : length === 0 ? [] : lines.slice(-length)

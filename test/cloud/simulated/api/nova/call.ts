@@ -58,7 +58,8 @@ export function requireAdmin(call: Call, rule: string): void {
 /** The server of the path; one of another project is unknown to a member. @throws ApiError 404 */
 export function serverOf(call: Call, id = call.parts[0] ?? ''): Server {
   const server = call.engine.state.servers.get(id)
-  if (server === undefined || (!isAdmin(call) && server.projectId !== call.session.projectId)) throw notFound(`Instance ${id} could not be found.`)
+  if (server === undefined || (!isAdmin(call) && server.projectId !== call.session.projectId))
+    throw notFound(`Instance ${id} could not be found.`)
   return server
 }
 
@@ -72,12 +73,20 @@ export function bodyOf(call: Call): unknown {
 }
 
 /** Seconds only, as Nova's database keeps them. */
-export const stamp = (time: number | undefined): string | null => (time === undefined ? null : new Date(time).toISOString().replace(/\.\d+Z$/, '.000000'))
+export const stamp = (time: number | undefined): string | null =>
+  time === undefined ? null : new Date(time).toISOString().replace(/\.\d+Z$/, '.000000')
 export const stampZ = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z')
 
-export const hostId = (projectId: string, host: string): string => createHash('sha224').update(projectId + host).digest('hex')
+export const hostId = (projectId: string, host: string): string =>
+  createHash('sha224')
+    .update(projectId + host)
+    .digest('hex')
 
-export const actorOf = (call: Call) => ({ userId: call.session.userId, projectId: call.session.projectId ?? '', requestId: call.requestId })
+export const actorOf = (call: Call) => ({
+  userId: call.session.userId,
+  projectId: call.session.projectId ?? '',
+  requestId: call.requestId,
+})
 
 export const links = (call: Call, path: string) => [
   { rel: 'self', href: `${call.request.origin}/v2.1/${path}` },
@@ -97,10 +106,16 @@ const maxLimit = 1000
  * @param idOf what a marker names
  * @param unknownMarker the text of the 400 for a marker that names nothing
  */
-export function page<T>(call: Call, all: readonly T[], idOf: (item: T) => string, unknownMarker: (marker: string) => string): Page<T> {
+export function page<T>(
+  call: Call,
+  all: readonly T[],
+  idOf: (item: T) => string,
+  unknownMarker: (marker: string) => string,
+): Page<T> {
   const { query } = call.request
   const given = query.get('limit')
-  if (given !== null && !/^\d+$/.test(given)) throw badRequest(`Invalid input for query parameters limit. Value: ${given}. '${given}' does not match '^[0-9]*$'`)
+  if (given !== null && !/^\d+$/.test(given))
+    throw badRequest(`Invalid input for query parameters limit. Value: ${given}. '${given}' does not match '^[0-9]*$'`)
   const limit = Math.min(given === null ? maxLimit : Number(given), maxLimit)
   const marker = query.get('marker')
   const place = marker === null ? -1 : all.findIndex((item) => idOf(item) === marker)

@@ -22,8 +22,18 @@ export function createGroup(call: Call): Response {
   if (!isRecord(given) || typeof given.name !== 'string') throw badRequest("'name' is a required property")
   const wanted = call.version >= 64 ? given.policy : Array.isArray(given.policies) ? given.policies[0] : undefined
   const policy = policies.find((candidate) => candidate === wanted)
-  if (policy === undefined) throw badRequest(`Invalid input for field/attribute policy. Value: ${String(wanted)}. '${String(wanted)}' is not one of ['anti-affinity', 'affinity', 'soft-anti-affinity', 'soft-affinity']`)
-  const group: ServerGroup = { id: randomUUID(), name: given.name, policy, projectId: call.session.projectId ?? '', userId: call.session.userId, members: [] }
+  if (policy === undefined)
+    throw badRequest(
+      `Invalid input for field/attribute policy. Value: ${String(wanted)}. '${String(wanted)}' is not one of ['anti-affinity', 'affinity', 'soft-anti-affinity', 'soft-affinity']`,
+    )
+  const group: ServerGroup = {
+    id: randomUUID(),
+    name: given.name,
+    policy,
+    projectId: call.session.projectId ?? '',
+    userId: call.session.userId,
+    members: [],
+  }
   call.engine.state.groups.push(group)
   return { status: 200, body: { server_group: groupView(call, group) } }
 }
@@ -36,7 +46,9 @@ export function deleteGroup(call: Call): Response {
 
 function groupOf(call: Call): ServerGroup {
   const id = call.parts[0] ?? ''
-  const group = call.engine.state.groups.find((candidate) => candidate.id === id && (isAdmin(call) || candidate.projectId === call.session.projectId))
+  const group = call.engine.state.groups.find(
+    (candidate) => candidate.id === id && (isAdmin(call) || candidate.projectId === call.session.projectId),
+  )
   if (group === undefined) throw notFound(`Instance group ${id} could not be found.`)
   return group
 }

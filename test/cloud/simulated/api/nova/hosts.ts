@@ -40,7 +40,9 @@ export function listServices(call: Call): Response {
   requireAdmin(call, 'os-services:list')
   const { query } = call.request
   const services = servicesOf(call.engine.state).filter(
-    (service) => (!query.get('host') || service.host === query.get('host')) && (!query.get('binary') || service.binary === query.get('binary')),
+    (service) =>
+      (!query.get('host') || service.host === query.get('host')) &&
+      (!query.get('binary') || service.binary === query.get('binary')),
   )
   return { status: 200, body: { services: services.map((service) => serviceView(call, service)) } }
 }
@@ -59,7 +61,8 @@ const serviceView = (call: Call, { number, id, binary, host, zone, compute }: Se
 
 /** nova-compute reports each ten seconds. */
 const lastReport = (call: Call, compute: Compute | undefined): number => {
-  const silence = compute?.silentSince === undefined ? 0 : ((call.engine.clock.now() - compute.silentSince) / call.engine.clock.speed) * 1000
+  const silence =
+    compute?.silentSince === undefined ? 0 : ((call.engine.clock.now() - compute.silentSince) / call.engine.clock.speed) * 1000
   return Math.floor((Date.now() - silence) / 10_000) * 10_000
 }
 
@@ -75,9 +78,12 @@ export function updateService(call: Call): Response {
   requireAdmin(call, 'os-services:update')
   const service = servicesOf(call.engine.state).find((candidate) => candidate.id === id)
   if (service === undefined) throw notFound(`Service ${id} could not be found.`)
-  if (service.compute === undefined) throw badRequest(`Updating a ${service.binary} service is not supported. Only nova-compute services can be updated.`)
-  if (body.status === undefined && body.forced_down === undefined) throw badRequest("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
-  if (body.status === 'enabled' && body.disabled_reason) throw badRequest("Specifying 'disabled_reason' with status 'enabled' is invalid.")
+  if (service.compute === undefined)
+    throw badRequest(`Updating a ${service.binary} service is not supported. Only nova-compute services can be updated.`)
+  if (body.status === undefined && body.forced_down === undefined)
+    throw badRequest("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
+  if (body.status === 'enabled' && body.disabled_reason)
+    throw badRequest("Specifying 'disabled_reason' with status 'enabled' is invalid.")
   const reason = typeof body.disabled_reason === 'string' ? body.disabled_reason : undefined
   if (body.status === 'enabled') Object.assign(service.compute, { disabled: false, disabledReason: undefined })
   if (body.status === 'disabled') Object.assign(service.compute, { disabled: true, disabledReason: reason })
@@ -90,7 +96,9 @@ function checkChange(body: Record<string, unknown>): void {
   const unknown = Object.keys(body).find((key) => !['status', 'disabled_reason', 'forced_down'].includes(key))
   if (unknown !== undefined) throw badRequest(`Additional properties are not allowed ('${unknown}' was unexpected)`)
   if (body.status !== undefined && body.status !== 'enabled' && body.status !== 'disabled')
-    throw badRequest(`Invalid input for field/attribute status. Value: ${String(body.status)}. '${String(body.status)}' is not one of ['enabled', 'disabled']`)
+    throw badRequest(
+      `Invalid input for field/attribute status. Value: ${String(body.status)}. '${String(body.status)}' is not one of ['enabled', 'disabled']`,
+    )
 }
 
 /** PUT /os-services/{enable,disable,disable-log-reason,force-down} below 2.53; the answer holds only what was asked. */
@@ -98,10 +106,13 @@ export function updateServiceByHost(call: Call): Response {
   requireAdmin(call, 'os-services:update')
   const name = call.parts[0] ?? ''
   const body = bodyOf(call)
-  if (!['enable', 'disable', 'disable-log-reason', ...(call.version >= 11 ? ['force-down'] : [])].includes(name)) throw notFound('Unknown action')
-  if (!isRecord(body) || typeof body.host !== 'string' || typeof body.binary !== 'string') throw badRequest("'host' is a required property")
+  if (!['enable', 'disable', 'disable-log-reason', ...(call.version >= 11 ? ['force-down'] : [])].includes(name))
+    throw notFound('Unknown action')
+  if (!isRecord(body) || typeof body.host !== 'string' || typeof body.binary !== 'string')
+    throw badRequest("'host' is a required property")
   const { host, binary } = body
-  if (binary !== 'nova-compute') throw badRequest(`Updating a ${binary} service is not supported. Only nova-compute services can be updated.`)
+  if (binary !== 'nova-compute')
+    throw badRequest(`Updating a ${binary} service is not supported. Only nova-compute services can be updated.`)
   if (name === 'disable-log-reason' && body.disabled_reason === undefined) throw badRequest('Missing disabled reason field')
   if (name === 'force-down' && body.forced_down === undefined) throw badRequest('Missing forced_down field')
   const compute = call.engine.state.computes.get(host)
@@ -125,8 +136,14 @@ export function deleteService(call: Call): Response {
   if ([...state.servers.values()].some((server) => server.host === compute.name))
     throw conflict('Unable to delete compute service that is hosting instances. Migrate or delete the instances first.')
   const busy = [...inProgress, 'accepted', 'pre-migrating', 'migrating', 'finished']
-  if (state.migrations.some((migration) => busy.includes(migration.status) && [migration.sourceHost, migration.destHost].includes(compute.name)))
-    throw conflict('Unable to delete compute service that has in-progress migrations. Complete the migrations or delete the instances first.')
+  if (
+    state.migrations.some(
+      (migration) => busy.includes(migration.status) && [migration.sourceHost, migration.destHost].includes(compute.name),
+    )
+  )
+    throw conflict(
+      'Unable to delete compute service that has in-progress migrations. Complete the migrations or delete the instances first.',
+    )
   state.computes.delete(compute.name)
   return { status: 204 }
 }
@@ -141,13 +158,19 @@ export function listHypervisors(call: Call, detail: boolean): Response {
   if (call.version >= 75) knownQuery(call, hypervisorQuery)
   const pattern = call.version >= 53 ? query.get('hypervisor_hostname_pattern') : null
   if (pattern !== null) {
-    if (query.has('limit') || query.has('marker')) throw badRequest('Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.')
+    if (query.has('limit') || query.has('marker'))
+      throw badRequest('Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.')
     const matching = computes.filter((compute) => compute.name.includes(pattern))
     if (matching.length === 0) throw notFound(`No hypervisor matching '${pattern}' could be found.`)
     return { status: 200, body: { hypervisors: matching.map(view) } }
   }
   if (call.version < 33) return { status: 200, body: { hypervisors: computes.map(view) } }
-  const found = page(call, computes, (compute) => (call.version >= 53 ? compute.nodeId : String(compute.number)), (marker) => `marker [${marker}] not found`)
+  const found = page(
+    call,
+    computes,
+    (compute) => (call.version >= 53 ? compute.nodeId : String(compute.number)),
+    (marker) => `marker [${marker}] not found`,
+  )
   const hypervisors = found.items.map(view)
   return { status: 200, body: found.next === undefined ? { hypervisors } : { hypervisors, hypervisors_links: found.next } }
 }
@@ -155,7 +178,9 @@ export function listHypervisors(call: Call, detail: boolean): Response {
 export function showHypervisor(call: Call): Response {
   requireAdmin(call, 'os-hypervisors:show')
   const id = call.parts[0] ?? ''
-  const compute = [...call.engine.state.computes.values()].find((candidate) => (call.version >= 53 ? candidate.nodeId : String(candidate.number)) === id)
+  const compute = [...call.engine.state.computes.values()].find(
+    (candidate) => (call.version >= 53 ? candidate.nodeId : String(candidate.number)) === id,
+  )
   if (compute === undefined) throw notFound(`Hypervisor with ID '${id}' could not be found.`)
   return { status: 200, body: { hypervisor: hypervisorView(call, compute, true) } }
 }
@@ -170,7 +195,9 @@ function hypervisorView(call: Call, compute: Compute, detail: boolean) {
     state: up ? 'up' : 'down',
     status: compute.disabled ? 'disabled' : 'enabled',
     ...(detail ? detailView(call, compute, up, servers) : {}),
-    ...(version >= 53 && call.request.query.get('with_servers') === 'true' ? { servers: servers.map(({ id, name }) => ({ name, uuid: id })) } : {}),
+    ...(version >= 53 && call.request.query.get('with_servers') === 'true'
+      ? { servers: servers.map(({ id, name }) => ({ name, uuid: id })) }
+      : {}),
   }
 }
 
@@ -183,7 +210,9 @@ const detailView = (call: Call, compute: Compute, up: boolean, servers: readonly
     host: compute.name,
     disabled_reason: compute.disabledReason ?? null,
   },
-  ...(call.version >= 88 ? { uptime: up ? ' 03:30:12 up 24 days,  0 user,  load average: 0.52, 0.56, 0.65\n' : null } : capacityView(call, compute, servers)),
+  ...(call.version >= 88
+    ? { uptime: up ? ' 03:30:12 up 24 days,  0 user,  load average: 0.52, 0.56, 0.65\n' : null }
+    : capacityView(call, compute, servers)),
 })
 
 function capacityView(call: Call, compute: Compute, servers: readonly Server[]) {

@@ -7,8 +7,14 @@ import type { Response } from '../http.ts'
 export function listActions(call: Call): Response {
   const server = serverOf(call)
   const newestFirst = server.actions.toReversed()
-  if (call.version < 58) return { status: 200, body: { instanceActions: newestFirst.map((action) => actionView(call, server, action)) } }
-  const found = page(call, newestFirst, (action) => action.requestId, (marker) => `Marker ${marker} could not be found.`)
+  if (call.version < 58)
+    return { status: 200, body: { instanceActions: newestFirst.map((action) => actionView(call, server, action)) } }
+  const found = page(
+    call,
+    newestFirst,
+    (action) => action.requestId,
+    (marker) => `Marker ${marker} could not be found.`,
+  )
   const instanceActions = found.items.map((action) => actionView(call, server, action))
   return { status: 200, body: found.next === undefined ? { instanceActions } : { instanceActions, links: found.next } }
 }
@@ -18,7 +24,10 @@ export function showAction(call: Call): Response {
   const id = call.parts[1] ?? ''
   const action = server.actions.find((candidate) => candidate.requestId === id)
   if (action === undefined) throw notFound(`Action ${id} not found`)
-  const events = isAdmin(call) || call.version >= 51 ? { events: action.events.toReversed().map((event) => eventView(call, server, event)) } : {}
+  const events =
+    isAdmin(call) || call.version >= 51
+      ? { events: action.events.toReversed().map((event) => eventView(call, server, event)) }
+      : {}
   return { status: 200, body: { instanceAction: { ...actionView(call, server, action), ...events } } }
 }
 

@@ -3,7 +3,21 @@ import { forceComplete } from '../../nova/job.ts'
 import { beginAction, recorded } from '../../nova/engine.ts'
 import { inProgress } from '../../state.ts'
 import type { Migration, Server } from '../../state.ts'
-import { ApiError, actorOf, badRequest, bodyOf, conflict, isAdmin, knownQuery, links, notFound, page, requireAdmin, serverOf, stamp } from './call.ts'
+import {
+  ApiError,
+  actorOf,
+  badRequest,
+  bodyOf,
+  conflict,
+  isAdmin,
+  knownQuery,
+  links,
+  notFound,
+  page,
+  requireAdmin,
+  serverOf,
+  stamp,
+} from './call.ts'
 import type { Call } from './call.ts'
 import { isRecord } from '../http.ts'
 import type { Response } from '../http.ts'
@@ -12,7 +26,8 @@ export function listServerMigrations(call: Call): Response {
   const server = serverOf(call)
   requireAdmin(call, 'servers:migrations:index')
   const running = call.engine.state.migrations.filter(
-    (migration) => migration.serverId === server.id && migration.type === 'live-migration' && inProgress.includes(migration.status),
+    (migration) =>
+      migration.serverId === server.id && migration.type === 'live-migration' && inProgress.includes(migration.status),
   )
   return { status: 200, body: { migrations: running.map((migration) => serverMigrationView(call, migration)) } }
 }
@@ -72,7 +87,8 @@ function migratingNow(call: Call, server: Server, method: string): Migration {
   if (server.taskState !== 'migrating') throw conflict(`Instance ${server.id} is in an invalid state for '${method}'`)
   const id = call.parts[1] ?? ''
   const migration = migrationOf(call, server, id)
-  if (migration === undefined) throw new ApiError(method === 'force_complete' ? 400 : 404, `Migration ${id} not found for instance ${server.id}`)
+  if (migration === undefined)
+    throw new ApiError(method === 'force_complete' ? 400 : 404, `Migration ${id} not found for instance ${server.id}`)
   return migration
 }
 
@@ -117,7 +133,8 @@ export function listMigrations(call: Call): Response {
       ...(call.version >= 66 ? ['changes-before'] : []),
       ...(call.version >= 80 ? ['user_id', 'project_id'] : []),
     ])
-  const is = (name: string, ...values: (string | undefined)[]) => query.get(name) === null || values.includes(query.get(name) ?? '')
+  const is = (name: string, ...values: (string | undefined)[]) =>
+    query.get(name) === null || values.includes(query.get(name) ?? '')
   const wanted = call.engine.state.migrations.filter(
     (migration) =>
       is('host', migration.sourceHost, migration.destHost) &&
@@ -130,7 +147,12 @@ export function listMigrations(call: Call): Response {
   )
   const newestFirst = wanted.toReversed()
   if (!paged) return { status: 200, body: { migrations: newestFirst.map((migration) => migrationView(call, migration)) } }
-  const found = page(call, newestFirst, (migration) => migration.uuid, (marker) => `Marker ${marker} could not be found.`)
+  const found = page(
+    call,
+    newestFirst,
+    (migration) => migration.uuid,
+    (marker) => `Marker ${marker} could not be found.`,
+  )
   const migrations = found.items.map((migration) => migrationView(call, migration))
   return { status: 200, body: found.next === undefined ? { migrations } : { migrations, migrations_links: found.next } }
 }

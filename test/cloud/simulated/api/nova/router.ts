@@ -62,13 +62,19 @@ const minVersion: Version = { major: 2, minor: 1 }
 export function createNova(api: NovaApi): (request: Request) => Promise<Response> {
   const maxVersion = parseVersion(api.maxVersion) ?? minVersion
   return async (request) => {
-    if (request.path === '/' || request.path === '') return { status: 200, body: { versions: [oldVersion(request), currentVersion(request, api.maxVersion)] } }
+    if (request.path === '/' || request.path === '')
+      return { status: 200, body: { versions: [oldVersion(request), currentVersion(request, api.maxVersion)] } }
     const requestId = newRequestId()
     const ids = { 'x-openstack-request-id': requestId, 'x-compute-request-id': requestId }
     const path = /^\/v2\.1(\/.*)?$/.exec(request.path)
     if (path === null) return { status: 300, body: { choices: choices(request, api.maxVersion) } }
     const rest = (path[1] ?? '').replace(/\/+$/, '')
-    if (rest === '') return { status: 200, headers: { ...ids, ...versionHeaders('2.1') }, body: { version: describedVersion(request, api.maxVersion) } }
+    if (rest === '')
+      return {
+        status: 200,
+        headers: { ...ids, ...versionHeaders('2.1') },
+        body: { version: describedVersion(request, api.maxVersion) },
+      }
 
     const session = api.session(request.headers['x-auth-token'])
     if (session === undefined) return withHeaders(rejectedToken(api.keystoneUrl()), ids)
@@ -80,16 +86,31 @@ export function createNova(api: NovaApi): (request: Request) => Promise<Response
     if (candidates.length === 0) return withHeaders(noSuchRoute(request), ids)
     const asked = askedVersion(request, 'compute', 'x-openstack-nova-api-version')
     if (asked.kind === 'malformed')
-      return withHeaders(faultResponse(400, `API Version String ${asked.text} is of invalid format. Must be of format MajorNum.MinorNum.`), ids)
+      return withHeaders(
+        faultResponse(400, `API Version String ${asked.text} is of invalid format. Must be of format MajorNum.MinorNum.`),
+        ids,
+      )
     const version = asked.kind === 'none' ? minVersion : asked.kind === 'latest' ? maxVersion : asked.version
     const text = formatVersion(version)
     const headers = { ...ids, ...versionHeaders(text) }
     if (compareVersions(version, minVersion) < 0 || compareVersions(version, maxVersion) > 0)
-      return withHeaders(faultResponse(406, `Version ${text} is not supported by the API. Minimum is 2.1 and maximum is ${api.maxVersion}.`), headers)
-    const fitting = candidates.find(({ route }) => version.minor >= (route.since ?? 0) && version.minor <= (route.until ?? Infinity))
+      return withHeaders(
+        faultResponse(406, `Version ${text} is not supported by the API. Minimum is 2.1 and maximum is ${api.maxVersion}.`),
+        headers,
+      )
+    const fitting = candidates.find(
+      ({ route }) => version.minor >= (route.since ?? 0) && version.minor <= (route.until ?? Infinity),
+    )
     if (fitting === undefined) return withHeaders(faultResponse(404, 'The resource could not be found.'), headers)
     try {
-      const answer = await fitting.route.answer({ engine: api.engine, session, request, requestId, version: version.minor, parts: fitting.parts })
+      const answer = await fitting.route.answer({
+        engine: api.engine,
+        session,
+        request,
+        requestId,
+        version: version.minor,
+        parts: fitting.parts,
+      })
       return withHeaders(answer, { 'Content-Type': 'application/json', ...headers })
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
@@ -110,12 +131,18 @@ const versionHeaders = (version: string) => ({
   Vary: ['OpenStack-API-Version', 'X-OpenStack-Nova-API-Version'],
 })
 
-const withHeaders = (response: Response, headers: NonNullable<Response['headers']>): Response => ({ ...response, headers: { ...headers, ...response.headers } })
+const withHeaders = (response: Response, headers: NonNullable<Response['headers']>): Response => ({
+  ...response,
+  headers: { ...headers, ...response.headers },
+})
 
 /** The router's own answer has another shape than Nova's faults, and is a page for who does not ask for JSON. */
 const noSuchRoute = (request: Request): Response =>
   request.headers.accept?.includes('application/json') === true
-    ? { status: 404, body: { message: 'The resource could not be found.<br /><br />\n\n\n', code: '404 Not Found', title: 'Not Found' } }
+    ? {
+        status: 404,
+        body: { message: 'The resource could not be found.<br /><br />\n\n\n', code: '404 Not Found', title: 'Not Found' },
+      }
     : { status: 404, body: notFoundPage, headers: { 'Content-Type': 'text/html; charset=UTF-8' } }
 
 const notFoundPage =
@@ -153,5 +180,7 @@ const choices = (request: Request, max: string) =>
     id,
     status,
     links: [{ rel: 'self', href: `${request.origin}/${id === 'v2.0' ? 'v2' : id}${request.path}` }],
-    'media-types': [{ base: 'application/json', type: `application/vnd.openstack.compute+json;version=${id === 'v2.0' ? '2' : '2.1'}` }],
+    'media-types': [
+      { base: 'application/json', type: `application/vnd.openstack.compute+json;version=${id === 'v2.0' ? '2' : '2.1'}` },
+    ],
   }))

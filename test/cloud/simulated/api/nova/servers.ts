@@ -13,28 +13,93 @@ export function statusOf(server: Pick<Server, 'vmState' | 'taskState'>): string 
 }
 
 const resizing = { resize_prep: 'RESIZE', resize_migrating: 'RESIZE', resize_migrated: 'RESIZE', resize_finish: 'RESIZE' }
-const byState: Readonly<Record<Server['vmState'], { readonly status: string; readonly tasks: Readonly<Record<string, string>> }>> = {
-  active: { status: 'ACTIVE', tasks: { ...resizing, migrating: 'MIGRATING', rebooting: 'REBOOT', rebooting_hard: 'HARD_REBOOT' } },
+const byState: Readonly<
+  Record<Server['vmState'], { readonly status: string; readonly tasks: Readonly<Record<string, string>> }>
+> = {
+  active: {
+    status: 'ACTIVE',
+    tasks: { ...resizing, migrating: 'MIGRATING', rebooting: 'REBOOT', rebooting_hard: 'HARD_REBOOT' },
+  },
   stopped: { status: 'SHUTOFF', tasks: resizing },
   paused: { status: 'PAUSED', tasks: { migrating: 'MIGRATING' } },
   resized: { status: 'VERIFY_RESIZE', tasks: { resize_reverting: 'REVERT_RESIZE' } },
   error: { status: 'ERROR', tasks: {} },
 }
 
-const everyStatus = ['ACTIVE', 'BUILD', 'DELETED', 'ERROR', 'HARD_REBOOT', 'MIGRATING', 'PASSWORD', 'PAUSED', 'REBOOT', 'REBUILD', 'RESCUE', 'RESIZE', 'REVERT_RESIZE', 'SHELVED', 'SHELVED_OFFLOADED', 'SHUTOFF', 'SOFT_DELETED', 'SUSPENDED', 'VERIFY_RESIZE']
+const everyStatus = [
+  'ACTIVE',
+  'BUILD',
+  'DELETED',
+  'ERROR',
+  'HARD_REBOOT',
+  'MIGRATING',
+  'PASSWORD',
+  'PAUSED',
+  'REBOOT',
+  'REBUILD',
+  'RESCUE',
+  'RESIZE',
+  'REVERT_RESIZE',
+  'SHELVED',
+  'SHELVED_OFFLOADED',
+  'SHUTOFF',
+  'SOFT_DELETED',
+  'SUSPENDED',
+  'VERIFY_RESIZE',
+]
 
 export function listServers(call: Call, detail: boolean): Response {
   const collection = detail ? 'detail' : 'index'
   if (call.version >= 75) knownQuery(call, knownFilters, (name) => `'${name}' does not match any of the regexes: '^_'`)
-  const found = page(call, selectServers(call, collection), (server) => server.id, (marker) => `marker [${marker}] not found`)
-  const servers = found.items.map((server) => (detail ? serverView(call, server, false) : { id: server.id, name: server.name, links: links(call, `servers/${server.id}`) }))
+  const found = page(
+    call,
+    selectServers(call, collection),
+    (server) => server.id,
+    (marker) => `marker [${marker}] not found`,
+  )
+  const servers = found.items.map((server) =>
+    detail ? serverView(call, server, false) : { id: server.id, name: server.name, links: links(call, `servers/${server.id}`) },
+  )
   return { status: 200, body: found.next === undefined ? { servers } : { servers, servers_links: found.next } }
 }
 
 export const showServer = (call: Call): Response => ({ status: 200, body: { server: serverView(call, serverOf(call), true) } })
 
-const regexFilters = ['name', 'display_name', 'node', 'hostname', 'availability_zone', 'flavor', 'key_name', 'ip', 'ip6', 'description']
-const plainFilters = ['all_tenants', 'host', 'status', 'project_id', 'tenant_id', 'user_id', 'uuid', 'image', 'vm_state', 'task_state', 'power_state', 'locked', 'deleted', 'tags', 'tags-any', 'not-tags', 'not-tags-any', 'changes-since', 'changes-before', 'created_at', 'launched_at']
+const regexFilters = [
+  'name',
+  'display_name',
+  'node',
+  'hostname',
+  'availability_zone',
+  'flavor',
+  'key_name',
+  'ip',
+  'ip6',
+  'description',
+]
+const plainFilters = [
+  'all_tenants',
+  'host',
+  'status',
+  'project_id',
+  'tenant_id',
+  'user_id',
+  'uuid',
+  'image',
+  'vm_state',
+  'task_state',
+  'power_state',
+  'locked',
+  'deleted',
+  'tags',
+  'tags-any',
+  'not-tags',
+  'not-tags-any',
+  'changes-since',
+  'changes-before',
+  'created_at',
+  'launched_at',
+]
 const knownFilters = [...regexFilters, ...plainFilters, 'limit', 'marker', 'sort_key', 'sort_dir']
 
 function selectServers(call: Call, collection: string): Server[] {
@@ -96,7 +161,10 @@ export function serverView(call: Call, server: Server, alone: boolean): Record<s
     user_id: server.userId,
     metadata: {},
     hostId: hostId(server.projectId, server.host),
-    image: server.imageId === undefined ? '' : { id: server.imageId, links: [{ rel: 'bookmark', href: `${call.request.origin}/images/${server.imageId}` }] },
+    image:
+      server.imageId === undefined
+        ? ''
+        : { id: server.imageId, links: [{ rel: 'bookmark', href: `${call.request.origin}/images/${server.imageId}` }] },
     flavor: flavorView(call, server),
     created: stampZ(server.createdAt),
     updated: stampZ(server.updatedAt),
@@ -116,7 +184,9 @@ export function serverView(call: Call, server: Server, alone: boolean): Record<s
     'OS-EXT-STS:task_state': server.taskState ?? null,
     'OS-EXT-STS:vm_state': server.vmState,
     'OS-EXT-STS:power_state': server.powerState,
-    'os-extended-volumes:volumes_attached': server.volumes.map((id) => (version >= 3 ? { id, delete_on_termination: false } : { id })),
+    'os-extended-volumes:volumes_attached': server.volumes.map((id) =>
+      version >= 3 ? { id, delete_on_termination: false } : { id },
+    ),
     ...(version >= 16 && admin ? { host_status: host === undefined ? '' : hostStatus(call, host) } : {}),
     ...(version >= 9 ? { locked: server.locked } : {}),
     ...(version >= 73 ? { locked_reason: server.lockedReason ?? null } : {}),
@@ -124,7 +194,9 @@ export function serverView(call: Call, server: Server, alone: boolean): Record<s
     ...(version >= 26 ? { tags: [] } : {}),
     ...(version >= 63 ? { trusted_image_certificates: null } : {}),
     ...(version >= 96 ? { pinned_availability_zone: server.pinnedZone ?? null } : {}),
-    ...(version >= 71 && alone ? { server_groups: call.engine.state.groups.filter((group) => group.members.includes(server.id)).map((group) => group.id) } : {}),
+    ...(version >= 71 && alone
+      ? { server_groups: call.engine.state.groups.filter((group) => group.members.includes(server.id)).map((group) => group.id) }
+      : {}),
   }
 }
 
@@ -157,7 +229,8 @@ const faultView = (fault: NonNullable<Server['fault']>, admin: boolean) => ({
 
 function flavorView(call: Call, server: Server) {
   const { flavor } = server
-  if (call.version < 47) return { id: flavor.id, links: [{ rel: 'bookmark', href: `${call.request.origin}/flavors/${flavor.id}` }] }
+  if (call.version < 47)
+    return { id: flavor.id, links: [{ rel: 'bookmark', href: `${call.request.origin}/flavors/${flavor.id}` }] }
   return {
     vcpus: flavor.vcpus,
     ram: flavor.ram,
