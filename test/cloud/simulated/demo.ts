@@ -61,7 +61,7 @@ async function demonstrate(): Promise<number> {
 /** Runs the real command line as a user would, on this terminal. */
 function runbook(cloud: SimulatedCloud, goal: string): Promise<number> {
   const args = [goal, 'playbooks/live-migrate.yml', '-i', cloud.inventoryFile, '-p', `source=${source}`, '-p', `target=${target}`]
-  heading(`$ runbook ${args.map((arg) => (arg === cloud.inventoryFile ? 'inventory/demo.yml' : arg)).join(' ')}`)
+  heading(`$ runbook ${args.join(' ')}`)
   const program = join(checkout, 'dist/runner/bin.js')
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...args], {
