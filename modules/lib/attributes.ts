@@ -57,7 +57,8 @@ export async function mustRun(host: Pick<HostAccess, 'run'>, argv: readonly stri
   const { code, stdout, stderr } = await host.run(argv)
   if (code === 0) return stdout
   const said = stderr.trim()
-  throw new Failure(`${argv.slice(0, -1).join(' ')} ${argv.at(-1) ?? ''} exited with ${code}`.trim(), {
-    ...(said === '' ? {} : { why: said.split('\n').at(-1) ?? said, stderr: said }),
-  })
+  throw new Failure(
+    `${argv.slice(0, -1).join(' ')} ${argv.at(-1) ?? ''} exited with ${code}`.trim(),
+    said === '' ? {} : { why: said.split('\n').at(-1) ?? said, stderr: said },
+  )
 }

@@ -54,7 +54,7 @@ describe('table', () => {
     const cell = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 8 }), fc.integer(), fc.constant(null))
     fc.assert(
       fc.property(fc.array(fc.record({ a: cell, b: cell }), { minLength: 1, maxLength: 5 }), (rows) => {
-        const lines = tableText(tableOf([...rows.map((row) => ({ ...row, end: '|' }))])).split('\n')
+        const lines = tableText(tableOf(rows.map((row) => ({ ...row, end: '|' })))).split('\n')
         expect(new Set(lines.slice(1).map(displayWidth)).size).toBe(1)
       }),
     )
