@@ -75,7 +75,7 @@ export const buildInventory = (declarations: readonly Declaration[]): Built => {
             severity: 'error',
             summary: `the group \`${child}\` would contain itself`,
             place,
-            label: `\`${group}\` is in it already`,
+            label: group === child ? 'this is the group itself' : `\`${group}\` is in it already`,
           })
         } else {
           groupOf(child)

@@ -188,10 +188,8 @@ const noSuchInventory = async (path: string, files: Files): Promise<Diagnostic> 
   return {
     severity: 'error',
     summary: `there is no inventory \`${path}\``,
-    notes: [
-      ...(meant === undefined ? [] : [meant]),
-      ...(/^[\w.-]+$/.test(path) ? [`to name a host itself, put a comma behind it: -i ${path},`] : []),
-    ],
+    notes:
+      meant !== undefined ? [meant] : /^[\w.-]+$/.test(path) ? [`to name a host itself, put a comma behind it: -i ${path},`] : [],
   }
 }
 

@@ -55,7 +55,8 @@ export const readHostName = (
   text: string,
 ): { readonly names: string[]; readonly port: number | undefined } | { readonly wrong: string } => {
   const { address, port } = splitPort(text)
-  if (address.endsWith(':') && port === undefined && !isIPv6(address)) return { wrong: 'a host name does not end in `:`' }
+  if (address.endsWith(':') && !address.includes('[') && port === undefined && !isIPv6(address))
+    return { wrong: 'a host name does not end in `:`' }
   if (address.trim() === '---') return { wrong: '`---` starts a YAML file: give it a name that ends in .yml' }
   const names = isIPv6(address) ? [address] : expandRanges(address)
   return 'wrong' in names ? names : { names, port }

@@ -49,14 +49,7 @@ describe.each(['hosts.ini', 'hosts.yml'])('a real inventory, %s, is read as Ansi
 describe('what is said about bad inventories, byte for byte', () => {
   const folder = fixtures('bad-inventories')
   const files = filesIn(folder)
-  const cases = [
-    ...readdirSync(folder).filter((name) => !name.endsWith('.txt') && name !== 'vars'),
-    'vars/hosts',
-    'nothing-here',
-    'hots.toml',
-    'web-1,b[1:,web-2:',
-    'web[2:1],',
-  ]
+  const cases = [...readdirSync(folder).filter((name) => !name.endsWith('.txt') && name !== 'vars'), 'vars/hosts']
   const said = async (path: string): Promise<string> => {
     const { sources, diagnostics } = await loadInventory([path], { files, cwd: folder })
     return `${renderDiagnostics(diagnostics, sources, { color: false, unicode: true, columns: 100 })}\n${summaryLine(diagnostics)}\n`
@@ -65,6 +58,41 @@ describe('what is said about bad inventories, byte for byte', () => {
   test.each(cases)('%s', async (path) => {
     await expect(await said(path)).toMatchFileSnapshot(`${folder}${path.replace(/\W+/g, '-')}.txt`)
     expect(await said(path)).toMatch(/^(?:error|warning): /)
+  })
+})
+
+describe('paths that are no inventory', () => {
+  const said = async (path: string): Promise<string> => {
+    const { sources, diagnostics } = await loadInventory([path], {
+      files: filesOf({ 'inv/hosts.yml': 'all: { hosts: { a: } }' }),
+      cwd: '/',
+    })
+    return renderDiagnostics(diagnostics, sources, { color: false, unicode: true })
+  }
+
+  test('are told apart from hosts', async () => {
+    expect(await said('web-1')).toBe(
+      'error: there is no inventory `web-1`\n   = to name a host itself, put a comma behind it: -i web-1,\n',
+    )
+    expect(await said('inv/host.yml')).toBe('error: there is no inventory `inv/host.yml`\n   = did you mean `hosts.yml`?\n')
+    expect(await said('no/such/folder')).toBe('error: there is no inventory `no/such/folder`\n')
+  })
+
+  test('lists with faults are drawn', async () => {
+    expect(await said('web-1,b[1:,web-2:')).toBe(
+      [
+        'error: the `[` of a range is not closed',
+        '   ┌─ command line',
+        '   │ -i web-1,b[1:,web-2:',
+        '   │          ^^^^',
+        '',
+        'error: a host name does not end in `:`',
+        '   ┌─ command line',
+        '   │ -i web-1,b[1:,web-2:',
+        '   │               ^^^^^^',
+        '',
+      ].join('\n'),
+    )
   })
 })
 
