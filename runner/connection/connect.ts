@@ -1,3 +1,4 @@
+import { allowListeners } from './abort.ts'
 import type { Connection, Endpoint } from './connection.ts'
 import type { SshOptions } from './ssh.ts'
 
@@ -8,7 +9,7 @@ export type ConnectOptions = Pick<SshOptions, 'env' | 'sshConfig' | 'keepalive'>
  * Throws `Failure`, kind `unreachable` for all that has to do with the host.
  */
 export async function connect(endpoint: Endpoint, options: ConnectOptions, signal?: AbortSignal): Promise<Connection> {
-  const given = signal === undefined ? options : { ...options, signal }
+  const given = signal === undefined ? options : { ...options, signal: allowListeners(signal) }
   if (endpoint.kind === 'local') {
     const { connectLocal } = await import('./local.ts')
     return connectLocal(endpoint, given)

@@ -1,4 +1,5 @@
 import { Failure } from '../failure.ts'
+import { allowListeners } from './abort.ts'
 import type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection.ts'
 import type { Operation } from './requests.ts'
 import type { Answer, Control, Item } from './shell.ts'
@@ -104,6 +105,7 @@ const runJob = (asker: Asker, operation: Unnumbered<Operation>, program: string,
       reject(signal.reason)
       return
     }
+    if (signal !== undefined) allowListeners(signal)
     let watched: Watch | undefined
     const onEarlyAbort = () => {
       if (asker.drop(item)) reject(signal?.reason)

@@ -16,9 +16,12 @@ import {
 export interface HostKeyOptions {
   /** For messages. */
   readonly name: string
+  readonly address: string
+  readonly port: number
   /** The name that keys are filed under: the address, or its HostKeyAlias. */
   readonly host: string
-  readonly port: number
+  /** 22 for a HostKeyAlias, whatever the port, as in OpenSSH. */
+  readonly keyPort: number
   readonly user: string
   /** Files to read; the first is the one to remember new keys in. */
   readonly files: readonly string[]
@@ -41,7 +44,7 @@ export interface HostKeyCheck {
 }
 
 export function hostKeyCheck(options: HostKeyOptions): HostKeyCheck {
-  const { host, port, acceptNew } = options
+  const { host, keyPort: port, acceptNew } = options
   const known = options.files.flatMap(readKnownHosts)
   let refusal: Failure | undefined
   let accepted: Buffer | undefined
@@ -110,7 +113,7 @@ function refuse(
   key: Buffer,
   found: { kind: 'changed' | 'revoked' | 'authority'; known: KnownHost } | undefined,
 ): Failure {
-  const { name, host, port, files, ownFile } = options
+  const { name, host, keyPort: port, files, ownFile } = options
   const shown = `${keyName(keyType(key))} ${fingerprint(key)}`
   const data = { fingerprint: fingerprint(key), keyType: keyType(key) }
   const failure = (what: string, why: string, todo: string, more: object = {}) =>
@@ -151,10 +154,10 @@ function refuse(
   )
 }
 
-const sshCommand = ({ host, port, user, ownFile }: HostKeyOptions): string =>
+const sshCommand = ({ address, port, user, ownFile }: HostKeyOptions): string =>
   [
     'ssh',
     ...(ownFile === undefined ? [] : [`-o UserKnownHostsFile=${ownFile}`]),
     ...(port === 22 ? [] : [`-p ${port}`]),
-    `${user}@${host}`,
+    `${user}@${address}`,
   ].join(' ')

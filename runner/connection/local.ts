@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
-import { userInfo } from 'node:os'
 import type { Connection, Endpoint } from './connection.ts'
 import type { OpenPipe } from './pool.ts'
 import { pooledConnection } from './pooled.ts'
+import { loginName } from './ssh-config.ts'
 
 export interface LocalOptions {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -30,8 +30,8 @@ export function connectLocal(endpoint: Endpoint, { env, signal, shell = '/bin/sh
   }
   const options = {
     openPipe,
-    loginUser: userInfo().username,
-    openLimit: endpoint.connectTimeout ?? 10,
+    loginUser: loginName(),
+    openLimit: endpoint.connectTimeout ?? 30,
     signal,
     end: async () => undefined,
   }

@@ -12,6 +12,8 @@ export interface PoolOptions {
   readonly traffic: Connection['traffic']
   /** Seconds until a shell must have started. */
   readonly openLimit: number
+  /** See `ShellEvents`. */
+  readonly stallLimit?: number
 }
 
 /** The shells of one connection: usually one a user, more while one is held up by a slow disk, at most four in all. */
@@ -49,7 +51,7 @@ interface User {
   denied: Failure | undefined
 }
 
-export function createPool({ openPipe, traffic, openLimit }: PoolOptions): Pool {
+export function createPool({ openPipe, traffic, openLimit, stallLimit }: PoolOptions): Pool {
   const users = new Map<string, User>()
   let room = maxShells
   let end: Failure | undefined
@@ -135,6 +137,7 @@ export function createPool({ openPipe, traffic, openLimit }: PoolOptions): Pool 
       everOpened = true
       await greet(pipe, opening, user.become, openLimit)
       const shell = startShell(pipe, traffic, {
+        ...(stallLimit === undefined ? {} : { stallLimit }),
         onFree: () => everybody(),
         onEnd: () => {
           user.shells.delete(shell)

@@ -14,8 +14,9 @@ export interface Hop {
   readonly chosenIdentities: boolean
   readonly identitiesOnly: boolean
   readonly agent: string | undefined
-  /** Keys are filed under this name. */
+  /** Keys are filed under this name and port. */
   readonly keyHost: string
+  readonly keyPort: number
   readonly knownHosts: readonly string[]
   readonly ownKnownHosts: string | undefined
   readonly hashKnownHosts: boolean
@@ -86,6 +87,7 @@ function hop(
     identitiesOnly: config.identitiesOnly,
     agent: agentSocket(config, env, expand),
     keyHost: config.hostKeyAlias ?? config.hostname,
+    keyPort: config.hostKeyAlias === undefined ? port : 22,
     knownHosts: [...(own === undefined ? config.userKnownHosts.map(expand) : [own]), ...config.globalKnownHosts.map(expand)],
     ownKnownHosts: own,
     hashKnownHosts: config.hashKnownHosts,

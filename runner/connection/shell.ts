@@ -52,6 +52,8 @@ export interface Shell {
 }
 
 export interface ShellEvents {
+  /** Milliseconds that a probe may leave the host silent: a hung mount must end in a failure, not in a wait for ever. */
+  readonly stallLimit?: number
   /** It can take the next batch, or has become quiet. */
   onFree(): void
   onEnd(): void
@@ -59,11 +61,14 @@ export interface ShellEvents {
 
 /** Starts the program on a pipe whose `sh` has said that it is ready. */
 export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: ShellEvents): Shell {
+  const { stallLimit = 60_000 } = events
   const secret = nonce()
   const pending = new Map<number, Item>()
   let mark = ''
   let busy = false
   let payloads = 0
+  let lastByte = 0
+  let stallTimer: NodeJS.Timeout | undefined
   let end: Failure | undefined
 
   const write = (chunks: readonly Buffer[]) => {
@@ -78,6 +83,7 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
     if (end !== undefined) return
     end = failure
     busy = false
+    clearTimeout(stallTimer)
     const items = [...pending.values()]
     pending.clear()
     pipe.destroy()
@@ -94,8 +100,10 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
   const onFrame = ({ words, sections }: Frame) => {
     const [kind = '', ...rest] = words
     const [body = empty, more = empty] = sections
-    if (kind === 'e') busy = false
-    else if (kind === 'd') {
+    if (kind === 'e') {
+      busy = false
+      clearTimeout(stallTimer)
+    } else if (kind === 'd') {
       const [id, code = ''] = rest
       settle(Number(id), { kind: 'job', code, stdout: body, stderr: more })
     } else if (kind === 'l') {
@@ -107,9 +115,23 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
     if (kind === 'e' || kind === 'd') events.onFree()
   }
 
+  /** Gives up on the probes of a batch that is stuck; commands that run beside it may well come to their end. */
+  const watchStall = (wait: number) => {
+    stallTimer = setTimeout(() => {
+      const silent = performance.now() - lastByte
+      if (silent < stallLimit) return watchStall(stallLimit - silent)
+      const stuck = [...pending.values()].filter(
+        ({ operation: { kind } }) => kind === 'read' || kind === 'stat' || kind === 'list',
+      )
+      for (const item of stuck) pending.delete(item.operation.id)
+      for (const item of stuck) item.fail(stalled(item.operation, stallLimit))
+    }, wait)
+  }
+
   const read = frameReader(secret, onFrame)
   pipe.stdout.on('data', (chunk: Buffer) => {
     traffic.received += chunk.length
+    lastByte = performance.now()
     if (end !== undefined) return
     try {
       read(chunk)
@@ -143,6 +165,8 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
         return
       }
       busy = true
+      lastByte = performance.now()
+      watchStall(stallLimit)
       mark = nonce()
       traffic.requests += 1
       for (const item of items) pending.set(item.operation.id, item)
@@ -175,6 +199,13 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
     fail,
   }
 }
+
+const stalled = (operation: Operation, limit: number): Failure =>
+  new Failure(`the host did not answer within ${limit / 1000} s`, {
+    kind: 'timeout',
+    why: `it was to look at ${'path' in operation ? operation.path : 'a file'}, or at one asked for with it`,
+    todo: 'see on the host whether a disk or a network share hangs',
+  })
 
 /** Milliseconds that a shell has to tidy up. */
 const closeLimit = 3000

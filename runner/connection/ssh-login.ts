@@ -2,7 +2,7 @@ import { NodeSSH } from 'node-ssh'
 import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import { Failure } from '../failure.ts'
-import { hostKeyCheck } from './host-keys.ts'
+import { type HostKeyCheck, hostKeyCheck } from './host-keys.ts'
 import type { Identities } from './identities.ts'
 import type { Hop } from './route.ts'
 
@@ -27,16 +27,7 @@ export class Crowded extends Error {}
  */
 export async function login(hop: Hop, sock: Duplex, identities: Identities, options: LoginOptions): Promise<Client> {
   // Nothing may be awaited before ssh2 listens: the end of a stream that nobody hears is a wait for the time limit.
-  const check = hostKeyCheck({
-    name: hop.name,
-    host: hop.keyHost,
-    port: hop.port,
-    user: hop.user,
-    files: hop.knownHosts,
-    ownFile: hop.ownKnownHosts,
-    acceptNew: hop.acceptNewHostKeys,
-    hashed: hop.hashKnownHosts,
-  })
+  const check = judge(hop, sock)
   const auth = authentication(identities)
   const ssh = new NodeSSH()
   const connecting = ssh.connect({
@@ -122,6 +113,26 @@ export async function login(hop: Hop, sock: Duplex, identities: Identities, opti
     if (options.signal?.aborted === true) abort()
   })
   return client
+}
+
+function judge(hop: Hop, sock: Duplex): HostKeyCheck {
+  try {
+    return hostKeyCheck({
+      name: hop.name,
+      address: hop.address,
+      port: hop.port,
+      user: hop.user,
+      host: hop.keyHost,
+      keyPort: hop.keyPort,
+      files: hop.knownHosts,
+      ownFile: hop.ownKnownHosts,
+      acceptNew: hop.acceptNewHostKeys,
+      hashed: hop.hashKnownHosts,
+    })
+  } catch (error) {
+    sock.destroy()
+    throw error
+  }
 }
 
 interface Authentication {

@@ -22,6 +22,9 @@ export interface SshOptions {
   readonly keepalive?: Keepalive
 }
 
+/** Seconds for a login shell to start: some start-up files take their time. */
+export const shellLimit = 30
+
 /** Logs in to a host, through its bastions where it has some. Throws `Failure` of kind `unreachable` or `input`. */
 export async function connectSsh(endpoint: Endpoint, options: SshOptions): Promise<Connection> {
   const { env, sshConfig, signal, keepalive = { interval: 10_000, count: 3 } } = options
@@ -49,7 +52,7 @@ export async function connectSsh(endpoint: Endpoint, options: SshOptions): Promi
   const { connection, fail } = pooledConnection(endpoint, {
     openPipe: openChannel(client),
     loginUser: hops.at(-1)?.user ?? '',
-    openLimit: Math.max(10, endpoint.connectTimeout ?? 0),
+    openLimit: Math.max(shellLimit, endpoint.connectTimeout ?? 0),
     signal,
     end,
   })

@@ -14,8 +14,10 @@ const [A, B] = [key('a'), key('b')]
 const check = (change: Partial<HostKeyOptions> = {}) =>
   hostKeyCheck({
     name: 'compute14',
-    host: '10.0.0.14',
+    address: '10.0.0.14',
     port: 22,
+    host: '10.0.0.14',
+    keyPort: 22,
     user: 'ops',
     files: [join(folder, 'none')],
     ownFile: undefined,
@@ -47,7 +49,7 @@ test('an unknown key: its fingerprint and the commands that accept it', () => {
   expect(unknown.refusal?.todo).toContain('--accept-new-host-keys')
   expect(unknown.refusal?.todo).toContain('`ssh ops@10.0.0.14`')
   expect(rest.algorithms[0]).toBe('ssh-ed25519')
-  const other = check({ port: 2222, ownFile: '/x/known', files: ['/x/known'] })
+  const other = check({ port: 2222, keyPort: 2222, ownFile: '/x/known', files: ['/x/known'] })
   other.verify(A)
   expect(other.refusal?.message).toBe('the host key of compute14 ([10.0.0.14]:2222) is not known')
   expect(other.refusal?.todo).toContain('`ssh -o UserKnownHostsFile=/x/known -p 2222 ops@10.0.0.14`')
@@ -80,7 +82,7 @@ test('revoked, and known by an authority alone', () => {
 
 test('an accepted new key is remembered once, in a file of its own, readable by the owner alone', () => {
   const target = join(folder, 'new', 'known_hosts')
-  const accepting = check({ files: [target, '/etc/ssh/none'], acceptNew: true, port: 2222 })
+  const accepting = check({ files: [target, '/etc/ssh/none'], acceptNew: true, port: 2222, keyPort: 2222 })
   expect(accepting.verify(A)).toBe(true)
   expect(existsSync(target)).toBe(false)
   accepting.remember()

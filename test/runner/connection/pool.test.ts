@@ -18,7 +18,7 @@ afterEach(() => {
 })
 
 /** Shells of this machine, so many at a time. A user other than the login's runs without sudo: pools are not about that. */
-function setUp(sessions = Infinity) {
+function setUp(sessions = Infinity, stallLimit = 60_000) {
   let open = 0
   let most = 0
   const traffic = { requests: 0, sent: 0, received: 0 }
@@ -37,7 +37,7 @@ function setUp(sessions = Infinity) {
     )
     return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, destroy: () => child.stdin.destroy() }
   }
-  const pool = createPool({ openPipe, traffic, openLimit: 10 })
+  const pool = createPool({ openPipe, traffic, openLimit: 10, stallLimit })
   let id = 0
   const as = (become?: Become) =>
     hostAccess({ add: (item) => pool.add(become, item), drop: pool.drop, nextId: () => ++id, signal: undefined })
@@ -64,6 +64,26 @@ test('a shell that hangs in a request, as in a dead network share, does not hold
   expect(most()).toBe(2)
   process.kill(children[0] ?? 0, 'SIGCONT')
   expect(await size(stuck)).toBe(true)
+  await pool.close()
+})
+
+test('a probe that hangs for good fails; the commands beside it and the other requests do not', async () => {
+  const { as, pool } = setUp(Infinity, 400)
+  const beside = as().run(['sh', '-c', 'sleep 1.5; echo whole'])
+  expect(await size(as().read('/etc/passwd'))).toBe(true)
+  await new Promise((resolve) => setTimeout(resolve, 50)) // the batch has ended: the next one goes to the same shell
+  process.kill(children[0] ?? 0, 'SIGSTOP')
+  const stuck = await as()
+    .read('/etc/hostname')
+    .catch((error: unknown) => error)
+  expect(stuck).toMatchObject({
+    kind: 'timeout',
+    message: 'the host did not answer within 0.4 s',
+    why: expect.stringContaining('/etc/hostname'),
+  })
+  expect(await size(as().read('/etc/passwd'))).toBe(true)
+  process.kill(children[0] ?? 0, 'SIGCONT')
+  expect((await beside).stdout).toBe('whole\n')
   await pool.close()
 })
 

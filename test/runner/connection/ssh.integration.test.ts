@@ -186,8 +186,10 @@ describe('host keys', () => {
     careless.dispose()
     const { verify } = hostKeyCheck({
       name: 'x',
-      host: 'x',
+      address: 'x',
       port: 22,
+      host: 'x',
+      keyPort: 22,
       user: 'x',
       files: [],
       ownFile: undefined,
