@@ -2,7 +2,7 @@ import type { HostAccess } from './connection/connection.ts'
 import type { Cloud } from './openstack/cloud.ts'
 import type { ObjectSchema, TypeOf } from './schema.ts'
 
-export { Failure, type FailureFields } from './failure.ts'
+export { Failure } from './failure.ts'
 export type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection/connection.ts'
 export type * from './openstack/cloud.ts'
 export type { ObjectSchema, Schema, TypeOf } from './schema.ts'

@@ -14,7 +14,7 @@ import { hasErrors, type Inputs, isSecret, loadInputs } from './load.ts'
 import type { AnyModule } from './module.ts'
 import { createReport, failureKinds, type Report, type ReportFold } from './output/report.ts'
 import { openView, type RunView, styleOf } from './output/view.ts'
-import { redact } from './redact.ts'
+import { maskSensitive, redact } from './redact.ts'
 import type { Request } from './request.ts'
 import { keepInputs } from './runs.ts'
 import type { World } from './world.ts'
@@ -83,7 +83,7 @@ function teller(secrets: ReadonlySet<string>, report: ReportFold, view: RunView,
       view.add({ ...redact(rest, secrets), undo: { ...undo, params: undefined, before: undefined } })
       return
     }
-    const shown = redact(event, secrets)
+    const shown = redact('changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event, secrets)
     report.add(shown)
     view.add(shown)
     // What moves the bar only is not worth keeping.

@@ -3,7 +3,7 @@ import { didYouMean } from './nearest.ts'
 import { list } from './units.ts'
 
 /** A server as plain JSON, with the names that playbooks use. */
-export type PlainServer = ReturnType<typeof plainServer>
+type PlainServer = ReturnType<typeof plainServer>
 
 export const plainServer = (server: Server) => ({
   id: server.id,

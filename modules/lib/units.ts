@@ -1,6 +1,5 @@
 const STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
 
-export const KIB = 1024
 export const MIB = 1024 ** 2
 export const GIB = 1024 ** 3
 

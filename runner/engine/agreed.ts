@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { StepFinished, StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
 import type { Change } from '../module.ts'
+import { maskSensitive } from '../redact.ts'
 import type { Run } from './run-state.ts'
 
 /** What a saved plan holds of one step: its outcome then, and a digest of each difference (the values can be secrets). */
@@ -12,7 +13,7 @@ export interface AgreedStep {
 
 export const agreedStep = ({ outcome, changes }: Pick<StepFinished, 'outcome' | 'changes'>): AgreedStep => ({
   outcome,
-  changes: changes.map((change) => ({ path: change.path, digest: digest(change) })),
+  changes: changes.map(maskSensitive).map((change) => ({ path: change.path, digest: digest(change) })),
 })
 
 const digest = ({ before, after }: Change): string =>
@@ -42,7 +43,7 @@ export function agreedOnly(run: Run, step: StepRef, changes: readonly Change[]):
 function differences(agreed: AgreedStep | undefined, changes: readonly Change[]): string[] {
   if (agreed === undefined) return ['the plan does not have this step']
   const planned = new Map(agreed.changes.map(({ path, digest }) => [path, digest]))
-  return changes.flatMap((change) => {
+  return changes.map(maskSensitive).flatMap((change) => {
     const expected = planned.get(change.path)
     if (expected === digest(change)) return []
     const now = change.sensitive ? '(hidden)' : `${change.before ?? 'absent'} → ${change.after ?? 'absent'}`

@@ -4,11 +4,11 @@ import { evaluateCondition } from '../language/expression.ts'
 import type { Task } from '../language/playbook.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { takeAhead } from './ahead.ts'
-import { attempt, optionalNumber, prepare } from './attempt.ts'
+import { attempt, type AttemptInput, optionalNumber, prepare } from './attempt.ts'
 import type { Context } from './context.ts'
 import { decideInFlight } from './in-flight.ts'
 import { replayable } from './history.ts'
-import { type Attempt, failed, failureInfo, hideChanges, hideFailure, registeredValue } from './outcome.ts'
+import { type Attempt, failed, failureInfo, hideChanges, hideFailure, type Prepared, registeredValue } from './outcome.ts'
 import type { Run } from './run-state.ts'
 import { type StepOf, stepRef } from './step-ref.ts'
 import { type Local, scopeOf } from './variables.ts'
@@ -98,7 +98,7 @@ async function attemptUntil(input: StepInput, scope: Scope, step: StepRef): Prom
   const once = () =>
     withTimeLimit(input, scope, async (signal) => {
       const own = { ...input, scope, step, signal }
-      const prepared = await (takeAhead(run, input.state, step.key) ?? prepare(own))
+      const prepared = await preparedFor(own)
       return attempt(own, run.history?.inFlight.has(step.key) === true ? await decideInFlight(own, prepared) : prepared)
     })
   if (run.goal === 'plan' || (task.retries === undefined && task.until.length === 0))
@@ -115,6 +115,17 @@ async function attemptUntil(input: StepInput, scope: Scope, step: StepRef): Prom
   } catch (error) {
     return { attempt: failed(error), attempts: 1 }
   }
+}
+
+/**
+ * What was checked ahead, or is checked now. In plan a check made ahead may have failed only because an earlier step has not happened: asked
+ * again, now that this is known, it says so.
+ */
+async function preparedFor(own: AttemptInput): Promise<Prepared> {
+  const { run, state, step } = own
+  const ahead = await takeAhead(run, state, step.key)
+  const doubtful = run.goal === 'plan' && state.pending && ahead?.kind === 'settled' && ahead.attempt.kind === 'failed'
+  return ahead === undefined || doubtful ? prepare(own) : ahead
 }
 
 /** Without `until`, an attempt is good when it did not fail. */

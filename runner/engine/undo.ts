@@ -1,7 +1,7 @@
 import type { StepRef, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { createScope } from '../language/scope.ts'
-import type { Diff, Target } from '../module.ts'
+import type { AnyModule, Change, Target } from '../module.ts'
 import { failureInfo } from './outcome.ts'
 import { type Run, stateOf } from './run-state.ts'
 import { createTarget } from './target.ts'
@@ -59,7 +59,7 @@ async function undoStep(run: Run, undoable: Undoable, undone: (undoable: Undoabl
       return true
     }
     const target = undoTarget(run, step, record)
-    if (verified) unchangedSince(module.name, await module.check(record.params as never, target))
+    if (verified) unchangedSince(module.name, await differences(module, record, target))
     if (run.goal === 'plan') {
       finish('planned', {
         changes: [{ path: `${step.module} ${step.name}`, before: 'as the run left it', after: 'as it was before' }],
@@ -76,7 +76,13 @@ async function undoStep(run: Run, undoable: Undoable, undone: (undoable: Undoabl
   }
 }
 
-function unchangedSince(module: string, { changes }: Diff<unknown>): void {
+/** As the run itself verified the step: with the module's own `verify`, where success is not visible to `check`. */
+async function differences(module: AnyModule, { params, before }: UndoRecord, target: Target): Promise<readonly Change[]> {
+  if (module.verify !== undefined) return module.verify(params as never, { changes: [], before }, target)
+  return (await module.check(params as never, target)).changes
+}
+
+function unchangedSince(module: string, changes: readonly Change[]): void {
   const [first] = changes
   if (first === undefined) return
   throw new Failure(`it has changed since: ${first.path} is not as the run left it`, {

@@ -9,7 +9,7 @@ import { inOrder } from './render.ts'
 import type { Source } from './source.ts'
 import { didYouMean } from './suggest.ts'
 
-export { type checkNames } from './names.ts'
+export { checkNames } from './names.ts'
 export { checkParams } from './module-params.ts'
 
 /**

@@ -28,7 +28,7 @@ import { computeOf, emptyState, findServer, serviceDownTime } from './state.ts'
 import type { Compute, Migration, Server, State } from './state.ts'
 
 export type { ComputeOptions, ServerOptions } from './fixture.ts'
-export type { Faults, LiveMigrationFault, ApiFault } from './faults.ts'
+export type { Faults, LiveMigrationFault } from './faults.ts'
 export type { Host } from './hosts/host.ts'
 
 export interface CloudOptions {
