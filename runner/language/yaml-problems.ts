@@ -25,6 +25,9 @@ export const dialects: Readonly<Record<YamlDialect, ParseOptions & SchemaOptions
   ansible: { version: '1.1', merge: true, customTags: withoutDates },
 }
 
+/** What the parser goes on to complain about, lines later, when braces have made it lose its place. */
+const echoes = new Set(['UNEXPECTED_TOKEN', 'MISSING_CHAR', 'BAD_INDENT'])
+
 /** Trouble that leaves the structure of the document clear. */
 const harmless = new Set(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED'])
 
@@ -38,13 +41,14 @@ export const yamlProblems = (
 ): { diagnostics: Diagnostic[]; readable: boolean } => {
   const diagnostics: Diagnostic[] = []
   const seen = new Set<number>()
+  let lost = false
   const add = (start: number, end: number, problem: Omit<Diagnostic, 'severity' | 'place'>) =>
     diagnostics.push({ severity: 'error', place: placeAt(start, end), ...problem })
 
   const problems = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
   for (const { code, message, pos } of problems) {
     const line = placeAt(...pos).line
-    if (seen.has(line)) continue
+    if (seen.has(line) || (lost && echoes.has(code) && unquotedBraces(text, pos[0]) === undefined)) continue
     const braces = unquotedBraces(text, pos[0])
     if (braces !== undefined && !harmless.has(code)) {
       add(braces.start, braces.end, {
@@ -53,6 +57,7 @@ export const yamlProblems = (
         notes: [`write: ${braces.corrected}`],
       })
       seen.add(line)
+      lost = true
       continue
     }
     const { at = pos, ...problem } = explain(code, message, pos, text, document)

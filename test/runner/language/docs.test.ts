@@ -26,7 +26,7 @@ const blocks = (kind: string): string[] =>
 const table = (heading: string): string[][] => {
   const start = page.indexOf(`| ${heading} |`)
   expect(start).toBeGreaterThan(0)
-  const lines = page.slice(start).split('\n\n')[0]!.split('\n').slice(2)
+  const lines = page.slice(start).trimEnd().split('\n\n')[0]!.split('\n').slice(2)
   return lines.map((line) =>
     line
       .slice(1, -1)
@@ -35,7 +35,7 @@ const table = (heading: string): string[][] => {
         cell
           .trim()
           .replaceAll('\\|', '|')
-          .replace(/^`(.*)`$/, '$1'),
+          .replace(/^`([^`]*)`$/, '$1'),
       ),
   )
 }
