@@ -41,7 +41,9 @@ if (options.tier === undefined) {
 }
 if (wanted('fast')) outcomes.push(vitest('fast'))
 if (wanted('integration')) outcomes.push(integration())
-if (wanted('cloud')) outcomes.push(cloud())
+// Not yet part of the whole: a start from nothing takes longer than `npm test` may on a small machine. It counts as skipped until then.
+if (options.tier?.includes('cloud')) outcomes.push(cloud())
+else if (options.tier === undefined) outcomes.push(skipped('cloud', 'run it by itself: npm run test:cloud (root on Debian 12)'))
 report()
 
 function check(script: string): Outcome {

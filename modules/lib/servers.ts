@@ -3,8 +3,6 @@ import { didYouMean } from './nearest.ts'
 import { list } from './units.ts'
 
 /** A server as plain JSON, with the names that playbooks use. */
-type PlainServer = ReturnType<typeof plainServer>
-
 export const plainServer = (server: Server) => ({
   id: server.id,
   name: server.name,

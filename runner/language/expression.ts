@@ -3,6 +3,7 @@ import { type Ast, celEnvironment, fromCel, parseCel, toCel } from './cel.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { TemplateError } from './error.ts'
 import { celProblem } from './expression-problems.ts'
+import { referencesIn } from './expression-references.ts'
 import { kindOf } from './helpers.ts'
 import { expressionHint } from './jinja.ts'
 import { placeOfNode } from './load.ts'
@@ -251,80 +252,3 @@ const partly = (ast: Ast, unknown: ReadonlyMap<string, Unknown>, run: (part: Ast
 }
 
 const isDefinedOfName = (ast: Ast): boolean => ast.op === 'call' && ast.args[0] === 'defined' && ast.args[1][0]?.op === 'id'
-
-/** Macros that bind their first argument as a variable for the rest. */
-const binders = new Set(['all', 'exists', 'exists_one', 'map', 'filter'])
-
-/** Names of CEL itself where a variable could stand. */
-const builtins = new Set([
-  'cel',
-  'google',
-  'int',
-  'uint',
-  'double',
-  'string',
-  'bool',
-  'bytes',
-  'list',
-  'map',
-  'type',
-  'dyn',
-  'null_type',
-  'timestamp',
-  'duration',
-])
-
-const referencesIn = (ast: Ast, bound: readonly string[] = [], optional = false): Reference[] => {
-  switch (ast.op) {
-    case 'value':
-      return []
-    case 'id':
-    case '.':
-    case '[]': {
-      const { root, path, rest } = chainOf(ast)
-      const own =
-        root.op !== 'id'
-          ? referencesIn(root, bound)
-          : bound.includes(root.args) || builtins.has(root.args)
-            ? []
-            : [{ name: root.args, path, start: root.start, length: ast.end - root.start, optional }]
-      return [...own, ...rest.flatMap((index) => referencesIn(index, bound))]
-    }
-    case 'call': {
-      const [name, args] = ast.args
-      const lenient = name === 'defined' || name === 'default'
-      return args.flatMap((argument, index) => referencesIn(argument, bound, lenient && index === 0))
-    }
-    case 'rcall': {
-      const [method, receiver, args] = ast.args
-      const [first] = args
-      if (binders.has(method) && args.length > 1 && first?.op === 'id') {
-        return [
-          ...referencesIn(receiver, bound),
-          ...args.slice(1).flatMap((argument) => referencesIn(argument, [...bound, first.args])),
-        ]
-      }
-      if (method === 'bind' && receiver.op === 'id' && receiver.args === 'cel' && first?.op === 'id') {
-        return [...referencesIn(args[1]!, bound), ...referencesIn(args[2]!, [...bound, first.args])]
-      }
-      return [receiver, ...args].flatMap((argument) => referencesIn(argument, bound))
-    }
-    case 'map':
-      return ast.args.flat().flatMap((part) => referencesIn(part, bound))
-    default: {
-      const parts = (Array.isArray(ast.args) ? ast.args : [ast.args]) as Ast[]
-      return parts.flatMap((part) => referencesIn(part, bound))
-    }
-  }
-}
-
-/** `a.b["c"][i].d` as its root, the keys up to the first that is computed, and the computed indexes. */
-const chainOf = (ast: Ast): { root: Ast; path: string[]; rest: Ast[] } => {
-  if (ast.op !== '.' && ast.op !== '[]') return { root: ast, path: [], rest: [] }
-  const inner = chainOf(ast.args[0])
-  if (ast.op === '.') return inner.rest.length > 0 ? inner : { ...inner, path: [...inner.path, ast.args[1]] }
-  const index = ast.args[1]
-  const literal = index.op === 'value' && ['string', 'bigint'].includes(typeof index.args)
-  if (literal) return inner.rest.length > 0 ? inner : { ...inner, path: [...inner.path, String(index.args)] }
-  return { ...inner, rest: [...inner.rest, index] }
-}

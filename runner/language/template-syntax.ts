@@ -3,6 +3,19 @@ import type { Diagnostic } from './diagnostic.ts'
 import { type Helper, blockHelpers, helpers } from './helpers.ts'
 import { mustacheHint } from './jinja.ts'
 import { nearest } from './suggest.ts'
+import {
+  type Prepared,
+  type Problem,
+  maxNesting,
+  nesting,
+  parseHandlebars,
+  prepare,
+  span,
+  syntaxProblems,
+  writtenOf,
+} from './template-text.ts'
+
+export { type Prepared, type Problem, span } from './template-text.ts'
 
 type AST = typeof Handlebars.AST
 export type Program = hbs.AST.Program
@@ -10,15 +23,6 @@ export type Expression = hbs.AST.Expression
 export type Path = hbs.AST.PathExpression
 export type Mustache = hbs.AST.MustacheStatement
 export type Block = hbs.AST.BlockStatement
-
-/** Something wrong in a template: where in its text, and what. */
-export interface Problem {
-  readonly start: number
-  readonly length: number
-  readonly summary: string
-  readonly label?: string
-  readonly notes?: readonly string[]
-}
 
 /** A variable used by a template or an expression, and the keys that follow it. */
 export interface Reference {
@@ -31,20 +35,11 @@ export interface Reference {
   readonly optional: boolean
 }
 
-/** A text as the parser gets it, and where characters were put in. */
-export interface Prepared {
-  readonly text: string
-  readonly added: readonly number[]
-}
-
 export interface Template extends Prepared {
   readonly body: readonly hbs.AST.Statement[]
   readonly references: readonly Reference[]
   readonly problems: readonly Problem[]
 }
-
-/** Handlebars without its own helpers. Only its parser is used: templates are walked, never turned into JavaScript. */
-const handlebars = Handlebars.create()
 
 const cache = new Map<string, Template>()
 const cacheLimit = 10_000
@@ -76,7 +71,7 @@ const parse = (text: string): Template => {
   const prepared = prepare(text)
   let program: Program
   try {
-    program = handlebars.parse(prepared.text)
+    program = parseHandlebars(prepared)
   } catch {
     return broken(...syntaxProblems(text))
   }
@@ -86,75 +81,7 @@ const parse = (text: string): Template => {
   return { ...prepared, body: program.body, references, problems }
 }
 
-/** Templates are walked recursively; no real one comes near this. */
-const maxNesting = 60
-
-const nesting = (text: string): number => {
-  let blocks = 0
-  let deepest = 0
-  for (const [mustache] of text.matchAll(/\{\{[\s\S]*?\}\}/g)) {
-    if (/^\{\{~?[#^]/.test(mustache)) blocks++
-    else if (/^\{\{~?\//.test(mustache)) blocks--
-    deepest = Math.max(deepest, blocks + (mustache.match(/\(/g)?.length ?? 0))
-  }
-  return deepest
-}
-
-/**
- * Handlebars reads a number at the end of a path as a number of its own: `{{ list.0 }}` is no template to it, although `{{ list.0.id }}`
- * is one. So such numbers are put in brackets.
- */
-const prepare = (original: string): Prepared => {
-  const added: number[] = []
-  const text = original.replace(/\{\{[\s\S]*?\}\}/g, (mustache, start: number) =>
-    mustache.replace(/"[^"]*"|'[^']*'|(?<=[\w\]])\.(\d+)(?=[\s)}~=]|$)/g, (part, number: string | undefined, offset: number) => {
-      if (number === undefined) return part
-      const open = start + offset + 1 + added.length
-      added.push(open, open + number.length + 1)
-      return `.[${number}]`
-    }),
-  )
-  return { text, added }
-}
-
 const broken = (...problems: readonly Problem[]): Template => ({ text: '', added: [], body: [], references: [], problems })
-
-const parses = (text: string): boolean => {
-  try {
-    handlebars.parse(prepare(text).text)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** The parser tells no exact column, so each `{{ … }}` is tried by itself; what is left is blocks that do not match. */
-const syntaxProblems = (text: string): Problem[] => {
-  const problems: Problem[] = []
-  const open: { readonly name: string; readonly start: number; readonly length: number }[] = []
-  for (const match of text.matchAll(/(?<!\\)\{\{([\s\S]*?)(\}\}\}?|$)/g)) {
-    const [whole, inner = '', close = ''] = match
-    const at = { start: match.index, length: whole.length }
-    const [, sign = '', name = ''] = /^~?([#/^]?)\s*([^\s}]*)/.exec(inner) ?? []
-    if (close === '')
-      problems.push({ start: match.index, length: 2, summary: '`{{` is not closed', label: 'write `}}` after the name' })
-    else if (sign === '#') {
-      open.push({ name, ...at })
-      if (!parses(`${whole}{{/${name}}}`)) problems.push({ ...at, ...mustacheHint(inner.slice(1)) })
-    } else if (sign === '/') {
-      const opened = open.pop()
-      if (opened === undefined) problems.push({ ...at, summary: `\`${whole}\` closes nothing` })
-      else if (opened.name !== name)
-        problems.push({ ...at, summary: `\`${whole}\` closes \`{{#${opened.name}}}\``, label: `write \`{{/${opened.name}}}\`` })
-    } else if (/^~?\s*else\b/.test(inner)) {
-      if (open.length === 0) problems.push({ ...at, summary: '`{{else}}` stands outside a block' })
-    } else if (sign !== '^' && !parses(whole)) problems.push({ ...at, ...mustacheHint(inner) })
-  }
-  for (const { name, start, length } of open) {
-    problems.push({ start, length, summary: `\`{{#${name}}}\` is not closed`, label: `write \`{{/${name}}}\` at its end` })
-  }
-  return problems.length > 0 ? problems : [{ start: 0, length: text.length, summary: 'this is not a Handlebars template' }]
-}
 
 interface Checking extends Prepared {
   readonly references: Reference[]
@@ -311,22 +238,6 @@ export const changesContext = (block: Block): boolean => {
   const [param] = block.params
   const same = param?.type === 'PathExpression' && (param as Path).parts.length === 0 && (param as Path).depth === 0
   return block.path.original === 'each' || (block.path.original === 'with' && !same)
-}
-
-/** The stretch of the original text that a node covers. */
-export const span = (node: hbs.AST.Node, { text, added }: Prepared): { start: number; length: number } => {
-  const original = (offset: number) => offset - added.filter((one) => one < offset).length
-  const start = original(offsetOf(text, node.loc.start))
-  return { start, length: Math.max(1, original(offsetOf(text, node.loc.end)) - start) }
-}
-
-const writtenOf = ({ loc }: hbs.AST.Node, { text }: Prepared): string =>
-  text.slice(offsetOf(text, loc.start), offsetOf(text, loc.end))
-
-const offsetOf = (text: string, { line, column }: hbs.AST.Position): number => {
-  let start = 0
-  for (let number = 1; number < line; number++) start = text.indexOf('\n', start) + 1
-  return start + column
 }
 
 export const toDiagnostic = ({ summary, label, notes }: Problem, place: NonNullable<Diagnostic['place']>): Diagnostic => ({
