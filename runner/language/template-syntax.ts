@@ -1,4 +1,3 @@
-import Handlebars from 'handlebars'
 import type { Diagnostic } from './diagnostic.ts'
 import { type Helper, blockHelpers, helpers } from './helpers.ts'
 import { mustacheHint } from './jinja.ts'
@@ -17,7 +16,6 @@ import {
 
 export { type Prepared, type Problem, span } from './template-text.ts'
 
-type AST = typeof Handlebars.AST
 export type Program = hbs.AST.Program
 export type Expression = hbs.AST.Expression
 export type Path = hbs.AST.PathExpression
@@ -94,7 +92,7 @@ interface Checking extends Prepared {
 
 const check = (program: Program, c: Checking): void => {
   for (const statement of program.body) {
-    switch (statement.type as keyof AST | string) {
+    switch (statement.type) {
       case 'ContentStatement':
       case 'CommentStatement':
         break
