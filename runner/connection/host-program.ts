@@ -14,13 +14,13 @@ import { randomBytes } from 'node:crypto'
  * An answer is a line `NONCE WORDS…`, then sections of any bytes, each ended by NONCE. The nonce comes through standard
  * input, so no `ps`, no environment and no file shows it to a command.
  *
- *   p NAME LENGTH          payload: LENGTH bytes follow and become the file NAME in the private folder
+ *   p NAME LENGTH END      payload: LENGTH bytes follow and become the file NAME in the private folder; then a line END
  *   I NAME                 evaluate a payload: requests too long for a line, or with bytes that `read` may spoil
  *   r MARK (ID PATH)…      the contents of files, all with one process
  *   s (ID PATH)…           what files are, all with one process
  *   l ID PATH              the names in a folder
  *   R ID LIMIT FOLDER STDIN COUNT VARIABLE… ARGUMENT…   run a command
- *   W ID PATH PAYLOAD OWNER GROUP MODE                  replace a file
+ *   W ID PATH PAYLOAD NAME OWNER GROUP MODE             replace a file, by way of a file NAME beside it
  *   C ID COMMAND…          run one of coreutils with its messages in English
  *   K ID SIGNAL            signal a command's process group
  *   E                      end of a batch
@@ -53,8 +53,9 @@ exec 5<>"$d/f"
     case $l in
       'p '*)
         set -- $l
-        # The second cat takes what is left when there is no room, or the rest would be read as requests.
-        head -c "$3" | { cat >"$d/$2" || { rm -f "$d/$2"; cat >/dev/null; }; }
+        head -c "$3" >"$d/$2" || rm -f "$d/$2"
+        # Where there was no room the rest is still to come, and must not be read as requests.
+        while IFS= read -r l && [ "$l" != "$4" ]; do :; done
         ;;
       *) printf '%s\n' "$l" >&5 ;;
     esac
@@ -237,17 +238,22 @@ W1() {
 }
 
 W2() {
-  p=$d/$2 o=$3 u=$4 m=$5 r=$1
-  [ -e "$p" ] || { echo "no room left in $d" >&2; return 1; }
+  p=$d/$2 t=$3 o=$4 u=$5 m=$6 r=$1
+  [ -e "$p" ] || { t=; echo "no room left in $d" >&2; return 1; }
   # The full stop keeps newlines at the end of a name from the command substitution.
   if [ -L "$r" ]; then
-    r=$(readlink -fv "$r" && echo .) || return 1
+    r=$(readlink -fv "$r" && echo .) || { t=; return 1; }
     r=@{r%??}
   fi
-  if [ -e "$r" ] && [ ! -f "$r" ]; then echo "$r: not a regular file" >&2; return 1; fi
-  t=$(mktemp "@{r%/*}/.runbook.XXXXXXXX" && echo .) || { t=; return 1; }
-  t=@{t%??}
-  dd if="$p" of="$t" bs=1M conv=fsync status=none || return 1
+  if [ -e "$r" ] && [ ! -f "$r" ]; then t=; echo "$r: not a regular file" >&2; return 1; fi
+  # Made anew or not at all, and for nobody else to read before it has its mode.
+  t=@{r%/*}/$t
+  umask 077
+  [ -e "$r" ] || [ -n "$m$o$u" ] || umask 022
+  set -C
+  # mktemp only for its words about what is wrong, which are the same whatever the shell.
+  { printf '' >"$t"; } 2>/dev/null || t=$(mktemp "@{r%/*}/.runbook.XXXXXXXX") || { t=; return 1; }
+  dd if="$p" of="$t" bs=1M conv=notrunc,fsync status=none || return 1
   if [ -e "$r" ]; then
     cp --attributes-only --preserve=all --no-preserve=timestamps "$r" "$t" || return 1
     # Only root can give files away; cp is silent when another user cannot.
@@ -255,14 +261,12 @@ W2() {
       set -- $(stat -c %u:%g "$r" "$t")
       [ "$1" = "$2" ] || { echo "its owner ($1) cannot be kept: only the owner or root may replace it" >&2; return 1; }
     fi
-  else
+  elif [ -n "$o$u" ]; then
     m=@{m:-0644}
   fi
   [ -z "$o$u" ] || chown "$o@{u:+:$u}" "$t" || return 1
   [ -z "$m" ] || chmod "$m" "$t" || return 1
-  mv -fT "$t" "$r" || return 1
-  # The name, too. Some file systems cannot sync a folder; the content itself is safe by now.
-  sync "@{r%/*}/" 2>/dev/null || :
+  mv -fT "$t" "$r"
 }
 
 K() {

@@ -1,4 +1,4 @@
-import { quote } from './host-program.ts'
+import { nonce, quote } from './host-program.ts'
 
 /** What one line, or one payload, asks of the program on a host: see `host-program.ts`. */
 export type Operation =
@@ -25,27 +25,37 @@ export type Operation =
   /** One of coreutils in English, alone, for its exact words about what went wrong. */
   | { readonly kind: 'ask'; readonly id: number; readonly argv: readonly string[] }
 
-/** Longer lines cost more to read byte by byte than the two processes of a payload, and lines must fit into PIPE_BUF (4096). */
+/** Longer lines cost more to read byte by byte than the process that takes a payload, and lines must fit into PIPE_BUF (4096). */
 const maxLine = 2000
 
-/** Larger contents than this travel as they are; smaller ones as octal escapes in a line, which starts no process. */
-const maxInline = 400
+/** Larger contents travel as they are; those whose octal escapes are no longer than this in a line, which starts no process. */
+const maxInline = 1000
 
 /** The bytes that ask for all of `operations` at once. `mark` separates the contents of the files that are read. */
 export function encodeBatch(operations: readonly Operation[], mark: string, name: () => string): Buffer[] {
   const out: Buffer[] = []
+  const sendPayload = (bytes: Uint8Array): string => {
+    const payload = name()
+    const end = nonce()
+    out.push(
+      Buffer.from(`p ${payload} ${bytes.length} ${end}\n`),
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+      Buffer.from(`\n${end}\n`),
+    )
+    return payload
+  }
   const line = (text: string) => {
     if (text.length <= maxLine && /^[\x20-\x7e]*$/.test(text)) out.push(Buffer.from(`${text}\n`))
     else {
       const bytes = Buffer.from(`${text}\n`)
-      const payload = name()
-      out.push(Buffer.from(`p ${payload} ${bytes.length}\n`), bytes, Buffer.from(`I ${payload}\n`))
+      out.push(Buffer.from(`I ${sendPayload(bytes)}\n`))
     }
   }
   const content = (bytes: Uint8Array): string => {
+    const text = bytes.length <= maxInline ? octal(bytes) : undefined
+    if (text === undefined || text.length > maxInline) return sendPayload(bytes)
     const payload = name()
-    if (bytes.length <= maxInline) line(`printf '${octal(bytes)}' >"$d/${payload}" || rm -f "$d/${payload}"`)
-    else out.push(Buffer.from(`p ${payload} ${bytes.length}\n`), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+    line(`printf '${text}' >"$d/${payload}" || rm -f "$d/${payload}"`)
     return payload
   }
   const pairs = (kind: 'read' | 'stat'): string =>
@@ -64,7 +74,7 @@ export function encodeBatch(operations: readonly Operation[], mark: string, name
       const words = [...variables, ...operation.argv.map(quote)].join(' ')
       line(`R ${id} ${operation.limit} ${quote(operation.cwd)} ${stdin} ${variables.length} ${words}`)
     } else if (kind === 'write') {
-      const options = [operation.owner, operation.group, operation.mode].map(quote).join(' ')
+      const options = [`.runbook.${nonce().slice(0, 12)}`, operation.owner, operation.group, operation.mode].map(quote).join(' ')
       line(`W ${id} ${quote(operation.path)} ${content(operation.content)} ${options}`)
     } else if (kind === 'ask') {
       line(`C ${id} ${operation.argv.map(quote).join(' ')}`)

@@ -7,7 +7,8 @@ import { encodeBatch, encodeSignal, type Operation } from '../../../runner/conne
 
 const encode = (...operations: Operation[]) => {
   let payloads = 0
-  return Buffer.concat(encodeBatch(operations, 'MARK', () => `p${++payloads}`)).toString('latin1')
+  const bytes = Buffer.concat(encodeBatch(operations, 'MARK', () => `p${++payloads}`)).toString('latin1')
+  return bytes.replaceAll(/[0-9a-f]{32}/g, 'END').replaceAll(/\.runbook\.[0-9a-f]{12}/g, '.runbook.NAME')
 }
 const run = (change: Partial<Extract<Operation, { kind: 'run' }>> = {}): Operation => ({
   kind: 'run',
@@ -38,18 +39,24 @@ test('commands', () => {
   expect(encodeSignal(9, 'TERM').toString()).toBe('K 9 TERM\n')
 })
 
+test('files', () => {
+  const write: Operation = { kind: 'write', id: 3, path: '/a', content: Buffer.from('x'), owner: '', group: 'adm', mode: '0640' }
+  expect(encode(write)).toBe("printf 'x' >\"$d/p1\" || rm -f \"$d/p1\"\nW 3 '/a' p1 '.runbook.NAME' '' 'adm' '0640'\nE\n")
+  expect(encode({ kind: 'ask', id: 4, argv: ['cat', '/a b'] })).toBe("C 4 'cat' '/a b'\nE\n")
+})
+
 test('small contents start no process, large ones travel as they are', () => {
   expect(encode(run({ stdin: Buffer.from('a%\n-') }))).toBe(
     "printf 'a%%\\012\\055' >\"$d/p1\" || rm -f \"$d/p1\"\nR 9 0 '' p1 0 'true'\nE\n",
   )
   const big = Buffer.alloc(5000, '\xff', 'latin1')
-  expect(encode(run({ stdin: big }))).toBe(`p p1 5000\n${big.toString('latin1')}R 9 0 '' p1 0 'true'\nE\n`)
+  expect(encode(run({ stdin: big }))).toBe(`p p1 5000 END\n${big.toString('latin1')}\nEND\nR 9 0 '' p1 0 'true'\nE\n`)
 })
 
 test('what `read` could spoil, or is too long for a line, travels as a payload', () => {
   for (const word of ['two\nlines', 'ü', '\x7f', 'x'.repeat(3000)]) {
     const bytes = Buffer.from(`R 9 0 '' '' 0 'echo' ${quote(word)}\n`)
-    expect(encode(run({ argv: ['echo', word] }))).toBe(`p p1 ${bytes.length}\n${bytes.toString('latin1')}I p1\nE\n`)
+    expect(encode(run({ argv: ['echo', word] }))).toBe(`p p1 ${bytes.length} END\n${bytes.toString('latin1')}\nEND\nI p1\nE\n`)
   }
 })
 
