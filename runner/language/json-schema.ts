@@ -16,6 +16,8 @@ export interface SchemaProblem {
   readonly keyword: string
   readonly expected?: string
   readonly value?: unknown
+  /** Advice must not repeat the value. */
+  readonly secret?: true
 }
 
 let shared: Ajv2020 | undefined
@@ -96,7 +98,8 @@ export const typeNames: Readonly<Record<string, string>> = {
 const explain = ({ instancePath, keyword, params, data, parentSchema }: ErrorObject, owner: string): SchemaProblem => {
   const path = pathOf(instancePath)
   const name = path.length === 0 ? owner : `\`${pathName(path)}\`${typeof path[0] === 'number' ? ` in ${owner}` : ''}`
-  const at = { path, which: 'value' as const, keyword }
+  const secret = (parentSchema as { secret?: boolean } | undefined)?.secret === true
+  const at = { path, which: 'value' as const, keyword, ...(secret ? { secret: true as const } : {}) }
   switch (keyword) {
     case 'additionalProperties': {
       const key = String(params['additionalProperty'])

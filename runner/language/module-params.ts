@@ -103,7 +103,11 @@ const adviceFor = (problem: SchemaProblem, node: Node, module: AnyModule): { lab
 }
 
 /** YAML's own traps: numbers and booleans that were meant as text, and texts that were meant as something else. */
-export const quotingAdvice = ({ expected, value }: SchemaProblem, node: Node): { label?: string; notes?: readonly string[] } => {
+export const quotingAdvice = (
+  { expected, value, secret }: SchemaProblem,
+  node: Node,
+): { label?: string; notes?: readonly string[] } => {
+  if (secret) return expected === 'string' && typeof value === 'number' ? { label: 'quote it' } : {}
   const written = writtenAs(node)
   if (
     expected === 'string' &&

@@ -83,8 +83,9 @@ const gutterOf = (place: Place | undefined, source: Source | undefined): string 
  * widened and control characters shown, so that the marks stand right and a file cannot write escape sequences to the terminal.
  */
 export const frame = (place: Place, source: Source | undefined, look: Look, label?: string): string[] => {
-  const raw = source?.text.split('\n', place.line)[place.line - 1]?.replace(/\r$/, '')
-  if (raw === undefined) return []
+  const line = source?.text.split('\n', place.line)[place.line - 1]?.replace(/\r$/, '')
+  if (line === undefined) return []
+  const raw = withoutPasswords(line)
   const paint = painter(look)
   const bar = paint(look.unicode ? '│' : '|', 'blue')
   const number = isArgument(place.file) ? '  ' : String(place.line)
@@ -98,6 +99,13 @@ export const frame = (place: Place, source: Source | undefined, look: Look, labe
     `${' '.repeat(number.length)} ${bar} ${under}`,
   ]
 }
+
+/** What is written beside a key that names a password is blotted out: an error on the same line must not show it. */
+const withoutPasswords = (line: string): string =>
+  line.replace(
+    /(\b\w*(?:passw(?:or)?d|passphrase|_pass|token|_secret)\b["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s"'{[,#][^\s,}\]]*)/gi,
+    (whole, key: string, value: string) => (value.includes('{{') || value.length === 0 ? whole : key + '*'.repeat(value.length)),
+  )
 
 /** Keeps a long line within the screen, with what is marked in sight. */
 const cut = (before: string, marked: string, after: string, look: Look) => {

@@ -110,6 +110,19 @@ describe('checkArgs', () => {
   })
 })
 
+test('advice does not repeat a secret', () => {
+  const login = {
+    ...migration,
+    params: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { pin: { type: 'string', secret: true, description: '' } },
+    },
+  } as const
+  const { diagnostics } = checkParams(login, args('{ pin: 12345678 }'), { pin: 12345678 })
+  expect(diagnostics).toMatchObject([{ summary: '`pin` must be text', label: 'quote it' }])
+})
+
 test('example and flow write YAML on one line', () => {
   expect(example(copy)).toBe('copy: { src: nova.conf, dest: /etc/nova/nova.conf, mode: "0640" }')
   expect(example(migration)).toBe('live_migration: { server: web-1 }')

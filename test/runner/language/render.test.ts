@@ -87,6 +87,18 @@ test('a frame holds no escape sequences of the file, and no text that turns arou
   expect(frame({ file: 'n', line: 1, column: 1, length: 3 }, nasty, plain).join('')).not.toMatch(/[\u0000-\u001f\u202e]/)
 })
 
+test.each([
+  ['h ansible_password=hunter2 x', 'h ansible_password=******* x'],
+  ['h ansible_become_pass="hunter 2" x', 'h ansible_become_pass=********** x'],
+  ['  { "db_password": hunter2, a: 1 }', '  { "db_password": *******, a: 1 }'],
+  ["auth_token: 'hunter2'", 'auth_token: *********'],
+  ['password: "{{ vault }}"', 'password: "{{ vault }}"'],
+  ['token: { type: string, secret: true }', 'token: { type: string, secret: true }'],
+  ['passwords are: not here', 'passwords are: not here'],
+])('a password beside a problem is not shown: %s', (text, shown) => {
+  expect(frame({ file: 'p', line: 1, column: 1, length: 1 }, { file: 'p', text }, plain)[0]).toBe(`1 │ ${shown}`)
+})
+
 test('wide characters take two columns', () => {
   expect(width('計算 a')).toBe(6)
   expect(width('e\u0301')).toBe(1)
