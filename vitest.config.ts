@@ -9,12 +9,15 @@ export default defineConfig({
   test: {
     projects: [
       tier('fast', 'test/**/*.test.ts', ['test/**/*.integration.test.ts', 'test/**/*.cloud.test.ts'], {
-        testTimeout: 20_000,
-        hookTimeout: 20_000,
+        testTimeout: 30_000,
+        hookTimeout: 30_000,
+        isolate: false,
+        maxWorkers: 2,
       }),
       tier('integration', 'test/**/*.integration.test.ts', [], {
         testTimeout: 120_000,
         hookTimeout: 120_000,
+        retry: 1,
         maxWorkers: 1,
         fileParallelism: false,
       }),

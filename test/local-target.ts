@@ -31,7 +31,10 @@ export type LocalTarget = Omit<FakeTarget, 'files'>
  * needs it.
  */
 let machine: Connection | undefined
-afterAll(() => machine?.close())
+afterAll(async () => {
+  await machine?.close()
+  machine = undefined
+})
 
 /** A target whose files are real ones below `folder` and whose commands really run; the rest is as in `fakeTarget`. */
 export function localTarget(folder: string, given: Omit<FakeGiven, 'files' | 'commands'> = {}): LocalTarget {

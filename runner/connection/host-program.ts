@@ -271,7 +271,7 @@ W2() {
 
 K() {
   eval "p=\@{p$1-} q=\@{q$1-}"
-  if [ -n "$q" ]; then kill -s $2 -- -$q || kill -s $2 $q
+  if [ -n "$q" ]; then kill -s $2 -- -$q || kill -s $2 -$q || kill -s $2 $q
   elif [ -n "$p" ]; then eval "h$1=$2"
   fi
 }
