@@ -1,0 +1,17 @@
+import type { Connection, HostAccess, Output, RunOptions } from '../../../runner/connection/connection.ts'
+import type { Failure } from '../../../runner/failure.ts'
+
+/** A connection under test, and a folder of its own on this machine, which is also the host. */
+export interface Subject {
+  readonly connection: Connection
+  readonly host: HostAccess
+  readonly folder: string
+  /** In the folder. */
+  path(name: string): string
+  sh(script: string, options?: RunOptions): Promise<Output>
+  /** What the work was refused with. */
+  failure(work: Promise<unknown>): Promise<Failure>
+}
+
+/** Half of a surrogate pair has no bytes to be sent as. */
+export const isUnicode = (text: string): boolean => Buffer.from(text).toString() === text
