@@ -9,7 +9,7 @@ import { connectSsh } from '../../../runner/connection/ssh.ts'
 import { behavesLikeAConnection } from './contract.ts'
 import { alive, parentOf, running } from './processes.ts'
 import { closedLater, emptyConfig, env, file, refusal, server, ssh, strange, useServer, works } from './ssh-setup.ts'
-import { authorize, freePort, killQuietly, startSshd } from './sshd.ts'
+import { authorize, freePort, startSshd } from './sshd.ts'
 
 useServer()
 
@@ -45,7 +45,7 @@ describe('through a bastion', () => {
       })
 
       const work = connection.as(undefined).run(['sleep', '30'])
-      for (const pid of first.sessions()) killQuietly(pid)
+      first.crash()
       expect(await refusal(work)).toMatchObject({ kind: 'unreachable', message: 'the connection to server was lost' })
     } finally {
       await Promise.all([first.stop(), second.stop()])
@@ -167,7 +167,7 @@ describe('a network that fails', () => {
       const work = connection.as(undefined).run(['sleep', '305'])
       const file = connection.as(undefined).read('/etc/passwd')
       await file
-      for (const pid of [...doomed.sessions(), doomed.pid]) killQuietly(pid)
+      doomed.crash()
       expect(await refusal(work)).toMatchObject(lost)
     } finally {
       await doomed.stop()

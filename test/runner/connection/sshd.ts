@@ -29,8 +29,10 @@ export interface Sshd {
   readonly identity: string
   /** Process id of the listener. */
   readonly pid: number
-  /** Process ids of the sessions that are open. */
+  /** Ids of all processes of the sessions that are open: sshd's own, and what runs in them. */
   sessions(): number[]
+  /** Ends the listener and the sessions at once, as a crash would; what runs in them is left to notice it. */
+  crash(): void
   log(): string
   /** An endpoint that logs in as the user who runs the tests. */
   endpoint(change?: Partial<Endpoint>): Endpoint
@@ -89,10 +91,10 @@ export async function startSshd({ config = [], hostKeyTypes = ['ed25519'] }: Ssh
       .join(''),
   )
   const sessions = () => descendants(pid)
-  const kill = () => {
-    for (const each of [pid, ...sessions()]) killQuietly(each)
+  const crash = () => {
+    for (const each of [...sessions().filter((session) => nameOf(session) === 'sshd'), pid]) killQuietly(each)
   }
-  process.once('exit', kill)
+  process.once('exit', crash)
   return {
     port,
     folder,
@@ -101,6 +103,7 @@ export async function startSshd({ config = [], hostKeyTypes = ['ed25519'] }: Ssh
     identity,
     pid,
     sessions,
+    crash,
     log,
     endpoint: (change = {}) => ({
       name: 'server',
@@ -113,9 +116,15 @@ export async function startSshd({ config = [], hostKeyTypes = ['ed25519'] }: Ssh
       ...change,
     }),
     async stop() {
-      process.off('exit', kill)
-      kill()
+      process.off('exit', crash)
+      const inside = sessions().filter((session) => nameOf(session) !== 'sshd')
+      crash()
       await exited
+      // Shells tidy up when their connection is gone; commands that a test has left running are ended.
+      for (let wait = 0; wait < 100 && inside.some((each) => nameOf(each) !== undefined); wait++) {
+        if (wait === 20) for (const each of inside) if (nameOf(each) === 'timeout') killGroup(each)
+        await sleep(50)
+      }
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -227,6 +236,24 @@ function descendants(pid: number): number[] {
   const below = (id: number): number[] =>
     [...parents].filter(([, parent]) => parent === id).flatMap(([child]) => [child, ...below(child)])
   return below(pid)
+}
+
+/** What /proc calls a process; undefined when it has ended. */
+function nameOf(pid: number): string | undefined {
+  try {
+    const [, name, state] = /^\d+ \((.*)\) (.)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
+    return state === 'Z' || state === 'X' ? undefined : name
+  } catch {
+    return undefined
+  }
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // It has ended already.
+  }
 }
 
 function processesOf(user: string): number[] {
