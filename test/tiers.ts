@@ -28,7 +28,18 @@ const { values: options } = parseArgs({
 })
 
 /** What the integration tier needs on the machine: a real sshd and sudo, and oslo.config to compare `ini` with. */
-const INTEGRATION_PACKAGES = ['openssh-server', 'openssh-client', 'sudo', 'csh', 'python3-oslo.config', 'attr', 'acl']
+const INTEGRATION_PACKAGES = [
+  'openssh-server',
+  'openssh-client',
+  'sudo',
+  'csh',
+  'fish',
+  'python3-oslo.config',
+  'attr',
+  'acl',
+  'libcap2-bin',
+  'procps',
+]
 
 const isRoot = process.getuid?.() === 0
 const isDebian = existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get')
