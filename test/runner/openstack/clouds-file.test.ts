@@ -88,14 +88,14 @@ describe('readCloudFiles', () => {
     const { searched, clouds } = await readCloudFiles(world)
     expect(clouds.entries.size).toBe(0)
     expect(searched).toEqual(
-      ['/work', '/xdg/openstack', '/home/op/.config/openstack', '/site1/openstack', '/site2/openstack', '/etc/openstack'].flatMap(
+      ['/ops', '/xdg/openstack', '/home/op/.config/openstack', '/site1/openstack', '/site2/openstack', '/etc/openstack'].flatMap(
         (folder) => ['yaml', 'yml', 'json'].map((ending) => `${folder}/clouds.${ending}`),
       ),
     )
   })
 
   test.each([
-    [['/work/clouds.yml', '/home/op/.config/openstack/clouds.yaml', '/etc/openstack/clouds.yaml'], 'clouds.yml'],
+    [['/ops/clouds.yml', '/home/op/.config/openstack/clouds.yaml', '/etc/openstack/clouds.yaml'], 'clouds.yml'],
     [['/home/op/.config/openstack/clouds.json', '/etc/openstack/clouds.yaml'], '/home/op/.config/openstack/clouds.json'],
     [['/etc/openstack/clouds.yaml'], '/etc/openstack/clouds.yaml'],
   ])('takes the first of %j', async (paths, found) => {
@@ -105,15 +105,15 @@ describe('readCloudFiles', () => {
 
   test('passes over a file that may not be read, and remembers it', async () => {
     const denied = Object.assign(new Error('denied'), { code: 'EACCES' })
-    const files = await readCloudFiles(filesOf({ '/work/clouds.yaml': denied, '/etc/openstack/clouds.yaml': clouds('x') }))
+    const files = await readCloudFiles(filesOf({ '/ops/clouds.yaml': denied, '/etc/openstack/clouds.yaml': clouds('x') }))
     expect(files.found).toEqual(['/etc/openstack/clouds.yaml'])
-    expect(files.searched[0]).toBe('/work/clouds.yaml (EACCES)')
+    expect(files.searched[0]).toBe('/ops/clouds.yaml (EACCES)')
   })
 
   test('merges secure.yaml over clouds.yaml, deeply, with the places of both', async () => {
     const { clouds: merged } = await readCloudFiles(
       filesOf({
-        '/work/clouds.yaml': 'clouds:\n  lab:\n    region-name: A\n    auth:\n      username: u\n      password: old\n',
+        '/ops/clouds.yaml': 'clouds:\n  lab:\n    region-name: A\n    auth:\n      username: u\n      password: old\n',
         '/etc/openstack/secure.yaml': 'clouds:\n  lab:\n    auth:\n      password: new\n',
       }),
     )
@@ -122,27 +122,27 @@ describe('readCloudFiles', () => {
   })
 
   test('does not touch the names of clouds', async () => {
-    const { clouds: found } = await readCloudFiles(filesOf({ '/work/clouds.yaml': 'clouds: { my-cloud: { project-name: p } }' }))
+    const { clouds: found } = await readCloudFiles(filesOf({ '/ops/clouds.yaml': 'clouds: { my-cloud: { project-name: p } }' }))
     expect(plain(found)).toEqual({ 'my-cloud': { project_name: 'p' } })
   })
 
   test('OS_CLIENT_CONFIG_FILE and OS_CLIENT_SECURE_FILE name the files; `~` is not expanded, a relative path is', async () => {
     const world = filesOf(
       {
-        '/work/conf/c.yaml': clouds('named'),
-        '/work/s.yaml': 'clouds: { named: { auth: { password: p } } }',
-        '/work/clouds.yaml': clouds('other'),
+        '/ops/conf/c.yaml': clouds('named'),
+        '/ops/s.yaml': 'clouds: { named: { auth: { password: p } } }',
+        '/ops/clouds.yaml': clouds('other'),
       },
-      { OS_CLIENT_CONFIG_FILE: 'conf/c.yaml', OS_CLIENT_SECURE_FILE: '/work/s.yaml' },
+      { OS_CLIENT_CONFIG_FILE: 'conf/c.yaml', OS_CLIENT_SECURE_FILE: '/ops/s.yaml' },
     )
     const files = await readCloudFiles(world)
     expect(plain(files.clouds)).toEqual({ named: { auth: { username: 'u', password: 'p' } } })
-    expect(world.asked).not.toContain('/work/clouds.yaml')
+    expect(world.asked).not.toContain('/ops/clouds.yaml')
   })
 
   test('a named file that is not there is an error, not a reason to take another', async () => {
     const failure = await failureOf(
-      readCloudFiles(filesOf({ '/work/clouds.yaml': clouds('other') }, { OS_CLIENT_CONFIG_FILE: '/gone.yaml' })),
+      readCloudFiles(filesOf({ '/ops/clouds.yaml': clouds('other') }, { OS_CLIENT_CONFIG_FILE: '/gone.yaml' })),
     )
     expect(failure).toMatchObject({
       kind: 'input',
@@ -160,18 +160,18 @@ describe('readCloudFiles', () => {
       'clouds.yaml:1:1: `clouds:` must be a mapping from a name to the settings of a cloud',
     ],
   ])('refuses %s', async (_, text, expected) => {
-    expect(await failureOf(readCloudFiles(filesOf({ '/work/clouds.yaml': text })))).toMatchObject({
+    expect(await failureOf(readCloudFiles(filesOf({ '/ops/clouds.yaml': text })))).toMatchObject({
       kind: 'input',
       why: expected,
     })
   })
 
   test('an empty file is no cloud, and no error', async () => {
-    expect((await readCloudFiles(filesOf({ '/work/clouds.yaml': '# nothing yet\n' }))).clouds.entries.size).toBe(0)
+    expect((await readCloudFiles(filesOf({ '/ops/clouds.yaml': '# nothing yet\n' }))).clouds.entries.size).toBe(0)
   })
 
   test('problems of both files are told together', async () => {
-    const failure = await failureOf(readCloudFiles(filesOf({ '/work/clouds.yaml': 'a: @\n', '/work/secure.yaml': 'b: @\n' })))
+    const failure = await failureOf(readCloudFiles(filesOf({ '/ops/clouds.yaml': 'a: @\n', '/ops/secure.yaml': 'b: @\n' })))
     expect(failure.message).toBe('clouds.yaml and secure.yaml cannot be understood')
     expect(failure.why).toMatch(/^clouds.yaml:1:4: .*\nsecure.yaml:1:4: /)
   })
