@@ -11,7 +11,7 @@ const LAB = `clouds:
       project_name: admin
 `
 const load = (text: string, name: string | null = 'lab', env: Record<string, string> = {}) =>
-  loadConfig(name ?? undefined, filesOf({ '/work/clouds.yaml': text }, env))
+  loadConfig(name ?? undefined, filesOf({ '/ops/clouds.yaml': text }, env))
 const failure = (text: string, name: string | null = 'lab', env: Record<string, string> = {}) => failureOf(load(text, name, env))
 /** One cloud, `lab`, with these lines below its auth. */
 const lab = (...lines: string[]) => LAB + lines.map((line) => `    ${line}\n`).join('')
@@ -69,7 +69,7 @@ describe('which cloud', () => {
     })
     expect((await failure(two, null, { OS_CLOUD: 'x' })).todo).toBe('correct OS_CLOUD, or add the cloud to clouds.yaml')
     const none = await failureOf(loadConfig('lab', filesOf({})))
-    expect(none.why).toContain('there is no clouds.yaml with clouds in it (searched: /work/clouds.yaml, /work/clouds.yml,')
+    expect(none.why).toContain('there is no clouds.yaml with clouds in it (searched: /ops/clouds.yaml, /ops/clouds.yml,')
   })
 
   test('nothing at all', async () => {
@@ -123,7 +123,7 @@ describe('settings', () => {
 
   test('certificates: relative to the working folder, `~` is home, `verify` may name the file', async () => {
     const { tls } = await load(lab('cacert: ca.pem', 'cert: ~/c.pem', 'key: /k.pem'))
-    expect([tls.cacert?.text, tls.cert?.text, tls.key?.text]).toEqual(['/work/ca.pem', '/home/op/c.pem', '/k.pem'])
+    expect([tls.cacert?.text, tls.cert?.text, tls.key?.text]).toEqual(['/ops/ca.pem', '/home/op/c.pem', '/k.pem'])
     expect((await load(lab('verify: /etc/ca.pem'))).tls).toMatchObject({ verify: true, cacert: { text: '/etc/ca.pem' } })
   })
 

@@ -19,7 +19,7 @@ const catalog = [
 ]
 const of = async (service: string, settings: string) => {
   const text = `clouds: { lab: { auth: { auth_url: http://k, username: u, password: p, project_id: x }, ${settings} } }`
-  return endpointOf(service, catalog, await loadConfig('lab', filesOf({ '/work/clouds.yaml': text })))
+  return endpointOf(service, catalog, await loadConfig('lab', filesOf({ '/ops/clouds.yaml': text })))
 }
 
 describe('endpointOf', () => {

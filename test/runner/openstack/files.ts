@@ -9,7 +9,7 @@ export const filesOf = (
   return {
     asked,
     env: { HOME: '/home/op', ...env },
-    cwd: '/work',
+    cwd: '/ops',
     read: async (path) => {
       asked.push(path)
       const content = files[path]

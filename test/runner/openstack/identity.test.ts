@@ -241,7 +241,7 @@ describe('finding v3 below an auth_url without it', () => {
   const openAt = async (route: Parameters<typeof standIn>[0], path: string) => {
     const cloud = await standIn(route)
     const text = `clouds:\n  lab:\n    ${open(cloud, path)[0]}\n`
-    return { cloud, client: await cloud.open([], {}, { '/work/clouds.yaml': text }) }
+    return { cloud, client: await cloud.open([], {}, { '/ops/clouds.yaml': text }) }
   }
 
   test('by the list of versions; its host does not count', async () => {

@@ -59,7 +59,7 @@ describe('openCloud', () => {
   test('a dead Keystone', async () => {
     const cloud = await standIn({})
     const files = {
-      '/work/clouds.yaml': `clouds: { lab: { auth: { auth_url: 'http://127.0.0.1:${await deadPort()}/v3', username: u, password: p, project_id: x } } }`,
+      '/ops/clouds.yaml': `clouds: { lab: { auth: { auth_url: 'http://127.0.0.1:${await deadPort()}/v3', username: u, password: p, project_id: x } } }`,
     }
     expect(await failureOf((await cloud.open([], {}, files)).token())).toMatchObject({
       kind: 'unreachable',
@@ -80,10 +80,10 @@ describe('openCloud', () => {
     const cloud = await standIn({ 'POST /identity/v3/auth/tokens': () => {} })
     const stop = new AbortController()
     const text = `clouds: { lab: { auth: { auth_url: '${cloud.url}/identity/v3', username: u, password: p, project_id: x } } }`
-    const read = async (path: string) => (path === '/work/clouds.yaml' ? new TextEncoder().encode(text) : undefined)
+    const read = async (path: string) => (path === '/ops/clouds.yaml' ? new TextEncoder().encode(text) : undefined)
     const client = await openCloud('lab', {
       env: {},
-      cwd: '/work',
+      cwd: '/ops',
       read,
       now: Date.now,
       sleep: async () => {},

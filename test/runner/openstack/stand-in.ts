@@ -120,10 +120,10 @@ export const standIn = async (routes: Readonly<Record<string, Answer>>, settings
         .filter((call) => call !== 'GET /'),
     open: (lines = [], env = {}, files = {}) => {
       const text = `clouds:\n  lab:\n    auth: { auth_url: '${server.url}/identity/v3', username: admin, password: s3cret, project_name: admin }\n${lines.map((line) => `    ${line}\n`).join('')}`
-      const all: Readonly<Record<string, string>> = { '/work/clouds.yaml': text, ...files }
+      const all: Readonly<Record<string, string>> = { '/ops/clouds.yaml': text, ...files }
       return openCloud('lab', {
         env,
-        cwd: '/work',
+        cwd: '/ops',
         read: async (path) => (all[path] === undefined ? undefined : new TextEncoder().encode(all[path])),
         now: () => time,
         sleep: async (ms) => void waits.push(ms),
