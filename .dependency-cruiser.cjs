@@ -44,7 +44,7 @@ module.exports = {
       { path: '^runner/(connection|openstack)/' },
       { path: '^runner/(engine|output|inventory|language)/' },
     ),
-    forbidden('no-circular', 'no cycles at run time', {}, { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } }),
+    forbidden('no-circular', 'no cycles', {}, { circular: true }),
   ],
   options: { tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, doNotFollow: { path: 'node_modules' } },
 }

@@ -1,6 +1,6 @@
 import { hasErrors } from './load.ts'
 import { facts } from './engine/facts.ts'
-import { magicNames } from './engine/variables.ts'
+import { magicNames } from './language/magic.ts'
 import { EXIT } from './exit.ts'
 import { checkNames, loadPlaybook } from './language/validate.ts'
 import type { Diagnostic } from './language/diagnostic.ts'
@@ -21,7 +21,7 @@ export async function lint(playbooks: readonly string[], world: World, modules: 
     sources.push(...loaded.sources)
     diagnostics.push(...loaded.diagnostics)
     if (loaded.playbook !== undefined) {
-      const names = checkNames(loaded.playbook, { names: magicNames, facts: Object.keys(facts) })
+      const names = checkNames(loaded.playbook, { names: magicNames, facts: Object.keys(facts), modules })
       diagnostics.push(...names.map((diagnostic): Diagnostic => ({ ...diagnostic, severity: 'warning' })))
     }
   }

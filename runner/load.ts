@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { facts } from './engine/facts.ts'
 import { type PlayHosts, resolveHosts } from './engine/resolve.ts'
-import { magicNames } from './engine/variables.ts'
+import { magicNames } from './language/magic.ts'
 import { type Inventory, loadInventory } from './inventory/inventory.ts'
 import type { Diagnostic } from './language/diagnostic.ts'
 import { parseSource } from './language/load.ts'
@@ -50,6 +50,7 @@ export async function loadInputs(asked: Asked, world: World, modules: ReadonlyMa
     ...checkNames(playbook, {
       names: [...variableNames(inventory.inventory), ...Object.keys(extra.vars), ...magicNames],
       facts: Object.keys(facts),
+      modules,
     }),
   )
   if (hasErrors(diagnostics)) return { sources, diagnostics }

@@ -193,7 +193,7 @@ function watchInterrupts(run: Run, abort: AbortController): () => void {
 export function showDiagnostics(diagnostics: readonly Diagnostic[], sources: readonly Source[], world: World): void {
   if (diagnostics.length === 0) return
   world.stderr.write(`${renderDiagnostics(diagnostics, sources, styleOf(world.stderr))}\n`)
-  if (hasErrors(diagnostics)) world.stderr.write(`\n${summaryLine(diagnostics)}\n`)
+  if (hasErrors(diagnostics)) world.stderr.write(`${summaryLine(diagnostics)}\n`)
 }
 
 const secretsOf = ({ playbook, params }: Inputs): Set<string> =>

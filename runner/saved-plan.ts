@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { AgreedStep } from './engine/agreed.ts'
 import { agreedStep } from './engine/agreed.ts'
+import type { AgreedStep } from './engine/run-state.ts'
 import { Failure } from './failure.ts'
 import type { Source } from './language/source.ts'
 import type { AnyModule } from './module.ts'

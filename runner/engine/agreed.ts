@@ -3,13 +3,7 @@ import type { StepFinished, StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
 import type { Change } from '../module.ts'
 import { maskSensitive } from '../redact.ts'
-import type { Run } from './run-state.ts'
-
-/** What a saved plan holds of one step: its outcome then, and a digest of each difference (the values can be secrets). */
-export interface AgreedStep {
-  readonly outcome: StepFinished['outcome']
-  readonly changes: readonly { readonly path: string; readonly digest: string }[]
-}
+import type { AgreedStep, Run } from './run-state.ts'
 
 export const agreedStep = ({ outcome, changes }: Pick<StepFinished, 'outcome' | 'changes'>): AgreedStep => ({
   outcome,

@@ -1,11 +1,10 @@
-import type { Emit, Goal } from '../events.ts'
+import type { Emit, Goal, Outcome } from '../events.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
 import type { Playbook, Vars } from '../language/playbook.ts'
 import type { AnyModule } from '../module.ts'
 import type { World } from '../world.ts'
 import type { TagSelection } from './context.ts'
 import type { History } from './history.ts'
-import type { AgreedStep } from './agreed.ts'
 import type { Prepared } from './outcome.ts'
 import type { Session } from './session.ts'
 
@@ -83,6 +82,12 @@ export interface HostState {
   status: 'active' | 'failed' | 'unreachable' | 'ended'
   /** Whether plan found something that would change on this host: what is seen later may look different then. */
   pending: boolean
+}
+
+/** What a saved plan holds of one step: its outcome then, and a digest of each difference (the values can be secrets). */
+export interface AgreedStep {
+  readonly outcome: Outcome
+  readonly changes: readonly { readonly path: string; readonly digest: string }[]
 }
 
 export interface Ahead {

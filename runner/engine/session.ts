@@ -29,12 +29,18 @@ export function openSession(world: World, signal: AbortSignal): Session {
     return connection
   }
 
+  const openCloud = async (choice: CloudChoice) => {
+    const cloud = await world.cloud(choice, signal)
+    for (const warning of cloud.warnings) world.stderr.write(`warning: ${warning}\n`)
+    return cloud
+  }
+
   return {
     async access(endpoint, become) {
       const key = JSON.stringify([endpoint.name, endpoint.kind, endpoint.address, endpoint.port, endpoint.user])
       return (await once(connections, key, () => connect(endpoint))).as(become)
     },
-    cloud: (choice) => once(clouds, JSON.stringify([choice.name, choice.file]), () => world.cloud(choice, signal)),
+    cloud: (choice) => once(clouds, JSON.stringify([choice.name, choice.file]), () => openCloud(choice)),
     requests: () => Object.fromEntries([...open].map((connection) => [connection.host, connection.traffic.requests])),
     async close() {
       await Promise.allSettled([...open].map((connection) => connection.close()))

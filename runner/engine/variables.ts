@@ -1,5 +1,6 @@
 import { expressionReferences } from '../language/expression.ts'
 import { createScope } from '../language/scope.ts'
+import type { magicNames } from '../language/magic.ts'
 import type { Task } from '../language/playbook.ts'
 import type { Node } from '../language/source.ts'
 import { references } from '../language/template.ts'
@@ -37,17 +38,6 @@ export function hostScope(run: Pick<Run, 'playbook' | 'inventory' | 'extra' | 'p
     { name: 'magic', values: { inventory_hostname: host.name } },
   ])
 }
-
-/** Names that every host has; `runbook lint` knows them too. */
-export const magicNames = [
-  'inventory_hostname',
-  'inventory_hostname_short',
-  'group_names',
-  'groups',
-  'hostvars',
-  'play_hosts',
-  'facts',
-] as const
 
 function magic(run: Run, state: HostState): Record<(typeof magicNames)[number], unknown> {
   const { inventory } = run

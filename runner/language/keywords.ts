@@ -163,7 +163,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   check_mode: { instead: 'remove it: `runbook plan` shows what would happen' },
   diff: { instead: 'remove it: `--diff` and `plan` show differences' },
   debugger: { instead: 'run with `--step`' },
-  ignore_unreachable: { instead: 'a `rescue` of a block also runs for a host that is unreachable, or limit the hosts' },
+  ignore_unreachable: { instead: 'leave the host out: `--limit all:!NAME`, or a pattern in `hosts`' },
   force_handlers: { instead: '`meta: flush_handlers` runs them earlier' },
   fact_path: { instead: 'remove it' },
   delegate_facts_to: { instead: 'remove it' },

@@ -1,3 +1,4 @@
+import { magicNames } from './magic.ts'
 import type { AnyModule } from '../module.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { checkExpression } from './expression.ts'
@@ -95,16 +96,7 @@ const reserved = new Set(
     ' ',
   ),
 )
-/** What the runner itself gives. */
-const taken = new Set([
-  'inventory_hostname',
-  'inventory_hostname_short',
-  'group_names',
-  'groups',
-  'hostvars',
-  'play_hosts',
-  'facts',
-])
+const taken: ReadonlySet<string> = new Set(magicNames)
 
 export const checkVariableName = (r: Reading, name: string, node: Node, which: 'key' | 'value' = 'value'): boolean => {
   const wrong = (summary: string, label?: string) => {

@@ -48,7 +48,7 @@ describe('hosts that fit each other', () => {
     const { result, message, changes } = await check(migrationPreflight, move, target)
     expect(changes).toEqual([])
     expect(loud(result?.['checks'])).toEqual([])
-    const names = new Set((result?.['checks'] as readonly Line[]).map((line) => line.check))
+    const names = new Set((result!['checks'] as readonly Line[]).map((line) => line.check))
     for (const name of [
       'permission',
       'memory',
@@ -73,7 +73,7 @@ describe('hosts that fit each other', () => {
   test('evidence is what was seen there', async () => {
     const target = shared()
     const { result } = await check(migrationPreflight, move, target)
-    const evidence = (name: string) => (result?.['checks'] as readonly Line[]).find((line) => line.check === name)?.evidence
+    const evidence = (name: string) => (result!['checks'] as readonly Line[]).find((line) => line.check === name)?.evidence
     expect(evidence('disk_space')).toMatch(
       /^web-1, web-2 need \d+\.\d GiB.*; compute15 has \d+(\.\d)? GiB in \/var\/lib\/nova\/instances$/,
     )
@@ -112,7 +112,7 @@ describe('all of a host', () => {
       { source: 'compute14', target: 'compute15', accept: ['not_running'] },
       target,
     )
-    expect((result?.['servers'] as readonly { name: string }[]).map(({ name }) => name).toSorted()).toEqual(['web-1', 'web-2'])
+    expect((result!['servers'] as readonly { name: string }[]).map(({ name }) => name).toSorted()).toEqual(['web-1', 'web-2'])
     expect(result?.['left']).toMatchObject([{ name: 'old-1' }])
     expect(warnings).toEqual(['not_running: 1 server: stays on compute14: old-1 (SHUTOFF) (accepted)'])
   })

@@ -16,7 +16,7 @@ const servers = [
 const find = async (params: Record<string, unknown>) => {
   const target = await cloudTarget({ servers })
   const { result } = await check(novaServers, params, target)
-  return (result?.['servers'] as readonly { name: string }[]).map(({ name }) => name)
+  return (result!['servers'] as readonly { name: string }[]).map(({ name }) => name)
 }
 
 describe('finding', () => {
@@ -65,7 +65,7 @@ describe('finding', () => {
   test('a server is plain JSON with what playbooks need', async () => {
     const target = await cloudTarget({ servers })
     const { result } = await check(novaServers, { names: ['web-1'] }, target)
-    expect((result?.['servers'] as readonly unknown[])[0]).toEqual({
+    expect((result!['servers'] as readonly unknown[])[0]).toEqual({
       id: target.simulated.server('web-1').id,
       name: 'web-1',
       status: 'ACTIVE',

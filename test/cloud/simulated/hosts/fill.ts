@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFile
 import { dirname, join } from 'node:path'
 import { shortIdOf } from '../state.ts'
 import { assets } from './assets.ts'
-import type { HostOptions } from './host.ts'
+import type { HostOptions } from './host-options.ts'
 
 /** Copies the files that a host of its kind begins with, with its own values in them. */
 export function fillRoot(options: HostOptions, root: string, allOwners: boolean): void {

@@ -4,7 +4,6 @@ import { createServer } from 'node:net'
 import type { Server as TcpServer, Socket } from 'node:net'
 import { join } from 'node:path'
 import { agentStarted, agentStopped } from '../nova/power.ts'
-import type { Engine } from '../nova/engine.ts'
 import type { Compute, Server } from '../state.ts'
 import { answerCalls } from './calls.ts'
 import type { Answer, Command } from './command.ts'
@@ -14,7 +13,8 @@ import { createInstanceFolder, meminfo } from './instance-files.ts'
 import type { InstanceFolder } from './instance-files.ts'
 import { libvirtdStart } from './libvirtd.ts'
 import { startRoot } from './namespace.ts'
-import type { Root, UserNamespace } from './namespace.ts'
+import type { Root } from './namespace.ts'
+import type { HostOptions } from './host-options.ts'
 import { generateKey } from './keys.ts'
 import type { KeyPair } from './keys.ts'
 import { startSshd } from './sshd.ts'
@@ -24,24 +24,6 @@ import { qemuImg, ss } from './tools.ts'
 import { createUnits } from './units.ts'
 import type { Units } from './units.ts'
 import { virsh } from './virsh.ts'
-
-export interface HostOptions {
-  readonly name: string
-  readonly address: string
-  /** 0: a free one. */
-  readonly sshPort: number
-  readonly authorizedKey: string
-  /** All hosts' names and addresses, for /etc/hosts. */
-  readonly hosts: readonly { readonly name: string; readonly address: string }[]
-  readonly engine: Engine
-  /** undefined for a controller. */
-  readonly compute: Compute | undefined
-  readonly namespace: () => Promise<UserNamespace>
-  /** A folder of this machine that is /var/lib/nova/instances on every host. */
-  readonly shared: string | undefined
-  /** More lines for nova-compute's log, which begins before the root does. */
-  readonly earlierLog: string[]
-}
 
 export interface Host {
   readonly name: string
