@@ -17,7 +17,6 @@ export default defineConfig({
       tier('integration', 'test/**/*.integration.test.ts', [], {
         testTimeout: 120_000,
         hookTimeout: 120_000,
-        retry: 1,
         maxWorkers: 1,
         fileParallelism: false,
       }),

@@ -87,7 +87,9 @@ async function copyAll(
     if (cutSince !== undefined && now - cutSince > deadLink) return keepalive
     if (job.abort && !job.postCopy) return cancelled
     if ((job.copy.diskTotal > 0 && job.copy.diskTotal - job.copy.diskRemaining > room) || fault === 'no-space') return noSpace
-    if (copyConverged(job.copy, bandwidth, downtime)) return undefined
+    // However late this look comes, the limit has passed before the copy is over.
+    const limitFirst = fault === 'timeout' && !job.paused && !job.postCopy
+    if (!limitFirst && copyConverged(job.copy, bandwidth, downtime)) return undefined
     if (job.unwatched) continue
     if (now - saved >= engine.settings.statsInterval) {
       saveStats(server, migration, job.copy)
