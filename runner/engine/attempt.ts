@@ -32,9 +32,11 @@ export async function prepare(input: AttemptInput): Promise<Prepared> {
     const module = run.modules.get(task.module)
     if (module === undefined) throw new Failure(`unknown module \`${task.module}\``, { kind: 'input' })
     const inputs = { rendered: {}, files: {} }
-    const options = targetOptions(input, module, inputs)
+    const own = targetOptions(input, module, inputs)
     const conditions = expressionParams(module, task)
-    await neededFacts(input, module, conditions, options)
+    await neededFacts(input, module, conditions, own)
+    // Only now: where it acts and in which environment may refer to facts.
+    const options = { ...own, host: actsOn(input), environment: environmentOf(input.context, input.scope) }
 
     const wanted = evaluateCondition(input.context.when, scope)
     if (wanted instanceof Unknown) return settled(unknown(wanted))
@@ -170,12 +172,18 @@ async function racing<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 /** A module that watches the signal has this long to say what is still running before the step ends without its words. */
 const GRACE_MS = 3000
 
+/** The host that the step acts on: its own, or the one it is delegated to. */
+function actsOn({ context, scope, state }: AttemptInput): string {
+  const delegated = context.delegateTo === undefined ? state.name : render(context.delegateTo, scope)
+  if (delegated instanceof Unknown) throw new NotYetKnown(delegated.until)
+  return String(delegated)
+}
+
+/** The step on its own host, for its facts. */
 function targetOptions(input: AttemptInput, module: AnyModule, inputs: UndoRecord['inputs']): TargetOptions {
   const { run, task, context, scope, state, step, signal } = input
-  const delegated = context.delegateTo === undefined ? undefined : render(context.delegateTo, scope)
-  if (delegated instanceof Unknown) throw new NotYetKnown(delegated.until)
   return {
-    host: delegated === undefined ? state.name : String(delegated),
+    host: state.name,
     become: {
       wanted:
         module.hostless === true && context.become === undefined
@@ -185,7 +193,7 @@ function targetOptions(input: AttemptInput, module: AnyModule, inputs: UndoRecor
     },
     remoteUser: optional(context.play.remoteUser, scope, isString, 'remote_user'),
     port: optional(context.play.port, scope, isNumber, 'port'),
-    environment: environmentOf(context, scope),
+    environment: {},
     signal,
     scope,
     facts: {},
@@ -218,7 +226,7 @@ async function neededFacts(
 ): Promise<void> {
   const referred = factsReferred(input.state, input.context, input.task, conditions)
   const names = [...(referred === 'all' ? Object.keys(factTable) : referred), ...(module.facts ?? [])]
-  if (names.length > 0) await gatherFacts(input.run, input.state, [...new Set(names)], { ...options, host: input.state.name })
+  if (names.length > 0) await gatherFacts(input.run, input.state, [...new Set(names)], options)
 }
 
 /** The parameters that hold conditions (`format: expression`), each with its place. */

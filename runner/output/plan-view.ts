@@ -1,6 +1,5 @@
-import { createTwoFilesPatch } from 'diff'
 import type { StepFinished } from '../events.ts'
-import type { Change } from '../module.ts'
+import { renderChange } from './change.ts'
 import { titleOf } from './plain.ts'
 import type { Report } from './report.ts'
 import { cut, indent, plural, sign, spread, type Style, tint } from './style.ts'
@@ -115,26 +114,6 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean): string {
       ].join('\n')
     }
   }
-}
-
-/** One difference: a line where both sides are short, a unified diff where one has several lines. */
-export function renderChange({ path, before, after, sensitive }: Change, style: Style): string {
-  if (sensitive) return `${path}   (hidden)`
-  const lines = (text: string | undefined) => (text ?? '').includes('\n')
-  if (!lines(before) && !lines(after)) {
-    if (before === undefined && after === undefined) return path
-    return `${path}   ${before ?? 'absent'} ${sign(style, 'arrow')} ${after ?? 'absent'}`
-  }
-  const patch = createTwoFilesPatch('', '', before ?? '', after ?? '', undefined, undefined, { context: 1 })
-  const body = patch
-    .split('\n')
-    .slice(4)
-    .filter((line) => line !== '')
-    .map(
-      (line) =>
-        `  ${line.startsWith('+') ? tint(style, 'green', line) : line.startsWith('-') ? tint(style, 'red', line) : tint(style, 'dim', line)}`,
-    )
-  return [path, ...body].join('\n')
 }
 
 function planSummary(report: Report, style: Style): string {

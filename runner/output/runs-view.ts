@@ -2,7 +2,7 @@ import type { ApplyStarted, StepFinished } from '../events.ts'
 import type { Source } from '../language/source.ts'
 import { renderFailure } from './failure.ts'
 import { titleOf } from './plain.ts'
-import { renderChange } from './plan-view.ts'
+import { renderChange } from './change.ts'
 import { duration, indent, plural, sign, type Style, tint } from './style.ts'
 
 /** What this view needs of a journal's history. */

@@ -1,4 +1,5 @@
 import type { Event, StepFinished, StepProgress, TaskStarted } from '../events.ts'
+import { changedLines } from './change.ts'
 import { titleOf } from './plain.ts'
 import { cut, indent, plural, sign, size, spread, type Style, tint } from './style.ts'
 
@@ -26,7 +27,7 @@ interface LiveTask {
  * The live view. listr2 is a view only: each task of the playbook is one listr2 task with a bounded body, run one after the other, so
  * what is finished stays on the screen as one line.
  */
-export function terminalView(style: Style, write: (text: string) => void): View {
+export function terminalView(style: Style, diff: boolean, write: (text: string) => void): View {
   let current: LiveTask | undefined
   let shown: Promise<void> = Promise.resolve()
 
@@ -35,7 +36,7 @@ export function terminalView(style: Style, write: (text: string) => void): View 
     const ended = new Promise<void>((resolve) => (end = resolve))
     const task: LiveTask = { started, running: new Map(), finished: [], redraw: () => {}, end, ended }
     current = task
-    shown = shown.then(() => show(task, style, write))
+    shown = shown.then(() => show(task, style, diff, write))
   }
 
   return {
@@ -96,7 +97,7 @@ const playLine = (event: Extract<Event, { type: 'play-started' }>, style: Style)
 
 const labelOf = (step: StepProgress['step']) => step.item ?? step.host
 
-async function show(task: LiveTask, style: Style, write: (text: string) => void): Promise<void> {
+async function show(task: LiveTask, style: Style, diff: boolean, write: (text: string) => void): Promise<void> {
   const { Listr } = await import('listr2')
   const view = new Listr(
     [
@@ -135,6 +136,7 @@ async function show(task: LiveTask, style: Style, write: (text: string) => void)
   )
   await view.run()
   const told = task.finished.flatMap((step) => [
+    ...(diff ? changedLines(step, style, '  ') : []),
     ...(step.message === undefined ? [] : [indent(step.message, '  ')]),
     ...step.warnings.map((warning) => tint(style, 'yellow', `  ${step.step.host}: warning: ${warning}`)),
   ])

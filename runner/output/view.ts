@@ -2,6 +2,7 @@ import type { Event, RunFinished } from '../events.ts'
 import type { Source } from '../language/source.ts'
 import type { Request } from '../request.ts'
 import type { Screen, World } from '../world.ts'
+import { changedLines } from './change.ts'
 import { jsonLine } from './json.ts'
 import { plainLine } from './plain.ts'
 import { renderPlan } from './plan-view.ts'
@@ -23,7 +24,7 @@ export const styleOf = (screen: Screen): Style => ({
 
 /** JSON lines, a live terminal, or plain lines: chosen once. A plan is a page of its own, written at the end. */
 export async function openView(
-  request: Pick<Request, 'goal' | 'output' | 'verbose'>,
+  request: Pick<Request, 'goal' | 'output' | 'verbose' | 'diff'>,
   world: World,
   report: Report,
   sources: readonly Source[],
@@ -48,16 +49,17 @@ export async function openView(
   }
 }
 
-async function liveView(request: Pick<Request, 'goal' | 'output'>, { stdout }: World, style: Style): Promise<View> {
+async function liveView(request: Pick<Request, 'goal' | 'output' | 'diff'>, { stdout }: World, style: Style): Promise<View> {
   if (stdout.isTerminal && request.output === 'auto') {
     const { terminalView } = await import('./terminal.ts')
-    return terminalView(style, (text) => stdout.write(text))
+    return terminalView(style, request.diff, (text) => stdout.write(text))
   }
   if (request.goal === 'plan') return { add: () => {}, close: async () => {} }
   return {
     add(event: Event) {
       const line = plainLine(event)
-      if (line !== undefined) stdout.write(`${line}\n`)
+      const diff = request.diff && event.type === 'step-finished' ? changedLines(event, style, '             ') : []
+      if (line !== undefined) stdout.write(`${[line, ...diff].join('\n')}\n`)
     },
     close: async () => {},
   }

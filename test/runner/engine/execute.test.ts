@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { defineModule } from '../../../runner/module.ts'
+import { fakeTarget } from '../../fake-target.ts'
 import { newStage, play } from '../../play.ts'
 
 const plays = (tasks: string, more = ''): string =>
@@ -396,5 +398,98 @@ describe('secrets', () => {
     })
     expect(world.written.stdout).not.toContain('1234567')
     expect(finished[0]?.outcome).toBe('changed')
+  })
+})
+
+describe('what a task is given', () => {
+  const one = { inventory: 'all: { hosts: { a: { from: host } }, vars: { from: all, only: group } }' }
+
+  test('the nearer variable wins: playbook, group, host, play, block, task, registered, -e', async () => {
+    const text = [
+      'name: t',
+      'vars: { from: playbook, low: playbook }',
+      'plays:',
+      '  - name: p',
+      '    hosts: a',
+      '    vars: { mid: play }',
+      '    tasks:',
+      '      - name: inventory',
+      '        say: { value: "{{ from }} {{ only }} {{ low }} {{ mid }}" }',
+      '      - block:',
+      '          - name: block',
+      '            say: { value: "{{ mid }}" }',
+      '          - name: task',
+      '            say: { value: "{{ mid }}" }',
+      '            vars: { mid: task }',
+      '            register: mid',
+      '          - name: registered',
+      '            say: { value: "{{ mid.value }}" }',
+      '        vars: { mid: block }',
+      '',
+    ].join('\n')
+    const values = async (extra: string[]) =>
+      (await play(text, { ...one, request: { extra } })).finished.map(({ result }) => result['value'])
+    expect(await values([])).toEqual(['host group playbook play', 'block', 'task', 'task'])
+    expect((await values(['from=line', 'low=line']))[0]).toBe('line group line play')
+  })
+
+  test('environment adds up from play to task and reaches the command; facts are gathered when referred to, and only those', async () => {
+    const text = plays(
+      '- name: run\n  real: {}\n  environment: { B: task, C: "{{ facts.machine_id }}" }',
+      '    environment: { A: play, B: play }\n',
+    )
+    const seen: unknown[] = []
+    const real = defineModule({
+      name: 'real',
+      summary: 'Runs env.',
+      params: { type: 'object', additionalProperties: false, properties: {} },
+      examples: [],
+      readOnly: true,
+      async check(_params, target) {
+        await target.run(['env'])
+        return { changes: [], before: undefined }
+      },
+    })
+    const host = fakeTarget({
+      files: { '/etc/machine-id': 'abc\n' },
+      commands: (_argv, options) => {
+        seen.push(options.env)
+        return {}
+      },
+    })
+    const { finished } = await play(text, { ...one, modules: [real], host: () => host })
+    expect(finished.map(({ failure }) => failure)).toEqual([undefined])
+    expect(seen).toEqual([{ A: 'play', B: 'task', C: 'abc' }])
+    expect(host.ran).toEqual([['env']])
+  })
+
+  test('import_tasks is part of the playbook, with the keywords beside it', async () => {
+    const text = plays('- import_tasks: more.yml\n  when: inventory_hostname == "b"\n- name: last\n  say: {}')
+    const { outcomes } = await play(text, { files: { 'more.yml': '- name: imported\n  say: {}\n' } })
+    expect(outcomes.filter((line) => line.endsWith('imported: ok'))).toEqual(['b imported: ok'])
+    expect(outcomes.filter((line) => line.includes('last'))).toHaveLength(3)
+  })
+
+  test('throttle limits the hosts, timeout the time', async () => {
+    let running = 0
+    let most = 0
+    await play(plays('- name: x\n  set: { thing: x, to: "1" }\n  throttle: 1'), {
+      onEvent(event) {
+        if (event.type === 'step-started') most = Math.max(most, ++running)
+        if (event.type === 'step-finished') running--
+      },
+    })
+    expect(most).toBe(1)
+    const slow = defineModule({
+      name: 'slow',
+      summary: 'Never ends by itself.',
+      params: { type: 'object', additionalProperties: false, properties: {} },
+      examples: [],
+      check: (_params, target) =>
+        new Promise<never>((_resolve, reject) => target.signal.addEventListener('abort', () => reject(target.signal.reason))),
+    })
+    const { finished, code } = await play(plays('- name: wait\n  slow: {}\n  timeout: 1'), { ...one, modules: [slow] })
+    expect(finished[0]?.failure).toMatchObject({ kind: 'timeout', what: "no end after 1 s, the task's `timeout`" })
+    expect(code).toBe(1)
   })
 })

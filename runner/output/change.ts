@@ -1,0 +1,31 @@
+import { createTwoFilesPatch } from 'diff'
+import type { StepFinished } from '../events.ts'
+import type { Change } from '../module.ts'
+import { indent, sign, type Style, tint } from './style.ts'
+
+/** One difference: a line where both sides are short, a unified diff where one has several lines. */
+export function renderChange({ path, before, after, sensitive }: Change, style: Style): string {
+  if (sensitive) return `${path}   (hidden)`
+  const lines = (text: string | undefined) => (text ?? '').includes('\n')
+  if (!lines(before) && !lines(after)) {
+    if (before === undefined && after === undefined) return path
+    return `${path}   ${before ?? 'absent'} ${sign(style, 'arrow')} ${after ?? 'absent'}`
+  }
+  const patch = createTwoFilesPatch('', '', before ?? '', after ?? '', undefined, undefined, { context: 1 })
+  const body = patch
+    .split('\n')
+    .slice(4)
+    .filter((line) => line !== '')
+    .map(
+      (line) =>
+        `  ${line.startsWith('+') ? tint(style, 'green', line) : line.startsWith('-') ? tint(style, 'red', line) : tint(style, 'dim', line)}`,
+    )
+  return [path, ...body].join('\n')
+}
+
+/** What a step changed, for `--diff`; nothing for a step that changed nothing. */
+export const changedLines = (
+  { outcome, changes }: Pick<StepFinished, 'outcome' | 'changes'>,
+  style: Style,
+  by: string,
+): readonly string[] => (outcome === 'changed' ? changes.map((change) => indent(renderChange(change, style), by)) : [])
