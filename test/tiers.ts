@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 
 /**
@@ -15,6 +15,25 @@ interface Outcome {
   readonly skipped: number
   readonly seconds: number
   readonly note?: string
+  /** What failed and why, said again at the end: whoever reads only the end of a long log finds it. */
+  readonly failures?: readonly string[]
+}
+
+/** The part of vitest's JSON report that is read here. */
+interface VitestReport {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly numPendingTests: number
+  readonly testResults: readonly {
+    readonly name: string
+    readonly status: string
+    readonly message: string
+    readonly assertionResults: readonly {
+      readonly fullName: string
+      readonly status: string
+      readonly failureMessages: readonly string[]
+    }[]
+  }[]
 }
 
 const { values: options } = parseArgs({
@@ -125,17 +144,27 @@ function vitest(project: string): Outcome {
     ],
     { stdio: 'inherit' },
   )
-  const result = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as {
-        numPassedTests: number
-        numFailedTests: number
-        numPendingTests: number
-        numFailedTestSuites: number
-      })
-    : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, numFailedTestSuites: 1 }
+  const result: VitestReport = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as VitestReport)
+    : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, testResults: [] }
   rmSync(folder, { recursive: true })
   const failed = result.numFailedTests + (status !== 0 && result.numFailedTests === 0 ? 1 : 0)
-  return { name: project, passed: result.numPassedTests, failed, skipped: result.numPendingTests, seconds: since(started) }
+  return {
+    name: project,
+    passed: result.numPassedTests,
+    failed,
+    skipped: result.numPendingTests,
+    seconds: since(started),
+    failures: result.testResults.flatMap(failuresOf),
+  }
+}
+
+/** One text a failed test of a file, or one for a file that could not be loaded. */
+function failuresOf({ name, status, message, assertionResults }: VitestReport['testResults'][number]): string[] {
+  const file = relative(process.cwd(), name)
+  const tests = assertionResults.filter((test) => test.status === 'failed')
+  if (tests.length === 0) return status === 'failed' ? [`${file}\n${message}`] : []
+  return tests.map((test) => `${file} > ${test.fullName}\n${test.failureMessages.join('\n')}`)
 }
 
 function skipped(name: string, note: string): Outcome {
@@ -149,6 +178,9 @@ function since(started: number): number {
 
 function report(): void {
   say('')
+  for (const { name, failures = [] } of outcomes) {
+    for (const failure of failures) say(`${name}: ${failure.split('\n').slice(0, 30).join('\n')}\n`)
+  }
   for (const { name, passed, failed, skipped, seconds, note } of outcomes) {
     const word = failed > 0 ? 'FAILED ' : passed === 0 && skipped > 0 ? 'SKIPPED' : 'ok     '
     say(
