@@ -179,6 +179,8 @@ export interface Interrupted extends Stamped {
   readonly type: 'interrupted'
   /** 1: finish what is in flight; 2: abort now. */
   readonly times: number
+  /** What is being applied at that moment, with the last that is known of it. */
+  readonly inFlight: readonly { readonly step: StepRef; readonly progress?: Progress }[]
 }
 export interface RunFinished extends Stamped {
   readonly type: 'run-finished'

@@ -79,6 +79,7 @@ function teller(secrets: ReadonlySet<string>, report: ReportFold, view: RunView,
   return (event: Event) => {
     if (event.type === 'apply-started') {
       const { undo, ...rest } = event
+      report.add(event)
       journal?.addApply({ ...redact(rest, secrets), undo })
       view.add({ ...redact(rest, secrets), undo: { ...undo, params: undefined, before: undefined } })
       return
@@ -136,7 +137,7 @@ async function executed(
       window: Number.POSITIVE_INFINITY,
     },
   }
-  const stop = watchInterrupts(state, abort)
+  const stop = watchInterrupts(state, report, abort)
   const started = clock.monotonic()
   tell.emit({
     type: 'run-started',
@@ -179,13 +180,13 @@ async function executed(
 }
 
 /** Once: start nothing new, finish what is in flight. Twice: abort. SIGTERM counts as Ctrl-C. */
-function watchInterrupts(run: Run, abort: AbortController): () => void {
+function watchInterrupts(run: Run, report: Report, abort: AbortController): () => void {
   let times = 0
   return run.world.onInterrupt(() => {
     times++
     run.control.stopping = true
     run.control.interrupted = true
-    if (times <= 2) run.emit({ type: 'interrupted', at: run.world.clock.now(), times })
+    if (times <= 2) run.emit({ type: 'interrupted', at: run.world.clock.now(), times, inFlight: report.inFlight() })
     if (times === 2) abort.abort(abortedByOperator())
   })
 }

@@ -1,4 +1,5 @@
-import type { Event, StepFinished } from '../events.ts'
+import type { Event, Interrupted, StepFinished } from '../events.ts'
+import type { Progress } from '../module.ts'
 import { duration, indent, plural } from './style.ts'
 
 /** One line an event, for pipes and logs; undefined for events that a log does not need. */
@@ -18,7 +19,7 @@ export function plainLine(event: Event): string | undefined {
     case 'handlers-pending':
       return line('pending', `${event.host}  ${event.handlers.join(', ')}`)
     case 'interrupted':
-      return line('interrupted', event.times === 1 ? 'finishing what is in flight; once more aborts' : 'aborting now')
+      return line('interrupted', interruptedLines(event).join('\n             '))
     case 'run-finished': {
       const { ok, changed, planned, unknown, failed, unreachable, skipped } = event.counts
       const plan = planned + unknown > 0 ? ` planned=${planned} unknown=${unknown}` : ''
@@ -53,6 +54,24 @@ function stepLines(event: StepFinished, line: (word: string, text: string) => st
 /** The step's name, and its item where the name does not say it already. */
 export const titleOf = ({ step }: Pick<StepFinished, 'step'>): string =>
   step.item === undefined || step.name.includes(step.item) ? step.name : `${step.name} [${step.item}]`
+
+/** What a first or a second Ctrl-C leads to, then what is under way at that moment, one step a line. */
+export function interruptedLines({ times, inFlight }: Interrupted): string[] {
+  const head =
+    inFlight.length === 0
+      ? 'Stopping: nothing is in flight.'
+      : times === 1
+        ? `Stopping when ${plural(inFlight.length, 'step')} in flight ${inFlight.length === 1 ? 'has' : 'have'} ended; Ctrl-C again aborts at once.`
+        : 'Aborting; these were in flight:'
+  return [head, ...inFlight.map(({ step, progress }) => `${step.host}  ${titleOf({ step })}${underWay(progress)}`)]
+}
+
+const underWay = (progress: Progress | undefined): string => {
+  if (progress === undefined) return ''
+  const share =
+    progress.total > 0 ? `${Math.floor((100 * Math.min(progress.done, progress.total)) / progress.total)} %` : undefined
+  return ` (${[share, progress.note].filter((part) => part !== undefined).join(', ')})`
+}
 
 const clock = (at: number): string => {
   const date = new Date(at)

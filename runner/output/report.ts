@@ -1,4 +1,4 @@
-import type { Counts, Event, Outcome, RunStarted, StepFinished } from '../events.ts'
+import type { Counts, Event, Interrupted, Outcome, RunStarted, StepFinished } from '../events.ts'
 import type { FailureKind } from '../failure.ts'
 
 /** What a run has come to so far: a fold over its events. */
@@ -10,6 +10,8 @@ export interface Report {
   /** Failures that count: neither let pass by `ignore_errors` nor rescued. */
   failures(): readonly StepFinished[]
   counts(): Counts
+  /** Steps that are being applied. */
+  inFlight(): Interrupted['inFlight']
 }
 
 export interface ReportFold extends Report {
@@ -21,6 +23,7 @@ export function createReport(): ReportFold {
   const finished: StepFinished[] = []
   const pendingHandlers = new Map<string, readonly string[]>()
   const rescued = new Set<StepFinished>()
+  const applying = new Map<string, Interrupted['inFlight'][number]>()
   const lost = (step: StepFinished) => step.failure !== undefined && step.ignored !== true
   return {
     get started() {
@@ -30,14 +33,20 @@ export function createReport(): ReportFold {
     pendingHandlers,
     add(event) {
       if (event.type === 'run-started') started = event
-      else if (event.type === 'step-finished') finished.push(event)
-      else if (event.type === 'handlers-pending') pendingHandlers.set(event.host, event.handlers)
+      else if (event.type === 'apply-started') applying.set(event.step.key, { step: event.step })
+      else if (event.type === 'step-progress' && applying.has(event.step.key))
+        applying.set(event.step.key, { step: event.step, progress: event.progress })
+      else if (event.type === 'step-finished') {
+        finished.push(event)
+        applying.delete(event.step.key)
+      } else if (event.type === 'handlers-pending') pendingHandlers.set(event.host, event.handlers)
       else if (event.type === 'rescued') {
         for (const step of finished)
           if (step.step.host === event.host && step.step.task.startsWith(`${event.block}.`) && lost(step)) rescued.add(step)
       }
     },
     failures: () => finished.filter((step) => lost(step) && !rescued.has(step)),
+    inFlight: () => [...applying.values()],
     counts() {
       const counted = finished.filter((step) => step.ignored !== true && !rescued.has(step))
       const of = (outcome: Outcome) => counted.filter((step) => step.outcome === outcome).length

@@ -4,6 +4,7 @@ import { renderFailure } from './failure.ts'
 import { titleOf } from './plain.ts'
 import { renderChange } from './change.ts'
 import { duration, indent, plural, sign, type Style, tint } from './style.ts'
+import { nextCommands } from './summary.ts'
 
 /** What this view needs of a journal's history. */
 export interface SeenHistory {
@@ -78,7 +79,7 @@ export function renderRun(
     ),
     ...failures.flatMap((step) => ['', renderFailure(step, sources, style)]),
     '',
-    nextLine(history, style),
+    nextCommands(started.run, ended?.exitCode, finished.values()).join(` ${sign(style, 'dot')} `) || 'Nothing to undo.',
   ].join('\n')}\n`
 }
 
@@ -86,12 +87,4 @@ const stepLines = (event: StepFinished, { diff }: ShowOptions, style: Style): st
   const { step, outcome, changes, seconds } = event
   const line = `  ${sign(style, outcome)} ${step.host}  ${titleOf(event)}${outcome === 'changed' ? ` (${duration(seconds)})` : `: ${outcome}`}`
   return diff ? [line, ...changes.map((change) => indent(renderChange(change, style), '      '))].join('\n') : line
-}
-
-function nextLine({ started, ended, finished }: SeenHistory, style: Style): string {
-  const undo = [...finished.values()].some(({ outcome, reversible }) => outcome === 'changed' && reversible)
-    ? [`runbook undo ${started.run} --plan`]
-    : []
-  const resume = ended?.exitCode === 0 ? [] : [`runbook resume ${started.run}`]
-  return [...resume, ...undo].join(` ${sign(style, 'dot')} `) || 'Nothing to undo.'
 }

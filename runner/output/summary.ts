@@ -1,4 +1,4 @@
-import type { RunFinished } from '../events.ts'
+import type { RunFinished, StepFinished } from '../events.ts'
 import type { Source } from '../language/source.ts'
 import { renderFailure } from './failure.ts'
 import type { Report } from './report.ts'
@@ -10,7 +10,19 @@ export function renderSummary(report: Report, end: RunFinished, sources: readonl
   const pending = [...report.pendingHandlers].map(
     ([host, handlers]) => `${host}: handlers that did not run: ${handlers.join(', ')}`,
   )
-  return [...failures.flatMap((text) => [text, '']), ...pending, lastLine(report, end, style)].join('\n')
+  const next = report.started?.goal === 'apply' ? nextCommands(end.run, end.exitCode, report.finished) : []
+  return [
+    ...failures.flatMap((text) => [text, '']),
+    ...pending,
+    lastLine(report, end, style),
+    ...(next.length > 0 ? [tint(style, 'dim', next.join(` ${sign(style, 'dot')} `))] : []),
+  ].join('\n')
+}
+
+/** What can be done with a run now: go on where it did not end well, take back where it changed something that can be. */
+export function nextCommands(run: string, exitCode: number | undefined, finished: Iterable<StepFinished>): string[] {
+  const undone = [...finished].some(({ outcome, reversible }) => outcome === 'changed' && reversible)
+  return [...(exitCode === 0 ? [] : [`runbook resume ${run}`]), ...(undone ? [`runbook undo ${run} --plan`] : [])]
 }
 
 function lastLine(report: Report, end: RunFinished, style: Style): string {

@@ -1,6 +1,6 @@
 import type { Event, StepFinished, StepProgress, TaskStarted } from '../events.ts'
 import { changedLines } from './change.ts'
-import { titleOf } from './plain.ts'
+import { interruptedLines, titleOf } from './plain.ts'
 import { cut, indent, plural, sign, size, spread, type Style, tint } from './style.ts'
 
 /** What a view does with events; `close` resolves when everything is on the screen. */
@@ -17,6 +17,8 @@ interface LiveTask {
   readonly started: TaskStarted
   readonly running: Map<string, { readonly label: string; progress?: StepProgress }>
   readonly finished: StepFinished[]
+  /** What the operator has to know at once. */
+  notice?: string
   /** Called when the task's lines have changed. */
   redraw: () => void
   end: () => void
@@ -74,9 +76,11 @@ export function terminalView(style: Style, diff: boolean, write: (text: string) 
           current?.end()
           break
         case 'interrupted': {
-          const text =
-            event.times === 1 ? 'Stopping: what is in flight is finished first. Ctrl-C again aborts at once.' : 'Aborting.'
-          shown = shown.then(() => write(`${tint(style, 'yellow', text)}\n`))
+          // The live lines say it now; once they are gone it stays written.
+          const lines = interruptedLines(event)
+          if (current !== undefined) current.notice = lines[0] ?? ''
+          current?.redraw()
+          shown = shown.then(() => write(`${tint(style, 'yellow', lines.join('\n  '))}\n`))
           break
         }
         default:
@@ -164,13 +168,14 @@ function titleLine({ started, finished, running }: LiveTask, style: Style): stri
 const MARGIN = 4
 
 /** Running steps, those with progress first; only the failures of finished ones stay in sight. */
-function liveLines({ running, finished }: LiveTask, style: Style): string[] {
+function liveLines({ running, finished, notice }: LiveTask, style: Style): string[] {
   const failed = finished
     .filter((step) => step.failure !== undefined)
     .map((step) => `${sign(style, 'failed')} ${step.step.host} ${titleOf(step)}: ${step.failure?.what}`)
   const live = [...running.values()].toSorted((a, b) => Number(b.progress !== undefined) - Number(a.progress !== undefined))
   const width = Math.min(24, Math.max(0, ...live.map(({ label }) => label.length)))
   const lines = [
+    ...(notice === undefined ? [] : [notice]),
     ...failed,
     ...live.map(
       ({ label, progress }) =>

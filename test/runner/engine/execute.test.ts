@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { defineModule } from '../../../runner/module.ts'
+import { interruptedLines } from '../../../runner/output/plain.ts'
+import { nextCommands } from '../../../runner/output/summary.ts'
 import { fakeTarget } from '../../fake-target.ts'
 import { newStage, play } from '../../play.ts'
 
@@ -373,6 +375,25 @@ describe('the operator', () => {
     expect(outcomes).toEqual(['a one: changed'])
     expect(events.at(-1)).toMatchObject({ type: 'run-finished', interrupted: true })
     expect(code).toBe(130)
+  })
+
+  test('the first Ctrl-C names what is in flight, the end how to go on', async () => {
+    const { events, finished } = await play(plays('- name: one\n  set: { thing: x, to: "1" }\n- name: two\n  say: {}'), {
+      inventory: 'all: { hosts: { a: } }',
+      onEvent: (event, world) => {
+        if (event.type === 'apply-started') world.interrupt()
+      },
+    })
+    const interrupted = events.find((event) => event.type === 'interrupted')
+    expect(interrupted && interruptedLines(interrupted)).toEqual([
+      'Stopping when 1 step in flight has ended; Ctrl-C again aborts at once.',
+      'a  one',
+    ])
+    const end = events.at(-1)
+    expect(end?.type === 'run-finished' && nextCommands(end.run, end.exitCode, finished)).toEqual([
+      expect.stringMatching(/^runbook resume [0-9A-Z]{10}$/),
+      expect.stringMatching(/^runbook undo [0-9A-Z]{10} --plan$/),
+    ])
   })
 
   test('--start-at-task passes over the tasks before, --step asks', async () => {
