@@ -50,7 +50,14 @@ export function splitLines(text: string, ends: RegExp = /\r\n|\n/g): readonly Li
   return start < text.length ? [...lines, { text: text.slice(start), end: '' }] : lines
 }
 
-export const joinLines = (lines: readonly Line[]): string => lines.map(({ text, end }) => text + end).join('')
+/** Lines of a file as they were read give its bytes. Where an edit put a lone carriage return before a line feed, the two stay two ends. */
+export const joinLines = (lines: readonly Line[]): string =>
+  lines
+    .map(({ text, end }, at) => {
+      const next = lines[at + 1]
+      return text + (end === '\r' && next?.text === '' && next.end === '\n' ? '\n' : end)
+    })
+    .join('')
 
 /** How the lines of a file end: as most of them do, a line feed where there are none. */
 export function lineEnd(lines: readonly Line[]): string {

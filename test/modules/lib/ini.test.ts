@@ -226,7 +226,6 @@ describe('for whatever file and value', () => {
   test('adding and removing again leaves the file as it was, but for a new section', () => {
     fc.assert(
       fc.property(file, value, (text, wanted) => {
-        fc.pre(!/\r(?!\n)/.test(text)) // lone carriage returns are no line ends of any oslo.config file
         const start = `[u]\nold = 1\n${text}`
         expect(setOption(setOption(start, 'u', 'unheard_of', wanted), 'u', 'unheard_of', undefined)).toBe(start)
       }),
