@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import type { Connection, Endpoint, HostAccess } from '../runner/connection/connection.ts'
+import type { Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../runner/connection/connection.ts'
 import { Failure } from '../runner/failure.ts'
 import type { Cloud } from '../runner/openstack/cloud.ts'
 import type { World } from '../runner/world.ts'
@@ -24,6 +24,8 @@ export interface FakeWorldGiven {
   readonly down?: readonly string[]
   readonly cloud?: Cloud
   readonly host?: (endpoint: Endpoint) => HostAccess
+  /** Takes a lock; default: nobody else has any. */
+  readonly lock?: (endpoint: Endpoint, wanted: LockWanted) => Promise<HostLock | undefined>
   readonly color?: boolean
 }
 
@@ -100,6 +102,8 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
         host: endpoint.name,
         as: () => access,
         traffic: { requests: 0, sent: 0, received: 0 },
+        lock: async (_become, wanted) =>
+          given.lock === undefined ? { stands: () => {}, release: () => {} } : given.lock(endpoint, wanted),
         close: async () => {},
       }
       return connection

@@ -66,10 +66,30 @@ export interface Become {
   readonly password?: string
 }
 
+/** A lock on a host: flock(2), which the host's kernel frees when the connection ends, however it ends. */
+export interface LockWanted {
+  /** What is locked there: `host`, or the like. */
+  readonly name: string
+  /** Who takes it, on one line: whoever comes second reads it. */
+  readonly note: string
+  /** Others may have it too, as long as they all want it so. */
+  readonly shared: boolean
+  /** Seconds that the host keeps it for a runner that gives no sign of life (its machine has lost its power). Default 60. */
+  readonly lease?: number
+}
+
+export interface HostLock {
+  /** Throws `Failure` when it may have been lost. */
+  stands(): void
+  release(): void
+}
+
 export interface Connection {
   readonly host: string
   /** The host as its login user (undefined) or as another. A shell is opened on first use and kept. */
   as(become: Become | undefined): HostAccess
+  /** Takes a lock, kept until it is released or the connection ends; undefined where somebody else has it. Throws `Failure`. */
+  lock(become: Become | undefined, wanted: LockWanted): Promise<HostLock | undefined>
   /** How many requests were sent and how many bytes went each way, for `-v` and the benchmark. */
   readonly traffic: { requests: number; sent: number; received: number }
   close(): Promise<void>

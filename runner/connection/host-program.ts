@@ -23,8 +23,16 @@ import { randomBytes } from 'node:crypto'
  *   W ID PATH PAYLOAD NAME OWNER GROUP MODE             replace a file, by way of a file NAME beside it
  *   C ID COMMAND…          run one of coreutils with its messages in English
  *   K ID SIGNAL            signal a command's process group
+ *   L ID LEASE FILE TOKEN HOW NOTE   take a lock (flock: HOW is -x or -s) and keep it: see below
+ *   U ID                   let a lock go
+ *   b                      to the pump: the runner is alive
  *   E                      end of a batch
- *   S, D, q                from the jobs and the pump: started, done, no more requests
+ *   S, D, H, q             from the jobs and the pump: started, done, lock had or not, no more requests
+ *
+ * A lock is held by a keeper, a process that waits for the end of a FIFO which the pump alone has open for writing. The kernel
+ * ends it when the pump goes, and the pump goes with the connection; so the lock is freed however that ends. Where the runner's
+ * machine has lost its power no end ever comes: a watch ends the pump, and this shell with it, when no `b` has come for LEASE
+ * to twice LEASE seconds.
  */
 const source = String.raw`
 exec 3<&0 </dev/null 2>/dev/null
@@ -39,13 +47,13 @@ for T do
   v=$(stat -f -c '%a*%S/1048576' "$T") && [ $(($v)) -ge 256 ] && d=$(mktemp -d "$T/.runbook.XXXXXXXX") && break
 done
 [ -n "$d" ] || for T do d=$(mktemp -d "$T/.runbook.XXXXXXXX") && break; done
-trap 'kill $w $(cat "$d/h"); rm -rf "$d"' EXIT
+trap 'kill $w $(cat "$d/h"); [ -z "$O" ] || wait $O; rm -rf "$d"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
-[ -n "$d" ] && mkfifo "$d/f" && command -v timeout >"$d/t" && read -r t <"$d/t" && [ -r /proc/$$/stat ] || {
+[ -n "$d" ] && mkfifo "$d/f" "$d/v" && command -v timeout >"$d/t" && read -r t <"$d/t" && [ -r /proc/$$/stat ] || {
   h '!' "needed are /proc, coreutils, and one of $* to write in"
   exit 1
 }
-exec 5<>"$d/f"
+exec 5<>"$d/f" 6<>"$d/v" 7<"$d/v"
 
 (
   exec <&3 3<&- >/dev/null
@@ -57,6 +65,7 @@ exec 5<>"$d/f"
         # Where there was no room the rest is still to come, and must not be read as requests.
         while IFS= read -r l && [ "$l" != "$4" ]; do :; done
         ;;
+      b) printf '' >"$d/b" ;;
       *) printf '%s\n' "$l" >&5 ;;
     esac
   done
@@ -67,9 +76,9 @@ exec 5<>"$d/f"
   }
 ) &
 w=$!
-exec 3<&-
+exec 3<&- 6>&-
 
-F= G= Q= j=0 m=0 uses=60
+F= G= O= Q= j=0 m=0 uses=60
 
 E() { h e; }
 
@@ -194,7 +203,7 @@ R() {
       while [ $n -gt 0 ]; do export "$1"; shift; n=$((n - 1)); done
       # For its process group, and so that a command whose limit we can no longer watch over still ends.
       exec "$t" -k 5 $y "$@"
-    ) <"@{s:-/dev/null}" >"$d/a$k" 2>"$d/b$k" 5>&- &
+    ) <"@{s:-/dev/null}" >"$d/a$k" 2>"$d/b$k" 5>&- 7<&- &
     q=$!
     printf 'S %s %s\n' $i $q >&5
     wait $q
@@ -267,6 +276,86 @@ W2() {
   [ -z "$o$u" ] || chown "$o@{u:+:$u}" "$t" || return 1
   [ -z "$m" ] || chmod "$m" "$t" || return 1
   mv -fT "$t" "$r"
+}
+
+L() {
+  i=$1
+  [ -n "$O" ] || B $2
+  shift 2
+  (
+    c=unusable
+    L1 "$@" 2>"$d/e$i"
+    [ -z "$c" ] || printf 'H %s %s\n' $i $c >&5
+  ) >/dev/null &
+  eval "p$i=$! n$i=\$1.\$2"
+  O="$O $!"
+}
+
+# Everybody may write there, whoever was first. Nothing is written through a link that is there already: noclobber.
+L1() {
+  command -v flock || { c=flock; return; }
+  umask 0
+  set -C
+  v=@{1%/*}
+  [ -d "@{v%/*}" ] || mkdir -m 1777 "@{v%/*}"
+  [ -d "$v" ] || mkdir "$v" || [ -d "$v" ] || return
+  [ -e "$1" ] || printf '' >"$1"
+  L2 "$@" 8<"$1"
+}
+
+# The note is locked too: one that is not is a leftover. Whoever has the lock for himself alone takes those away.
+L2() {
+  flock $3 -n 8
+  case $? in
+    0) ;;
+    1) c=busy; return ;;
+    *) return ;;
+  esac
+  [ $3 = -s ] || rm -f "$1".?*
+  printf '%s\n' "$4" >"$1.$2" && L3 "$1.$2" 9<"$1.$2"
+}
+
+L3() {
+  flock 9 || return
+  c=
+  printf 'H %s 0\n' $i >&5
+  exec 5>&-
+  IFS= read -r v <&7
+  rm -f "$1"
+}
+
+H() {
+  h d $1 $2
+  z
+  [ ! -s "$d/e$1" ] || cat "$d/e$1"
+  z
+  G="$G $d/e$1"
+}
+
+U() {
+  eval "p=\@{p$1-} v=\@{n$1-}"
+  [ -n "$p" ] || return
+  kill $p
+  wait $p
+  rm -f "$v"
+  unset p$1 n$1
+}
+
+B() {
+  printf '' >"$d/b"
+  (
+    exec 5>&- 7<&- >/dev/null
+    trap 'kill $s; exit' TERM
+    while [ -e "$d/b" ]; do
+      rm -f "$d/b"
+      sleep $1 &
+      s=$!
+      wait $s
+    done
+    # Only as long as they are this one's parent and sister: the numbers may be others' by now.
+    read -r v v v v s </proc/self/stat && [ "$v" = $$ ] && kill $w $$
+  ) &
+  printf '%s ' $! >>"$d/h"
 }
 
 K() {

@@ -1,6 +1,7 @@
 import type { Failure } from '../failure.ts'
 import type { Connection, Endpoint } from './connection.ts'
 import { type Asker, hostAccess } from './host-access.ts'
+import { takeLock } from './lock.ts'
 import { createPool, type OpenPipe } from './pool.ts'
 
 export interface PooledOptions {
@@ -34,6 +35,7 @@ export function pooledConnection(
       host: endpoint.name,
       traffic,
       as: (become) => hostAccess(asker(become)),
+      lock: (become, wanted) => takeLock(asker(become), wanted),
       async close() {
         await pool.close()
         await options.end()

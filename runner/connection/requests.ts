@@ -22,6 +22,17 @@ export type Operation =
       readonly group: string
       readonly mode: string
     }
+  | {
+      readonly kind: 'lock'
+      readonly id: number
+      /** Seconds without a sign of life of the runner after which the host frees it. */
+      readonly lease: number
+      readonly path: string
+      readonly token: string
+      readonly shared: boolean
+      /** One line, for whoever comes second. */
+      readonly note: string
+    }
   /** One of coreutils in English, alone, for its exact words about what went wrong. */
   | { readonly kind: 'ask'; readonly id: number; readonly argv: readonly string[] }
 
@@ -76,6 +87,9 @@ export function encodeBatch(operations: readonly Operation[], mark: string, name
     } else if (kind === 'write') {
       const options = [`.runbook.${nonce().slice(0, 12)}`, operation.owner, operation.group, operation.mode].map(quote).join(' ')
       line(`W ${id} ${quote(operation.path)} ${content(operation.content)} ${options}`)
+    } else if (kind === 'lock') {
+      const { lease, path, token, shared, note } = operation
+      line(`L ${id} ${lease} ${[path, token, shared ? '-s' : '-x', note].map(quote).join(' ')}`)
     } else if (kind === 'ask') {
       line(`C ${id} ${operation.argv.map(quote).join(' ')}`)
     }
@@ -94,3 +108,9 @@ const octal = (bytes: Uint8Array): string =>
 
 /** Asks for a signal to a command's process group. */
 export const encodeSignal = (id: number, signal: 'TERM' | 'KILL'): Buffer => Buffer.from(`K ${id} ${signal}\n`)
+
+/** Lets a lock go. */
+export const encodeRelease = (id: number): Buffer => Buffer.from(`U ${id}\n`)
+
+/** A sign of life: the host frees the locks of a runner that gives none. */
+export const beat = Buffer.from('b\n')

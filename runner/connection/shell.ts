@@ -3,7 +3,8 @@ import { Failure } from '../failure.ts'
 import type { Connection } from './connection.ts'
 import { type Frame, frameReader } from './frames.ts'
 import { hostProgram, nonce } from './host-program.ts'
-import { encodeBatch, encodeSignal, type Operation } from './requests.ts'
+import { type Lease, startLease } from './lease.ts'
+import { beat, encodeBatch, encodeRelease, encodeSignal, type Operation } from './requests.ts'
 
 /** A process on the host, and its streams. */
 export interface Pipe {
@@ -28,6 +29,10 @@ export interface Control {
   signal(signal: 'TERM' | 'KILL'): void
   /** Expect no answer any more. */
   forget(): void
+  /** Throws `Failure` when a lock that was had may be lost. */
+  stands(): void
+  /** Lets a lock go. */
+  release(): void
 }
 
 /** An operation and whom to tell. Exactly one of `answer` and `fail` is called, unless it is forgotten. */
@@ -42,7 +47,7 @@ export interface Item {
 export interface Shell {
   /** A batch was sent and is not answered yet. */
   readonly busy: boolean
-  /** Nothing is asked, no command runs: closing it hurts nobody. */
+  /** Nothing is asked, no command runs, no lock is held: closing it hurts nobody. */
   readonly quiet: boolean
   send(items: readonly Item[]): void
   /** Ends it and waits until it has removed its folder on the host. */
@@ -64,6 +69,8 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
   const { stallLimit = 60_000 } = events
   const secret = nonce()
   const pending = new Map<number, Item>()
+  const locks = new Set<number>()
+  let lease: Lease | undefined
   let mark = ''
   let busy = false
   let payloads = 0
@@ -84,6 +91,7 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
     end = failure
     busy = false
     clearTimeout(stallTimer)
+    lease?.end()
     const items = [...pending.values()]
     pending.clear()
     pipe.destroy()
@@ -94,6 +102,7 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
   const settle = (id: number, answer: Answer) => {
     const item = pending.get(id)
     pending.delete(id)
+    if (item?.operation.kind === 'lock' && answer.kind === 'job' && answer.code === '0') locks.add(id)
     item?.answer(answer)
   }
 
@@ -157,7 +166,7 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
       return busy
     },
     get quiet() {
-      return !busy && pending.size === 0
+      return !busy && pending.size === 0 && locks.size === 0
     },
     send(items) {
       if (end !== undefined) {
@@ -169,7 +178,10 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
       watchStall(stallLimit)
       mark = nonce()
       traffic.requests += 1
-      for (const item of items) pending.set(item.operation.id, item)
+      for (const item of items) {
+        pending.set(item.operation.id, item)
+        if (item.operation.kind === 'lock') lease ??= startLease(item.operation.lease, () => write([beat]), fail)
+      }
       write(
         encodeBatch(
           items.map((item) => item.operation),
@@ -185,6 +197,13 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
         item.sent?.({
           signal: (signal) => tell(encodeSignal(id, signal)),
           forget: () => void pending.delete(id),
+          stands() {
+            lease?.renew()
+            if (end !== undefined) throw end
+          },
+          release() {
+            if (locks.delete(id) && end === undefined) write([encodeRelease(id)])
+          },
         })
       }
     },

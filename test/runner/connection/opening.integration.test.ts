@@ -262,6 +262,7 @@ if (sudoWorks) {
     return {
       host: connection.host,
       traffic: connection.traffic,
+      lock: connection.lock,
       as: () => connection.as({ user: 'root', method: 'sudo' }),
       close: () => connection.close(),
     }
