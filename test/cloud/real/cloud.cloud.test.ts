@@ -102,7 +102,7 @@ test('a cut network between two hosts is silent, leaves other ways alone, and is
 test('the dirty guest writes more than a slowed-down migration can carry; aborted, it goes on where it was', async () => {
   const { id, host } = await cloud.boot({ name: 'dirty', image: 'dirty', flavor: 'big', host: 'compute14' })
   const before = await cloud.counters(id)
-  await cloud.slowDown(id, 8)
+  await cloud.limitSpeed(id, 8)
   const api = await cloud.api()
   await api.post('compute', `/servers/${id}/action`, { 'os-migrateLive': { host: 'compute15', block_migration: 'auto' } })
   const job = () => cloud.exec('compute14', ['sh', '-c', 'virsh domjobinfo "$(virsh list --name | head -n 1)"'])

@@ -19,7 +19,6 @@ import {
 import { alone } from './lock.ts'
 import { installNeeded, thisMachine, whyNot } from './machine.ts'
 import { cut, mend, unplugHost } from './network.ts'
-import type { FlavorName } from './first-start.ts'
 import { fakes } from './services.ts'
 import { progressOn, type Progress } from './progress.ts'
 import { until, type Finished, type ProgramOptions } from './program.ts'
@@ -89,7 +88,8 @@ export interface Server {
 
 export interface BootOptions {
   readonly name: string
-  readonly flavor?: FlavorName
+  /** By name: `tiny` (the default), `big`, or one that the test has made. */
+  readonly flavor?: string
   readonly image?: ImageName
   /** The compute host; the scheduler chooses where none is given. */
   readonly host?: string
@@ -97,6 +97,8 @@ export interface BootOptions {
   readonly zone?: string
   /** With a NIC on the network `guests`; the cloud must be up with Neutron. */
   readonly nic?: boolean
+  /** Whose it is. */
+  readonly user?: UserName
 }
 
 /** The running cloud, for tests. `exec`, `cut` and `unplugHost` are there to break it; `mend` and systemctl put it right again. */
@@ -128,8 +130,8 @@ export interface RealCloud {
   console(id: string, lines?: number): Promise<string>
   /** The last count of the guest; waits for one that is newer than `after` seconds up. */
   counters(id: string, after?: number): Promise<Counters>
-  /** Limits the migration of a server to so many MiB/s, so that a `dirty` guest does not converge. */
-  slowDown(id: string, mebibytes: number): Promise<void>
+  /** Limits the migration of a server to so many MiB/s, also one that runs. With few a `dirty` guest does not converge. */
+  limitSpeed(id: string, mebibytes: number): Promise<void>
   /** Has that many compute hosts with Nova's fake driver; 0 takes them away. */
   fakes(count: number): Promise<void>
   cut(a: Host, b: Host): Promise<void>
@@ -229,7 +231,7 @@ export const realCloud = async (layout = layoutOf(process.env)): Promise<RealClo
     key: layout.key,
     exec: onHost,
     api,
-    boot: async ({ name, flavor = 'tiny', image = 'tick', host, zone, nic = false }) => {
+    boot: async ({ name, flavor = 'tiny', image = 'tick', host, zone, nic = false, user = 'admin' }) => {
       const [flavorRef, imageRef] = await Promise.all([
         idOf('compute', '/flavors', 'flavors', flavor),
         idOf('image', '/v2/images', 'images', image),
@@ -243,7 +245,7 @@ export const realCloud = async (layout = layoutOf(process.env)): Promise<RealClo
         ...(host ? { host } : {}),
         ...(zone ? { availability_zone: zone } : {}),
       }
-      const { id } = (await (await api()).post('compute', '/servers', { server: body })).server
+      const { id } = (await (await api(user)).post('compute', '/servers', { server: body })).server
       const booted = await waitFor(id, { status: 'ACTIVE' })
       await counters(id)
       return booted
@@ -257,7 +259,7 @@ export const realCloud = async (layout = layoutOf(process.env)): Promise<RealClo
     },
     console: consoleOf,
     counters,
-    slowDown: async (id, mebibytes) => {
+    limitSpeed: async (id, mebibytes) => {
       const { host = '', domain = '' } = (await server(id)) ?? {}
       const { code, stderr } = await onHost(host, ['virsh', 'migrate-setspeed', domain, String(mebibytes)])
       if (code !== 0) throw new Error(`virsh migrate-setspeed ${domain} on ${host}: ${stderr}`)

@@ -17,12 +17,10 @@ const services = [
 ] as const
 
 /** Memory in MiB, disk in GiB. */
-export const flavors = {
+const flavors = {
   tiny: { ram: 64, vcpus: 1, disk: 1 },
   big: { ram: 256, vcpus: 1, disk: 1 },
 } as const
-
-export type FlavorName = keyof typeof flavors
 
 const domain_id = 'default'
 
