@@ -13,6 +13,7 @@ import { conclude } from './lib/live-migration/conclude.ts'
 import { follow } from './lib/live-migration/follow.ts'
 import { inFlight } from './lib/live-migration/in-flight.ts'
 import { defaultLimit, type OnTimeout } from './lib/live-migration/ladder.ts'
+import { moveLocks } from './lib/move-locks.ts'
 import { isRunning, oneServer } from './lib/servers.ts'
 
 interface Before {
@@ -113,6 +114,7 @@ export default defineModule({
       })
     const before: Before = { server_id: server.id, name: server.name, host }
     const running = await inFlight(compute, server)
+    const locks = moveLocks(server, [host, running?.targetHost ?? to], target.hosts)
     const change: Change = {
       path: `server ${server.name}: host`,
       before: host,
@@ -120,7 +122,7 @@ export default defineModule({
     }
     if (running !== undefined) {
       if (to !== '' && running.targetHost !== undefined && running.targetHost !== to) throw elsewhere(server, running, to)
-      return { changes: [change], before, inFlight: await inWords(compute, running) }
+      return { changes: [change], before, locks, inFlight: await inWords(compute, running) }
     }
     if (isThere(server, source, to)) return { changes: [], before, result: unmoved(server, host) }
     if (source !== '' && host !== source) {
@@ -131,7 +133,7 @@ export default defineModule({
       })
     }
     mustBeMovable(server)
-    return { changes: [change], before }
+    return { changes: [change], before, locks }
   },
 
   async apply({ target: to, block_migration, timeout, on_timeout, poll, cloud }, { before }, target) {

@@ -1,5 +1,6 @@
 import { defineModule, Failure, type Change, type Compute, type ComputeService, type Target } from '../runner/module.ts'
 import { cloudParam } from './lib/cloud-param.ts'
+import { inventoryName } from './lib/compute-host.ts'
 import { didYouMean } from './lib/nearest.ts'
 import { duration, list } from './lib/units.ts'
 
@@ -89,7 +90,8 @@ export default defineModule({
         : []),
       ...(mustComeUp ? [{ path: `${name}: state`, before: 'down', after: `up, within ${duration(params.wait_up)}` }] : []),
     ]
-    return { changes, before: recorded(service), result: plain(service) }
+    const locks = [{ host: inventoryName(target.hosts, service.host) ?? service.host }]
+    return { changes, before: recorded(service), result: plain(service), locks }
   },
 
   async apply({ state, reason, forced_down, wait_up, cloud, host, binary }, { before }, target) {

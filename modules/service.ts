@@ -143,6 +143,7 @@ export default defineModule({
     ]
   },
 
+  undoneLast: ({ state }) => state === 'restarted' || state === 'reloaded',
   async undo(params, before, target) {
     const unit = await readUnit(target, before.id)
     if (isMasked(unit) && !before.masked) await control(target, ['unmask', '--quiet'], unit)

@@ -22,7 +22,7 @@ export function createCli(world: World, loadModules: LoadModules): (argv: readon
       if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.input
       if (!(error instanceof Failure)) throw error
       world.stderr.write(failureText(error))
-      return exitCode([error.kind], false)
+      return exitCode([error.kind], error.kind === 'interrupted')
     }
     return code
   }
@@ -77,6 +77,20 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
 
   historyCommands(program, world, loadModules, done)
   program
+    .command('who [hosts...]')
+    .description('who works on the hosts of an inventory: what is locked, by whom, since when')
+    .option('-i, --inventory <path>', 'as for apply', collect(String), [])
+    .option('-u, --user <user>', 'log in as this user')
+    .option('--accept-new-host-keys', 'as for apply')
+    .option('-f, --forks <n>', 'hosts at once', positive, 50)
+    .addOption(new Option('-o, --output <form>', 'a table, or one JSON record a line').choices(['auto', 'json']).default('auto'))
+    .action(async (hosts: string[], flags: Pick<RunFlags, 'inventory' | 'user' | 'acceptNewHostKeys' | 'forks' | 'output'>) => {
+      const acceptNewHostKeys = flags.acceptNewHostKeys === true
+      const { inventory, user, forks } = flags
+      const asked = { hosts, inventory, user, forks, acceptNewHostKeys, json: flags.output === 'json' }
+      done(await (await import('./who.ts')).who(asked, world))
+    })
+  program
     .command('lint <playbook...>')
     .description('check playbooks without connecting to anything')
     .action(async (playbooks: string[]) => {
@@ -110,6 +124,8 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
 /** Commands about runs that were. */
 function historyCommands(program: Command, world: World, loadModules: LoadModules, done: (code: number) => void): void {
   const output = () => new Option('-o, --output <form>', 'as for apply').choices(['auto', 'plain', 'json']).default('auto')
+  const waitLock = () =>
+    new Option('--wait-lock <time>', 'wait so long for what another run holds: 30s, 10m, 1h').argParser(seconds).default(0, '0s')
   const params = () =>
     new Option('-p, --param <name=value>', 'a parameter; secrets are not kept and must be given again')
       .argParser(collect(assignment))
@@ -120,11 +136,12 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .option('--failed', 'only the hosts that failed')
     .option('--accept-changes', 'go on although the playbook, the inventory or a parameter has changed')
     .addOption(params())
+    .addOption(waitLock())
     .addOption(output())
     .action(
       async (
         run: string | undefined,
-        flags: { failed?: true; acceptChanges?: true; param: Request['params']; output: Request['output'] },
+        flags: { failed?: true; acceptChanges?: true; param: Request['params']; waitLock: number; output: Request['output'] },
       ) => {
         const { registry } = await loadModules()
         const asked = {
@@ -132,6 +149,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
           failed: flags.failed === true,
           acceptChanges: flags.acceptChanges === true,
           params: flags.param,
+          waitLock: flags.waitLock,
           output: flags.output,
         }
         done(await (await import('./resume.ts')).resume(asked, world, registry))
@@ -144,11 +162,12 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .option('--to <step>', 'undo back to this step, that one included')
     .option('--host <host>', 'only on this host')
     .addOption(params())
+    .addOption(waitLock())
     .addOption(output())
     .action(
       async (
         run: string | undefined,
-        flags: { plan?: true; to?: string; host?: string; param: Request['params']; output: Request['output'] },
+        flags: { plan?: true; to?: string; host?: string; param: Request['params']; waitLock: number; output: Request['output'] },
       ) => {
         const { registry } = await loadModules()
         const asked = {
@@ -157,6 +176,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
           host: flags.host,
           plan: flags.plan === true,
           params: flags.param,
+          waitLock: flags.waitLock,
           output: flags.output,
         }
         done(await (await import('./take-back.ts')).takeBack(asked, world, registry))
@@ -196,6 +216,8 @@ interface RunFlags {
   readonly forks: number
   readonly startAtTask?: string
   readonly step?: true
+  readonly waitLock: number
+  readonly yes?: true
   readonly become?: true
   readonly becomeUser?: string
   readonly askBecomePass?: true
@@ -239,6 +261,8 @@ function withRunOptions(command: Command): Command {
     .option('-f, --forks <n>', 'hosts at once', positive, 50)
     .option('--start-at-task <name>', 'pass over the tasks before the one of this name')
     .option('--step', 'ask before each task')
+    .option('--wait-lock <time>', 'wait so long for what another run holds: 30s, 10m, 1h', seconds, 0)
+    .option('-y, --yes', 'agree to whatever a `confirm` asks')
     .option('-b, --become', 'act as root (or --become-user) on the hosts')
     .option('--become-user <user>', 'the user to become')
     .option('-K, --ask-become-pass', 'ask for the password of sudo')
@@ -275,6 +299,8 @@ function requestOf(goal: Request['goal'], playbook: string, flags: RunFlags): Re
     forks: flags.forks,
     startAtTask: flags.startAtTask,
     step: flags.step === true,
+    waitLock: flags.waitLock,
+    yes: flags.yes === true,
     become: flags.become === true,
     becomeUser: flags.becomeUser,
     askBecomePass: flags.askBecomePass === true,
@@ -291,6 +317,13 @@ function assignment(text: string): { name: string; text: string } {
   const at = text.indexOf('=')
   if (at < 1) throw new InvalidArgumentError('write it as name=value')
   return { name: text.slice(0, at), text: text.slice(at + 1) }
+}
+
+/** `90`, `90s`, `10m`, `1h`, `30d`, in seconds. */
+function seconds(text: string): number {
+  const [, number, unit = 's'] = /^(\d+)([smhd]?)$/.exec(text) ?? []
+  if (number === undefined) throw new InvalidArgumentError('write it as 30s, 10m, 1h or 2d')
+  return Number(number) * { s: 1, m: 60, h: 3600, d: 86_400 }[(unit || 's') as 's' | 'm' | 'h' | 'd']
 }
 
 function positive(text: string): number {

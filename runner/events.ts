@@ -1,6 +1,6 @@
 import type { FailureKind } from './failure.ts'
 import type { Place } from './language/source.ts'
-import type { Change, Progress, Result } from './module.ts'
+import type { Change, LockRequest, Progress, Result } from './module.ts'
 
 /**
  * The one vocabulary of execution. The engine emits events and nothing else; the terminal, the plain lines, `--output json`, the
@@ -19,6 +19,7 @@ export type Event =
   | HandlersPending
   | Rescued
   | Interrupted
+  | LockAwaited
   | RunResumed
   | StepReplayed
   | StepUndone
@@ -112,8 +113,12 @@ export interface UndoRecord {
   /** The host that was acted on: the step's own, or the one it was delegated to. */
   readonly host: string
   readonly become: { readonly wanted: boolean | undefined; readonly user: string | undefined }
+  /** What the module wanted locked, besides the host. */
+  readonly locks?: readonly LockRequest[]
   /** What the module was given from the controller: rendered templates by name, files by path (base64). They may change later. */
   readonly inputs: { readonly rendered: Record<string, string>; readonly files: Record<string, string> }
+  /** The variables that the tasks of an `undo:` refer to, as the step saw them. */
+  readonly variables?: Readonly<Record<string, unknown>>
 }
 export interface StepProgress extends Stamped {
   readonly type: 'step-progress'
@@ -174,6 +179,12 @@ export interface Rescued extends Stamped {
   readonly host: string
   /** Id of the block; those of its tasks begin with it. */
   readonly block: string
+}
+/** Somebody else holds what is needed; the run waits, as `--wait-lock` allows. Can come before `run-started`. */
+export interface LockAwaited extends Stamped {
+  readonly type: 'lock-awaited'
+  /** What is held by whom, in words. */
+  readonly reasons: readonly string[]
 }
 export interface Interrupted extends Stamped {
   readonly type: 'interrupted'

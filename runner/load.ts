@@ -64,7 +64,7 @@ export async function loadInputs(asked: Asked, world: World, modules: ReadonlyMa
 export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')
 
 /** `-i`, or what RUNBOOK_INVENTORY or ANSIBLE_INVENTORY name; otherwise localhost alone. */
-function inventoryPaths(asked: Asked, { env }: World): readonly string[] {
+export function inventoryPaths(asked: Pick<Request, 'inventory'>, { env }: World): readonly string[] {
   if (asked.inventory.length > 0) return asked.inventory
   const named = env['RUNBOOK_INVENTORY'] || env['ANSIBLE_INVENTORY']
   return named === undefined || named === '' ? [] : [named]

@@ -34,8 +34,19 @@ export interface Diff<State> {
   readonly inFlight?: string
   /** The check cannot tell whether this has been done before (a command): after a crash in the midst of it somebody must decide. */
   readonly blind?: true
+  /** What nobody else may change meanwhile, beside the step's own host: taken before `apply`, kept until the run ends. */
+  readonly locks?: readonly LockRequest[]
   /** Why this very change cannot be undone although the module has an `undo` (`4.1 GiB in 312 files`); the plan says so. */
   readonly irreversible?: string
+}
+
+/** A lock on a host of the inventory that all who could collide reach: the compute host that a server is on. */
+export interface LockRequest {
+  readonly host: string
+  /** What is locked there, by an id that is the same for everybody, and as an operator calls it (`server db-2`). Left out: the host itself. */
+  readonly thing?: { readonly id: string; readonly name: string }
+  /** Others may hold it too, as long as they all want it so: two moves on one host get along, a move and a change of the host do not. */
+  readonly shared?: true
 }
 
 export interface Progress {
@@ -96,6 +107,8 @@ export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, 
   apply?(params: P, diff: Diff<State>, target: Target): Promise<Result | void>
   /** Absent means irreversible: the plan says so. */
   undo?(params: P, before: State, target: Target): Promise<void>
+  /** Whether it only makes other steps take effect (a restart): then it is undone after those have been put back. */
+  undoneLast?(params: P): boolean
   /** Default: `check` again and expect no changes. Override only where success is not visible to `check`. */
   verify?(params: P, diff: Diff<State>, target: Target): Promise<readonly Change[]>
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { hostname, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,11 +12,13 @@ export function realWorld(process: NodeJS.Process): World {
   return {
     env: process.env,
     cwd,
+    operator: `${process.env['SUDO_USER'] ?? loginName()}@${hostname()}`,
     stdout: screen(process.stdout, process.env),
     stderr: screen(process.stderr, process.env),
     files: diskFiles(cwd),
     clock,
     ask: (question, options) => ask(process, question, options?.secret === true),
+    interactive: process.stdin.isTTY === true,
     async connect(endpoint, signal) {
       const { connect } = await import('./connection/connect.ts')
       return connect(endpoint, { env: process.env }, signal)
@@ -34,6 +37,15 @@ export function realWorld(process: NodeJS.Process): World {
         process.off('SIGTERM', listener)
       }
     },
+  }
+}
+
+/** A user id without a name (in a container) is said as a number. */
+function loginName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.getuid?.() ?? 'unknown')
   }
 }
 

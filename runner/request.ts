@@ -16,11 +16,14 @@ export interface Request {
   readonly forks: number
   readonly startAtTask: string | undefined
   readonly step: boolean
+  readonly yes: boolean
   readonly become: boolean
   readonly becomeUser: string | undefined
   readonly askBecomePass: boolean
   readonly user: string | undefined
   readonly acceptNewHostKeys: boolean
+  /** Seconds to wait for what another run holds. */
+  readonly waitLock: number
   readonly output: 'auto' | 'plain' | 'json'
   readonly verbose: number
   readonly diff: boolean

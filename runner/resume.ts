@@ -17,6 +17,7 @@ export interface ResumeRequest {
   /** Parameters to use instead of those of the run (a change that must be accepted), and secrets, which are not kept. */
   readonly params: Request['params']
   readonly output: Request['output']
+  readonly waitLock: number
 }
 
 /** Goes on with a run where it stood: the same walk, in which steps that were done before are passed over. */
@@ -59,6 +60,7 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
     params: [...given].map(([name, text]) => ({ name, text })),
     limit: asked.failed ? failedHosts : kept.request.limit,
     output: asked.output,
+    waitLock: asked.waitLock,
   }
   return run(request, world, modules, { past: { run: id, history } })
 }

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
+import { unasked } from './engine/confirm.ts'
 import { abortedByOperator, execute } from './engine/execute.ts'
 import type { History } from './engine/history.ts'
 import { type Journal, openJournal } from './engine/journal.ts'
+import { lockHosts, openLocks } from './engine/locks.ts'
 import type { Run } from './engine/run-state.ts'
 import { openSession } from './engine/session.ts'
-import type { Event, RunFinished } from './events.ts'
+import type { Event, RunFinished, RunStarted } from './events.ts'
 import { EXIT, exitCode } from './exit.ts'
 import type { Diagnostic } from './language/diagnostic.ts'
 import { renderDiagnostics, summaryLine } from './language/render.ts'
@@ -46,28 +48,38 @@ export async function run(
   const { inputs, sources, diagnostics } = await loadInputs(request, world, modules)
   showDiagnostics(diagnostics, sources, world)
   if (inputs === undefined) return EXIT.input
+  const nobody = request.goal === 'apply' && !request.yes && agreed === undefined && !world.interactive
+  const questions = nobody ? unasked(inputs.plays.map(({ play }) => play)) : []
+  if (questions.length > 0) {
+    showDiagnostics(questions, sources, world)
+    return EXIT.refused
+  }
   const secrets = secretsOf(inputs)
   const becomePassword = request.askBecomePass ? await world.ask('BECOME password: ', { secret: true }) : undefined
   if (becomePassword !== undefined) secrets.add(becomePassword)
 
   const id = past?.run ?? runId(world.clock.now())
-  await begin?.(id)
-  const journal = request.goal === 'plan' ? undefined : await openJournal(world, id)
-  if (journal !== undefined && past === undefined) await keepInputs(world, id, redact(request, secrets), sources)
+  let journal: Journal | undefined
+  const start = async () => {
+    await begin?.(id)
+    journal = request.goal === 'plan' ? undefined : await openJournal(world, id)
+    if (journal !== undefined && past === undefined) await keepInputs(world, id, redact(request, secrets), sources)
+  }
   const report = createReport()
   const view = await openView(request, world, report, sources)
-  const tell = { emit: teller(secrets, report, view, journal), durable: async () => journal?.durable() }
+  const tell = { emit: teller(secrets, report, view, () => journal), durable: async () => journal?.durable() }
   const end = await executed(
     request,
     world,
     modules,
     inputs,
-    { id, secrets, becomePassword, history: past?.history, work, agreed },
+    { id, secrets, becomePassword, history: past?.history, start, work, agreed, ask: asker(world, view) },
     report,
     tell,
-  )
-  await journal?.close()
-  await view.close()
+  ).finally(async () => {
+    await journal?.close()
+    await view.close()
+  })
   await keep?.(inputs, sources, report)
   view.finish(end)
   const changes = end.counts.planned + end.counts.unknown
@@ -75,12 +87,17 @@ export async function run(
 }
 
 /** Everything that is shown or kept goes through here: secrets are masked once, for all. */
-function teller(secrets: ReadonlySet<string>, report: ReportFold, view: RunView, journal: Journal | undefined): Run['emit'] {
+function teller(
+  secrets: ReadonlySet<string>,
+  report: ReportFold,
+  view: RunView,
+  journal: () => Journal | undefined,
+): Run['emit'] {
   return (event: Event) => {
     if (event.type === 'apply-started') {
       const { undo, ...rest } = event
       report.add(event)
-      journal?.addApply({ ...redact(rest, secrets), undo })
+      journal()?.addApply({ ...redact(rest, secrets), undo })
       view.add({ ...redact(rest, secrets), undo: { ...undo, params: undefined, before: undefined } })
       return
     }
@@ -88,7 +105,7 @@ function teller(secrets: ReadonlySet<string>, report: ReportFold, view: RunView,
     report.add(shown)
     view.add(shown)
     // What moves the bar only is not worth keeping.
-    if (event.type !== 'step-progress') journal?.add(shown)
+    if (event.type !== 'step-progress') journal()?.add(shown)
   }
 }
 
@@ -97,8 +114,28 @@ interface Own {
   readonly secrets: Set<string>
   readonly becomePassword: string | undefined
   readonly history: History | undefined
+  /** Called when nothing stands in the way of the run any more. */
+  readonly start: () => Promise<void>
   readonly work: NonNullable<How['work']>
   readonly agreed: Run['agreed']
+  readonly ask: Run['ask']
+}
+
+/** One question at a time; the live view stands still meanwhile. */
+function asker(world: World, view: RunView): Run['ask'] {
+  let last: Promise<unknown> = Promise.resolve()
+  return (question) => {
+    const answer = last.then(async () => {
+      const goOn = await view.hold()
+      try {
+        return await world.ask(question)
+      } finally {
+        goOn()
+      }
+    })
+    last = answer.catch(() => undefined)
+    return answer
+  }
 }
 
 async function executed(
@@ -106,7 +143,7 @@ async function executed(
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
   inputs: Inputs,
-  { id, secrets, becomePassword, history, work, agreed }: Own,
+  { id, secrets, becomePassword, history, start, work, agreed, ask }: Own,
   report: ReportFold,
   tell: Pick<Run, 'emit' | 'durable'>,
 ): Promise<RunFinished> {
@@ -115,12 +152,16 @@ async function executed(
   setMaxListeners(0, abort.signal) // every step, command and request listens to it
   const session = openSession(world, abort.signal)
   const state: Run = {
+    id,
     goal: request.goal,
     ...inputs,
     ...tell,
     modules,
     world,
     session,
+    locks: openLocks(),
+    confirmations: new Map(),
+    ask,
     secrets,
     history,
     agreed,
@@ -138,28 +179,16 @@ async function executed(
     },
   }
   const stop = watchInterrupts(state, report, abort)
-  const started = clock.monotonic()
-  tell.emit({
-    type: 'run-started',
-    at: clock.now(),
-    run: id,
-    goal: request.goal,
-    playbook: request.playbook,
-    name: inputs.playbook.name,
-    inventory: request.inventory,
-    hosts: [...new Set(inputs.plays.flatMap(({ hosts }) => hosts))],
-    tasks: inputs.playbook.plays.reduce((sum, play) => sum + play.tasks.length, 0),
-    params: inputs.params,
-  })
-  if (history !== undefined)
-    tell.emit({
-      type: 'run-resumed',
-      at: clock.now(),
-      run: id,
-      done: history.finished.size,
-      inFlight: [...history.inFlight.values()],
-    })
+  let started = clock.monotonic()
   try {
+    if (request.goal !== 'plan') await lockHosts(state, inputs.plays)
+    await start()
+    started = clock.monotonic()
+    tell.emit(beginning(request, id, inputs, clock.now()))
+    if (history !== undefined) {
+      const inFlight = [...history.inFlight.values()]
+      tell.emit({ type: 'run-resumed', at: clock.now(), run: id, done: history.finished.size, inFlight })
+    }
     await work(state, inputs.plays)
   } finally {
     stop()
@@ -178,6 +207,19 @@ async function executed(
   tell.emit(end)
   return end
 }
+
+const beginning = (request: Request, run: string, { playbook, plays, params }: Inputs, at: number): RunStarted => ({
+  type: 'run-started',
+  at,
+  run,
+  goal: request.goal,
+  playbook: request.playbook,
+  name: playbook.name,
+  inventory: request.inventory,
+  hosts: [...new Set(plays.flatMap(({ hosts }) => hosts))],
+  tasks: playbook.plays.reduce((sum, play) => sum + play.tasks.length, 0),
+  params,
+})
 
 /** Once: start nothing new, finish what is in flight. Twice: abort. SIGTERM counts as Ctrl-C. */
 function watchInterrupts(run: Run, report: Report, abort: AbortController): () => void {

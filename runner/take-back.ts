@@ -20,6 +20,7 @@ export interface UndoRequest {
   /** Secrets, which are not kept. */
   readonly params: Request['params']
   readonly output: Request['output']
+  readonly waitLock: number
 }
 
 /** Takes a run back, newest step first; a run of its own, with a journal of its own. Cut off, it goes on where it stood when it is said again. */
@@ -27,7 +28,7 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
   const { run: id, history } = await findRun(
     world,
     asked.run,
-    ({ applied }) => applied.length > 0,
+    ({ started, applied }) => started.goal === 'apply' && applied.length > 0,
     'there is no run with anything to undo',
   )
   const kept = await loadKeptInputs(world, id)
@@ -41,15 +42,23 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
     goal: asked.plan ? 'plan' : 'undo',
     params: [...params].map(([name, text]) => ({ name, text })),
     output: asked.output,
+    waitLock: asked.waitLock,
+    startAtTask: undefined,
+    step: false,
   }
   const original = asked.plan ? undefined : await world.files.append(journalPath(id))
   try {
     return await run(request, world, modules, {
-      work: (state) =>
-        undoSteps(state, undoables, async ({ step, blob }) => {
-          original?.write(`${JSON.stringify({ type: 'step-undone', at: world.clock.now(), step, blob })}\n`)
-          await original?.sync()
-        }),
+      work: (state, plays) =>
+        undoSteps(
+          state,
+          plays.map(({ play }) => play),
+          undoables,
+          async ({ step, blob }) => {
+            original?.write(`${JSON.stringify({ type: 'step-undone', at: world.clock.now(), step, blob })}\n`)
+            await original?.sync()
+          },
+        ),
     })
   } finally {
     await original?.close()
@@ -74,5 +83,11 @@ async function load(world: World, run: string, history: History, { step, blob }:
       why: `there is no ${blobPath(run, blob)}`,
     })
   const end = history.finished.get(step.key)
-  return { step, blob, record: JSON.parse(new TextDecoder().decode(content)) as UndoRecord, verified: end?.outcome === 'changed' }
+  return {
+    step,
+    blob,
+    record: JSON.parse(new TextDecoder().decode(content)) as UndoRecord,
+    verified: end?.outcome === 'changed',
+    result: end?.result ?? {},
+  }
 }

@@ -6,12 +6,16 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Absolute. */
   readonly cwd: string
+  /** Who runs it, and where: `user@controller`. */
+  readonly operator: string
   readonly stdout: Screen
   readonly stderr: Screen
   readonly files: Files
   readonly clock: Clock
   /** Asks the operator one question; undefined where there is no terminal to ask on. */
   ask(question: string, options?: { readonly secret?: boolean }): Promise<string | undefined>
+  /** Whether there is a terminal to ask on. */
+  readonly interactive: boolean
   connect(endpoint: Endpoint, signal: AbortSignal): Promise<Connection>
   cloud(choice: CloudChoice, signal: AbortSignal): Promise<Cloud>
   /** Calls back on SIGINT and SIGTERM; returns the function that stops that. */

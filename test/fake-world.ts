@@ -58,6 +58,7 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
     interrupt: () => listeners.forEach((listener) => listener('SIGINT')),
     env: given.env ?? {},
     cwd: CWD,
+    operator: 'tester@controller',
     stdout: screen('stdout'),
     stderr: screen('stderr'),
     files: {
@@ -93,6 +94,7 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
       },
     },
     ask: async () => answers.shift(),
+    interactive: given.answers !== undefined,
     async connect(endpoint) {
       connected.push(endpoint)
       if (given.down?.includes(endpoint.name))
@@ -101,9 +103,9 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
       const connection: Connection = {
         host: endpoint.name,
         as: () => access,
-        traffic: { requests: 0, sent: 0, received: 0 },
         lock: async (_become, wanted) =>
           given.lock === undefined ? { stands: () => {}, release: () => {} } : given.lock(endpoint, wanted),
+        traffic: { requests: 0, sent: 0, received: 0 },
         close: async () => {},
       }
       return connection

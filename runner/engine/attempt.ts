@@ -8,11 +8,14 @@ import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule, Diff, Target } from '../module.ts'
 import type { StepRef, UndoRecord } from '../events.ts'
 import { agreedOnly } from './agreed.ts'
+import { confirmed } from './confirm.ts'
 import type { Context } from './context.ts'
 import { facts as factTable } from './facts.ts'
+import { claim } from './locks.ts'
 import { type Attempt, failed, hideChanges, type Prepared } from './outcome.ts'
 import type { HostState, Run } from './run-state.ts'
 import { controllerFile, createTarget, gatherFacts, type TargetOptions } from './target.ts'
+import { variablesOfUndo } from './undo-tasks.ts'
 import { factsReferred } from './variables.ts'
 
 export interface AttemptInput {
@@ -55,8 +58,15 @@ export async function prepare(input: AttemptInput): Promise<Prepared> {
       module,
       params,
       target,
-      record: { params, host: target.host, become: options.become, inputs },
+      record: {
+        params,
+        host: target.host,
+        become: options.become,
+        inputs,
+        ...(task.undo.length === 0 ? {} : { variables: variablesOfUndo(task, scope) }),
+      },
       diff: await checked(input, module, params, target),
+      again: () => checked(input, module, params, target),
     }
   } catch (error) {
     return settled(error instanceof NotYetKnown ? { kind: 'unknown', reason: error.message } : failed(error))
@@ -68,7 +78,14 @@ const settled = (attempt: Attempt): Prepared => ({ kind: 'settled', attempt })
 export async function attempt(input: AttemptInput, prepared: Prepared): Promise<Attempt> {
   if (prepared.kind === 'settled') return prepared.attempt
   const { run, context, step, signal } = input
-  const { module, params, target, diff, record } = prepared
+  const { module, params, target, record } = prepared
+  let locked: Locked
+  try {
+    locked = await lockedFor(input, prepared)
+  } catch (error) {
+    return failed(error, prepared.diff.changes)
+  }
+  const { diff } = locked
   const { changes } = diff
   run.emit({
     type: 'step-checked',
@@ -79,9 +96,9 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   })
   const seen = {
     changes,
-    warnings: diff.warnings ?? [],
+    warnings: [...(diff.warnings ?? []), ...locked.warnings],
     ...(diff.message === undefined ? {} : { message: diff.message }),
-    reversible: module.undo !== undefined && diff.irreversible === undefined,
+    reversible: (module.undo !== undefined && diff.irreversible === undefined) || input.task.undo.length > 0,
   }
   if (changes.length === 0) run.control.window *= 2
   if (module.apply === undefined || changes.length === 0)
@@ -89,7 +106,8 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   if (run.goal === 'plan') return { ...seen, kind: 'planned' }
   try {
     agreedOnly(run, step, changes)
-    run.emit({ type: 'apply-started', at: run.world.clock.now(), step, undo: { ...record, before: diff.before } })
+    await confirmed(input)
+    run.emit({ type: 'apply-started', at: run.world.clock.now(), step, undo: recordOf(record, diff) })
     await run.durable()
     const result = await racing(module.apply(params as never, diff, target), signal)
     await verified(module, params, diff, target, input)
@@ -100,6 +118,42 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
     run.control.changes++
     run.control.window = 1
   }
+}
+
+const recordOf = (record: Omit<UndoRecord, 'before'>, { before, locks }: Diff<unknown>): UndoRecord => ({
+  ...record,
+  before,
+  ...(locks === undefined ? {} : { locks }),
+})
+
+interface Locked {
+  readonly diff: Diff<unknown>
+  readonly warnings: readonly string[]
+}
+
+/** Nothing is changed without its locks. What was checked before a lock was had is checked again: its last holder may have changed it. */
+async function lockedFor(
+  { run, context, scope }: AttemptInput,
+  { module, diff: first, record, again }: Extract<Prepared, { kind: 'ready' }>,
+): Promise<Locked> {
+  const warnings = new Set<string>()
+  let diff = first
+  while (run.goal !== 'plan' && module.apply !== undefined && diff.changes.length > 0) {
+    const own =
+      module.hostless === true
+        ? undefined
+        : {
+            host: record.host,
+            become: record.become,
+            remoteUser: optional(context.play.remoteUser, scope, isString, 'remote_user'),
+            port: optional(context.play.port, scope, isNumber, 'port'),
+          }
+    const had = await claim(run, own, diff.locks ?? [])
+    for (const warning of had.warnings) warnings.add(warning)
+    if (!had.taken) break
+    diff = await again()
+  }
+  return { diff, warnings: [...warnings] }
 }
 
 const unknown = (value: Unknown): Attempt => ({ kind: 'unknown', reason: value.until })

@@ -52,8 +52,9 @@ async function runBatch(run: Run, play: Play, hosts: readonly HostState[]): Prom
   if (hosts.every((state) => state.status === 'failed' || state.status === 'unreachable')) run.control.aborted = true
 }
 
-/** @param batch every host of the batch, whatever has become of it: what `max_fail_percentage` counts */
-async function runItems(
+/** @param hosts those that the items are run on, as far as they are active
+ * @param batch every host of the batch, whatever has become of it: what `max_fail_percentage` counts */
+export async function runItems(
   run: Run,
   items: readonly Item[],
   context: Context,

@@ -7,12 +7,12 @@ import { failed, type Prepared } from './outcome.ts'
  * answer decides. Where it cannot (a command), `on_resume` or the operator must: it is never run a second time by assumption.
  */
 export async function decideInFlight({ run, task, step, state }: AttemptInput, prepared: Prepared): Promise<Prepared> {
-  const policy = task.onResume ?? 'verify'
+  const policy = task.onResume
   if (prepared.kind === 'settled' || policy === 'rerun') return prepared
   if (policy === 'skip') return done(prepared)
   if (policy === 'verify' && prepared.diff.blind !== true) return prepared
   const question = `${step.name} on ${state.name} was in flight when the run was cut off. Has it been done? [y]es, pass over it; [n]o, run it: `
-  const answer = (await run.world.ask(question))?.trim().toLowerCase()
+  const answer = (await run.ask(question))?.trim().toLowerCase()
   if (answer === 'y' || answer === 'yes') return done(prepared)
   if (answer === 'n' || answer === 'no') return prepared
   const failure = new Failure(`${step.name} was in flight when the run was cut off, and nothing tells whether it has been done`, {

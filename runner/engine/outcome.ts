@@ -28,6 +28,8 @@ export type Prepared =
       readonly target: Target
       readonly record: Omit<UndoRecord, 'before'>
       readonly diff: Diff<unknown>
+      /** Looks again, where time has passed. */
+      readonly again: () => Promise<Diff<unknown>>
     }
   | { readonly kind: 'settled'; readonly attempt: Attempt }
 

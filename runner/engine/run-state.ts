@@ -1,3 +1,4 @@
+import type { HostLock } from '../connection/connection.ts'
 import type { Emit, Goal, Outcome } from '../events.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
 import type { Playbook, Vars } from '../language/playbook.ts'
@@ -10,12 +11,14 @@ import type { Session } from './session.ts'
 
 /** What the whole run shares. Made once by `run.ts`; the engine's functions take it as their first argument. */
 export interface Run {
+  readonly id: string
   readonly goal: Goal
   readonly playbook: Playbook
   readonly inventory: Inventory
   readonly modules: ReadonlyMap<string, AnyModule>
   readonly world: World
   readonly session: Session
+  readonly locks: Locks
   readonly emit: Emit
   /** The journal is on the disk when this resolves; throws `Failure` when it could not be put there. Nothing to wait for in plan. */
   durable(): Promise<void>
@@ -23,6 +26,10 @@ export interface Run {
   readonly history: History | undefined
   /** What a saved plan says of each step, by key: nothing else may be done. */
   readonly agreed: ReadonlyMap<string, AgreedStep> | undefined
+  /** What the operator was asked by a `confirm`, with the answer. */
+  readonly confirmations: Map<string, Promise<string | undefined>>
+  /** Asks on the terminal, one question at a time, while the live view stands still. */
+  ask(question: string): Promise<string | undefined>
   readonly options: RunOptions
   /** `params`, validated and with defaults. */
   readonly params: Readonly<Record<string, unknown>>
@@ -35,6 +42,16 @@ export interface Run {
   readonly secrets: Set<string>
 }
 
+/** The locks of one run. They are kept until it ends: what it has changed belongs together. */
+export interface Locks {
+  /** Told apart from all others, this run's earlier life included. */
+  readonly token: string
+  /** By host and name; without a lock where none is needed. */
+  readonly held: Map<string, { readonly shared: boolean; readonly lock: HostLock | undefined }>
+  /** Locks being taken now: another step that wants the same one waits for it. */
+  readonly taking: Map<string, Promise<unknown>>
+}
+
 export interface RunOptions extends TagSelection {
   readonly forks: number
   /** Hosts (a pattern) that the run is limited to. */
@@ -42,11 +59,15 @@ export interface RunOptions extends TagSelection {
   readonly startAtTask: string | undefined
   /** Ask before each task. */
   readonly step: boolean
+  /** `--yes`: whatever a `confirm` asks is agreed to. */
+  readonly yes: boolean
   readonly become: boolean
   readonly becomeUser: string | undefined
   readonly becomePassword: string | undefined
   readonly user: string | undefined
   readonly acceptNewHostKeys: boolean
+  /** Seconds to wait for what another run holds. */
+  readonly waitLock: number
 }
 
 export interface Control {

@@ -1,10 +1,12 @@
-import type { Become, Connection, Endpoint, HostAccess } from '../connection/connection.ts'
+import type { Become, Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
 import type { Cloud } from '../openstack/cloud.ts'
 import type { CloudChoice, World } from '../world.ts'
 
 /** The connections and clouds of one run: each is opened when first used, once, and closed at the end. */
 export interface Session {
   access(endpoint: Endpoint, become: Become | undefined): Promise<HostAccess>
+  /** As `Connection.lock`. A host that could not be reached is tried again by whoever comes next. */
+  lock(endpoint: Endpoint, become: Become | undefined, wanted: LockWanted): Promise<HostLock | undefined>
   cloud(choice: CloudChoice): Promise<Cloud>
   /** Requests sent to each host so far. */
   requests(): Readonly<Record<string, number>>
@@ -35,10 +37,20 @@ export function openSession(world: World, signal: AbortSignal): Session {
     return cloud
   }
 
+  const keyOf = ({ name, kind, address, port, user }: Endpoint) => JSON.stringify([name, kind, address, port, user])
+
   return {
     async access(endpoint, become) {
-      const key = JSON.stringify([endpoint.name, endpoint.kind, endpoint.address, endpoint.port, endpoint.user])
-      return (await once(connections, key, () => connect(endpoint))).as(become)
+      return (await once(connections, keyOf(endpoint), () => connect(endpoint))).as(become)
+    },
+    async lock(endpoint, become, wanted) {
+      const key = keyOf(endpoint)
+      const connecting = once(connections, key, () => connect(endpoint))
+      const connection = await connecting.catch((error: unknown) => {
+        if (connections.get(key) === connecting) connections.delete(key)
+        throw error
+      })
+      return connection.lock(become, wanted)
     },
     cloud: (choice) => once(clouds, JSON.stringify([choice.name, choice.file]), () => openCloud(choice)),
     requests: () => Object.fromEntries([...open].map((connection) => [connection.host, connection.traffic.requests])),

@@ -1,6 +1,7 @@
 import type { Outcome, StepFinished, StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { evaluateCondition } from '../language/expression.ts'
+import { placeOfNode } from '../language/load.ts'
 import type { Task } from '../language/playbook.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { takeAhead } from './ahead.ts'
@@ -188,8 +189,12 @@ function judge(input: StepInput, last: Attempt): { attempt: Attempt; changed: bo
     const seen = withResult(input, registeredValue(last, { changed, failed: last.kind === 'failed' }))
     const isChanged = task.changedWhen === undefined ? changed : evaluateCondition(task.changedWhen, seen) === true
     const isFailed = task.failedWhen === undefined ? last.kind === 'failed' : evaluateCondition(task.failedWhen, seen) === true
-    const attempt = agree(last, isFailed, task)
-    return { attempt, changed: isChanged, value: registeredValue(attempt, { changed: isChanged, failed: isFailed }) }
+    const attempt = kept(agree(last, isFailed, task), input, seen)
+    return {
+      attempt,
+      changed: isChanged,
+      value: registeredValue(attempt, { changed: isChanged, failed: attempt.kind === 'failed' }),
+    }
   } catch (error) {
     const attempt: Attempt = { kind: 'failed', failure: failureInfo(error), changes: last.changes, result: last.result }
     return { attempt, changed, value: registeredValue(attempt, { changed, failed: true }) }
@@ -210,6 +215,27 @@ function agree(last: Extract<Attempt, { kind: 'done' | 'failed' }>, isFailed: bo
       why: (task.failedWhen ?? []).map((node) => node.value).join(' and '),
       ...(typeof last.result['stderr'] === 'string' && last.result['stderr'] !== '' ? { stderr: last.result['stderr'] } : {}),
       data: last.result,
+    },
+  }
+}
+
+/** A step that ended well must also leave what its `verify` says. In plan what it would lead to cannot be asked. */
+function kept(attempt: Attempt, { run, task, state }: StepInput, seen: Scope): Attempt {
+  if (attempt.kind !== 'done' || task.verify.length === 0 || (run.goal === 'plan' && state.pending)) return attempt
+  const broken = task.verify.filter((condition) => evaluateCondition([condition], seen) === false)
+  const [first] = broken
+  if (first === undefined) return attempt
+  return {
+    kind: 'failed',
+    changes: attempt.changes,
+    result: attempt.result,
+    failure: {
+      kind: 'failed',
+      what: '`verify` does not hold after the step',
+      why: broken.map((condition) => condition.value).join(' and '),
+      todo: 'the step itself ended well: look at the host',
+      data: attempt.result,
+      place: placeOfNode(first),
     },
   }
 }

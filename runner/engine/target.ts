@@ -1,6 +1,6 @@
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
-import type { Become, Endpoint, HostAccess } from '../connection/connection.ts'
+import type { Become, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
 import { Failure } from '../failure.ts'
 import { nearest } from '../language/suggest.ts'
 import type { Scope } from '../language/value.ts'
@@ -30,7 +30,7 @@ export interface TargetOptions {
 /** Connects on first use: a module that works through an API opens no connection. */
 export function createTarget(run: Run, options: TargetOptions): Target {
   let opened: Promise<HostAccess> | undefined
-  const access = () => (opened ??= accessTo(run, options))
+  const access = () => (opened ??= reachHost(run, options))
   const { clock } = run.world
   return {
     host: options.host,
@@ -61,12 +61,14 @@ export function createTarget(run: Run, options: TargetOptions): Target {
 /** Gathers the facts that are wanted and not yet known of a host. */
 export async function gatherFacts(run: Run, state: HostState, names: readonly string[], options: TargetOptions): Promise<void> {
   const missing = names.filter((name) => !(name in state.facts))
-  if (missing.length > 0) Object.assign(state.facts, await gather(missing, await accessTo(run, options)))
+  if (missing.length > 0) Object.assign(state.facts, await gather(missing, await reachHost(run, options)))
 }
 
 function known(run: Run, host: string): HostState {
-  const state = stateOf(run, host)
-  if (state !== undefined) return state
+  return stateOf(run, host) ?? unknownHost(run, host)
+}
+
+function unknownHost(run: Pick<Run, 'inventory'>, host: string): never {
   const near = nearest(host, run.inventory.hosts.keys())
   throw new Failure(`the inventory has no host \`${host}\``, {
     kind: 'input',
@@ -74,13 +76,31 @@ function known(run: Run, host: string): HostState {
   })
 }
 
-async function accessTo(run: Run, options: TargetOptions): Promise<HostAccess> {
+/** Whom a host is reached as. */
+export type Reaching = Pick<TargetOptions, 'host' | 'become' | 'remoteUser' | 'port'>
+/** What of a run is needed to reach a host. */
+export type Reachable = Pick<Run, 'inventory' | 'extra' | 'params' | 'session' | 'secrets' | 'world'> & {
+  readonly playbook: Pick<Run['playbook'], 'vars'>
+  readonly options: Pick<Run['options'], 'user' | 'acceptNewHostKeys' | 'become' | 'becomeUser' | 'becomePassword'>
+}
+
+/** The controller's own name is locked by nobody: that is where operators work side by side. */
+const CONTROLLER = ['localhost', '127.0.0.1', '::1']
+
+/** A lock on a host; `free` where none is needed. Throws `Failure`. */
+export async function takeOn(run: Run, options: Reaching, wanted: LockWanted): Promise<HostLock | 'busy' | 'free'> {
+  const { endpoint, become } = await reach(run, options)
+  if (endpoint.kind === 'local' && CONTROLLER.includes(endpoint.name)) return 'free'
+  return (await run.session.lock(endpoint, become, wanted)) ?? 'busy'
+}
+
+export async function reachHost(run: Reachable, options: Reaching): Promise<HostAccess> {
   const { endpoint, become } = await reach(run, options)
   return run.session.access(endpoint, become)
 }
 
-async function reach(run: Run, options: TargetOptions): Promise<{ endpoint: Endpoint; become: Become | undefined }> {
-  const { host } = known(run, options.host)
+async function reach(run: Reachable, options: Reaching): Promise<{ endpoint: Endpoint; become: Become | undefined }> {
+  const host = run.inventory.hosts.get(options.host) ?? unknownHost(run, options.host)
   const scope = hostScope(run, host)
   const vars: Record<string, unknown> = {}
   for (const name of scope.names()) if (name.startsWith('ansible_')) vars[name] = scope.lookup(name)

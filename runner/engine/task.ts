@@ -53,7 +53,7 @@ async function admitted(run: Run, task: Task): Promise<boolean> {
   if (!control.started) control.started = task.name.value === options.startAtTask
   if (!control.started) return false
   if (!options.step || control.stepAll) return true
-  const answer = (await run.world.ask(`${task.name.value}: run it? [y]es, [n]o, [c]ontinue with all: `))?.trim().toLowerCase()
+  const answer = (await run.ask(`${task.name.value}: run it? [y]es, [n]o, [c]ontinue with all: `))?.trim().toLowerCase()
   if (answer === 'c') control.stepAll = true
   return answer === 'y' || answer === 'c'
 }

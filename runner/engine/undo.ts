@@ -1,10 +1,14 @@
 import type { StepRef, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { createScope } from '../language/scope.ts'
-import type { AnyModule, Change, Target } from '../module.ts'
+import { flatten, type Play } from '../language/playbook.ts'
+import type { AnyModule, Change, Result, Target } from '../module.ts'
+import { runItems } from './execute.ts'
+import { claim } from './locks.ts'
 import { failureInfo } from './outcome.ts'
 import { type Run, stateOf } from './run-state.ts'
 import { createTarget } from './target.ts'
+import { type TaskWithContext, taskWithContext } from './undo-tasks.ts'
 import { hostScope } from './variables.ts'
 
 /** A step that a run applied, with what its module wrote down before. */
@@ -14,28 +18,44 @@ export interface Undoable {
   readonly record: UndoRecord
   /** The run saw it end well: the host must still be as it left it. */
   readonly verified: boolean
+  /** What the step returned: the tasks of its `undo:` may refer to it. */
+  readonly result: Result
 }
 
 /**
  * Walks the journal backwards. A step is undone only where the host still is as the run left it: otherwise somebody has changed it
  * since, and the undo stops there. In plan it only says what would be undone.
+ *
+ * @param undone puts it on the disk, in the journal of the run that is taken back: an undo that was cut off goes on after it
  */
 export async function undoSteps(
   run: Run,
+  plays: readonly Play[],
   steps: readonly Undoable[],
   undone: (undoable: Undoable) => Promise<void>,
 ): Promise<void> {
-  for (const undoable of steps.toReversed()) {
-    if (run.control.stopping || !(await undoStep(run, undoable, undone))) return
+  for (const undoable of inOrder(run, steps)) {
+    if (run.control.stopping || !(await undoStep(run, plays, undoable, undone))) return
   }
 }
 
-/** @param undone puts it on the disk, in the journal of the run that is taken back: an undo that was cut off goes on after it */
-async function undoStep(run: Run, undoable: Undoable, undone: (undoable: Undoable) => Promise<void>): Promise<boolean> {
+/** The newest first; what only makes others take effect (a restart) comes when those have been put back, in its own order. */
+function inOrder({ modules }: Run, steps: readonly Undoable[]): readonly Undoable[] {
+  const isLast = ({ step, record }: Undoable) => modules.get(step.module)?.undoneLast?.(record.params as never) === true
+  return [...steps.filter((undoable) => !isLast(undoable)).toReversed(), ...steps.filter(isLast)]
+}
+
+async function undoStep(
+  run: Run,
+  plays: readonly Play[],
+  undoable: Undoable,
+  undone: (undoable: Undoable) => Promise<void>,
+): Promise<boolean> {
   const { step, record, verified } = undoable
   const { clock } = run.world
   const started = clock.monotonic()
   const module = run.modules.get(step.module)
+  const own = taskWithContext(plays, step.task)
   const finish = (outcome: 'ok' | 'changed' | 'planned' | 'skipped' | 'failed', more: object = {}) =>
     run.emit({
       type: 'step-finished',
@@ -51,6 +71,17 @@ async function undoStep(run: Run, undoable: Undoable, undone: (undoable: Undoabl
     })
   run.emit({ type: 'step-started', at: clock.now(), step })
   try {
+    if (module?.undo === undefined && own !== undefined && own.task.undo.length > 0) {
+      if (run.goal === 'plan') {
+        const names = flatten(own.task.undo).map(({ name }) => name.value)
+        finish('planned', { changes: [{ path: `${step.module} ${step.name}`, before: 'done', after: names.join(', ') }] })
+        return true
+      }
+      if (!(await undoByTasks(run, own, undoable))) throw new Failure(`the \`undo\` of ${step.name} did not go through`)
+      await undone(undoable)
+      finish('changed')
+      return true
+    }
     if (module?.undo === undefined) {
       finish('skipped', {
         reason: `${step.module} cannot be undone`,
@@ -66,6 +97,8 @@ async function undoStep(run: Run, undoable: Undoable, undone: (undoable: Undoabl
       })
       return true
     }
+    const { host, become } = record
+    await claim(run, module.hostless === true ? undefined : { host, become }, record.locks ?? [])
     await module.undo(record.params as never, record.before, target)
     await undone(undoable)
     finish('changed')
@@ -74,6 +107,15 @@ async function undoStep(run: Run, undoable: Undoable, undone: (undoable: Undoabl
     finish('failed', { failure: failureInfo(error) })
     return false
   }
+}
+
+/** The tasks of an `undo:`, on the step's host, with what the step saw and returned. */
+async function undoByTasks(run: Run, { task, context }: TaskWithContext, { step, record, result }: Undoable): Promise<boolean> {
+  const state = stateOf(run, step.host)
+  if (state === undefined) throw new Failure(`${step.host} is not in the inventory any more`, { kind: 'input' })
+  const local = { ...record.variables, ...(task.register === undefined ? {} : { [task.register]: result }) }
+  await runItems(run, task.undo, context, [state], local, [state])
+  return state.status === 'active'
 }
 
 /** As the run itself verified the step: with the module's own `verify`, where success is not visible to `check`. */

@@ -29,7 +29,10 @@ export function scopeOf(run: Run, state: HostState, context: Context, local: Loc
 }
 
 /** Variables outside any task: for the connection of a host and for `hosts:` patterns. */
-export function hostScope(run: Pick<Run, 'playbook' | 'inventory' | 'extra' | 'params'>, host: HostState['host']): Scope {
+export function hostScope(
+  run: Pick<Run, 'extra' | 'params'> & { readonly playbook: Pick<Run['playbook'], 'vars'> },
+  host: HostState['host'],
+): Scope {
   return createScope([
     { name: 'playbook vars', vars: run.playbook.vars },
     ...host.vars.map((vars) => ({ name: 'inventory', vars })),

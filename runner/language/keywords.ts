@@ -96,6 +96,27 @@ export const keywords: Readonly<Record<string, Keyword>> = {
     summary: 'Condition that says whether it changed something; sees the result as well',
     example: 'false',
   },
+  verify: {
+    on: tasks,
+    summary: 'Condition that must hold after the step; sees the result as well',
+    example: "'active' in state.stdout",
+  },
+  undo: {
+    on: tasks,
+    summary:
+      'Tasks that take it back, for a module without an undo of its own; they see the variables that the step saw, and its result',
+    example: '[ … ]',
+  },
+  confirm: {
+    on: tasks,
+    summary: 'Text that the operator must agree to before it changes anything; `--yes` and a saved plan agree',
+    example: 'Writes to the database of Nova',
+  },
+  on_resume: {
+    on: tasks,
+    summary: 'What a resumed run does when it was in flight: verify (where nothing is said), rerun, skip or ask',
+    example: 'rerun',
+  },
   loop_var: { on: ['loop_control'], summary: 'Name of the item; `item` where nothing is said', example: 'server' },
   index_var: { on: ['loop_control'], summary: 'Name of a variable with the position, from 0', example: 'index' },
   label: { on: ['loop_control'], summary: 'What to call an item on the screen', example: '"{{ item.name }}"' },
@@ -120,16 +141,10 @@ export const kindNames: Readonly<Record<Kind, string>> = {
 interface Refusal {
   /** What to write instead. */
   readonly instead: string
-  /** Part of the language, but this version does not execute it. */
-  readonly later?: true
 }
 
-/** What Ansible has (or what will come) and is refused: with the replacement. */
+/** What Ansible has and is refused: with the replacement. */
 const refusals: Readonly<Record<string, Refusal>> = {
-  undo: { later: true, instead: 'a module with an undo of its own is undone by it' },
-  verify: { later: true, instead: 'write a task with `assert` after this one' },
-  confirm: { later: true, instead: 'run `apply --ask`, which shows the plan first and asks' },
-  on_resume: { later: true, instead: 'remove it' },
   roles: { instead: 'put the tasks into a file and import it: `- import_tasks: common/libvirt.yml`' },
   role: { instead: 'put the tasks into a file and import it: `- import_tasks: common/libvirt.yml`' },
   import_role: { instead: 'put the tasks into a file and import it: `- import_tasks: common/libvirt.yml`' },
@@ -181,7 +196,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
 export const refusalOf = (key: string): { summary: string; note: string } | undefined => {
   const refusal = Object.hasOwn(refusals, key) ? refusals[key] : undefined
   if (refusal !== undefined) {
-    return { summary: refusal.later ? `\`${key}\` is not supported yet` : `there is no \`${key}\` here`, note: refusal.instead }
+    return { summary: `there is no \`${key}\` here`, note: refusal.instead }
   }
   const loop = /^with_(\w+)$/.exec(key)
   if (loop === null) return undefined

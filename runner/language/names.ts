@@ -3,8 +3,7 @@ import type { Diagnostic } from './diagnostic.ts'
 import { expressionReferences } from './expression.ts'
 import { placeOfNode } from './load.ts'
 import { conditionsIn } from './module-params.ts'
-import type { Item, Play, Playbook, Shared, Task, Vars } from './playbook.ts'
-import { flatten } from './plays.ts'
+import { flatten, type Item, type Play, type Playbook, type Shared, type Task, type Vars } from './playbook.ts'
 import type { Node } from './source.ts'
 import { didYouMean } from './suggest.ts'
 import { parseTemplate, type Reference } from './template-syntax.ts'
@@ -112,18 +111,32 @@ const taskUses = (task: Task, outer: Names, state: Walk): void => {
 
   state.check([task.loop, control.parallel].flatMap(usesIn), { names })
   shared(task, inLoop, state)
-  const texts = [task.args, task.name, control.label, task.delegateTo, task.retries, task.delay, task.timeout, ...task.notify]
+  const texts = [
+    task.args,
+    task.name,
+    control.label,
+    task.delegateTo,
+    task.retries,
+    task.delay,
+    task.timeout,
+    task.confirm,
+    ...task.notify,
+  ]
   state.check([...texts.flatMap(usesIn), ...[...task.when, ...conditions].flatMap(usesInCondition)], {
     names: inLoop,
     ...loopNote,
   })
-  const judging = [...task.until, ...(task.failedWhen ?? []), ...(task.changedWhen ?? [])].flatMap(usesInCondition)
+  const judging = [...task.until, ...(task.failedWhen ?? []), ...(task.changedWhen ?? []), ...task.verify].flatMap(
+    usesInCondition,
+  )
   if (task.register === undefined)
     state.check(judging, { names: inLoop, note: 'the result is at hand under the name given by `register`' })
   else {
     state.check(judging, { names: [...inLoop, new Set([task.register])] })
     state.done.add(task.register)
   }
+  // What is registered there is gone with the undo.
+  if (task.undo.length > 0) walk(task.undo, inLoop, { ...state, done: new Set(state.done) })
 }
 
 const usesIn = (node: Node | undefined): Use[] =>

@@ -112,11 +112,20 @@ export interface Task extends Shared {
   readonly anyErrorsFatal: boolean | undefined
   readonly noLog: boolean
   readonly throttle: number | undefined
-  /** What a resumed run does with this step when it was in flight. Default: verify. */
-  readonly onResume?: 'verify' | 'rerun' | 'skip' | 'ask'
+  /** What must hold after the step. */
+  readonly verify: readonly Node<string>[]
+  /** What takes the step back, where its module cannot. Ids go on from the task's: `1.tasks.3.undo.0`. */
+  readonly undo: readonly Item[]
+  /** What the operator must agree to before anything is changed. */
+  readonly confirm: Node<string> | undefined
+  /** What a resumed run does with this step when it was in flight. */
+  readonly onResume: OnResume
   /** Of the module's key: what an error about this task points at. */
   readonly place: Place
 }
+
+export const onResume = ['verify', 'rerun', 'skip', 'ask'] as const
+export type OnResume = (typeof onResume)[number]
 
 export interface LoopControl {
   readonly loopVar: string
@@ -127,3 +136,9 @@ export interface LoopControl {
   /** How many items run at once. */
   readonly parallel: Node | undefined
 }
+
+/** The tasks of a list, those in blocks included, in order. */
+export const flatten = (list: readonly Item[]): Task[] =>
+  list.flatMap((item) =>
+    item.kind === 'task' ? [item] : item.kind === 'block' ? flatten([...item.block, ...item.rescue, ...item.always]) : [],
+  )

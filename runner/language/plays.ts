@@ -2,7 +2,7 @@ import type { Diagnostic } from './diagnostic.ts'
 import { kindOf } from './helpers.ts'
 import { entries, items, placeOfNode, rootOf } from './load.ts'
 import { readParams } from './param-schemas.ts'
-import type { Item, Play, Playbook, Task, Vars } from './playbook.ts'
+import { flatten, type Item, type Play, type Playbook, type Task, type Vars } from './playbook.ts'
 import {
   type Reading,
   checkKeys,
@@ -12,6 +12,7 @@ import {
   isMapping,
   isText,
   nearestKeyword,
+  readChoice,
   readFlag,
   readName,
   readNumber,
@@ -76,12 +77,6 @@ const readPlay = (r: Reading, node: Node, index: number): Play | undefined => {
     source: node.source,
     path: [...node.path, 'hosts'],
   }
-  const order = given(node, 'order')
-  const known = orders.find((one) => one === order?.value)
-  if (order !== undefined && known === undefined) {
-    const label = typeof order.value === 'string' ? didYouMean(order.value, orders) : undefined
-    complain(r, order, `\`order\` must be one of ${orders.join(', ')}`, { label })
-  }
   const percentage = given(node, 'max_fail_percentage')
   const share = readNumber(r, percentage, { min: 0, max: 100 })
   return {
@@ -96,7 +91,7 @@ const readPlay = (r: Reading, node: Node, index: number): Play | undefined => {
     serial: readSerial(r, given(node, 'serial')),
     maxFailPercentage: share === undefined ? undefined : { ...percentage!, value: share },
     anyErrorsFatal: readFlag(r, given(node, 'any_errors_fatal')) ?? false,
-    order: known ?? 'inventory',
+    order: readChoice(r, given(node, 'order'), orders) ?? 'inventory',
     throttle: readNumber(r, given(node, 'throttle'), { min: 1, whole: true }),
     tasks,
     handlers,
@@ -192,12 +187,6 @@ const checkHandlers = (r: Reading, tasks: readonly Item[], handlers: readonly Ta
     r.report(diagnostic)
   }
 }
-
-/** The tasks of a list, those in blocks included, in order. */
-export const flatten = (list: readonly Item[]): Task[] =>
-  list.flatMap((item) =>
-    item.kind === 'task' ? [item] : item.kind === 'block' ? flatten([...item.block, ...item.rescue, ...item.always]) : [],
-  )
 
 /** The files that a source names: imported tasks and variables. */
 export const filesNamedIn = (source: Source): string[] => {

@@ -159,6 +159,15 @@ export const readNumber = (r: Reading, node: Node | undefined, { min, max, whole
   return node.value
 }
 
+/** One of a few words. */
+export const readChoice = <T extends string>(r: Reading, node: Node | undefined, choices: readonly T[]): T | undefined => {
+  if (node === undefined) return undefined
+  const found = choices.find((choice) => choice === node.value)
+  if (found !== undefined) return found
+  const label = isText(node) ? didYouMean(node.value, choices) : undefined
+  return complain(r, node, `${named(node)} must be one of ${choices.join(', ')}`, { label })
+}
+
 /** One condition or a list of them; `true` and `false` are conditions too. */
 export const readConditions = (r: Reading, node: Node | undefined): Node<string>[] => {
   if (node === undefined) return []

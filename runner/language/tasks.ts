@@ -3,7 +3,7 @@ import { kindOf } from './helpers.ts'
 import { keywordsOf, refusalOf } from './keywords.ts'
 import { child, entries, items, placeOfNode, rootOf } from './load.ts'
 import { readModule, unknownModule } from './module-key.ts'
-import type { Block, Item, LoopControl, Meta, Shared, Task } from './playbook.ts'
+import { type Block, flatten, type Item, type LoopControl, type Meta, onResume, type Shared, type Task } from './playbook.ts'
 import {
   type Mapping,
   type Reading,
@@ -16,6 +16,7 @@ import {
   isMapping,
   isText,
   nearestKeyword,
+  readChoice,
   readConditions,
   readFlag,
   readFlagOrTemplate,
@@ -205,6 +206,10 @@ export const readTask = (r: Reading, node: Mapping, id: string, inside: Inside):
     failedWhen: 'failed_when' in node.value ? readConditions(r, child(node, 'failed_when')) : undefined,
     changedWhen: 'changed_when' in node.value ? readConditions(r, child(node, 'changed_when')) : undefined,
     throttle: readNumber(r, given(node, 'throttle'), { min: 1, whole: true }),
+    verify: readConditions(r, given(node, 'verify')),
+    undo: readUndo(r, node, key, id, inside),
+    confirm: readText(r, given(node, 'confirm')),
+    onResume: readChoice(r, given(node, 'on_resume'), onResume) ?? 'verify',
   }
   if (key === undefined) return undefined
   const module = readModule(r, child(node, key))
@@ -219,6 +224,26 @@ export const readTask = (r: Reading, node: Mapping, id: string, inside: Inside):
     ...rest,
     place: placeOfNode(child(node, key), 'key'),
   }
+}
+
+/** Tasks that take a step back. They stand for themselves: nothing is notified, confirmed or undone there in its turn. */
+const readUndo = (r: Reading, node: Mapping, module: string | undefined, id: string, inside: Inside): readonly Item[] => {
+  const undo = given(node, 'undo')
+  if (undo === undefined) return []
+  const known = module === undefined ? undefined : r.modules.get(module)
+  if (known?.undo !== undefined)
+    complain(r, undo, `\`${known.name}\` takes itself back`, {
+      which: 'key',
+      label: 'remove it: undo knows what was there before',
+    })
+  if (known?.readOnly) complain(r, undo, `\`${known.name}\` changes nothing that could be undone`, { which: 'key' })
+  const tasks = readItems(r, undo, `${id}.undo`, { ...inside, handlers: false })
+  for (const task of flatten(tasks)) {
+    const [stray] = [task.notify[0], task.confirm].filter((one) => one !== undefined)
+    if (stray !== undefined) complain(r, stray, 'a task of an `undo` neither notifies nor asks: undo shows its plan first')
+    if (task.undo.length > 0) r.report({ severity: 'error', summary: 'an `undo` has no `undo`', place: task.place })
+  }
+  return tasks
 }
 
 /** The one key of a task that is no keyword; every other stray key is reported. */

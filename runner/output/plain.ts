@@ -18,6 +18,8 @@ export function plainLine(event: Event): string | undefined {
       return line('rescued', event.host)
     case 'handlers-pending':
       return line('pending', `${event.host}  ${event.handlers.join(', ')}`)
+    case 'lock-awaited':
+      return line('waiting', event.reasons.join('\n'.padEnd(14)))
     case 'interrupted':
       return line('interrupted', interruptedLines(event).join('\n             '))
     case 'run-finished': {

@@ -6,6 +6,8 @@ import { cut, indent, plural, sign, size, spread, type Style, tint } from './sty
 /** What a view does with events; `close` resolves when everything is on the screen. */
 export interface View {
   add(event: Event): void
+  /** Stands still, so that a question can be asked, until the function that it resolves to is called. */
+  hold(): Promise<() => void>
   close(): Promise<void>
 }
 
@@ -17,6 +19,8 @@ interface LiveTask {
   readonly started: TaskStarted
   readonly running: Map<string, { readonly label: string; progress?: StepProgress }>
   readonly finished: StepFinished[]
+  /** It ended only for a question to be asked, and goes on in another one. */
+  held: boolean
   /** What the operator has to know at once. */
   notice?: string
   /** Called when the task's lines have changed. */
@@ -33,10 +37,10 @@ export function terminalView(style: Style, diff: boolean, write: (text: string) 
   let current: LiveTask | undefined
   let shown: Promise<void> = Promise.resolve()
 
-  const start = (started: TaskStarted) => {
+  const start = (from: Pick<LiveTask, 'started' | 'running' | 'finished'>) => {
     let end = () => {}
     const ended = new Promise<void>((resolve) => (end = resolve))
-    const task: LiveTask = { started, running: new Map(), finished: [], redraw: () => {}, end, ended }
+    const task: LiveTask = { ...from, held: false, redraw: () => {}, end, ended }
     current = task
     shown = shown.then(() => show(task, style, diff, write))
   }
@@ -55,7 +59,7 @@ export function terminalView(style: Style, diff: boolean, write: (text: string) 
           shown = shown.then(() => write(playLine(event, style)))
           break
         case 'task-started':
-          start(event)
+          start({ started: event, running: new Map(), finished: [] })
           break
         case 'step-started':
           current?.running.set(event.step.key, { label: labelOf(event.step) })
@@ -75,6 +79,11 @@ export function terminalView(style: Style, diff: boolean, write: (text: string) 
         case 'task-finished':
           current?.end()
           break
+        case 'lock-awaited':
+          shown = shown.then(() =>
+            write(`${event.reasons.map((reason) => tint(style, 'yellow', `Waiting: ${reason}`)).join('\n')}\n`),
+          )
+          break
         case 'interrupted': {
           // The live lines say it now; once they are gone it stays written.
           const lines = interruptedLines(event)
@@ -85,6 +94,15 @@ export function terminalView(style: Style, diff: boolean, write: (text: string) 
         }
         default:
           break
+      }
+    },
+    async hold() {
+      const held = current
+      if (held !== undefined) held.held = true
+      held?.end()
+      await shown
+      return () => {
+        if (held !== undefined && held === current) start(held)
       }
     },
     async close() {
@@ -120,6 +138,7 @@ async function show(task: LiveTask, style: Style, diff: boolean, write: (text: s
           task.redraw = () => {}
           line.title = titleLine(task, style)
           line.output = ''
+          if (task.held) return line.skip()
           if (task.finished.some((step) => step.failure !== undefined && step.ignored !== true)) throw new Error('failed')
           if (task.finished.every((step) => step.outcome === 'skipped')) line.skip()
         },
@@ -139,6 +158,7 @@ async function show(task: LiveTask, style: Style, diff: boolean, write: (text: s
     },
   )
   await view.run()
+  if (task.held) return
   const told = task.finished.flatMap((step) => [
     ...(diff ? changedLines(step, style, '  ') : []),
     ...(step.message === undefined ? [] : [indent(step.message, '  ')]),

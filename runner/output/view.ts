@@ -31,7 +31,7 @@ export async function openView(
 ): Promise<RunView> {
   const { stdout, stderr } = world
   if (request.output === 'json') {
-    return { add: (event) => stdout.write(jsonLine(event)), close: async () => {}, finish: () => {} }
+    return { add: (event) => stdout.write(jsonLine(event)), hold: still, close: async () => {}, finish: () => {} }
   }
   const style = styleOf(stdout)
   const live = await liveView(request, world, style)
@@ -54,13 +54,17 @@ async function liveView(request: Pick<Request, 'goal' | 'output' | 'diff'>, { st
     const { terminalView } = await import('./terminal.ts')
     return terminalView(style, request.diff, (text) => stdout.write(text))
   }
-  if (request.goal === 'plan') return { add: () => {}, close: async () => {} }
+  if (request.goal === 'plan') return { add: () => {}, hold: still, close: async () => {} }
   return {
     add(event: Event) {
       const line = plainLine(event)
       const diff = request.diff && event.type === 'step-finished' ? changedLines(event, style, '             ') : []
       if (line !== undefined) stdout.write(`${[line, ...diff].join('\n')}\n`)
     },
+    hold: still,
     close: async () => {},
   }
 }
+
+/** Lines need not stand still. */
+const still = async () => () => {}

@@ -404,6 +404,61 @@ describe('the operator', () => {
   })
 })
 
+describe('what a step promises', () => {
+  const one = { inventory: 'all: { hosts: { a: , b: } }' }
+
+  test('`verify` fails a step that ended well and left something else', async () => {
+    const text = (condition: string) =>
+      plays(`- name: light\n  set: { thing: light, to: "on" }\n  register: r\n  verify: ${condition}\n- name: next\n  say: {}`)
+    expect((await play(text("r.value == 'on' && r.changed"), one)).code).toBe(0)
+    const { code, finished, outcomes } = await play(text("[r.changed, r.value == 'off']"), one)
+    expect(code).toBe(1)
+    expect(outcomes).toEqual(['a light: failed', 'b light: failed'])
+    expect(finished[0]?.failure).toMatchObject({
+      what: '`verify` does not hold after the step',
+      why: "r.value == 'off'",
+      place: { line: 9 },
+    })
+  })
+
+  test('`verify` is not asked in plan of a host that earlier steps would change', async () => {
+    const text = plays(
+      '- name: make\n  set: { thing: x, to: "1" }\n- name: see\n  look: { thing: x }\n  register: r\n  verify: r.value == "1"',
+    )
+    expect((await play(text, { ...one, request: { goal: 'plan' } })).code).toBe(0)
+    expect((await play(text, one)).code).toBe(0)
+  })
+
+  const confirming = plays(
+    '- name: light\n  set: { thing: light, to: "{{ to }}" }\n  confirm: "Switch to {{ to }}"\n  vars: { to: "on" }',
+  )
+
+  test('`confirm` asks once for all hosts, and only where something changes', async () => {
+    const yes = await play(confirming, { ...one, answers: ['y'] })
+    expect(yes.outcomes).toEqual(['a light: changed', 'b light: changed'])
+    expect((await play(confirming, { ...one, stage: yes.stage, answers: [] })).outcomes).toEqual(['a light: ok', 'b light: ok'])
+  })
+
+  test('a no, or no answer, changes nothing and stops the run with 4', async () => {
+    for (const answers of [['n'], []]) {
+      const { code, stage, finished } = await play(confirming, { ...one, answers })
+      expect(code).toBe(4)
+      expect(finished[0]?.failure).toMatchObject({ kind: 'refused', why: 'Switch to on' })
+      expect(stage.did).toEqual([])
+    }
+  })
+
+  test('with nobody to ask the run is refused before anything, with the place and the cure; --yes agrees', async () => {
+    const { code, events, world } = await play(confirming, one)
+    expect(code).toBe(4)
+    expect(events).toEqual([])
+    expect(world.written.stderr).toContain('play.yml:8:18')
+    expect(world.written.stderr).toContain('--yes')
+    expect((await play(confirming, { ...one, request: { yes: true } })).code).toBe(0)
+    expect((await play(confirming, { ...one, request: { goal: 'plan' } })).code).toBe(0)
+  })
+})
+
 describe('secrets', () => {
   test('a secret parameter is masked wherever it turns up', async () => {
     const text =

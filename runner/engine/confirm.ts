@@ -1,0 +1,40 @@
+import { Failure } from '../failure.ts'
+import type { Diagnostic } from '../language/diagnostic.ts'
+import { placeOfNode } from '../language/load.ts'
+import { flatten, type Play } from '../language/playbook.ts'
+import { render } from '../language/template.ts'
+import type { AttemptInput } from './attempt.ts'
+
+/**
+ * Asks what the task's `confirm` says, when the first step of it is about to change something: once for all hosts and items to which the
+ * same text applies. A no stops the run. Throws `Failure` (refused).
+ */
+export async function confirmed({ run, task, scope, step }: AttemptInput): Promise<void> {
+  if (task.confirm === undefined || run.agreed !== undefined || run.options.yes) return
+  const text = String(render(task.confirm, scope))
+  const key = `${task.id} ${text}`
+  const answer = run.confirmations.get(key) ?? run.ask(`${step.name}: ${text}\nGo on? [y]es, [n]o: `)
+  run.confirmations.set(key, answer)
+  if (isYes(await answer)) return
+  run.control.stopping = true
+  throw new Failure('the operator did not agree to it', {
+    kind: 'refused',
+    why: text,
+    todo: 'nothing more is done; `runbook resume` asks again',
+  })
+}
+
+export const isYes = (answer: string | undefined): boolean => /^y(?:es)?$/i.test(answer?.trim() ?? '')
+
+/** Where somebody must agree and there is nobody to ask, the run does not begin: the first such task, with the cure. */
+export function unasked(plays: readonly Play[]): Diagnostic[] {
+  const asking = plays
+    .flatMap(({ tasks, handlers }) => flatten([...tasks, ...handlers]))
+    .flatMap(({ confirm }) => (confirm === undefined ? [] : [confirm]))
+  return asking.slice(0, 1).map((confirm) => ({
+    severity: 'error',
+    summary: 'this asks the operator, and there is no terminal to ask on: nothing was done',
+    place: placeOfNode(confirm),
+    notes: ['agree with `--yes`, or apply a plan that was saved with `plan --out`'],
+  }))
+}

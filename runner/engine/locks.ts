@@ -1,0 +1,224 @@
+import { randomBytes } from 'node:crypto'
+import type { HostLock } from '../connection/connection.ts'
+import { Failure } from '../failure.ts'
+import { flatten } from '../language/playbook.ts'
+import type { Node } from '../language/source.ts'
+import { render } from '../language/template.ts'
+import type { LockRequest } from '../module.ts'
+import { playContext } from './context.ts'
+import { describeHolder, type Holder, locksOf } from './holders.ts'
+import { mapLimit } from './limit.ts'
+import type { PlayHosts } from './resolve.ts'
+import { type Locks, type Run, stateOf } from './run-state.ts'
+import { type Reaching, takeOn } from './target.ts'
+import { scopeOf } from './variables.ts'
+
+export const openLocks = (): Locks => ({ token: randomBytes(8).toString('hex'), held: new Map(), taking: new Map() })
+
+interface Wanted {
+  readonly reach: Reaching
+  /** File of the lock on the host. */
+  readonly name: string
+  /** What an operator calls it. */
+  readonly what: string
+  readonly shared: boolean
+}
+interface Busy {
+  readonly wanted: Wanted
+  readonly holders: readonly Holder[]
+}
+
+/**
+ * Takes all the hosts that the plays may change, before anything is changed, or none of them: a run that waits for a host keeps no other from
+ * anybody, so that two runs cannot wait for each other. A host that cannot be reached is left to its first step. Throws `Failure` (refused).
+ */
+export async function lockHosts(run: Run, plays: readonly PlayHosts[]): Promise<void> {
+  const wanted = plays
+    .filter((play) => changesHosts(run, play))
+    .flatMap((play) => play.hosts.map((host) => hostOf(run, play, host)))
+  const all = [...new Map(wanted.map((each) => [each.what, each])).values()]
+  await patiently(run, async () => {
+    const busy: Busy[] = []
+    await mapLimit(all, run.options.forks, async (each) => {
+      const holders = await take(run, each).catch(leftToItsSteps)
+      if (Array.isArray(holders)) busy.push({ wanted: each, holders })
+    })
+    if (busy.length > 0) releaseAll(run.locks)
+    return busy
+  })
+}
+
+function leftToItsSteps(error: unknown): 'unknown' {
+  if (error instanceof Failure && error.kind !== 'interrupted') return 'unknown'
+  throw error
+}
+
+function releaseAll({ held }: Locks): void {
+  for (const { lock } of held.values()) lock?.release()
+  held.clear()
+}
+
+/** Plays that only read, or only talk to a cloud, keep nobody from their hosts. */
+const changesHosts = ({ modules }: Run, { play }: PlayHosts): boolean =>
+  flatten([...play.tasks, ...play.handlers]).some((task) => {
+    const module = modules.get(task.module)
+    return module?.apply !== undefined && module.hostless !== true
+  })
+
+/** As the play itself will reach it, so that its connection and its shell are the ones that are needed anyway. */
+function hostOf(run: Run, { play }: PlayHosts, host: string): Wanted {
+  const state = stateOf(run, host)
+  const value = <T>(node: Node | undefined, is: (value: unknown) => value is T): T | undefined => {
+    if (state === undefined || node === undefined) return undefined
+    try {
+      const rendered = render(node, scopeOf(run, state, playContext(play)))
+      return is(rendered) ? rendered : undefined
+    } catch {
+      return undefined // its first step says what is wrong with it
+    }
+  }
+  const isText = (value: unknown) => typeof value === 'string'
+  const become = { wanted: value(play.become, (given) => typeof given === 'boolean'), user: value(play.becomeUser, isText) }
+  const reach = {
+    host,
+    become,
+    remoteUser: value(play.remoteUser, isText),
+    port: value(play.port, (given) => typeof given === 'number'),
+  }
+  return wholeHost(reach)
+}
+
+const wholeHost = (reach: Reaching, shared = false): Wanted => ({ reach, name: 'host', what: reach.host, shared })
+
+export interface Claim {
+  /** A lock was taken only now: what was checked before may no longer hold. */
+  readonly taken: boolean
+  readonly warnings: readonly string[]
+}
+
+/**
+ * What one step needs before it changes anything: its host, and what its module names. Where somebody else has it, it waits as long as the
+ * operator allows; that time limit also ends two runs that wait for each other. Throws `Failure` (refused).
+ *
+ * @param own the step's host; undefined where the module works through an API alone
+ */
+export async function claim(run: Run, own: Reaching | undefined, requests: readonly LockRequest[]): Promise<Claim> {
+  const warnings: string[] = []
+  let taken = false
+  if (own !== undefined) taken = (await takePatiently(run, wholeHost(own))) === 'taken'
+  // In one order for all runs, so that those that want the same do not take each other's half.
+  for (const request of requests.toSorted((a, b) =>
+    `${a.host} ${a.thing?.id ?? ''}` < `${b.host} ${b.thing?.id ?? ''}` ? -1 : 1,
+  )) {
+    const { host, thing, shared = false } = request
+    const what = thing?.name ?? host
+    if (!run.inventory.hosts.has(host)) {
+      warnings.push(`${what} is not locked: ${host} is not in the inventory`)
+      continue
+    }
+    const reach = { host, become: { wanted: undefined, user: undefined } }
+    const wanted = thing === undefined ? wholeHost(reach, shared) : { reach, name: `thing-${thing.id}`, what, shared }
+    try {
+      taken = (await takePatiently(run, wanted)) === 'taken' || taken
+    } catch (error) {
+      if (!(error instanceof Failure) || error.kind !== 'unreachable' || run.locks.held.has(keyOf(wanted))) throw error
+      warnings.push(`${what} is not locked: ${host} cannot be reached (${error.message})`)
+    }
+  }
+  return { taken, warnings }
+}
+
+async function takePatiently(run: Run, wanted: Wanted): Promise<'had' | 'taken'> {
+  let answer: 'had' | 'taken' = 'had'
+  await patiently(run, async () => {
+    const took = await take(run, wanted)
+    if (typeof took !== 'string') return [{ wanted, holders: took }]
+    answer = took
+    return []
+  })
+  return answer
+}
+
+/** Asks until nobody else has it, or the time is over. Says once for whom it waits. */
+async function patiently(run: Run, ask: () => Promise<readonly Busy[]>): Promise<void> {
+  const { clock } = run.world
+  const until = clock.monotonic() + run.options.waitLock * 1000
+  for (let first = true; ; first = false) {
+    const busy = await ask()
+    if (busy.length === 0) return
+    if (clock.monotonic() >= until) throw locked(run, busy)
+    if (first) run.emit({ type: 'lock-awaited', at: clock.now(), reasons: busy.map((each) => reason(each, clock.now())) })
+    // Not in step with whoever else waits.
+    await clock.sleep(Math.min(until - clock.monotonic(), 500 + Math.random() * 1000), run.control.signal)
+    if (run.control.stopping) throw new Failure('stopped while it waited for a lock', { kind: 'interrupted' })
+  }
+}
+
+const keyOf = ({ reach, name }: Wanted): string => `${reach.host} ${name}`
+
+/** Whether it was had already or is taken now; or who has it instead. */
+async function take(run: Run, wanted: Wanted): Promise<'had' | 'taken' | readonly Holder[]> {
+  const { held, taking } = run.locks
+  const key = keyOf(wanted)
+  while (taking.has(key)) await taking.get(key)?.catch(() => undefined)
+  const had = held.get(key)
+  if (had !== undefined && (wanted.shared || !had.shared)) {
+    had.lock?.stands()
+    return 'had'
+  }
+  const work = takeNow(run, wanted, had?.lock)
+  taking.set(key, work)
+  try {
+    return await work
+  } finally {
+    taking.delete(key)
+  }
+}
+
+async function takeNow(run: Run, wanted: Wanted, shared: HostLock | undefined): Promise<'taken' | readonly Holder[]> {
+  const { held, token } = run.locks
+  const key = keyOf(wanted)
+  // A lock that others may share cannot become one's own while it is had.
+  shared?.release()
+  held.delete(key)
+  const lock = await takeOn(run, wanted.reach, { name: wanted.name, note: noteOf(run, wanted), shared: wanted.shared })
+  if (lock === 'busy') {
+    const holders = (await locksOf(run, wanted.reach)).filter(({ name }) => name === wanted.name).map(({ holder }) => holder)
+    // The same machine under another name: this run has it already.
+    if (!holders.some((holder) => holder.token === token)) return holders
+  }
+  held.set(key, { shared: wanted.shared, lock: typeof lock === 'object' ? lock : undefined })
+  return 'taken'
+}
+
+const noteOf = (run: Run, { what, shared }: Wanted): string =>
+  JSON.stringify({
+    what,
+    run: run.id,
+    operator: run.world.operator,
+    playbook: run.playbook.file,
+    since: new Date(run.world.clock.now()).toISOString(),
+    token: run.locks.token,
+    ...(shared ? { shared } : {}),
+  } satisfies Holder)
+
+const reason = ({ wanted, holders }: Busy, now: number): string => {
+  const who = holders.map((holder) => describeHolder(holder, now))
+  return `${wanted.what} is held by ${who.length === 0 ? 'somebody who has not said who it is' : [...new Set(who)].join('; and by ')}`
+}
+
+function locked(run: Run, busy: readonly Busy[]): Failure {
+  const { waitLock } = run.options
+  const now = run.world.clock.now()
+  const [first] = busy
+  const what = busy.length === 1 ? `${first?.wanted.what} is locked` : `${busy.length} hosts are locked`
+  return new Failure(`${what} by another run`, {
+    kind: 'refused',
+    why: busy.map((each) => reason(each, now)).join('\n'),
+    todo:
+      waitLock > 0
+        ? `it was waited for ${waitLock} s: talk to them`
+        : 'wait for it (--wait-lock 10m waits by itself), or talk to them',
+    data: { locked: busy.map(({ wanted, holders }) => ({ what: wanted.what, holders })) },
+  })
+}

@@ -1,0 +1,75 @@
+import { expressionReferences } from '../language/expression.ts'
+import { magicNames } from '../language/magic.ts'
+import { flatten, type Item, type Play, type Task } from '../language/playbook.ts'
+import { references } from '../language/template.ts'
+import { type Scope, Unknown } from '../language/value.ts'
+import { type Context, inside, playContext } from './context.ts'
+
+/**
+ * The variables that the tasks of an `undo:` refer to, as they are before the step acts: whatever changes later, the undo sees them so.
+ * What the runner itself knows (`inventory_hostname`, facts) it knows then as well.
+ */
+export function variablesOfUndo(task: Task, scope: Scope): Record<string, unknown> {
+  const values: Record<string, unknown> = {}
+  for (const name of referred(task)) {
+    try {
+      const value = scope.lookup(name)
+      if (value !== undefined && !(value instanceof Unknown)) values[name] = value
+    } catch {
+      // It cannot be rendered now: the undo says so where it needs it.
+    }
+  }
+  return values
+}
+
+function referred({ undo, register }: Task): Set<string> {
+  const tasks = flatten(undo)
+  const own = new Set<string>([
+    ...magicNames,
+    ...[register, ...tasks.map((task) => task.register)].filter((name) => name !== undefined),
+  ])
+  const nodes = tasks.flatMap((task) => [
+    task.args,
+    task.name,
+    task.loop,
+    task.delegateTo,
+    task.environment,
+    ...Object.values(task.vars),
+  ])
+  const conditions = tasks.flatMap((task) => [
+    ...task.when,
+    ...task.until,
+    ...task.verify,
+    ...(task.failedWhen ?? []),
+    ...(task.changedWhen ?? []),
+  ])
+  const names = [
+    ...nodes.flatMap((node) => (node === undefined ? [] : references(node))),
+    ...conditions.flatMap((node) => expressionReferences(node)),
+  ].map(({ name }) => name)
+  return new Set(names.filter((name) => !own.has(name)))
+}
+
+export interface TaskWithContext {
+  readonly task: Task
+  readonly context: Context
+}
+
+/** A task by its id, with what its play and blocks give to those that take it back: all but its conditions, which were met. */
+export function taskWithContext(plays: readonly Play[], id: string): TaskWithContext | undefined {
+  const find = (items: readonly Item[], outer: Context): TaskWithContext | undefined => {
+    for (const item of items) {
+      if (item.kind === 'task' && item.id === id)
+        return { task: item, context: { ...inside(outer, item), when: [], ignoreErrors: false } }
+      if (item.kind !== 'block' || !id.startsWith(`${item.id}.`)) continue
+      const found = find([...item.block, ...item.rescue, ...item.always], inside(outer, item))
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  for (const play of plays) {
+    const found = find([...play.tasks, ...play.handlers], playContext(play))
+    if (found !== undefined) return found
+  }
+  return undefined
+}

@@ -1,0 +1,70 @@
+import { describeHolder, type Held, locksOf } from './engine/holders.ts'
+import { mapLimit } from './engine/limit.ts'
+import { openSession } from './engine/session.ts'
+import type { Reachable } from './engine/target.ts'
+import { EXIT } from './exit.ts'
+import { Failure } from './failure.ts'
+import { loadInventory } from './inventory/inventory.ts'
+import { matchHosts } from './inventory/pattern.ts'
+import { hasErrors, inventoryPaths } from './load.ts'
+import type { Request } from './request.ts'
+import { showDiagnostics } from './run.ts'
+import type { World } from './world.ts'
+
+export interface WhoRequest extends Pick<Request, 'inventory' | 'user' | 'acceptNewHostKeys' | 'forks'> {
+  /** Patterns; none means all hosts of the inventory. */
+  readonly hosts: readonly string[]
+  readonly json: boolean
+}
+
+/** `runbook who`: what is locked on the hosts, by whom. Exits 3 where a host could not be asked. */
+export async function who(asked: WhoRequest, world: World): Promise<number> {
+  const { inventory, sources, diagnostics } = await loadInventory(inventoryPaths(asked, world), world, world.cwd)
+  const chosen =
+    asked.hosts.length === 0
+      ? { hosts: [...inventory.hosts.values()].flatMap(({ name, implicit }) => (implicit ? [] : [name])), diagnostics: [] }
+      : matchHosts(asked.hosts, inventory)
+  const all = [...diagnostics, ...chosen.diagnostics]
+  showDiagnostics(all, sources, world)
+  if (hasErrors(all)) return EXIT.input
+
+  const abort = new AbortController()
+  const stop = world.onInterrupt(() => abort.abort(new Failure('stopped', { kind: 'interrupted' })))
+  const session = openSession(world, abort.signal)
+  const options = { ...asked, become: false, becomeUser: undefined, becomePassword: undefined }
+  const run: Reachable = { playbook: { vars: {} }, inventory, extra: {}, params: {}, session, secrets: new Set(), world, options }
+  const held: Held[] = []
+  let failed = 0
+  try {
+    await mapLimit(chosen.hosts, asked.forks, async (host) => {
+      try {
+        held.push(...(await locksOf(run, { host, become: { wanted: false, user: undefined } })))
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error
+        failed++
+        world.stderr.write(`${host}: ${[error.message, error.why].filter((text) => text !== undefined).join(': ')}\n`)
+      }
+    })
+  } finally {
+    stop()
+    await session.close()
+  }
+  world.stdout.write(
+    asked.json ? held.map(({ holder }) => `${JSON.stringify(holder)}\n`).join('') : table(held, world.clock.now()),
+  )
+  return failed > 0 ? EXIT.unreachable : EXIT.done
+}
+
+/** A line for each holder: what it has, who it is. */
+function table(held: readonly Held[], now: number): string {
+  if (held.length === 0) return 'Nothing is locked.\n'
+  const byHolder = new Map<string, { readonly what: Set<string>; readonly who: string }>()
+  for (const { holder } of held) {
+    const line = byHolder.get(holder.token) ?? { what: new Set(), who: describeHolder(holder, now) }
+    line.what.add(holder.shared === true ? `${holder.what} (shared)` : holder.what)
+    byHolder.set(holder.token, line)
+  }
+  const lines = [...byHolder.values()].map(({ what, who: text }) => [[...what].toSorted().join(', '), text] as const)
+  const width = Math.max(...lines.map(([what]) => what.length))
+  return lines.map(([what, text]) => `${what.padEnd(width)}   held by ${text}\n`).join('')
+}

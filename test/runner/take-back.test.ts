@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest'
+import type { Event, StepFinished } from '../../runner/events.ts'
+import { type AnyModule, defineModule } from '../../runner/module.ts'
+import { run } from '../../runner/run.ts'
+import { takeBack, type UndoRequest } from '../../runner/take-back.ts'
+import { type FakeWorld, fakeWorld } from '../fake-world.ts'
+import { newStage, request, type Stage, testModules } from '../play.ts'
+
+const asked: UndoRequest = {
+  run: undefined,
+  to: undefined,
+  host: undefined,
+  plan: false,
+  waitLock: 0,
+  params: [],
+  output: 'json',
+}
+
+interface Scene {
+  readonly world: FakeWorld
+  readonly stage: Stage
+  readonly modules: ReadonlyMap<string, AnyModule>
+}
+
+/** `act` is a command: nothing can be known of it before, and it has no undo. `kick` is a restart: it writes down what it found. */
+function scene(tasks: string, more = ''): Scene {
+  const stage = newStage()
+  const text = { type: 'string', description: 'text' } as const
+  const act = defineModule({
+    name: 'act',
+    summary: 'Does something.',
+    params: { type: 'object', additionalProperties: false, required: ['do'], properties: { do: text } },
+    examples: [],
+    check: async () => ({ changes: [{ path: 'act', before: undefined, after: 'done' }], before: null, blind: true }),
+    async apply({ do: what }, _diff, target) {
+      stage.did.push(`${target.host} ${what}`)
+      return { id: `id-of-${what}` }
+    },
+    verify: async () => [],
+  })
+  const kick = defineModule({
+    name: 'kick',
+    summary: 'Restarts.',
+    params: { type: 'object', additionalProperties: false, properties: {} },
+    examples: [],
+    check: async () => ({ changes: [{ path: 'unit', before: 'running', after: 'restarted' }], before: null }),
+    async apply(_params, _diff, target) {
+      stage.did.push(`${target.host} kicked with ${stage.things.get(`${target.host}/conf`) ?? 'none'}`)
+    },
+    verify: async () => [],
+    undoneLast: () => true,
+    async undo(_params, _before, target) {
+      stage.did.push(`${target.host} kicked with ${stage.things.get(`${target.host}/conf`) ?? 'none'}`)
+    },
+  })
+  const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n${more}    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
+  const world = fakeWorld({ files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: , b: } }' }, answers: [] })
+  return { world, stage, modules: new Map([...testModules(stage), act, kick].map((module) => [module.name, module])) }
+}
+
+const apply = ({ world, modules }: Scene) => run(request, world, modules)
+async function undo(
+  { world, modules }: Scene,
+  more: Partial<UndoRequest> = {},
+): Promise<{ code: number; ended: StepFinished[] }> {
+  const before = world.written.stdout.length
+  const code = await takeBack({ ...asked, ...more }, world, modules)
+  const events = world.written.stdout
+    .slice(before)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Event)
+  return { code, ended: events.filter((event) => event.type === 'step-finished') }
+}
+
+describe('undo', () => {
+  test('puts back what was there, newest first, and is done once', async () => {
+    const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: x, to: "2" } }')
+    stage.stage.things.set('a/x', '0')
+    expect(await apply(stage)).toBe(0)
+    const { code, ended } = await undo(stage)
+    expect(code).toBe(0)
+    expect(ended.map(({ step, outcome }) => `${step.host} ${step.name} ${outcome}`)).toEqual([
+      'b two changed',
+      'a two changed',
+      'b one changed',
+      'a one changed',
+    ])
+    expect([...stage.stage.things]).toEqual([['a/x', '0']])
+    await expect(undo(stage)).rejects.toMatchObject({ kind: 'input', message: 'there is no run with anything to undo' })
+  })
+
+  test('stops where a host has changed since, and shows how', async () => {
+    const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: y, to: "2" } }')
+    await apply(stage)
+    stage.stage.things.set('a/y', 'mine')
+    const { code, ended } = await undo(stage)
+    expect(code).toBe(4)
+    expect(ended.at(-1)?.failure).toMatchObject({ kind: 'refused', why: 'y: mine, was left as 2' })
+    expect(stage.stage.things.get('a/x')).toBe('1')
+  })
+
+  test('of a restart comes when the files are back', async () => {
+    const stage = scene(
+      '- { name: conf, set: { thing: conf, to: new }, notify: restart }',
+      '    handlers:\n      - { name: restart, kick: {} }\n',
+    )
+    stage.stage.things.set('a/conf', 'old').set('b/conf', 'old')
+    await apply(stage)
+    await undo(stage)
+    expect(stage.stage.did.filter((what) => what.includes('kicked'))).toEqual([
+      'a kicked with new',
+      'b kicked with new',
+      'a kicked with old',
+      'b kicked with old',
+    ])
+  })
+
+  test('what cannot be undone is said, and the rest is', async () => {
+    const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: shot, act: { do: shoot } }')
+    await apply(stage)
+    const { code, ended } = await undo(stage, { host: 'a' })
+    expect(code).toBe(0)
+    expect(ended.map(({ step, outcome, reason }) => [step.name, outcome, reason])).toEqual([
+      ['shot', 'skipped', 'act cannot be undone'],
+      ['one', 'changed', undefined],
+    ])
+    expect([...stage.stage.things]).toEqual([['b/x', '1']])
+  })
+})
+
+describe('the tasks of an `undo:`', () => {
+  const tasks = `
+- name: make {{ item }}
+  act: { do: "make-{{ item }}-{{ size }}" }
+  vars: { size: "{{ seen.value }}" }
+  loop: [v1, v2]
+  register: made
+  undo:
+    - name: remove
+      act: { do: "remove {{ made.id }} {{ item }} {{ size }}" }
+    - set: { thing: "{{ item }}", to: gone }`
+
+  test('run for each step, with its variables as they were and its result', async () => {
+    const stage = scene(`- { name: see, look: { thing: size }, register: seen }${tasks}`)
+    stage.stage.things.set('a/size', '7').set('b/size', '8')
+    expect(await apply(stage)).toBe(0)
+    stage.stage.things.set('a/size', '100')
+    stage.stage.did.length = 0
+    const plan = await undo(stage, { plan: true })
+    expect(plan.ended.map(({ outcome, changes }) => [outcome, changes[0]?.after])).toEqual(
+      Array(4).fill(['planned', 'remove, set']),
+    )
+    expect(stage.stage.did).toEqual([])
+
+    const { code } = await undo(stage)
+    expect(code).toBe(0)
+    expect(stage.stage.did.filter((what) => what.startsWith('a'))).toEqual([
+      'a remove id-of-make-v2-7 v2 7',
+      'a v2=gone',
+      'a remove id-of-make-v1-7 v1 7',
+      'a v1=gone',
+    ])
+    await expect(undo(stage)).rejects.toMatchObject({ kind: 'input' })
+  })
+
+  test('one that fails stops the undo, which can be done again', async () => {
+    const stage = scene(
+      '- { name: one, set: { thing: x, to: "1" } }\n- { name: shot, act: { do: shoot }, undo: [{ name: bring back, fail: { on: [b] } }] }',
+    )
+    await apply(stage)
+    const first = await undo(stage)
+    expect(first.code).toBe(1)
+    expect(first.ended.map(({ step, outcome }) => `${step.host} ${step.name} ${outcome}`)).toEqual([
+      'b bring back failed',
+      'b shot failed',
+    ])
+    const second = await undo(stage, { host: 'a' })
+    expect(second.code).toBe(0)
+    expect([...stage.stage.things]).toEqual([['b/x', '1']])
+  })
+})
