@@ -3,6 +3,7 @@ import {
   Failure,
   type Change,
   type Compute,
+  type Estimate,
   type Migration,
   type Result,
   type Server,
@@ -103,7 +104,7 @@ export default defineModule({
     },
   ],
 
-  async check({ server: name, source, target: to, cloud }, target) {
+  async check({ server: name, source, target: to, block_migration, cloud }, target) {
     const { compute } = await target.cloud(cloud)
     const server = await oneServer(compute, name)
     const { host } = server
@@ -133,7 +134,7 @@ export default defineModule({
       })
     }
     mustBeMovable(server)
-    return { changes: [change], before, locks }
+    return { changes: [change], before, locks, estimate: await estimate(compute, server, block_migration) }
   },
 
   async apply({ target: to, block_migration, timeout, on_timeout, poll, cloud }, { before }, target) {
@@ -164,6 +165,17 @@ export default defineModule({
     )
   },
 })
+
+/** As long as this server's last live migration took; where none is known, what a link of 1 Gbit/s makes of it. */
+async function estimate(compute: Compute, { id, flavor }: Server, block: Wish['block']): Promise<Estimate> {
+  const last = (await compute.migrations({ serverId: id })).find(
+    ({ type, status, updatedAt }) => type === 'live-migration' && status === 'completed' && updatedAt !== undefined,
+  )
+  if (last?.updatedAt !== undefined)
+    return { seconds: (Date.parse(last.updatedAt) - Date.parse(last.createdAt)) / 1000, basis: 'as the last time' }
+  const mebibytes = flavor.ram + (block === true ? (flavor.disk + flavor.ephemeral) * 1024 : 0)
+  return { seconds: (mebibytes * 1024 ** 2 * 8) / 1e9, basis: `${mebibytes} MiB at 1 Gbit/s; it has not moved before` }
+}
 
 /** Starts the migration, or joins the one that runs, and watches it to its end. */
 async function move(serverId: string, wish: Wish, compute: Compute, target: Target): Promise<Result> {

@@ -62,6 +62,7 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
         const code = await (await import('./saved-plan.ts')).applySaved(playbook, request, world, registry)
         if (code !== undefined) return done(code)
       }
+      if (options.ask) return done(await (await import('./saved-plan.ts')).askedApply(request, world, registry))
       if (options.out !== undefined)
         return done(await (await import('./saved-plan.ts')).planTo(options.out, request, world, registry))
       if (options.listHosts || options.listTasks) done(await (await import('./list.ts')).list(request, options, world, registry))
@@ -70,10 +71,9 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
   runs(program.command('plan <playbook>').description('show what would change, changing nothing'), 'plan')
     .option('--out <file>', 'keep the plan: apply FILE does exactly that, once')
     .option('--exit-code', 'exit 5 where there are changes')
-  runs(
-    program.command('apply <playbook-or-plan>').description('do it: check each step, change what differs, verify it'),
-    'apply',
-  ).option('-C, --check', 'change nothing: the same as plan')
+  runs(program.command('apply <playbook-or-plan>').description('do it: check each step, change what differs, verify it'), 'apply')
+    .option('-C, --check', 'change nothing: the same as plan')
+    .option('--ask', 'show the plan first, and ask')
 
   historyCommands(program, world, loadModules, done)
   program
@@ -134,6 +134,9 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .command('resume [run]')
     .description('go on with a run where it stood; default: the newest that did not end well')
     .option('--failed', 'only the hosts that failed')
+    .option('--detach', 'go on when the terminal goes away: runbook attach shows it again')
+    .option('-y, --yes', 'agree to whatever a `confirm` asks')
+    .option('--detach', 'as for apply')
     .option('--accept-changes', 'go on although the playbook, the inventory or a parameter has changed')
     .addOption(params())
     .addOption(waitLock())
@@ -141,13 +144,23 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .action(
       async (
         run: string | undefined,
-        flags: { failed?: true; acceptChanges?: true; param: Request['params']; waitLock: number; output: Request['output'] },
+        flags: {
+          failed?: true
+          yes?: true
+          detach?: true
+          acceptChanges?: true
+          param: Request['params']
+          waitLock: number
+          output: Request['output']
+        },
       ) => {
         const { registry } = await loadModules()
         const asked = {
           run,
           failed: flags.failed === true,
+          yes: flags.yes === true,
           acceptChanges: flags.acceptChanges === true,
+          detach: flags.detach === true,
           params: flags.param,
           waitLock: flags.waitLock,
           output: flags.output,
@@ -185,7 +198,18 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
   program
     .command('runs')
     .description('list the runs kept in this folder')
-    .action(async () => done(await (await import('./history-commands.ts')).runs(world)))
+    .option('--prune <age>', 'remove those that have been still for so long: 30d', seconds)
+    .action(async ({ prune }: { prune?: number }) => {
+      const commands = await import('./history-commands.ts')
+      done(await (prune === undefined ? commands.runs(world) : commands.prune(prune, world)))
+    })
+  program
+    .command('attach [run]')
+    .description('show a run that is under way, until it ends; Ctrl-C leaves it going. Default: the newest')
+    .addOption(output())
+    .action(async (run: string | undefined, flags: Pick<RunFlags, 'output'>) =>
+      done(await (await import('./attach.ts')).attach(run, flags.output, world)),
+    )
   program
     .command('show [run]')
     .description('what a run did, and what can be done now')
@@ -217,7 +241,9 @@ interface RunFlags {
   readonly startAtTask?: string
   readonly step?: true
   readonly waitLock: number
+  readonly detach?: true
   readonly yes?: true
+  readonly ask?: true
   readonly become?: true
   readonly becomeUser?: string
   readonly askBecomePass?: true
@@ -300,6 +326,7 @@ function requestOf(goal: Request['goal'], playbook: string, flags: RunFlags): Re
     startAtTask: flags.startAtTask,
     step: flags.step === true,
     waitLock: flags.waitLock,
+    detach: flags.detach === true,
     yes: flags.yes === true,
     become: flags.become === true,
     becomeUser: flags.becomeUser,

@@ -1,6 +1,6 @@
 import type { FailureKind } from './failure.ts'
 import type { Place } from './language/source.ts'
-import type { Change, LockRequest, Progress, Result } from './module.ts'
+import type { Change, Estimate, LockRequest, Progress, Result } from './module.ts'
 
 /**
  * The one vocabulary of execution. The engine emits events and nothing else; the terminal, the plain lines, `--output json`, the
@@ -150,6 +150,10 @@ export interface StepFinished extends Stamped {
   readonly ignored?: true
   /** Whether `undo` could take back what changed, or would. */
   readonly reversible: boolean
+  /** Plan: how long it is likely to take. */
+  readonly estimate?: Estimate
+  /** Plan: what the operator will be asked before it. */
+  readonly confirm?: string
   /** Attempts made, where `retries` allowed several. */
   readonly attempts?: number
 }

@@ -1,16 +1,17 @@
 import { styleOf } from './output/view.ts'
 import { plainLine } from './output/plain.ts'
-import { renderRun, renderRuns, type ShowOptions } from './output/runs-view.ts'
+import { lastSeen, outcomeWord, renderRun, renderRuns, type SeenHistory, type ShowOptions } from './output/runs-view.ts'
+import { RUNS_FOLDER } from './engine/journal.ts'
 import { EXIT } from './exit.ts'
+import { follow } from './follow.ts'
+import { runningAs } from './liveness.ts'
 import { findRun, listRuns, loadHistory } from './runs.ts'
 import type { Source } from './language/source.ts'
 import type { World } from './world.ts'
 
 /** `runbook runs`. */
 export async function runs(world: World): Promise<number> {
-  const histories = await Promise.all(
-    (await listRuns(world)).toReversed().map((run) => loadHistory(world, run).catch(() => undefined)),
-  )
+  const histories = await Promise.all((await listRuns(world)).toReversed().map((run) => seen(world, run).catch(() => undefined)))
   world.stdout.write(
     renderRuns(
       histories.filter((history) => history !== undefined),
@@ -20,9 +21,16 @@ export async function runs(world: World): Promise<number> {
   return EXIT.done
 }
 
+/** A run's history, and whether it is still under way. */
+async function seen(world: World, run: string): Promise<SeenHistory> {
+  const history = await loadHistory(world, run)
+  return { ...history, running: history.ended === undefined && (await runningAs(world, run)) !== undefined }
+}
+
 /** `runbook show RUN`. */
 export async function show(text: string | undefined, options: ShowOptions, world: World): Promise<number> {
-  const { history } = await findRun(world, text, () => true, 'no runs are kept in this folder')
+  const { run } = await findRun(world, text, () => true, 'no runs are kept in this folder')
+  const history = await seen(world, run)
   const sources = await sourcesOf(
     world,
     [...history.finished.values()].flatMap(({ step, failure }) =>
@@ -34,30 +42,37 @@ export async function show(text: string | undefined, options: ShowOptions, world
 }
 
 /** Playbooks as they are now, for the lines around a failure. */
-async function sourcesOf(world: World, files: readonly string[]): Promise<Source[]> {
+export async function sourcesOf(world: World, files: readonly string[]): Promise<Source[]> {
   const found = await Promise.all([...new Set(files)].map(async (file) => ({ file, content: await world.files.read(file) })))
   return found.flatMap(({ file, content }) => (content === undefined ? [] : [{ file, text: new TextDecoder().decode(content) }]))
 }
 
-const FOLLOW_MS = 300
-
 /** `runbook logs RUN [-f]`: the plain lines of a run, and with `-f` those to come, until it ends. */
-export async function logs(text: string | undefined, follow: boolean, world: World): Promise<number> {
+export async function logs(text: string | undefined, following: boolean, world: World): Promise<number> {
   const { run } = await findRun(world, text, () => true, 'no runs are kept in this folder')
-  let interrupted = false
-  const stop = world.onInterrupt(() => (interrupted = true))
+  let left = !following
+  const stop = world.onInterrupt(() => (left = true))
   try {
-    for (let shown = 0; ;) {
-      const history = await loadHistory(world, run)
-      for (const event of history.events.slice(shown)) {
-        const line = plainLine(event)
-        if (line !== undefined) world.stdout.write(`${line}\n`)
-      }
-      shown = history.events.length
-      if (!follow || interrupted || history.ended !== undefined) return EXIT.done
-      await world.clock.sleep(FOLLOW_MS)
+    for await (const event of follow(world, run, () => left)) {
+      const line = plainLine(event)
+      if (line !== undefined) world.stdout.write(`${line}\n`)
     }
+    return EXIT.done
   } finally {
     stop()
   }
+}
+
+/** `runbook runs --prune AGE`: removes the runs that have been still for so many seconds, with all that resume and undo need of them. */
+export async function prune(seconds: number, world: World): Promise<number> {
+  const now = world.clock.now()
+  for (const run of await listRuns(world)) {
+    const history = await loadHistory(world, run).catch(() => undefined)
+    const last = history?.events.at(-1)?.at
+    if (history === undefined || last === undefined || now - last < seconds * 1000) continue
+    if ((await runningAs(world, run)) !== undefined) continue
+    await world.files.remove(`${RUNS_FOLDER}/${run}`)
+    world.stdout.write(`removed ${run}  ${outcomeWord(history)} ${lastSeen(history, now)}  ${history.started.playbook}\n`)
+  }
+  return EXIT.done
 }

@@ -32,6 +32,8 @@ export interface Diff<State> {
   readonly warnings?: readonly string[]
   /** Work of this step that is running already, in words (`migration 41, 63 %`): `apply` joins it instead of starting another. */
   readonly inFlight?: string
+  /** How long `apply` is likely to take, and what that is reckoned from; the plan says so. */
+  readonly estimate?: Estimate
   /** The check cannot tell whether this has been done before (a command): after a crash in the midst of it somebody must decide. */
   readonly blind?: true
   /** What nobody else may change meanwhile, beside the step's own host: taken before `apply`, kept until the run ends. */
@@ -47,6 +49,12 @@ export interface LockRequest {
   readonly thing?: { readonly id: string; readonly name: string }
   /** Others may hold it too, as long as they all want it so: two moves on one host get along, a move and a change of the host do not. */
   readonly shared?: true
+}
+
+export interface Estimate {
+  readonly seconds: number
+  /** In words: `as the last time`. */
+  readonly basis: string
 }
 
 export interface Progress {

@@ -4,7 +4,7 @@ import { hostname, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Appender, Clock, Files, Screen, World } from './world.ts'
+import type { Appender, Clock, Files, Interrupt, Screen, World } from './world.ts'
 
 /** The world as it is. Heavy libraries are loaded when a host or a cloud is first asked for, not before. */
 export function realWorld(process: NodeJS.Process): World {
@@ -29,12 +29,10 @@ export function realWorld(process: NodeJS.Process): World {
       return openCloud(choice.name, { env, cwd, read: diskFiles(cwd).read, now: clock.now, sleep: clock.sleep, signal })
     },
     onInterrupt(callback) {
-      const listener = (signal: NodeJS.Signals) => callback(signal as 'SIGINT' | 'SIGTERM')
-      process.on('SIGINT', listener)
-      process.on('SIGTERM', listener)
+      const listener = (signal: NodeJS.Signals) => callback(signal as Interrupt)
+      for (const signal of INTERRUPTS) process.on(signal, listener)
       return () => {
-        process.off('SIGINT', listener)
-        process.off('SIGTERM', listener)
+        for (const signal of INTERRUPTS) process.off(signal, listener)
       }
     },
   }
@@ -49,11 +47,13 @@ function loginName(): string {
   }
 }
 
+const INTERRUPTS: readonly Interrupt[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+
 function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
   let open = true
-  // `| head` closes the pipe: that is the reader's choice, not an error. The run itself goes on to its end.
+  // `| head` closes the pipe, a closed laptop the terminal: no error of the run, which goes on to its end.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
     open = false
   })
   const isTerminal = stream.isTTY === true && env['TERM'] !== 'dumb'
@@ -97,7 +97,8 @@ const ifThere = async <T>(work: Promise<T>): Promise<T | undefined> => {
 function diskFiles(cwd: string): Files {
   const at = (path: string) => resolve(cwd, path)
   return {
-    read: (path) => ifThere(readFile(at(path))),
+    read: (path, from = 0) => ifThere(from === 0 ? readFile(at(path)) : readFrom(at(path), from)),
+    remove: (path) => rm(at(path), { recursive: true, force: true }),
     async list(path) {
       return (await ifThere(readdir(at(path))))?.toSorted()
     },
@@ -126,6 +127,17 @@ function diskFiles(cwd: string): Files {
       await mkdir(dirname(at(path)), { recursive: true, mode: 0o700 })
       return appender(await open(at(path), 'a', 0o600))
     },
+  }
+}
+
+async function readFrom(path: string, from: number): Promise<Uint8Array> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.max(0, size - from)), 0, Math.max(0, size - from), from)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
   }
 }
 

@@ -24,6 +24,8 @@ export interface Request {
   readonly acceptNewHostKeys: boolean
   /** Seconds to wait for what another run holds. */
   readonly waitLock: number
+  /** A hang-up (the terminal is gone) does not stop it. */
+  readonly detach: boolean
   readonly output: 'auto' | 'plain' | 'json'
   readonly verbose: number
   readonly diff: boolean

@@ -1,5 +1,6 @@
 import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
+import { runningAs } from './liveness.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './request.ts'
 import { run } from './run.ts'
@@ -14,10 +15,13 @@ export interface ResumeRequest {
   /** Only the hosts that failed. */
   readonly failed: boolean
   readonly acceptChanges: boolean
+  /** Agree to whatever a `confirm` asks. */
+  readonly yes: boolean
   /** Parameters to use instead of those of the run (a change that must be accepted), and secrets, which are not kept. */
   readonly params: Request['params']
   readonly output: Request['output']
   readonly waitLock: number
+  readonly detach: boolean
 }
 
 /** Goes on with a run where it stood: the same walk, in which steps that were done before are passed over. */
@@ -28,6 +32,8 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
     ({ ended }) => ended?.exitCode !== 0,
     'there is no run to resume: all that are kept here ended well',
   )
+  if ((await runningAs(world, id)) !== undefined)
+    throw new Failure(`run ${id} is still under way`, { kind: 'refused', todo: `runbook attach ${id} shows it` })
   if (history.ended?.exitCode === 0) {
     world.stderr.write(`Run ${id} ended well: there is nothing to resume.\n`)
     return EXIT.done
@@ -59,10 +65,14 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
     ...kept.request,
     params: [...given].map(([name, text]) => ({ name, text })),
     limit: asked.failed ? failedHosts : kept.request.limit,
+    yes: kept.request.yes || asked.yes,
     output: asked.output,
     waitLock: asked.waitLock,
+    detach: asked.detach,
   }
-  return run(request, world, modules, { past: { run: id, history } })
+  // Whoever accepts other inputs than the plan was made from has left the plan.
+  const agreed = kept.agreed === undefined || asked.acceptChanges ? undefined : new Map(Object.entries(kept.agreed))
+  return run(request, world, modules, { past: { run: id, history }, agreed })
 }
 
 const changedParams = (request: Request, given: Request['params']): string[] => {

@@ -13,6 +13,7 @@ import type { Diagnostic } from './language/diagnostic.ts'
 import { renderDiagnostics, summaryLine } from './language/render.ts'
 import type { Source } from './language/source.ts'
 import { hasErrors, type Inputs, isSecret, loadInputs } from './load.ts'
+import { markRunning } from './liveness.ts'
 import type { AnyModule } from './module.ts'
 import { createReport, failureKinds, type Report, type ReportFold } from './output/report.ts'
 import { openView, type RunView, styleOf } from './output/view.ts'
@@ -63,7 +64,8 @@ export async function run(
   const start = async () => {
     await begin?.(id)
     journal = request.goal === 'plan' ? undefined : await openJournal(world, id)
-    if (journal !== undefined && past === undefined) await keepInputs(world, id, redact(request, secrets), sources)
+    if (journal !== undefined) await markRunning(world, id)
+    if (journal !== undefined && past === undefined) await keepInputs(world, id, redact(request, secrets), sources, agreed)
   }
   const report = createReport()
   const view = await openView(request, world, report, sources)
@@ -178,7 +180,7 @@ async function executed(
       window: Number.POSITIVE_INFINITY,
     },
   }
-  const stop = watchInterrupts(state, report, abort)
+  const stop = watchInterrupts(state, report, abort, request.detach)
   let started = clock.monotonic()
   try {
     if (request.goal !== 'plan') await lockHosts(state, inputs.plays)
@@ -221,10 +223,14 @@ const beginning = (request: Request, run: string, { playbook, plays, params }: I
   params,
 })
 
-/** Once: start nothing new, finish what is in flight. Twice: abort. SIGTERM counts as Ctrl-C. */
-function watchInterrupts(run: Run, report: Report, abort: AbortController): () => void {
+/**
+ * Once: start nothing new, finish what is in flight. Twice: abort. SIGTERM counts as Ctrl-C. So does SIGHUP, which comes when the terminal goes
+ * away (often twice, from the kernel and the shell), but never as the second; not at all where the run was to go on without its terminal.
+ */
+function watchInterrupts(run: Run, report: Report, abort: AbortController, detach: boolean): () => void {
   let times = 0
-  return run.world.onInterrupt(() => {
+  return run.world.onInterrupt((signal) => {
+    if (signal === 'SIGHUP' && (detach || times > 0)) return
     times++
     run.control.stopping = true
     run.control.interrupted = true

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type History, readJournal } from './engine/history.ts'
 import { inputsPath, journalPath, RUNS_FOLDER } from './engine/journal.ts'
+import type { AgreedStep, Run } from './engine/run-state.ts'
 import { Failure } from './failure.ts'
 import { nearest } from './language/suggest.ts'
 import type { Source } from './language/source.ts'
@@ -14,13 +15,26 @@ export interface KeptInputs {
   readonly request: Request
   /** SHA-256 of every file that was read, by its name. */
   readonly digests: Readonly<Record<string, string>>
+  /** What the saved plan said that was applied: a resumed run does nothing else either. */
+  readonly agreed?: Readonly<Record<string, AgreedStep>>
 }
 
 export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-export async function keepInputs(world: World, run: string, request: Request, sources: readonly Source[]): Promise<void> {
+export async function keepInputs(
+  world: World,
+  run: string,
+  request: Request,
+  sources: readonly Source[],
+  agreed: Run['agreed'],
+): Promise<void> {
   const digests = Object.fromEntries(sources.map(({ file, text }) => [file, digestOf(text)]))
-  const kept: KeptInputs = { version: 1, request, digests }
+  const kept: KeptInputs = {
+    version: 1,
+    request,
+    digests,
+    ...(agreed === undefined ? {} : { agreed: Object.fromEntries(agreed) }),
+  }
   await world.files.write(inputsPath(run), `${JSON.stringify(kept, undefined, 2)}\n`, 0o600)
 }
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { agreedStep } from './engine/agreed.ts'
+import { isYes } from './engine/confirm.ts'
 import type { AgreedStep } from './engine/run-state.ts'
+import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
 import type { Source } from './language/source.ts'
 import type { AnyModule } from './module.ts'
@@ -98,6 +100,29 @@ export async function applySaved(
     agreed: new Map(Object.entries(plan.steps)),
     begin: (id) => world.files.write(usedPath(digest), `run ${id}\n`, 0o600),
   })
+}
+
+/** `apply --ask`: shows the plan, asks, and applies exactly that. */
+export async function askedApply(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
+  if (!world.interactive) {
+    throw new Failure('`--ask` needs a terminal to ask on', {
+      kind: 'input',
+      todo: 'keep the plan with `runbook plan … --out FILE`, read it, and `runbook apply FILE`',
+    })
+  }
+  let plan: SavedPlan | undefined
+  const code = await run({ ...request, goal: 'plan' }, world, modules, {
+    keep: async (_inputs, sources, report) => {
+      const { planned, unknown } = report.counts()
+      if (report.failures().length === 0 && planned + unknown > 0) plan = savedPlan(request, sources, report, world)
+    },
+  })
+  if (plan === undefined) return code
+  if (!isYes(await world.ask('\nApply exactly this? [y]es, [n]o: '))) {
+    world.stderr.write('Nothing was done.\n')
+    return EXIT.done
+  }
+  return run(request, frozen(world, plan.files), modules, { agreed: new Map(Object.entries(plan.steps)) })
 }
 
 /** The same world, with the files as the plan was made from them. */

@@ -18,9 +18,11 @@ export interface World {
   readonly interactive: boolean
   connect(endpoint: Endpoint, signal: AbortSignal): Promise<Connection>
   cloud(choice: CloudChoice, signal: AbortSignal): Promise<Cloud>
-  /** Calls back on SIGINT and SIGTERM; returns the function that stops that. */
-  onInterrupt(callback: (signal: 'SIGINT' | 'SIGTERM') => void): () => void
+  /** Calls back on each of these signals; returns the function that stops that. */
+  onInterrupt(callback: (signal: Interrupt) => void): () => void
 }
+
+export type Interrupt = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
 /** Which cloud: its name in clouds.yaml, and which clouds.yaml; what is left out is found as openstacksdk finds it. */
 export interface CloudChoice {
@@ -38,13 +40,19 @@ export interface Screen {
 
 /** Files of the controller. Paths are absolute or relative to `cwd`. */
 export interface Files {
-  /** undefined where there is no such file; throws for everything else. */
-  read(path: string): Promise<Uint8Array | undefined>
+  /**
+   * undefined where there is no such file; throws for everything else.
+   *
+   * @param from bytes to pass over
+   */
+  read(path: string, from?: number): Promise<Uint8Array | undefined>
   /** Sorted names; undefined where there is no such folder. */
   list(path: string): Promise<readonly string[] | undefined>
   kind(path: string): Promise<'file' | 'directory' | undefined>
   /** Atomic: a reader sees the old content or the new, never a half. */
   write(path: string, content: string | Uint8Array, mode?: number): Promise<void>
+  /** Removes a file, or a folder with all that is in it. */
+  remove(path: string): Promise<void>
   /** Opens a file to be written at its end, making it and its folder (for the owner alone) where they are missing. */
   append(path: string): Promise<Appender>
 }

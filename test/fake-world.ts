@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import type { Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../runner/connection/connection.ts'
 import { Failure } from '../runner/failure.ts'
 import type { Cloud } from '../runner/openstack/cloud.ts'
-import type { World } from '../runner/world.ts'
+import type { Interrupt, World } from '../runner/world.ts'
 import { fakeTarget } from './fake-target.ts'
 
 export interface FakeWorld extends World {
@@ -11,8 +11,8 @@ export interface FakeWorld extends World {
   readonly disk: Map<string, Uint8Array>
   /** Every host that was connected to, in order. */
   readonly connected: Endpoint[]
-  /** As if the operator pressed Ctrl-C. */
-  interrupt(): void
+  /** As if the operator pressed Ctrl-C, or another signal came. */
+  interrupt(signal?: Interrupt): void
 }
 
 export interface FakeWorldGiven {
@@ -38,7 +38,7 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
   const at = (path: string) => posix.resolve(CWD, path)
   const disk = new Map<string, Uint8Array>(Object.entries(given.files ?? {}).map(([path, text]) => [at(path), encode(text)]))
   const connected: Endpoint[] = []
-  const listeners = new Set<(signal: 'SIGINT') => void>()
+  const listeners = new Set<(signal: Interrupt) => void>()
   const answers = [...(given.answers ?? [])]
   let now = Date.UTC(2026, 0, 1, 12)
   const screen = (stream: 'stdout' | 'stderr') => ({
@@ -55,14 +55,17 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
     written,
     disk,
     connected,
-    interrupt: () => listeners.forEach((listener) => listener('SIGINT')),
+    interrupt: (signal = 'SIGINT') => listeners.forEach((listener) => listener(signal)),
     env: given.env ?? {},
     cwd: CWD,
     operator: 'tester@controller',
     stdout: screen('stdout'),
     stderr: screen('stderr'),
     files: {
-      read: async (path) => disk.get(at(path)),
+      read: async (path, from = 0) => disk.get(at(path))?.subarray(from),
+      async remove(path) {
+        for (const file of disk.keys()) if (file === at(path) || file.startsWith(`${at(path)}/`)) disk.delete(file)
+      },
       async list(path) {
         const folder = at(path)
         const names = [...disk.keys()]

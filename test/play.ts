@@ -80,6 +80,7 @@ export const request: Request = {
   user: undefined,
   acceptNewHostKeys: false,
   waitLock: 0,
+  detach: false,
   output: 'json',
   verbose: 0,
   diff: false,

@@ -8,7 +8,7 @@ import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule, Diff, Target } from '../module.ts'
 import type { StepRef, UndoRecord } from '../events.ts'
 import { agreedOnly } from './agreed.ts'
-import { confirmed } from './confirm.ts'
+import { confirmed, questionOf } from './confirm.ts'
 import type { Context } from './context.ts'
 import { facts as factTable } from './facts.ts'
 import { claim } from './locks.ts'
@@ -103,7 +103,13 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   if (changes.length === 0) run.control.window *= 2
   if (module.apply === undefined || changes.length === 0)
     return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
-  if (run.goal === 'plan') return { ...seen, kind: 'planned' }
+  if (run.goal === 'plan')
+    return {
+      ...seen,
+      kind: 'planned',
+      ...(diff.estimate === undefined ? {} : { estimate: diff.estimate }),
+      ...(input.task.confirm === undefined ? {} : { confirm: questionOf(input.task.confirm, input.scope) }),
+    }
   try {
     agreedOnly(run, step, changes)
     await confirmed(input)

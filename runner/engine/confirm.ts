@@ -2,7 +2,9 @@ import { Failure } from '../failure.ts'
 import type { Diagnostic } from '../language/diagnostic.ts'
 import { placeOfNode } from '../language/load.ts'
 import { flatten, type Play } from '../language/playbook.ts'
+import type { Node } from '../language/source.ts'
 import { render } from '../language/template.ts'
+import { type Scope, Unknown } from '../language/value.ts'
 import type { AttemptInput } from './attempt.ts'
 
 /**
@@ -11,7 +13,7 @@ import type { AttemptInput } from './attempt.ts'
  */
 export async function confirmed({ run, task, scope, step }: AttemptInput): Promise<void> {
   if (task.confirm === undefined || run.agreed !== undefined || run.options.yes) return
-  const text = String(render(task.confirm, scope))
+  const text = questionOf(task.confirm, scope)
   const key = `${task.id} ${text}`
   const answer = run.confirmations.get(key) ?? run.ask(`${step.name}: ${text}\nGo on? [y]es, [n]o: `)
   run.confirmations.set(key, answer)
@@ -22,6 +24,12 @@ export async function confirmed({ run, task, scope, step }: AttemptInput): Promi
     why: text,
     todo: 'nothing more is done; `runbook resume` asks again',
   })
+}
+
+/** Its text for one host and item. */
+export const questionOf = (confirm: Node<string>, scope: Scope): string => {
+  const text = render(confirm, scope)
+  return text instanceof Unknown ? confirm.value : String(text)
 }
 
 export const isYes = (answer: string | undefined): boolean => /^y(?:es)?$/i.test(answer?.trim() ?? '')

@@ -25,15 +25,17 @@ export interface History {
 
 /** @param text a journal's lines; a torn one (the runner was killed, the disk was full) is passed over */
 export function readJournal(text: string, path: string): History {
-  const lines = text.split('\n').flatMap((line) => parse(line))
+  const lines = parseLines(text)
   const [head, ...rest] = lines
-  if (head === undefined || (head as { type: string }).type !== 'journal')
+  if (head === undefined || (head as unknown as { type: string }).type !== 'journal')
     throw unreadable(path, 'it does not begin as a journal')
   const { version } = head as unknown as { version: number }
   if (version > JOURNAL_VERSION)
     throw unreadable(path, `it is of version ${version}; this runbook reads up to ${JOURNAL_VERSION}`)
-  return foldHistory(rest as unknown as Event[], path)
+  return foldHistory(rest, path)
 }
+
+export const parseLines = (text: string): Event[] => text.split('\n').flatMap((line) => parse(line)) as unknown as Event[]
 
 function parse(line: string): Record<string, unknown>[] {
   if (line.trim() === '') return []

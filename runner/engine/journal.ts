@@ -23,6 +23,7 @@ export const JOURNAL_VERSION = 1
 export const RUNS_FOLDER = '.runbook/runs'
 export const journalPath = (run: string): string => `${RUNS_FOLDER}/${run}/journal.jsonl`
 export const blobPath = (run: string, digest: string): string => `${RUNS_FOLDER}/${run}/blobs/${digest}.json`
+export const processPath = (run: string): string => `${RUNS_FOLDER}/${run}/process.json`
 export const inputsPath = (run: string): string => `${RUNS_FOLDER}/${run}/inputs.json`
 
 export async function openJournal(world: World, run: string): Promise<Journal> {

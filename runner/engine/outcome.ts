@@ -1,7 +1,7 @@
 import type { FailureInfo, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { TemplateError } from '../language/template.ts'
-import type { AnyModule, Change, Diff, Result, Target } from '../module.ts'
+import type { AnyModule, Change, Diff, Estimate, Result, Target } from '../module.ts'
 
 /** What became of one attempt at a step, before `failed_when` and its kin have spoken. */
 export type Attempt =
@@ -16,6 +16,9 @@ export interface Checked {
   readonly changes: readonly Change[]
   readonly warnings: readonly string[]
   readonly message?: string
+  readonly estimate?: Estimate
+  /** What a `confirm` asks. */
+  readonly confirm?: string
   readonly reversible: boolean
 }
 

@@ -68,6 +68,8 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     ...(ignored ? { ignored } : {}),
     reversible: 'reversible' in judged.attempt && judged.attempt.reversible,
     ...('message' in judged.attempt && !context.noLog ? { message: judged.attempt.message } : {}),
+    ...(judged.attempt.kind === 'planned' && judged.attempt.estimate ? { estimate: judged.attempt.estimate } : {}),
+    ...(judged.attempt.kind === 'planned' && judged.attempt.confirm ? { confirm: judged.attempt.confirm } : {}),
     ...(attempts > 1 ? { attempts } : {}),
   })
   if (changes.length > 0) await recorded(run)

@@ -2,7 +2,7 @@ import type { StepFinished } from '../events.ts'
 import { renderChange } from './change.ts'
 import { titleOf } from './plain.ts'
 import type { Report } from './report.ts'
-import { cut, indent, plural, sign, spread, type Style, tint } from './style.ts'
+import { cut, duration, indent, plural, sign, spread, type Style, tint } from './style.ts'
 
 /** The plan as a page: what changes first, host by host; hosts whose plans are alike stand together; what is fine is rolled up. */
 export function renderPlan(report: Report, style: Style, options: { readonly verbose: boolean }): string {
@@ -82,6 +82,10 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean): string {
           spread(`  ${sign(style, 'planned')} ${title}`, step.reversible ? right : `${right}, cannot be undone`, style.columns),
         ),
         ...step.changes.map((change) => indent(renderChange(change, style), '      ')),
+        ...(step.confirm === undefined ? [] : [indent(`asks first: ${step.confirm}`, '      ')]),
+        ...(step.estimate === undefined
+          ? []
+          : [`      likely takes ${duration(step.estimate.seconds)} (${step.estimate.basis})`]),
         ...step.warnings.map((warning) => `      warning: ${warning}`),
         ...(step.message === undefined ? [] : [indent(step.message, '      ')]),
       ].join('\n')
@@ -121,12 +125,15 @@ function planSummary(report: Report, style: Style): string {
   const dot = ` ${sign(style, 'dot')} `
   const changing = new Set(report.finished.filter((step) => step.outcome === 'planned').map((step) => step.step.host)).size
   const irreversible = report.finished.filter((step) => step.outcome === 'planned' && !step.reversible).length
+  const asking = report.finished.filter(({ confirm }) => confirm !== undefined).length
+  const seconds = report.finished.reduce((sum, { estimate }) => sum + (estimate?.seconds ?? 0), 0)
   if (failed + unreachable > 0) return `${plural(failed + unreachable, 'step')} cannot be planned${dot}apply would stop there`
   if (planned + unknown === 0) return 'Nothing to do.'
   return [
-    plural(planned, 'change'),
-    `on ${plural(changing, 'host')}`,
+    `${plural(planned, 'change')} on ${plural(changing, 'host')}`,
     ...(unknown > 0 ? [`${plural(unknown, 'step')} known only after others have run`] : []),
+    ...(asking > 0 ? [`${plural(asking, 'step')} asked about first`] : []),
+    ...(seconds > 0 ? [`likely ${duration(seconds)} one after another`] : []),
     ...(planned > 0 ? [irreversible === 0 ? 'all can be undone' : `${irreversible} cannot be undone`] : []),
   ].join(dot)
 }

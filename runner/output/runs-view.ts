@@ -19,11 +19,13 @@ export interface SeenHistory {
   readonly inFlight: ReadonlyMap<string, ApplyStarted['step']>
   readonly ended: { readonly exitCode: number; readonly interrupted: boolean; readonly seconds: number } | undefined
   readonly events: readonly { readonly at: number }[]
+  /** Its process is there and at work. */
+  readonly running?: boolean
 }
 
 /** How a run ended, in a word or two. */
-export function outcomeWord({ ended }: SeenHistory): string {
-  if (ended === undefined) return 'was cut off'
+export function outcomeWord({ ended, running }: SeenHistory): string {
+  if (ended === undefined) return running === true ? 'is under way' : 'was cut off'
   if (ended.interrupted) return 'was interrupted'
   return ended.exitCode === 0 ? 'ended well' : 'failed'
 }

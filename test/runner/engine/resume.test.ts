@@ -173,7 +173,7 @@ async function resumed(disk: Map<string, Uint8Array>, stage: Stage, where: strin
     return stage.things.has(`${host}/count`) ? 'y' : 'n'
   }
   const code = await resume(
-    { run: undefined, failed: false, waitLock: 0, acceptChanges: false, params: [], output: 'json' },
+    { run: undefined, failed: false, yes: false, waitLock: 0, detach: false, acceptChanges: false, params: [], output: 'json' },
     { ...world, ask },
     registry(stage, life),
   ).catch((error: unknown) => {

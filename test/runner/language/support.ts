@@ -22,6 +22,7 @@ export const filesIn = (folder: string): Files => ({
   },
   write: readOnly,
   append: readOnly,
+  remove: readOnly,
 })
 
 /** A controller's files in memory, by path. */
@@ -39,6 +40,7 @@ export const filesOf = (contents: Readonly<Record<string, string>>): Files => {
     kind: async (path) => (all.has(at(path)) ? 'file' : below(path).length > 0 ? 'directory' : undefined),
     write: readOnly,
     append: readOnly,
+    remove: readOnly,
   }
 }
 
