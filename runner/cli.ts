@@ -74,6 +74,7 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
   runs(program.command('apply <playbook-or-plan>').description('do it: check each step, change what differs, verify it'), 'apply')
     .option('-C, --check', 'change nothing: the same as plan')
     .option('--ask', 'show the plan first, and ask')
+    .option('--detach', 'go on when the terminal goes away: runbook attach shows it again')
 
   historyCommands(program, world, loadModules, done)
   program
@@ -134,7 +135,6 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .command('resume [run]')
     .description('go on with a run where it stood; default: the newest that did not end well')
     .option('--failed', 'only the hosts that failed')
-    .option('--detach', 'go on when the terminal goes away: runbook attach shows it again')
     .option('-y, --yes', 'agree to whatever a `confirm` asks')
     .option('--detach', 'as for apply')
     .option('--accept-changes', 'go on although the playbook, the inventory or a parameter has changed')
