@@ -40,6 +40,8 @@ export interface RunStarted extends Stamped {
   readonly hosts: readonly string[]
   readonly tasks: number
   readonly params: Readonly<Record<string, unknown>>
+  /** The run that this one takes back. */
+  readonly undoes?: string
 }
 export interface PlayStarted extends Stamped {
   readonly type: 'play-started'

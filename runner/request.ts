@@ -3,6 +3,8 @@ import type { Goal } from './events.ts'
 /** What the command line asked for. */
 export interface Request {
   readonly goal: Goal
+  /** The run to take back. */
+  readonly undoes?: string
   readonly playbook: string
   readonly inventory: readonly string[]
   /** `-p name=value`, in order. */

@@ -70,6 +70,8 @@ export async function run(
   const report = createReport()
   const view = await openView(request, world, report, sources)
   const tell = { emit: teller(secrets, report, view, () => journal), durable: async () => journal?.durable() }
+  // Until the end has been written down: a second hang-up, say, must not cut it off when the run itself listens no more.
+  const release = world.onInterrupt(() => undefined)
   const end = await executed(
     request,
     world,
@@ -84,6 +86,7 @@ export async function run(
   })
   await keep?.(inputs, sources, report)
   view.finish(end)
+  release()
   const changes = end.counts.planned + end.counts.unknown
   return request.goal === 'plan' && request.exitCode && end.exitCode === EXIT.done && changes > 0 ? EXIT.changes : end.exitCode
 }
@@ -216,7 +219,8 @@ const beginning = (request: Request, run: string, { playbook, plays, params }: I
   run,
   goal: request.goal,
   playbook: request.playbook,
-  name: playbook.name,
+  name: request.undoes === undefined ? playbook.name : `Undo of run ${request.undoes}: ${playbook.name}`,
+  ...(request.undoes === undefined ? {} : { undoes: request.undoes }),
   inventory: request.inventory,
   hosts: [...new Set(plays.flatMap(({ hosts }) => hosts))],
   tasks: playbook.plays.reduce((sum, play) => sum + play.tasks.length, 0),

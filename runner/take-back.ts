@@ -40,6 +40,7 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
   const request: Request = {
     ...kept.request,
     goal: asked.plan ? 'plan' : 'undo',
+    undoes: id,
     params: [...params].map(([name, text]) => ({ name, text })),
     output: asked.output,
     waitLock: asked.waitLock,

@@ -10,7 +10,7 @@ export function renderPlan(report: Report, style: Style, options: { readonly ver
   const byHost = groupBy(report.finished, (step) => step.step.host)
   const blocks = groupBy(byHost, ([, steps]) =>
     steps
-      .map((step) => stepLines(step, style, options.verbose))
+      .map((step) => stepLines(step, style, options.verbose, started?.undoes !== undefined))
       .filter((text) => text !== '')
       .join('\n'),
   )
@@ -70,7 +70,8 @@ function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
 const hostNames = (hosts: readonly string[], style: Style): string =>
   hosts.length <= 3 ? hosts.join(', ') : `${hosts[0]} ${style.unicode ? '…' : '...'} ${hosts.at(-1)} (${hosts.length})`
 
-function stepLines(step: StepFinished, style: Style, verbose: boolean): string {
+/** @param undo the plan is that of an undo, which itself is final */
+function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boolean): string {
   const title = titleOf(step)
   const right = step.step.module
   switch (step.outcome) {
@@ -79,7 +80,11 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean): string {
         tint(
           style,
           'yellow',
-          spread(`  ${sign(style, 'planned')} ${title}`, step.reversible ? right : `${right}, cannot be undone`, style.columns),
+          spread(
+            `  ${sign(style, 'planned')} ${title}`,
+            step.reversible || undo ? right : `${right}, cannot be undone`,
+            style.columns,
+          ),
         ),
         ...step.changes.map((change) => indent(renderChange(change, style), '      ')),
         ...(step.confirm === undefined ? [] : [indent(`asks first: ${step.confirm}`, '      ')]),
@@ -134,6 +139,8 @@ function planSummary(report: Report, style: Style): string {
     ...(unknown > 0 ? [`${plural(unknown, 'step')} known only after others have run`] : []),
     ...(asking > 0 ? [`${plural(asking, 'step')} asked about first`] : []),
     ...(seconds > 0 ? [`likely ${duration(seconds)} one after another`] : []),
-    ...(planned > 0 ? [irreversible === 0 ? 'all can be undone' : `${irreversible} cannot be undone`] : []),
+    ...(planned > 0 && report.started?.undoes === undefined
+      ? [irreversible === 0 ? 'all can be undone' : `${irreversible} cannot be undone`]
+      : []),
   ].join(dot)
 }

@@ -14,6 +14,7 @@ export interface SeenHistory {
     readonly playbook: string
     readonly name: string
     readonly hosts: readonly string[]
+    readonly undoes?: string
   }
   readonly finished: ReadonlyMap<string, StepFinished>
   readonly inFlight: ReadonlyMap<string, ApplyStarted['step']>
@@ -44,7 +45,7 @@ export function renderRuns(histories: readonly SeenHistory[], now: number): stri
     .map((history) => {
       const { started, finished } = history
       const changed = [...finished.values()].filter(({ outcome }) => outcome === 'changed').length
-      return `${started.run}  ${outcomeWord(history).padEnd(15)}  ${plural(changed, 'change').padEnd(11)}  ${lastSeen(history, now).padEnd(11)}  ${started.playbook}\n`
+      return `${started.run}  ${outcomeWord(history).padEnd(15)}  ${plural(changed, 'change').padEnd(11)}  ${lastSeen(history, now).padEnd(11)}  ${started.undoes === undefined ? '' : `undo of ${started.undoes}: `}${started.playbook}\n`
     })
     .join('')
 }
