@@ -25,6 +25,7 @@ export function checkAhead(
   const window = tasksAhead(run, items, from, context, control.window)
   if (window.length < 2) return
   for (const state of hosts.filter(isActive)) {
+    const registered = new Map(state.registered)
     const [first] = window
     if (first !== undefined && fresh(run, state, first.id)) continue
     for (const task of window) {
@@ -32,17 +33,26 @@ export function checkAhead(
       const scope = scopeOf(run, state, inner, local)
       const step = stepRef({ task, state }, scope)
       const prepared = prepare({ run, task, context: inner, state, scope, step, signal: control.signal })
-      state.ahead.set(step.key, { changes: control.changes, prepared })
+      state.ahead.set(step.key, { changes: control.changes, registered, prepared })
     }
   }
 }
 
-/** The check made ahead for a step, if nothing has been applied since. */
-export function takeAhead(run: Run, state: HostState, key: string): Promise<Prepared> | undefined {
+/** The check made ahead for a step, if nothing has been applied since, nor registered that it may hang on. */
+export async function takeAhead(run: Run, state: HostState, key: string): Promise<Prepared | undefined> {
   const ahead = state.ahead.get(key)
   state.ahead.delete(key)
-  return ahead !== undefined && ahead.changes === run.control.changes ? ahead.prepared : undefined
+  if (ahead === undefined || ahead.changes !== run.control.changes) return undefined
+  const prepared = await ahead.prepared
+  return mayReferToMore(prepared) && !same(ahead.registered, state.registered) ? undefined : prepared
 }
+
+/** What a file of the controller refers to is seen only when it is rendered, and a name that is not there yet fails. */
+const mayReferToMore = (prepared: Prepared): boolean =>
+  prepared.kind === 'ready' ? Object.keys(prepared.record.inputs.rendered).length > 0 : prepared.attempt.kind === 'failed'
+
+const same = (before: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unknown>): boolean =>
+  before.size === now.size && [...now].every(([name, value]) => before.get(name) === value)
 
 const fresh = (run: Run, state: HostState, task: string): boolean =>
   state.ahead.get(`${task}/${state.name}`)?.changes === run.control.changes

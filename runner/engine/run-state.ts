@@ -96,9 +96,9 @@ export interface HostState {
   readonly facts: Record<string, unknown>
   /** Ids of handlers that are due. */
   readonly notified: Set<string>
-  /** Checks made ahead of their turn, by step key. */
   /** How often each handler has run: the second time it is another step. */
   readonly rounds: Map<string, number>
+  /** Checks made ahead of their turn, by step key. */
   readonly ahead: Map<string, Ahead>
   status: 'active' | 'failed' | 'unreachable' | 'ended'
   /** Whether plan found something that would change on this host: what is seen later may look different then. */
@@ -114,6 +114,8 @@ export interface AgreedStep {
 export interface Ahead {
   /** `Control.changes` when it was checked. */
   readonly changes: number
+  /** What the host had registered then. */
+  readonly registered: ReadonlyMap<string, unknown>
   readonly prepared: Promise<Prepared>
 }
 
