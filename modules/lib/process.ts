@@ -52,7 +52,9 @@ export async function planJob(job: Job, target: Target): Promise<Diff<undefined>
   if (reason !== undefined)
     return { changes: [], before: undefined, result: { ...resultOf(job, '', '', 0, 0), skip_reason: reason } }
   const change: Change = { path: 'command', before: undefined, after: job.shown }
-  return { changes: [change], before: undefined }
+  // `creates` and `removes` tell after a crash whether it went through; nothing else does.
+  const blind = job.creates === undefined && job.removes === undefined
+  return { changes: [change], before: undefined, ...(blind ? { blind } : {}) }
 }
 
 async function doneBefore({ chdir, creates, removes }: Job, target: Target): Promise<string | undefined> {

@@ -16,6 +16,7 @@ describe('planJob', () => {
     expect(await planJob(sh('true'), here)).toEqual({
       changes: [{ path: 'command', before: undefined, after: 'true' }],
       before: undefined,
+      blind: true,
     })
   })
 
