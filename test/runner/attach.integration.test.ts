@@ -6,20 +6,19 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 
 /** The built program and real signals. The hang-up comes as it does when a terminal goes away: its device is gone as well. */
-const bin = process.env['RUNBOOK_BIN'] ?? join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/runner/bin.js')
+const bin = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/runner/bin.js')
 const folder = mkdtempSync(join(tmpdir(), 'runbook-attach-'))
 const path = (name: string) => join(folder, name)
-const wait = (file: string) => `{ argv: [sh, -c, 'while [ -e ${path(file)} ]; do sleep 0.05; done'] }`
 writeFileSync(
   path('play.yml'),
   `name: Long work
 plays:
   - hosts: localhost
     tasks:
-      - name: begun
-        command: { argv: [touch, '${path('begun')}'] }
+      - name: begin
+        command: { argv: ['true'] }
       - name: first half
-        command: ${wait('hold')}
+        command: { argv: [sh, -c, 'touch ${path('begun')}; while [ -e ${path('hold')} ]; do sleep 0.05; done'] }
       - name: second half
         command: { argv: [touch, '${path('done')}'] }
 `,
@@ -63,7 +62,7 @@ for (const signal of ['SIGHUP', 'SIGTERM', 'SIGINT'] as const) {
   test(`${signal} once: what is in flight is finished, nothing more is begun, and it can be resumed`, async () => {
     const { child, said } = await apply()
     child.kill(signal)
-    await until(() => said.text.includes('interrupted'))
+    await until(() => said.text.includes('interrupted') || child.exitCode !== null)
     if (signal === 'SIGHUP') child.kill(signal) // the kernel and the shell both send it
     letGo()
     expect(await ended(child)).toBe(130)
@@ -77,24 +76,24 @@ for (const signal of ['SIGHUP', 'SIGTERM', 'SIGINT'] as const) {
 test('with --detach it goes on when its terminal has gone; attach shows it from its beginning to its end, and exits as it does', async () => {
   // `script` gives it a terminal; without `script` that terminal is gone, and the kernel sends SIGHUP.
   const { child } = start('script', ['-qfec', `exec ${process.execPath} ${bin} apply play.yml --detach`, '/dev/null'])
-  await until(() => existsSync(path('begun')))
+  await until(() => existsSync(path('begun')) || child.exitCode !== null)
   child.kill('SIGKILL')
   await ended(child)
   expect(runbook('runs').stdout).toContain('is under way')
   expect(runbook('resume')).toMatchObject({ status: 4, stderr: expect.stringContaining(`runbook attach ${runId()} shows it`) })
 
   const left = start(process.execPath, [bin, 'attach'])
-  await until(() => left.said.text.includes('begun'))
+  await until(() => left.said.text.includes('begin') || left.child.exitCode !== null)
   left.child.kill('SIGINT')
   expect(await ended(left.child)).toBe(0)
   expect(left.said.text).toContain(`Run ${runId()} goes on. runbook attach ${runId()} shows it again.`)
 
   const watching = start(process.execPath, [bin, 'attach', runId()])
-  await until(() => watching.said.text.includes('begun'))
+  await until(() => watching.said.text.includes('begin') || watching.child.exitCode !== null)
   letGo()
   expect(await ended(watching.child)).toBe(0)
   expect(existsSync(path('done'))).toBe(true)
-  expect(watching.said.text).toMatch(/start .*Long work[\s\S]*begun[\s\S]*first half[\s\S]*second half[\s\S]*exit=0/)
+  expect(watching.said.text).toMatch(/start .*Long work[\s\S]*begin[\s\S]*first half[\s\S]*second half[\s\S]*exit=0/)
   expect(runbook('runs').stdout).toContain('ended well')
 })
 
@@ -102,7 +101,7 @@ test('attach says that a run was killed, and how to go on; a run that is under w
   const { child } = await apply()
   expect(runbook('runs', '--prune', '0s').stdout).toBe('')
   const watching = start(process.execPath, [bin, 'attach'])
-  await until(() => watching.said.text.includes('begun'))
+  await until(() => watching.said.text.includes('begin') || watching.child.exitCode !== null)
   child.kill('SIGKILL')
   expect(await ended(watching.child)).toBe(1)
   expect(watching.said.text).toContain(`was cut off: its process is gone. runbook resume ${runId()} goes on with it.`)
