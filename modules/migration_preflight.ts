@@ -1,6 +1,5 @@
-import { defineModule, Failure } from '../runner/module.ts'
+import { defineModule, Failure, nearest } from '../runner/module.ts'
 import { cloudParam } from './lib/cloud-param.ts'
-import { nearest } from './lib/nearest.ts'
 import { CHECK_NAMES, CHECKS } from './lib/preflight/check.ts'
 import { allChecks, findServers, inspect } from './lib/preflight/inspect.ts'
 import { report, standing, summaryOf } from './lib/preflight/report.ts'

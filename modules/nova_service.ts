@@ -1,7 +1,7 @@
 import { defineModule, Failure, type Change, type Compute, type ComputeService, type Target } from '../runner/module.ts'
 import { cloudParam } from './lib/cloud-param.ts'
 import { inventoryName } from './lib/compute-host.ts'
-import { didYouMean } from './lib/nearest.ts'
+import { didYouMean } from './lib/did-you-mean.ts'
 import { duration, list } from './lib/units.ts'
 
 interface Before {

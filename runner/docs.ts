@@ -1,5 +1,5 @@
 import { EXIT } from './exit.ts'
-import { didYouMean } from './language/suggest.ts'
+import { didYouMean } from './suggest.ts'
 import { stringify } from 'yaml'
 import type { AnyModule } from './module.ts'
 import type { ObjectSchema, Schema } from './schema.ts'

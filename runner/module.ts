@@ -3,6 +3,7 @@ import type { Cloud } from './openstack/cloud.ts'
 import type { ObjectSchema, TypeOf } from './schema.ts'
 
 export { Failure } from './failure.ts'
+export { nearest } from './suggest.ts'
 export type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection/connection.ts'
 export type * from './openstack/cloud.ts'
 export type { ObjectSchema, Schema, TypeOf } from './schema.ts'

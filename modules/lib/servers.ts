@@ -1,5 +1,5 @@
 import { Failure, type Compute, type Server } from '../../runner/module.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from './did-you-mean.ts'
 import { list } from './units.ts'
 
 /** A server as plain JSON, with the names that playbooks use. */

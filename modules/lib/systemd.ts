@@ -1,5 +1,5 @@
 import { Failure, type HostAccess, type Target } from '../../runner/module.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from './did-you-mean.ts'
 
 /** A unit as `systemctl show` tells it; the words are systemd's own. */
 export interface Unit {

@@ -1,17 +1,25 @@
+import type { StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
 import type { Diagnostic } from '../language/diagnostic.ts'
 import { placeOfNode } from '../language/load.ts'
-import { flatten, type Play } from '../language/playbook.ts'
+import { flatten, type Play, type Task } from '../language/playbook.ts'
 import type { Node } from '../language/source.ts'
 import { render } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import type { AttemptInput } from './attempt.ts'
+import type { Run } from './run-state.ts'
+
+interface Asked {
+  readonly run: Run
+  readonly task: Task
+  readonly scope: Scope
+  readonly step: StepRef
+}
 
 /**
  * Asks what the task's `confirm` says, when the first step of it is about to change something: once for all hosts and items to which the
  * same text applies. A no stops the run. Throws `Failure` (refused).
  */
-export async function confirmed({ run, task, scope, step }: AttemptInput): Promise<void> {
+export async function confirmed({ run, task, scope, step }: Asked): Promise<void> {
   if (task.confirm === undefined || run.agreed !== undefined || run.options.yes) return
   const text = questionOf(task.confirm, scope)
   const key = `${task.id} ${text}`

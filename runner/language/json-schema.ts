@@ -2,7 +2,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import type { Schema } from '../schema.ts'
 import { kindOf } from './helpers.ts'
 import type { Path } from './source.ts'
-import { didYouMean } from './suggest.ts'
+import { didYouMean } from '../suggest.ts'
 import { holdsTemplate } from './template.ts'
 
 /** One thing wrong with a value, and where in it. */

@@ -17,7 +17,7 @@ import {
   readNumber,
 } from './reading.ts'
 import type { Node } from './source.ts'
-import { didYouMean, nearest } from './suggest.ts'
+import { didYouMean, nearest } from '../suggest.ts'
 import { holdsTemplate } from './template.ts'
 
 /** The `params` of a playbook: each a schema of the subset in `schema.ts`, its default valid under it. */

@@ -8,7 +8,7 @@ import type { Param, Playbook } from './playbook.ts'
 import { isMapping } from './reading.ts'
 import { commandLine } from './render.ts'
 import type { Node, Source } from './source.ts'
-import { didYouMean } from './suggest.ts'
+import { didYouMean } from '../suggest.ts'
 
 export { loadExtraVars } from './extra-vars.ts'
 

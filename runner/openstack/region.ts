@@ -1,4 +1,4 @@
-import { nearest } from './nearest.ts'
+import { nearest } from '../suggest.ts'
 import { merge, table, type Table, type Text, type Tree, textAt } from './tree.ts'
 
 interface Region {

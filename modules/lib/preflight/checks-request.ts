@@ -1,5 +1,5 @@
 import type { ComputeService, Server } from '../../../runner/module.ts'
-import { didYouMean } from '../nearest.ts'
+import { didYouMean } from '../did-you-mean.ts'
 import { isRunning } from '../servers.ts'
 import { count, list } from '../units.ts'
 import { candidates } from './ask-api.ts'
