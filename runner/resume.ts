@@ -39,7 +39,7 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
     return EXIT.done
   }
   const kept = await loadKeptInputs(world, id)
-  const changed = [...(await changedFiles(world, kept)), ...changedParams(kept.request, asked.params)]
+  const changed = [...(await changedFiles(world, kept)), ...changedParams(kept.request, history.started.params, asked.params)]
   if (changed.length > 0 && !asked.acceptChanges) {
     throw new Failure(`run ${id} was started with something else`, {
       kind: 'refused',
@@ -75,9 +75,13 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   return run(request, world, modules, { past: { run: id, history }, agreed })
 }
 
-const changedParams = (request: Request, given: Request['params']): string[] => {
+/** @param used the values that the run began with, defaults among them; secrets are masked */
+const changedParams = (request: Request, used: Readonly<Record<string, unknown>>, given: Request['params']): string[] => {
   const before = new Map(request.params.map(({ name, text }) => [name, text]))
-  return given
-    .filter(({ name, text }) => before.has(name) && !before.get(name)?.includes(MASK) && before.get(name) !== text)
-    .map(({ name }) => `parameter ${name}`)
+  const same = (name: string, text: string): boolean => {
+    const value = used[name]
+    const texts = [before.get(name), String(value), JSON.stringify(value)].filter((one) => one !== undefined)
+    return value === undefined || texts.some((one) => one === text || one.includes(MASK))
+  }
+  return given.filter(({ name, text }) => !same(name, text)).map(({ name }) => `parameter ${name}`)
 }

@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest'
+import { resume, type ResumeRequest } from '../../runner/resume.ts'
+import { run } from '../../runner/run.ts'
+import { type FakeWorld, fakeWorld } from '../fake-world.ts'
+import { newStage, request, type Stage, testModules } from '../play.ts'
+
+const PLAYBOOK = `
+name: t
+params:
+  to: { type: string, default: "1", description: what to set }
+  key: { type: string, secret: true, default: hunter2hunter2, description: a secret }
+plays:
+  - name: p
+    hosts: all
+    tasks:
+      - name: one
+        set: { thing: x, to: "{{ to }}" }
+        notify: handler
+      - name: trouble
+        look: { thing: mended }
+        register: seen
+        failed_when: seen.value != 'yes' && inventory_hostname == 'b'
+      - name: two
+        set: { thing: y, to: "{{ key }}" }
+    handlers:
+      - name: handler
+        set: { thing: handled, to: "yes" }
+`
+const asked: ResumeRequest = {
+  run: undefined,
+  failed: false,
+  yes: false,
+  detach: false,
+  waitLock: 0,
+  acceptChanges: false,
+  params: [],
+  output: 'plain',
+}
+
+/** A run that failed on host b. */
+async function failedRun(): Promise<{ world: FakeWorld; stage: Stage; go: (more?: Partial<ResumeRequest>) => Promise<number> }> {
+  const stage = newStage()
+  const world = fakeWorld({ files: { 'play.yml': PLAYBOOK, 'hosts.yml': 'all: { hosts: { a: , b: } }' } })
+  const modules = new Map(testModules(stage).map((module) => [module.name, module]))
+  const params = [{ name: 'key', text: 'sesamesesame' }]
+  expect(await run({ ...request, params, output: 'plain' }, world, modules)).toBe(1)
+  expect(stage.things.get('a/y')).toBe('sesamesesame')
+  expect(stage.things.has('b/handled')).toBe(false)
+  stage.things.set('b/mended', 'yes')
+  stage.did.length = 0
+  world.written.stdout = ''
+  world.written.stderr = ''
+  return { world, stage, go: (more = {}) => resume({ ...asked, ...more }, world, modules) }
+}
+const put = (world: FakeWorld, path: string, text: string) => world.disk.set(`/project/${path}`, new TextEncoder().encode(text))
+
+describe('resume', () => {
+  test('does what is left, pending handlers too, and nothing that was done', async () => {
+    const { world, stage, go } = await failedRun()
+    expect(await go({ params: [{ name: 'key', text: 'sesamesesame' }] })).toBe(0)
+    expect(world.written.stderr).toMatch(/^Run \w{10} of play\.yml failed 0 s ago\.\n/)
+    expect(stage.did.filter((what) => !what.includes('look'))).toEqual(['b y=sesamesesame', 'b handled=yes'])
+    expect(stage.things.get('b/y')).toBe('sesamesesame')
+    await expect(go()).rejects.toMatchObject({
+      kind: 'input',
+      message: 'there is no run to resume: all that are kept here ended well',
+    })
+  })
+
+  test('--failed: only the hosts that failed', async () => {
+    const { stage, go } = await failedRun()
+    expect(await go({ failed: true, params: [{ name: 'key', text: 'sesamesesame' }] })).toBe(0)
+    expect(stage.did.every((what) => what.startsWith('b '))).toBe(true)
+    expect(stage.things.get('b/y')).toBe('sesamesesame')
+  })
+
+  test.each([
+    ['the playbook', 'play.yml', (text: string) => `${text}# a comment\n`, 'changed since: play.yml'],
+    ['the inventory', 'hosts.yml', () => 'all: { hosts: { b: } }', 'changed since: hosts.yml'],
+  ])('%s has changed: named, and refused until --accept-changes', async (_what, file, edit, why) => {
+    const { world, stage, go } = await failedRun()
+    put(world, file, edit(new TextDecoder().decode(world.disk.get(`/project/${file}`))))
+    await expect(go()).rejects.toMatchObject({ kind: 'refused', why })
+    expect(stage.did).toEqual([])
+    expect(await go({ acceptChanges: true })).toBe(0)
+  })
+
+  test('a file that is gone has changed', async () => {
+    const { world, go } = await failedRun()
+    world.disk.delete('/project/hosts.yml')
+    await expect(go()).rejects.toMatchObject({ kind: 'refused', why: 'changed since: hosts.yml' })
+  })
+
+  test('another parameter is a change, the same one and a secret are none', async () => {
+    const { go } = await failedRun()
+    const key = { name: 'key', text: 'sesamesesame' }
+    await expect(go({ params: [key, { name: 'to', text: '2' }] })).rejects.toMatchObject({ why: 'changed since: parameter to' })
+    expect(await go({ params: [key, { name: 'to', text: '1' }] })).toBe(0)
+  })
+
+  test('no run of that name: the nearest is named', async () => {
+    const { world, go } = await failedRun()
+    const [run] = [...world.disk.keys()].flatMap((path) => /runs\/(\w{10})\/journal/.exec(path)?.[1] ?? [])
+    const typo = `${run?.slice(0, 9)}${run?.at(-1) === 'X' ? 'Y' : 'X'}`
+    await expect(go({ run: typo })).rejects.toMatchObject({ kind: 'input', todo: `did you mean ${run}? runbook runs lists all` })
+  })
+
+  test('no secret is kept in clear outside the before-images', async () => {
+    const { world } = await failedRun()
+    const kept = [...world.disk].filter(([path]) => path.includes('/runs/') && !path.includes('/blobs/'))
+    expect(kept.length).toBeGreaterThan(1)
+    for (const [, content] of kept) expect(new TextDecoder().decode(content)).not.toContain('sesame')
+  })
+})
