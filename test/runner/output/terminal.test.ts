@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+
+/** The built program on a terminal of its own (script(1) makes one), as `npm test` has just built it. */
+const bin = fileURLToPath(new URL('../../../dist/runner/bin.js', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'runbook-terminal-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const PLAYBOOK = `
+name: on a terminal
+plays:
+  - name: here
+    hosts: localhost
+    tasks:
+      - name: a file
+        copy: { src: play.yml, dest: ${folder}/made }
+      - name: asked
+        command: { cmd: "true" }
+        confirm: "Really?"
+      - name: waits
+        command: { cmd: "sleep 2" }
+        changed_when: false
+      - name: breaks
+        command: { cmd: "false" }
+        when: fails
+params:
+  fails: { type: boolean, default: false, description: Whether to fail }
+`
+writeFileSync(join(folder, 'play.yml'), PLAYBOOK)
+
+interface Told {
+  readonly code: number
+  /** What was written, without escape sequences and with plain line ends. */
+  readonly text: string
+}
+
+/** @param answers what to type, each when the text before it is on the screen */
+async function onTerminal(args: string, answers: readonly (readonly [string, string])[], columns = 100): Promise<Told> {
+  const command = `stty cols ${columns} rows 30; cd ${folder} && exec "${process.execPath}" "${bin}" ${args}`
+  const env = { ...process.env, TERM: 'xterm', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }
+  const child = spawn('script', ['-qefc', command, '/dev/null'], { env, stdio: ['pipe', 'pipe', 'inherit'] })
+  let written = ''
+  const left = [...answers]
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    written += chunk
+    const [next] = left
+    if (next === undefined || !written.includes(next[0])) return
+    left.shift()
+    child.stdin.write(next[1])
+  })
+  const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)))
+  // oxlint-disable-next-line no-control-regex -- that is what escape sequences are
+  const text = written.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, '').replaceAll('\r', '')
+  return { code, text }
+}
+
+describe('on a terminal', () => {
+  test('tasks stay as lines; a question stands still; the end says what can be done now', async () => {
+    const { code, text } = await onTerminal('apply play.yml', [['[n]o: ', 'y\n']])
+    expect(code).toBe(0)
+    expect(text).toMatch(/^on a terminal {3}run \w{10} · Ctrl-C stops safely\n/m)
+    expect(text).toMatch(/✔ a file +1 changed\n/)
+    expect(text).toMatch(/asked: Really\?\nGo on\? \[y\]es, \[n\]o: y?\n/)
+    expect(text).toMatch(/✔ waits +1 host\n/)
+    expect(text).toMatch(/2 changed and verified · [\d.]+ s\nrunbook undo \w{10} --plan\n$/)
+  })
+
+  test('the first Ctrl-C names what is in flight, and lets it end', async () => {
+    const { code, text } = await onTerminal('apply play.yml --yes', [['waits', '\x03']])
+    expect(code).toBe(130)
+    expect(text).toContain('Stopping when 1 step in flight has ended; Ctrl-C again aborts at once.\n  localhost  waits\n')
+    expect(text).toMatch(/interrupted.* · exit 130\nrunbook resume \w{10}/)
+  })
+
+  test('a failure shows place, lines and cure; no line is longer than a narrow terminal', async () => {
+    const { code, text } = await onTerminal('apply play.yml --yes -p fails=true', [], 70)
+    expect(code).toBe(1)
+    expect(text).toMatch(/✗ breaks · localhost +play\.yml:16:9\n\n {2}16 │ +command: \{ cmd: "false" \}\n {5}│ +\^+\n/)
+    const ending = text.slice(text.indexOf('✗ breaks'))
+    expect(Math.max(...ending.split('\n').map((line) => line.length))).toBeLessThanOrEqual(70)
+  })
+})
