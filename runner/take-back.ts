@@ -3,6 +3,7 @@ import type { Applied, History } from './engine/history.ts'
 import { type Undoable, undoSteps } from './engine/undo.ts'
 import type { UndoRecord } from './events.ts'
 import { Failure } from './failure.ts'
+import { runningAs } from './liveness.ts'
 import type { AnyModule } from './module.ts'
 import { MASK } from './redact.ts'
 import type { Request } from './request.ts'
@@ -31,6 +32,11 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
     ({ started, applied }) => started.goal === 'apply' && applied.length > 0,
     'there is no run with anything to undo',
   )
+  if ((await runningAs(world, id)) !== undefined)
+    throw new Failure(`run ${id} is still under way`, {
+      kind: 'refused',
+      todo: `stop it first (Ctrl-C, or SIGTERM to its process); runbook attach ${id} shows it`,
+    })
   const kept = await loadKeptInputs(world, id)
   const undoables = await Promise.all(chosen(history, asked).map((applied) => load(world, id, history, applied)))
   if (undoables.length === 0)
