@@ -23,7 +23,12 @@ export async function attach(text: string | undefined, output: Request['output']
   const { request, digests } = await loadKeptInputs(world, run)
   const goal = history.started.goal
   const report = createReport()
-  const view = await openView({ ...request, goal, output }, world, report, await sourcesOf(world, Object.keys(digests)))
+  const view = await openView(
+    { ...request, goal, output, attached: true },
+    world,
+    report,
+    await sourcesOf(world, Object.keys(digests)),
+  )
   let left = false
   const stop = world.onInterrupt(() => (left = true))
   let end: RunFinished | undefined
@@ -38,6 +43,7 @@ export async function attach(text: string | undefined, output: Request['output']
       end = event.type === 'run-finished' ? event : undefined
       if (left) break
     }
+    if (end === undefined) await view.hold() // what is on its way has not ended
   } finally {
     stop()
     await view.close()

@@ -62,7 +62,9 @@ const cannotLock = (code: string, said: string): Failure =>
             .split('\n')
             .at(-1)
             ?.replace(/^[a-z/]*sh: (?:\d+: )?/, '') || `no lock could be made in ${lockFolder}`,
-        todo: `use \`become: true\`, or make the folder once, as root: install -d -m 0777 ${lockFolder}`,
+        todo: /Read-only|No space/.test(said)
+          ? `make ${lockFolder} writable: it is kept in memory, beside the locks of other programs`
+          : `use \`become: true\`, or make the folder once, as root: install -d -m 0777 ${lockFolder}`,
       })
 
 /** Prints the notes of all locks that are held: those whose file somebody has locked. */

@@ -33,7 +33,12 @@ interface LiveTask {
  * The live view. listr2 is a view only: each task of the playbook is one listr2 task with a bounded body, run one after the other, so
  * what is finished stays on the screen as one line.
  */
-export function terminalView(style: Style, diff: boolean, write: (text: string) => void): View {
+export function terminalView(
+  style: Style,
+  { diff, attached }: { readonly diff: boolean; readonly attached?: true },
+  write: (text: string) => void,
+): View {
+  const ctrlC = attached === true ? 'leaves it going' : 'stops safely'
   let current: LiveTask | undefined
   let shown: Promise<void> = Promise.resolve()
 
@@ -51,7 +56,7 @@ export function terminalView(style: Style, diff: boolean, write: (text: string) 
         case 'run-started':
           shown = shown.then(() =>
             write(
-              `${tint(style, 'bold', event.name)}${tint(style, 'dim', `   run ${event.run} ${sign(style, 'dot')} Ctrl-C stops safely`)}\n`,
+              `${tint(style, 'bold', event.name)}${tint(style, 'dim', `   run ${event.run} ${sign(style, 'dot')} Ctrl-C ${ctrlC}`)}\n`,
             ),
           )
           break

@@ -22,9 +22,12 @@ export const styleOf = (screen: Screen): Style => ({
   columns: Math.max(60, Math.min(screen.columns, 120)),
 })
 
+/** What is shown: a run of this process, or one that goes on without it. */
+export type Shown = Pick<Request, 'goal' | 'output' | 'diff'> & { readonly attached?: true }
+
 /** JSON lines, a live terminal, or plain lines: chosen once. A plan is a page of its own, written at the end. */
 export async function openView(
-  request: Pick<Request, 'goal' | 'output' | 'verbose' | 'diff'>,
+  request: Shown & Pick<Request, 'verbose'>,
   world: World,
   report: Report,
   sources: readonly Source[],
@@ -49,10 +52,10 @@ export async function openView(
   }
 }
 
-async function liveView(request: Pick<Request, 'goal' | 'output' | 'diff'>, { stdout }: World, style: Style): Promise<View> {
+async function liveView(request: Shown, { stdout }: World, style: Style): Promise<View> {
   if (stdout.isTerminal && request.output === 'auto') {
     const { terminalView } = await import('./terminal.ts')
-    return terminalView(style, request.diff, (text) => stdout.write(text))
+    return terminalView(style, request, (text) => stdout.write(text))
   }
   if (request.goal === 'plan') return { add: () => {}, hold: still, close: async () => {} }
   return {
