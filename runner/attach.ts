@@ -34,7 +34,7 @@ export async function attach(text: string | undefined, output: Request['output']
   let end: RunFinished | undefined
   try {
     // A run that was resumed begins its journal anew: only its present life is shown.
-    let lives = history.events.filter(({ type }) => type === 'run-started').length
+    let { lives } = history
     for await (const event of follow(world, run, () => left)) {
       if (event.type === 'run-started') lives--
       if (lives > 0) continue

@@ -1,6 +1,7 @@
 import { styleOf } from './output/view.ts'
 import { plainLine } from './output/plain.ts'
 import { lastSeen, outcomeWord, renderRun, renderRuns, type SeenHistory, type ShowOptions } from './output/runs-view.ts'
+import type { History } from './engine/history.ts'
 import { RUNS_FOLDER } from './engine/journal.ts'
 import { EXIT } from './exit.ts'
 import { follow } from './follow.ts'
@@ -22,15 +23,15 @@ export async function runs(world: World): Promise<number> {
 }
 
 /** A run's history, and whether it is still under way. */
-async function seen(world: World, run: string): Promise<SeenHistory> {
-  const history = await loadHistory(world, run)
+async function seen(world: World, run: string, known?: History): Promise<SeenHistory> {
+  const history = known ?? (await loadHistory(world, run))
   return { ...history, running: history.ended === undefined && (await runningAs(world, run)) !== undefined }
 }
 
 /** `runbook show RUN`. */
 export async function show(text: string | undefined, options: ShowOptions, world: World): Promise<number> {
-  const { run } = await findRun(world, text, () => true, 'no runs are kept in this folder')
-  const history = await seen(world, run)
+  const found = await findRun(world, text, () => true, 'no runs are kept in this folder')
+  const history = await seen(world, found.run, found.history)
   const sources = await sourcesOf(
     world,
     [...history.finished.values()].flatMap(({ step, failure }) =>
@@ -68,8 +69,7 @@ export async function prune(seconds: number, world: World): Promise<number> {
   const now = world.clock.now()
   for (const run of await listRuns(world)) {
     const history = await loadHistory(world, run).catch(() => undefined)
-    const last = history?.events.at(-1)?.at
-    if (history === undefined || last === undefined || now - last < seconds * 1000) continue
+    if (history === undefined || now - history.last < seconds * 1000) continue
     if ((await runningAs(world, run)) !== undefined) continue
     await world.files.remove(`${RUNS_FOLDER}/${run}`)
     world.stdout.write(`removed ${run}  ${outcomeWord(history)} ${lastSeen(history, now)}  ${history.started.playbook}\n`)

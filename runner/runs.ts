@@ -64,7 +64,7 @@ export const listRuns = async (world: World): Promise<readonly string[]> => (awa
 export async function loadHistory(world: World, run: string): Promise<History> {
   const path = journalPath(run)
   const content = await world.files.read(path)
-  if (content !== undefined) return readJournal(new TextDecoder().decode(content), path)
+  if (content !== undefined) return readJournal(content, path)
   const near = nearest(run, await listRuns(world))
   throw new Failure(`there is no run ${run}`, {
     kind: 'input',

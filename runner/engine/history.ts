@@ -20,19 +20,22 @@ export interface History {
   readonly applied: readonly Applied[]
   /** Undefined where the run was killed. */
   readonly ended: RunFinished | undefined
-  readonly events: readonly Event[]
+  /** How often it was started: once, and with every resume. */
+  readonly lives: number
+  /** When the last line was written, in milliseconds since the epoch. */
+  readonly last: number
+  /** The blocks whose `rescue` has begun, as `HOST BLOCK`. */
+  readonly rescues: ReadonlySet<string>
 }
 
-/** @param text a journal's lines; a torn one (the runner was killed, the disk was full) is passed over */
-export function readJournal(text: string, path: string): History {
-  const lines = parseLines(text)
-  const [head, ...rest] = lines
-  if (head === undefined || (head as unknown as { type: string }).type !== 'journal')
-    throw unreadable(path, 'it does not begin as a journal')
-  const { version } = head as unknown as { version: number }
-  if (version > JOURNAL_VERSION)
-    throw unreadable(path, `it is of version ${version}; this runbook reads up to ${JOURNAL_VERSION}`)
-  return foldHistory(rest, path)
+/** @param content a journal's lines; a torn one (the runner was killed, the disk was full) is passed over */
+export function readJournal(content: Uint8Array, path: string): History {
+  const lines = tellingLines(Buffer.from(content.buffer, content.byteOffset, content.byteLength))
+  const head = lines.next().value as { readonly type?: unknown; readonly version?: unknown } | undefined
+  if (head?.type !== 'journal' || typeof head.version !== 'number') throw unreadable(path, 'it does not begin as a journal')
+  if (head.version > JOURNAL_VERSION)
+    throw unreadable(path, `it is of version ${head.version}; this runbook reads up to ${JOURNAL_VERSION}`)
+  return foldHistory(lines, path)
 }
 
 export const parseLines = (text: string): Event[] => text.split('\n').flatMap((line) => parse(line)) as unknown as Event[]
@@ -46,32 +49,60 @@ function parse(line: string): Record<string, unknown>[] {
   }
 }
 
+const NEWLINE = 10
+const TYPE_AT = '{"type":"'.length
+/** Most of the lines of a long run, and nothing of its state hangs on them: they are passed over unread. */
+const PASSING = new Set(['play-started', 'task-started', 'task-finished', 'step-started', 'step-checked', 'step-replayed'])
+
+/** The events that the fold is about, and the last one whatever it is. */
+function* tellingLines(bytes: Buffer): Generator<Event, undefined> {
+  let passed: readonly [number, number] = [0, 0]
+  for (let start = 0; start < bytes.length;) {
+    const next = bytes.indexOf(NEWLINE, start)
+    const end = next === -1 ? bytes.length : next
+    const [type = ''] = bytes.toString('latin1', start + TYPE_AT, Math.min(end, start + 40)).split('"', 1)
+    passed = PASSING.has(type) ? [start, end] : [0, 0]
+    if (passed[1] === 0) yield* parse(bytes.toString('utf8', start, end)) as unknown as Event[]
+    start = end + 1
+  }
+  yield* parse(bytes.toString('utf8', ...passed)) as unknown as Event[]
+}
+
 const unreadable = (path: string, why: string) => new Failure(`${path} cannot be read as a journal`, { kind: 'input', why })
 
-function foldHistory(events: readonly Event[], path: string): History {
+function foldHistory(events: Iterable<Event>, path: string): History {
   let started: RunStarted | undefined
   let ended: RunFinished | undefined
+  let lives = 0
+  let last = 0
   const finished = new Map<string, StepFinished>()
   const inFlight = new Map<string, StepRef>()
-  let applied: Applied[] = []
+  const applied = new Map<string, Applied>()
+  const keyOf = (step: StepRef, blob: string) => `${step.key} ${blob}`
   for (const event of events) {
+    last = event.at ?? last
     switch (event.type) {
       case 'run-started':
         started ??= event
+        lives++
         break
       case 'run-resumed':
         ended = undefined
         break
-      case 'apply-started':
-        inFlight.set(event.step.key, event.step)
-        applied.push({ step: event.step, blob: (event as ApplyStarted & { blob: string }).blob })
+      case 'apply-started': {
+        const { step, blob } = event as ApplyStarted & { blob: string }
+        inFlight.set(step.key, step)
+        // Begun again with the same to put back: it is taken back once, in the place of the last time.
+        applied.delete(keyOf(step, blob))
+        applied.set(keyOf(step, blob), { step, blob })
         break
+      }
       case 'step-finished':
         inFlight.delete(event.step.key)
         finished.set(event.step.key, event)
         break
       case 'step-undone':
-        applied = applied.filter(({ blob, step }) => !(step.key === event.step.key && blob === event.blob))
+        applied.delete(keyOf(event.step, event.blob))
         finished.delete(event.step.key)
         inFlight.delete(event.step.key)
         break
@@ -83,8 +114,17 @@ function foldHistory(events: readonly Event[], path: string): History {
     }
   }
   if (started === undefined) throw unreadable(path, 'it ends before the run began')
-  return { started, finished, inFlight, applied, ended, events }
+  const steps = [...[...finished.values()].map(({ step }) => step), ...inFlight.values()]
+  const rescues = new Set(steps.flatMap(rescuesOf))
+  return { started, finished, inFlight, applied: [...applied.values()], ended, lives, last, rescues }
 }
+
+const RESCUE = '.rescue.'
+/** Every block that a step is in the rescue of, as `HOST BLOCK`. */
+const rescuesOf = ({ task, host }: StepRef): string[] =>
+  task.includes(RESCUE)
+    ? task.split(RESCUE).flatMap((_part, index, parts) => (index === 0 ? [] : [`${host} ${parts.slice(0, index).join(RESCUE)}`]))
+    : []
 
 /** The recorded end of a step that a resumed run need not do again. */
 export function replayable(history: History, key: string): StepFinished | undefined {
@@ -97,12 +137,5 @@ export function replayable(history: History, key: string): StepFinished | undefi
 }
 
 /** A failure that a `rescue` took over stays a failure: otherwise the block would be entered again. */
-function rescueBegun(history: History, { task, host }: StepRef): boolean {
-  const parts = task.split('.')
-  const blocks = parts.flatMap((part, index) => (part === 'block' ? [parts.slice(0, index).join('.')] : []))
-  return blocks.some((block) =>
-    [...history.finished.values(), ...[...history.inFlight.values()].map((step) => ({ step }))].some(
-      ({ step }) => step.host === host && step.task.startsWith(`${block}.rescue.`),
-    ),
-  )
-}
+const rescueBegun = ({ rescues }: History, { task, host }: StepRef): boolean =>
+  task.split('.').some((part, index, parts) => part === 'block' && rescues.has(`${host} ${parts.slice(0, index).join('.')}`))

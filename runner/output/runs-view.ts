@@ -19,7 +19,7 @@ export interface SeenHistory {
   readonly finished: ReadonlyMap<string, StepFinished>
   readonly inFlight: ReadonlyMap<string, ApplyStarted['step']>
   readonly ended: { readonly exitCode: number; readonly interrupted: boolean; readonly seconds: number } | undefined
-  readonly events: readonly { readonly at: number }[]
+  readonly last: number
   /** Its process is there and at work. */
   readonly running?: boolean
 }
@@ -31,8 +31,8 @@ export function outcomeWord({ ended, running }: SeenHistory): string {
   return ended.exitCode === 0 ? 'ended well' : 'failed'
 }
 
-export function lastSeen({ events, started }: SeenHistory, now: number): string {
-  const seconds = Math.max(0, now - (events.at(-1)?.at ?? started.at)) / 1000
+export function lastSeen({ last }: SeenHistory, now: number): string {
+  const seconds = Math.max(0, now - last) / 1000
   if (seconds < 90) return `${Math.round(seconds)} s ago`
   if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`
   return seconds < 129_600 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`

@@ -134,7 +134,7 @@ describe('the list of runs', () => {
     finished: new Map([['k', finished()]]),
     inFlight: new Map(),
     ended: { exitCode: 0, interrupted: false, seconds: 1 },
-    events: [{ at: 0 }],
+    last: 0,
     ...more,
   })
 

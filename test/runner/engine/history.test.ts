@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { readJournal, replayable } from '../../../runner/engine/history.ts'
+
+const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
+const step = (task: string, host = 'a') => ({ key: `${task}/${host}`, task, host, name: task, module: 'set', place })
+const head = { type: 'journal', version: 1 }
+const begun = { type: 'run-started', at: 1, run: 'R', playbook: 'play.yml', hosts: ['a'] }
+const applies = (task: string, blob: string, at = 2) => ({ type: 'apply-started', at, step: step(task), blob })
+const ends = (task: string, more: object = {}) => ({
+  type: 'step-finished',
+  at: 3,
+  step: step(task),
+  outcome: 'changed',
+  changes: [],
+  result: {},
+  ...more,
+})
+const failed = { outcome: 'failed', failure: { kind: 'failed', what: 'no' } }
+
+const read = (...lines: readonly (object | string)[]) =>
+  readJournal(
+    new TextEncoder().encode(lines.map((line) => (typeof line === 'string' ? line : `${JSON.stringify(line)}\n`)).join('')),
+    'j',
+  )
+
+describe('readJournal', () => {
+  test('what was begun, what has ended, what is in flight', () => {
+    const { finished, inFlight, applied, ended, lives } = read(head, begun, applies('0', 'x'), ends('0'), applies('1', 'y'))
+    expect([...finished.keys()]).toEqual(['0/a'])
+    expect([...inFlight.keys()]).toEqual(['1/a'])
+    expect(applied.map(({ blob }) => blob)).toEqual(['x', 'y'])
+    expect(ended).toBeUndefined()
+    expect(lives).toBe(1)
+  })
+
+  test('a line that was torn anywhere is passed over, the first one too, and what follows it counts', () => {
+    const torn = '{"type":"jou\n'
+    const half = '{"type":"step-finished","at":3,"step":{"key":"0/'
+    expect([...read(torn, head, begun, applies('0', 'x'), `${half}\n`, head, begun, ends('0')).finished.keys()]).toEqual(['0/a'])
+    expect([...read(head, begun, applies('0', 'x'), half).inFlight.keys()]).toEqual(['0/a'])
+  })
+
+  test('every line says when the run was last seen, those that change nothing too, a torn one not', () => {
+    const started = { type: 'step-started', at: 9, step: step('1') }
+    expect(read(head, begun, started).last).toBe(9)
+    expect(read(head, begun, started, { ...begun, at: 10 }).last).toBe(10)
+    expect(read(head, begun, '{"type":"step-started","at":9,"st').last).toBe(1)
+  })
+
+  test('text beyond ASCII comes through', () => {
+    expect(read(head, begun, ends('0', { result: { msg: 'größer → 🙂' } })).finished.get('0/a')?.result).toEqual({
+      msg: 'größer → 🙂',
+    })
+  })
+
+  test('what was undone is no longer done; what was begun twice is undone once, where it was begun last', () => {
+    const lines = [head, begun, applies('0', 'x'), applies('1', 'y'), applies('0', 'x'), ends('0'), ends('1')]
+    expect(read(...lines).applied.map(({ blob }) => blob)).toEqual(['y', 'x'])
+    const { applied, finished } = read(...lines, { type: 'step-undone', at: 5, step: step('0'), blob: 'x' })
+    expect(applied.map(({ blob }) => blob)).toEqual(['y'])
+    expect([...finished.keys()]).toEqual(['1/a'])
+  })
+
+  test('what is no journal is refused, and one of a later version too', () => {
+    expect(() => read('hello\n')).toThrow('cannot be read as a journal')
+    expect(() => read(begun)).toThrow('cannot be read as a journal')
+    expect(() => read(head)).toThrow('cannot be read as a journal')
+    expect(() => read({ type: 'journal', version: 2 }, begun)).toThrow('cannot be read as a journal')
+  })
+})
+
+describe('a failure that a rescue has taken over is not tried again', () => {
+  test.each([
+    ['0.tasks.1.block.0', '0.tasks.1.rescue.0', true],
+    ['0.tasks.1.block.0', '0.tasks.2.rescue.0', false],
+    ['0.tasks.1.block.0.block.3', '0.tasks.1.rescue.0', true],
+    ['0.tasks.1.block.0.block.3', '0.tasks.1.block.0.rescue.0.block.1', true],
+    ['0.tasks.1.rescue.0.block.0', '0.tasks.1.rescue.0.rescue.2', true],
+    ['0.tasks.1.rescue.0.block.0', '0.tasks.1.rescue.2', false],
+  ])('%s, %s', (task, rescue, begunThere) => {
+    const past = replayable(read(head, begun, ends(task, failed), ends(rescue)), `${task}/a`)
+    expect(past !== undefined).toBe(begunThere)
+    const flying = replayable(read(head, begun, ends(task, failed), applies(rescue, 'x')), `${task}/a`)
+    expect(flying !== undefined).toBe(begunThere)
+  })
+})
