@@ -139,15 +139,23 @@ async function takePatiently(run: Run, wanted: Wanted): Promise<'had' | 'taken'>
   return answer
 }
 
+/** How long a lock may still be seen that is going: of this run's earlier life, which was killed a moment ago, or with its note gone already. */
+const GOING_SECONDS = 15
+
 /** Asks until nobody else has it, or the time is over. Says once for whom it waits. */
 async function patiently(run: Run, ask: () => Promise<readonly Busy[]>): Promise<void> {
   const { clock } = run.world
-  const until = clock.monotonic() + run.options.waitLock * 1000
-  for (let first = true; ; first = false) {
+  const started = clock.monotonic()
+  for (let said = false; ;) {
     const busy = await ask()
     if (busy.length === 0) return
+    const going = busy.every(({ holders }) => holders.every((holder) => holder.run === run.id))
+    const until = started + Math.max(run.options.waitLock, going ? GOING_SECONDS : 0) * 1000
     if (clock.monotonic() >= until) throw locked(run, busy)
-    if (first) run.emit({ type: 'lock-awaited', at: clock.now(), reasons: busy.map((each) => reason(each, clock.now())) })
+    if (!said && !going) {
+      said = true
+      run.emit({ type: 'lock-awaited', at: clock.now(), reasons: busy.map((each) => reason(each, clock.now())) })
+    }
     // Not in step with whoever else waits.
     await clock.sleep(Math.min(until - clock.monotonic(), 500 + Math.random() * 1000), run.control.signal)
     if (run.control.stopping) throw new Failure('stopped while it waited for a lock', { kind: 'interrupted' })

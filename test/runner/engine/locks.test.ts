@@ -118,6 +118,29 @@ describe('the hosts of the plays', () => {
     expect(hostLocks(kernel.held)).toEqual(['b host'])
   })
 
+  test.each([
+    ['whose note is gone already', () => 'no note'],
+    ['of its own earlier life, which was killed a moment ago', (own: string) => own],
+  ])('a lock %s is as good as free: no refusal, no word about it', async (_, note) => {
+    const kernel = kernels()
+    const world = kernel.world()
+    let looks = 0
+    let theirs: HostLock | undefined
+    const { code, events } = await play(both, {
+      ...world,
+      lock: async (endpoint, wanted) => {
+        if (endpoint.name === 'b' && looks++ === 0) {
+          const own = JSON.stringify({ ...(JSON.parse(wanted.note) as object), token: 'earlier' })
+          theirs = await world.lock?.(endpoint, { ...wanted, note: note(own) })
+        } else if (endpoint.name === 'b' && looks === 4) theirs?.release()
+        return world.lock?.(endpoint, wanted)
+      },
+    })
+    expect(looks).toBe(4)
+    expect(code).toBe(0)
+    expect(events.map(({ type }) => type)).not.toContain('lock-awaited')
+  })
+
   test('Ctrl-C ends the wait', async () => {
     const kernel = kernels()
     kernel.colleague('b')
