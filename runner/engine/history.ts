@@ -14,7 +14,7 @@ export interface History {
   readonly started: RunStarted
   /** The last that was said of the end of each step, by key. */
   readonly finished: ReadonlyMap<string, StepFinished>
-  /** Steps that were begun and of whose end nothing is known. */
+  /** Steps that were begun and of which nobody knows what they have done: the runner died, or lost sight of them. */
   readonly inFlight: ReadonlyMap<string, StepRef>
   /** Everything that was begun and not undone, oldest first. */
   readonly applied: readonly Applied[]
@@ -77,6 +77,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   let last = 0
   const finished = new Map<string, StepFinished>()
   const inFlight = new Map<string, StepRef>()
+  const begunInThisLife = new Set<string>()
   const applied = new Map<string, Applied>()
   const keyOf = (step: StepRef, blob: string) => `${step.key} ${blob}`
   for (const event of events) {
@@ -85,6 +86,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
       case 'run-started':
         started ??= event
         lives++
+        begunInThisLife.clear()
         break
       case 'run-resumed':
         ended = undefined
@@ -92,13 +94,14 @@ function foldHistory(events: Iterable<Event>, path: string): History {
       case 'apply-started': {
         const { step, blob } = event as ApplyStarted & { blob: string }
         inFlight.set(step.key, step)
+        begunInThisLife.add(step.key)
         // Begun again with the same to put back: it is taken back once, in the place of the last time.
         applied.delete(keyOf(step, blob))
         applied.set(keyOf(step, blob), { step, blob })
         break
       }
       case 'step-finished':
-        inFlight.delete(event.step.key)
+        if (isKnown(event, begunInThisLife)) inFlight.delete(event.step.key)
         finished.set(event.step.key, event)
         break
       case 'step-undone':
@@ -119,6 +122,12 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   return { started, finished, inFlight, applied: [...applied.values()], ended, lives, last, rescues }
 }
 
+/** A failure says what became of what was begun only where it is the answer to that, and not that there was none. */
+const isKnown = ({ step, failure, ignored }: StepFinished, begunInThisLife: ReadonlySet<string>): boolean =>
+  failure === undefined ||
+  ignored === true ||
+  (begunInThisLife.has(step.key) && !['unreachable', 'timeout', 'interrupted'].includes(failure.kind))
+
 const RESCUE = '.rescue.'
 /** Every block that a step is in the rescue of, as `HOST BLOCK`. */
 const rescuesOf = ({ task, host }: StepRef): string[] =>
@@ -129,11 +138,11 @@ const rescuesOf = ({ task, host }: StepRef): string[] =>
 /** The recorded end of a step that a resumed run need not do again. */
 export function replayable(history: History, key: string): StepFinished | undefined {
   const past = history.finished.get(key)
+  if (past?.outcome === 'failed' && rescueBegun(history, past.step)) return past
   if (past === undefined || history.inFlight.has(key)) return undefined
   if (past.outcome === 'changed' || past.outcome === 'skipped' || past.ignored === true) return past
   // A result with a masked secret in it cannot stand for the real one; looking again costs nothing.
-  if (past.outcome === 'ok') return JSON.stringify(past.result).includes(MASK) ? undefined : past
-  return past.outcome === 'failed' && rescueBegun(history, past.step) ? past : undefined
+  return past.outcome === 'ok' && !JSON.stringify(past.result).includes(MASK) ? past : undefined
 }
 
 /** A failure that a `rescue` took over stays a failure: otherwise the block would be entered again. */

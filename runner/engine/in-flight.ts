@@ -8,7 +8,10 @@ import { failed, type Prepared } from './outcome.ts'
  */
 export async function decideInFlight({ run, task, step, state }: AttemptInput, prepared: Prepared): Promise<Prepared> {
   const policy = task.onResume
-  if (prepared.kind === 'settled' || policy === 'rerun') return prepared
+  if (prepared.kind === 'settled') return prepared
+  // Nothing is left to do: it was this run that did it, and what follows from a change has not followed yet.
+  if (prepared.diff.changes.length === 0) return done(prepared, prepared.module.undo !== undefined)
+  if (policy === 'rerun') return prepared
   if (policy === 'skip') return done(prepared)
   if (policy === 'verify' && prepared.diff.blind !== true) return prepared
   const question = `${step.name} on ${state.name} was in flight when the run was cut off. Has it been done? [y]es, pass over it; [n]o, run it: `
@@ -23,7 +26,7 @@ export async function decideInFlight({ run, task, step, state }: AttemptInput, p
 }
 
 /** It counts as done: nothing is applied, and what would have followed from it follows. */
-const done = ({ diff }: Extract<Prepared, { kind: 'ready' }>): Prepared => ({
+const done = ({ diff }: Extract<Prepared, { kind: 'ready' }>, reversible = false): Prepared => ({
   kind: 'settled',
-  attempt: { kind: 'done', changed: true, changes: diff.changes, warnings: [], reversible: false, result: diff.result ?? {} },
+  attempt: { kind: 'done', changed: true, changes: diff.changes, warnings: [], reversible, result: diff.result ?? {} },
 })

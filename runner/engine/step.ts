@@ -72,7 +72,7 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     ...(judged.attempt.kind === 'planned' && judged.attempt.confirm ? { confirm: judged.attempt.confirm } : {}),
     ...(attempts > 1 ? { attempts } : {}),
   })
-  if (changes.length > 0) await recorded(run)
+  if (changes.length > 0 || outcome === 'changed') await recorded(run)
   if (outcome === 'planned' || outcome === 'unknown') state.pending = true
   if (outcome === 'unreachable') state.status = 'unreachable'
   return { outcome, value, failed: isFailed && !ignored, notifies: outcome === 'changed' || outcome === 'planned' }
@@ -98,11 +98,14 @@ const notYet = (attempt: Attempt, step: StepRef): string => (attempt.kind === 'u
 
 async function attemptUntil(input: StepInput, scope: Scope, step: StepRef): Promise<{ attempt: Attempt; attempts: number }> {
   const { run, task } = input
+  let undecided = run.history?.inFlight.has(step.key) === true
   const once = () =>
     withTimeLimit(input, scope, async (signal) => {
       const own = { ...input, scope, step, signal }
       const prepared = await preparedFor(own)
-      return attempt(own, run.history?.inFlight.has(step.key) === true ? await decideInFlight(own, prepared) : prepared)
+      if (!undecided) return attempt(own, prepared)
+      undecided = prepared.kind === 'settled'
+      return attempt(own, await decideInFlight(own, prepared))
     })
   if (run.goal === 'plan' || (task.retries === undefined && task.until.length === 0))
     return { attempt: await once(), attempts: 1 }

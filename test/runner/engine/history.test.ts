@@ -17,6 +17,8 @@ const ends = (task: string, more: object = {}) => ({
 })
 const failed = { outcome: 'failed', failure: { kind: 'failed', what: 'no' } }
 
+const lost = (kind: string) => ({ outcome: kind === 'unreachable' ? kind : 'failed', failure: { kind, what: 'lost' } })
+
 const read = (...lines: readonly (object | string)[]) =>
   readJournal(
     new TextEncoder().encode(lines.map((line) => (typeof line === 'string' ? line : `${JSON.stringify(line)}\n`)).join('')),
@@ -59,6 +61,18 @@ describe('readJournal', () => {
     const { applied, finished } = read(...lines, { type: 'step-undone', at: 5, step: step('0'), blob: 'x' })
     expect(applied.map(({ blob }) => blob)).toEqual(['y'])
     expect([...finished.keys()]).toEqual(['1/a'])
+  })
+
+  test.each([
+    ['a status is an answer', false, [begun, applies('0', 'x'), ends('0', failed)]],
+    ['a lost connection is none', true, [begun, applies('0', 'x'), ends('0', lost('unreachable'))]],
+    ['nor is the end of patience', true, [begun, applies('0', 'x'), ends('0', lost('timeout'))]],
+    ['a failure before it was begun again says nothing', true, [begun, applies('0', 'x'), begun, ends('0', lost('refused'))]],
+    ['one of what was begun again does', false, [begun, applies('0', 'x'), begun, applies('0', 'x'), ends('0', failed)]],
+    ['what the playbook ignores is over', false, [begun, applies('0', 'x'), ends('0', { ...lost('timeout'), ignored: true })]],
+    ['what was found done is over', false, [begun, applies('0', 'x'), begun, ends('0')]],
+  ])('in flight: %s', (_what, inFlight, lines) => {
+    expect(read(head, ...lines).inFlight.has('0/a')).toBe(inFlight)
   })
 
   test('what is no journal is refused, and one of a later version too', () => {
