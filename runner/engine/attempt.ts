@@ -2,7 +2,7 @@ import { Failure } from '../failure.ts'
 import { evaluate, evaluateCondition } from '../language/expression.ts'
 import { checkParams } from '../language/validate.ts'
 import type { Task } from '../language/playbook.ts'
-import type { Node, Path } from '../language/source.ts'
+import type { Node } from '../language/source.ts'
 import { render, TemplateError } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule, Diff, Target } from '../module.ts'
@@ -11,6 +11,17 @@ import { agreedOnly } from './agreed.ts'
 import { confirmed, questionOf } from './confirm.ts'
 import type { Context } from './context.ts'
 import { facts as factTable } from './facts.ts'
+import {
+  argument,
+  environmentOf,
+  expressionParams,
+  findUnknown,
+  isBoolean,
+  isNumber,
+  isString,
+  NotYetKnown,
+  optional,
+} from './keyword-values.ts'
 import { claim } from './locks.ts'
 import { type Attempt, failed, hideChanges, type Prepared } from './outcome.ts'
 import type { HostState, Run } from './run-state.ts'
@@ -183,9 +194,6 @@ async function checked(
   }
 }
 
-/** Thrown by a check in plan whose answer hangs on steps that have not run. */
-export class NotYetKnown extends Error {}
-
 async function verified(
   module: AnyModule,
   params: unknown,
@@ -288,70 +296,3 @@ async function neededFacts(
   const names = [...(referred === 'all' ? Object.keys(factTable) : referred), ...(module.facts ?? [])]
   if (names.length > 0) await gatherFacts(input.run, input.state, [...new Set(names)], options)
 }
-
-/** The parameters that hold conditions (`format: expression`), each with its place. */
-export function expressionParams(module: AnyModule, task: Task): Node<string>[] {
-  return Object.entries(module.params.properties).flatMap(([name, schema]) => {
-    const value = task.args.value[name]
-    const node = (text: unknown, ...more: (string | number)[]): Node<string>[] =>
-      typeof text === 'string' ? [{ value: text, source: task.args.source, path: [...task.args.path, name, ...more] }] : []
-    if (schema.type === 'string' && schema.format === 'expression') return node(value)
-    if (schema.type === 'array' && schema.items.type === 'string' && schema.items.format === 'expression')
-      return Array.isArray(value) ? value.flatMap((text, index) => node(text, index)) : node(value)
-    return []
-  })
-}
-
-/** Where in the parameters a text stands, so that an error in it can point there. */
-function argument(args: Node, text: string): Node<string> | undefined {
-  const find = (value: unknown, path: Path): Path | undefined => {
-    if (value === text) return path
-    if (typeof value !== 'object' || value === null) return undefined
-    for (const [key, inner] of Object.entries(value)) {
-      const found = find(inner, [...path, Array.isArray(value) ? Number(key) : key])
-      if (found !== undefined) return found
-    }
-    return undefined
-  }
-  const path = find(args.value, args.path)
-  return path === undefined ? undefined : { value: text, source: args.source, path }
-}
-
-function findUnknown(value: unknown): Unknown | undefined {
-  if (value instanceof Unknown) return value
-  if (typeof value !== 'object' || value === null) return undefined
-  for (const inner of Object.values(value)) {
-    const found = findUnknown(inner)
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-function environmentOf(context: Context, scope: Scope): Record<string, string> {
-  const environment: Record<string, string> = {}
-  for (const node of context.environment) {
-    const value = render(node, scope)
-    if (value instanceof Unknown) throw new NotYetKnown(value.until)
-    for (const [name, text] of Object.entries(value as Record<string, unknown>)) environment[name] = String(text)
-  }
-  return environment
-}
-
-const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean'
-const isString = (value: unknown): value is string => typeof value === 'string'
-const isNumber = (value: unknown): value is number => typeof value === 'number'
-
-/** A keyword's value, rendered, which must be of one type. */
-export function optional<T>(
-  node: Node | undefined,
-  scope: Scope,
-  is: (value: unknown) => value is T,
-  keyword: string,
-): T | undefined {
-  if (node === undefined) return undefined
-  const value = render(node, scope)
-  if (value instanceof Unknown) throw new NotYetKnown(value.until)
-  if (is(value)) return value
-  throw new Failure(`\`${keyword}\` has a value of the wrong type: ${JSON.stringify(value)}`, { kind: 'input' })
-}
-export const optionalNumber = (node: Node | undefined, scope: Scope, keyword: string) => optional(node, scope, isNumber, keyword)
