@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, expect, test } from 'vitest'
 import type { StepFinished } from '../../runner/events.ts'
 import { up, type RealCloud, type Server } from '../cloud/real/cloud.ts'
 import type { Counters } from '../cloud/real/guest.ts'
-import { migrationsOf, whereItRuns } from '../cloud/real/observe.ts'
+import { isDirty, migrationsOf, whereItRuns } from '../cloud/real/observe.ts'
 import { operator, step, type Operator, type Running, type Told } from '../cloud/real/operator.ts'
 import { until } from '../cloud/real/program.ts'
 
@@ -21,7 +21,8 @@ beforeEach(async () => {
   someone = await operator(cloud)
   server = await cloud.boot({ name: 'db-1', flavor: 'big', image: 'dirty', host: 'compute14' })
   before = await cloud.counters(server.id)
-  await cloud.limitSpeed(server.id, 16)
+  await isDirty(cloud, server)
+  await cloud.limitSpeed(server.id, 8)
 })
 
 const toCompute15 = { servers: 'db-1', target: 'compute15' }
@@ -55,7 +56,7 @@ const failed = (told: Told): NonNullable<StepFinished['failure']> => {
   const { outcome, failure } = step(told, 'live_migration')
   expect(outcome).toBe('failed')
   expect(step(told, 'migration_verify')).toMatchObject({
-    result: { verified: 0, moved: 0, rows: [{ server: 'db-1', problem: failure?.what }] },
+    result: { verified: 0, moved: 0, rows: [{ server: 'db-1', problem: expect.stringContaining(failure?.what ?? 'a failure') }] },
   })
   return failure!
 }
@@ -72,7 +73,7 @@ test('it does not converge, abort: it stays where it is, and the reason is said'
   expect(failed(told)).toMatchObject({
     kind: 'timeout',
     what: 'db-1 is ACTIVE on compute14, as before: its migration did not finish within 12 s and was aborted',
-    why: expect.stringMatching(/^migration \d+, (cancelled|failed); [\d.]+ MiB were left/),
+    why: expect.stringMatching(/^migration \d+, (cancelled|failed)/),
     todo: expect.stringMatching(/on_timeout: force_complete/),
     data: { server_id: server.id, host: 'compute14' },
   })
@@ -80,7 +81,13 @@ test('it does not converge, abort: it stays where it is, and the reason is said'
 })
 
 test('it does not converge, force_complete: paused until it is over, then it goes on there', async () => {
-  const told = await someone.migrate({ ...toCompute15, timeout: 12, on_timeout: 'force_complete' }).ended
+  const run = someone.migrate({ ...toCompute15, timeout: 12, on_timeout: 'force_complete' })
+  await run.event('it is forced', (event) =>
+    event.type === 'step-progress' && event.progress.note?.includes('forced to complete') ? true : undefined,
+  )
+  // what is left goes over at once, as the guest stands still
+  await cloud.limitSpeed(server.id, 1000)
+  const told = await run.ended
   expect(told.stderr).toBe('')
   expect(told.code).toBe(0)
   expect(step(told, 'live_migration')).toMatchObject({ outcome: 'changed', result: { to: 'compute15', forced: true } })
@@ -94,7 +101,7 @@ test('it does not converge, leave: the run fails, Nova goes on, and the next run
   expect(failed(told)).toMatchObject({
     kind: 'timeout',
     what: expect.stringMatching(/^db-1 is still on its way from compute14 to compute15 after \d+ s, and was left to Nova$/),
-    why: expect.stringMatching(/^migration \d+, running; [\d.]+ MiB left/),
+    why: expect.stringMatching(/^migration \d+, running/),
     todo: expect.stringMatching(/join/),
   })
   expect(await migrationsOf(cloud, server.id)).toMatchObject([{ status: 'running' }])
@@ -140,15 +147,27 @@ test('the network between the hosts is cut in mid-migration', async () => {
   }
 })
 
-test('nova-compute on the source is stopped in mid-migration', async () => {
-  const run = someone.migrate({ ...toCompute15, timeout: 40, on_timeout: 'leave' })
+test('nova-compute on the source is stopped in mid-migration: nobody drives it, and where the guest is is looked up', async () => {
+  // Nova takes it for down after 30 s
+  const run = someone.migrate({ ...toCompute15, timeout: 60, on_timeout: 'leave' })
   await onItsWay(run)
   await shell('compute14', 'systemctl stop nova-compute')
   try {
     const failure = failed(await run.ended)
-    console.log(JSON.stringify(failure, null, 2))
+    expect(failure.what).toMatch(/^db-1 is still on its way from compute14 to compute15 after 1 min \d+ s, and was left to Nova$/)
+    expect(failure.why).toMatch(/nova-compute on compute14, which drives it, is down: Nova last heard of it at \S+;/)
+    expect(failure.why).toMatch(/; libvirt has it running on compute14, paused on compute15$/)
+    expect(failure.todo).toMatch(/^find out where the guest runs .* before nova-compute on compute14 is started/)
   } finally {
     await shell('compute14', 'systemctl start nova-compute')
     await serviceIs('compute14', { state: 'up' })
   }
+  await goesOnOnCompute14()
+  expect(await migrationsOf(cloud, server.id)).toMatchObject([{ status: 'error' }])
+  // Nova has forgotten the migration, libvirt has not: the pre-flight sees what is on the target
+  const again = await someone.migrate(toCompute15).ended
+  expect(again.code).toBe(1)
+  expect(step(again, 'migration_preflight').failure?.data?.['checks']).toContainEqual(
+    expect.objectContaining({ check: 'leftover', level: expect.stringMatching(/WARN|BLOCK/), subject: 'db-1' }),
+  )
 })

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { up, type RealCloud } from '../cloud/real/cloud.ts'
 import { operator, step, steps, type Operator } from '../cloud/real/operator.ts'
-import { migrationsOf, whereItRuns } from '../cloud/real/observe.ts'
+import { isDirty, migrationsOf, whereItRuns } from '../cloud/real/observe.ts'
 
 let cloud: RealCloud
 let someone: Operator
@@ -128,8 +128,10 @@ test('undone, each server is back where it came from, without a restart', async 
 })
 
 test('killed in mid-migration and resumed: the running migration is joined, not started again', async () => {
-  const { id } = await cloud.boot({ name: 'web-1', flavor: 'big', image: 'dirty', host: 'compute14' })
+  const server = await cloud.boot({ name: 'web-1', flavor: 'big', image: 'dirty', host: 'compute14' })
+  const { id } = server
   const before = await cloud.counters(id)
+  await isDirty(cloud, server)
   await cloud.limitSpeed(id, 4)
   const first = someone.migrate({ servers: 'web-1', target: 'compute15' })
   const run = await first.event('the run has begun', (event) => (event.type === 'run-started' ? event.run : undefined))

@@ -6,6 +6,7 @@ import { adviceFor } from './advice.ts'
 import { course } from './convergence.ts'
 import { lastFault } from './fault.ts'
 import type { Ending, Journey } from './follow.ts'
+import { driverless, whereabouts } from './whereabouts.ts'
 
 /** Seconds that Nova's record of the server gets to agree with its record of the migration. */
 const SETTLE_SECONDS = 60
@@ -28,10 +29,10 @@ export async function conclude(journey: Journey, ending: Ending, compute: Comput
     host: server?.host ?? null,
   }
   if (server === undefined) throw new Failure(`${name} was deleted while it was being moved`, { data })
-  if (goesOn) throw stillRunning(journey, ending, data)
+  if (goesOn) throw await stillRunning(journey, ending, data, compute, target)
   if (completed && hasArrived(journey, server))
     return { ...moved(server, source, ending), seconds: Math.round(seconds * 10) / 10 }
-  if (completed) throw halfMoved(journey, ending, server, data)
+  if (completed) throw await halfMoved(journey, ending, server, data, target)
   throw await rolledBack(journey, ending, server, data, compute, target)
 }
 
@@ -66,37 +67,58 @@ const moved = (server: Server, source: string | undefined, { migration, samples,
 const called = ({ migration }: Ending): string =>
   migration === undefined ? 'no migration record' : `migration ${migration.id}, ${migration.status}`
 
-function halfMoved(
-  { server: { id, name, host: source }, target }: Journey,
+async function halfMoved(
+  { server: { id, name, host: source }, target: to }: Journey,
   ending: Ending,
   server: Server,
   data: Record<string, unknown>,
-): Failure {
+  target: Target,
+): Promise<Failure> {
   const task = server.taskState === undefined ? '' : `, with the task ${server.taskState}`
+  const seen = await whereabouts(target, [source, ending.migration?.targetHost ?? to, server.host], id)
   return new Failure(
     `Nova says that the move of ${name} is completed, and also that ${name} is ${server.status} on ${server.host ?? 'no host'}${task}`,
     {
-      why: `${called(ending)}, from ${source ?? 'its host'}${target === '' ? '' : ` to ${target}`}; Nova's record of the server did not follow within ${SETTLE_SECONDS} s`,
+      why: sentences(
+        `${called(ending)}, from ${source ?? 'its host'}${to === '' ? '' : ` to ${to}`}`,
+        `Nova's record of the server did not follow within ${SETTLE_SECONDS} s`,
+        seen,
+      ),
       todo: `find out where it runs (\`virsh list --all\` on both hosts) before anything else is done to it: do not reboot, move or delete it; then mend Nova's record of ${id}`,
       data,
     },
   )
 }
 
-function stillRunning(
-  { server: { id, name, host: source }, target }: Journey,
+const sentences = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join('; ')
+
+async function stillRunning(
+  { server: { id, name, host: source }, target: to }: Journey,
   ending: Ending,
   data: Record<string, unknown>,
-): Failure {
+  compute: Compute,
+  target: Target,
+): Promise<Failure> {
   const now = course(ending.samples)
-  const rest = now === undefined ? '' : `; ${bytes(now.remaining)} left${now.stuck ? ', and it does not get less' : ''}`
-  const what = `${name} is still on its way from ${source ?? 'its host'}${target === '' ? '' : ` to ${target}`} after ${duration(ending.seconds)}`
+  const dead = await driverless(compute, source)
+  const seen = dead === undefined ? undefined : await whereabouts(target, [source, ending.migration?.targetHost ?? to], id)
+  const what = `${name} is still on its way from ${source ?? 'its host'}${to === '' ? '' : ` to ${to}`} after ${duration(ending.seconds)}`
+  const show = `openstack server migration show ${id} ${ending.migration?.id ?? ''}`.trim()
   return new Failure(
     ending.how === 'left' ? `${what}, and was left to Nova` : `${what}: Nova did not end it when asked to abort`,
     {
       kind: 'timeout',
-      why: `${called(ending)}${rest}${ending.refusal === undefined ? '' : `; Nova: ${ending.refusal}`}`,
-      todo: `run the same again to join it, or look at: openstack server migration show ${id} ${ending.migration?.id ?? ''}`.trim(),
+      why: sentences(
+        called(ending),
+        now === undefined ? undefined : `${bytes(now.remaining)} left${now.stuck ? ', and it does not get less' : ''}`,
+        ending.refusal === undefined ? undefined : `Nova: ${ending.refusal}`,
+        dead,
+        seen,
+      ),
+      todo:
+        dead === undefined
+          ? `run the same again to join it, or look at: ${show}`
+          : `find out where the guest runs (\`virsh list --all\` on both hosts) before nova-compute on ${source ?? 'the source'} is started: when it starts it takes the server for one that is on ${source ?? 'the source'} still`,
       data,
     },
   )
@@ -127,13 +149,15 @@ async function rolledBack(
     })
   }
   const fault = await lastFault(compute, server.id, requestId)
-  const logged = fault === undefined && source !== undefined ? await lastLog(target, source, server.id) : undefined
+  const logged =
+    fault === undefined && source !== undefined ? await lastLog(target, source, server.id, ending.seconds) : undefined
   const why =
     fault !== undefined
       ? `${fault.host === undefined ? '' : `${fault.host}: `}"${fault.text.replace(/\s+/g, ' ').trim()}" (${called(ending)})`
       : logged !== undefined
         ? `nova-compute.log on ${source}: "${logged}" (${called(ending)})`
         : `Nova recorded no reason (${called(ending)}); it is in the log of nova-compute on ${source ?? 'the source'}`
+  const seen = asBefore ? undefined : await whereabouts(target, [source, ending.migration?.targetHost, server.host], server.id)
   const how =
     ending.how === 'no record'
       ? 'Nova took the request and did not start it'
@@ -141,7 +165,7 @@ async function rolledBack(
         ? 'Nova rolled the migration back'
         : 'its migration failed'
   return new Failure(`${where}${before}: ${how}`, {
-    why,
+    why: sentences(why, seen),
     todo: asBefore
       ? (adviceFor(`${fault?.text ?? ''} ${logged ?? ''}`) ?? 'mend the reason, then run the same again')
       : 'find out where the guest runs (`virsh list --all` on both hosts) before anything else is done to it',
@@ -149,17 +173,30 @@ async function rolledBack(
   })
 }
 
+/** The error lines about server $1 of the last $2 seconds; oslo.log writes the host's local time. */
+const ERRORS_SINCE = `since=$(date -d "-$2 seconds" "+%F %T")
+grep -hF "$1" /var/log/nova/nova-compute.log | grep -E " (ERROR|CRITICAL) " | awk -v since="$since" '$0 >= since' | tail -n 40`
+
 /** The reason that only the source's log has, where that host can be reached; Nova's API does not carry what libvirt said. */
-async function lastLog(target: Target, source: string, serverId: string): Promise<string | undefined> {
+async function lastLog(target: Target, source: string, serverId: string, seconds: number): Promise<string | undefined> {
   try {
     const reached = await reach(target, source)
     if (!('host' in reached)) return undefined
-    const script = 'grep -hF "$1" /var/log/nova/nova-compute.log | grep -E " (ERROR|CRITICAL) " | tail -n 1'
-    const { stdout } = await reached.host.run(['sh', '-c', script, 'log', serverId], { timeout: 30 })
-    return messageOf(stdout)
+    const since = Math.ceil(seconds) + 1
+    const { stdout } = await reached.host.run(['sh', '-c', ERRORS_SINCE, 'log', serverId, String(since)], { timeout: 30 })
+    return reasonIn(stdout)
   } catch {
     return undefined
   }
+}
+
+/**
+ * The reason among the last error lines about a server: what libvirt said, as Nova quotes it; else the last line. Nova writes that the
+ * migration `has aborted` before or after the reason, as it happens.
+ */
+export function reasonIn(log: string): string | undefined {
+  const messages = log.split('\n').flatMap((line) => messageOf(line) ?? [])
+  return messages.findLast((message) => message.startsWith('Live Migration failure')) ?? messages.at(-1)
 }
 
 /** The message of a line in oslo.log's default format: after the request and the instance in brackets, without what follows a stack. */

@@ -1,5 +1,6 @@
 import { beforeAll, describe, test } from 'vitest'
 import { up, type RealCloud } from '../real/cloud.ts'
+import { isDirty } from '../real/observe.ts'
 import { expectations } from './index.ts'
 import { connect, readLogin, type Subject } from './subject.ts'
 
@@ -25,9 +26,10 @@ async function real(cloud: RealCloud): Promise<Subject> {
     patience: { every: 0.5, limit: 120 },
     async boot(name, shape, host) {
       if (shape === 'quiet') return (await cloud.boot({ name, host })).id
-      const { id } = await cloud.boot({ name, host, image: 'dirty', flavor: 'big' })
-      await cloud.limitSpeed(id, 16)
-      return id
+      const server = await cloud.boot({ name, host, image: 'dirty', flavor: 'big' })
+      await isDirty(cloud, server)
+      await cloud.limitSpeed(server.id, 8)
+      return server.id
     },
     remove: (id) => cloud.remove(id),
     run: (host, script) => cloud.exec(host, ['sh', '-c', script]),
