@@ -41,7 +41,7 @@ const against = async (params: Readonly<Record<string, string>>, who = someone):
   expect(told.events.filter((event) => event.type === 'apply-started')).toEqual([])
   expect(await migrationsOf(cloud, id)).toEqual([])
   expect(await whereItRuns(cloud, id)).toEqual(['compute14'])
-  return (failure?.data?.['checks'] as any[]).filter(({ level }) => level !== 'ok')
+  return ((failure?.data?.['checks'] ?? []) as any[]).filter(({ level }) => level !== 'ok')
 }
 const toCompute15 = { servers: 'web-1', target: 'compute15' }
 
