@@ -1,5 +1,6 @@
-import { defineModule, Failure, type Server } from '../runner/module.ts'
+import { type Compute, defineModule, Failure, type Server } from '../runner/module.ts'
 import { cloudParam } from './lib/cloud-param.ts'
+import { didYouMean } from './lib/did-you-mean.ts'
 import { lookUp, notFound, plainServer } from './lib/servers.ts'
 import { list } from './lib/units.ts'
 
@@ -70,7 +71,9 @@ export default defineModule({
         ...(project === '' ? {} : { projectId: project }),
       })
       // Older releases ignore filters that the token's role may not use, instead of refusing them.
-      return found(all.filter((server) => misfit(server) === undefined))
+      const fitting = all.filter((server) => misfit(server) === undefined)
+      if (fitting.length === 0 && host !== '') await mustBeComputeHost(compute, host)
+      return found(fitting)
     }
     const { servers, problems } = await lookUp(compute, wanted)
     if (problems.length > 0) throw notFound(problems)
@@ -81,6 +84,22 @@ export default defineModule({
     return found(servers)
   },
 })
+
+/** A misspelt host has no servers: it must not look like one that is empty. Whoever may not list the services is not told. */
+async function mustBeComputeHost(compute: Compute, host: string): Promise<void> {
+  let hosts: readonly string[]
+  try {
+    hosts = (await compute.services({ binary: 'nova-compute' })).map((service) => service.host)
+  } catch (error) {
+    if (error instanceof Failure && error.data?.['status'] === 403) return
+    throw error
+  }
+  if (hosts.includes(host)) return
+  throw new Failure(`no host \`${host}\` runs nova-compute${didYouMean(host, hosts)}`, {
+    kind: 'input',
+    todo: `compute hosts: ${list(hosts, 12)}`,
+  })
+}
 
 const found = (servers: readonly Server[]) => ({
   changes: [],

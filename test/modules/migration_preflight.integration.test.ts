@@ -133,6 +133,12 @@ describe('all of a host', () => {
   })
 })
 
+test('a misspelt source blocks: it is no empty host', async () => {
+  expect(await against({ source: 'compute41', target: 'compute15' }, shared())).toEqual([
+    'BLOCK source compute41: no host of that name runs nova-compute; did you mean `compute14`?',
+  ])
+})
+
 test('servers that are there already: nothing to move', async () => {
   const target = shared()
   const { message, result } = await check(migrationPreflight, { servers: ['there'], target: 'compute15' }, target)

@@ -24,6 +24,14 @@ describe('finding', () => {
     expect((await find({ host: 'compute14' })).toSorted()).toEqual(['twin', 'web-1', 'web-11'])
   })
 
+  test('nothing on a host without servers; a misspelt host is not taken for one', async () => {
+    expect(await find({ host: 'compute14', status: 'ERROR' })).toEqual([])
+    expect(await failureOf(find({ host: 'compute41' }))).toMatchObject({
+      kind: 'input',
+      message: 'no host `compute41` runs nova-compute; did you mean `compute14`?',
+    })
+  })
+
   test('by exact name, in the order given, each once', async () => {
     expect(await find({ names: ['twin', 'web-1', 'twin'] })).toEqual(['twin', 'web-1'])
   })

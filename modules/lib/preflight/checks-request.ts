@@ -79,28 +79,25 @@ function targetExists(seen: Seen): readonly Check[] {
   const { target } = seen.wanted
   if ('why' in seen.api.services) return []
   if (target === '') return [line('target_exists', 'target', ok('the scheduler chooses'))]
-  if (serviceOf(seen, target) !== undefined) return [line('target_exists', target, ok('it runs nova-compute'))]
-  const node = known(seen.api.hypervisors, []).find(({ name }) => name === target)
-  if (node !== undefined)
-    return [
-      line(
-        'target_exists',
-        target,
-        block(`this is the name of a hypervisor; Nova calls its compute host ${node.host}`, `use ${node.host}`),
-      ),
-    ]
-  const hosts = seen.api.services.value.map(({ host }) => host)
-  return [
-    line(
-      'target_exists',
-      target,
-      block(`no host of that name runs nova-compute${didYouMean(target, hosts)}`, `compute hosts: ${list(hosts, 12)}`),
-    ),
-  ]
+  return [line('target_exists', target, noComputeHost(seen, target) ?? ok('it runs nova-compute'))]
 }
 
-function source({ wanted }: Seen): readonly Check[] {
+/** What is wrong with the name of a compute host; undefined where Nova knows it, or could not be asked. */
+function noComputeHost(seen: Seen, name: string): Verdict | undefined {
+  if ('why' in seen.api.services || serviceOf(seen, name) !== undefined) return undefined
+  const node = known(seen.api.hypervisors, []).find((one) => one.name === name)
+  if (node !== undefined)
+    return block(`this is the name of a hypervisor; Nova calls its compute host ${node.host}`, `use ${node.host}`)
+  const hosts = seen.api.services.value.map(({ host }) => host)
+  return block(`no host of that name runs nova-compute${didYouMean(name, hosts)}`, `compute hosts: ${list(hosts, 12)}`)
+}
+
+function source(seen: Seen): readonly Check[] {
+  const { wanted } = seen
   const { source: from, target, servers } = wanted
+  const unknown = from === '' ? undefined : noComputeHost(seen, from)
+  // A misspelt host has no servers: without this it would look like one that is empty.
+  if (unknown !== undefined) return [line('source', from, unknown)]
   if (from !== '' && from === target)
     return [line('source', from, block('source and target are the same host', 'name another target'))]
   const { there } = sort(wanted)
