@@ -18,6 +18,7 @@ export type Event =
   | TaskFinished
   | HandlersPending
   | Rescued
+  | PlayStopped
   | Interrupted
   | LockAwaited
   | RunResumed
@@ -191,6 +192,13 @@ export interface LockAwaited extends Stamped {
   readonly type: 'lock-awaited'
   /** What is held by whom, in words. */
   readonly reasons: readonly string[]
+}
+/** Too many hosts have failed: the others are taken out as well, and no further play begins. */
+export interface PlayStopped extends Stamped {
+  readonly type: 'play-stopped'
+  readonly reason: string
+  /** Hosts that had not failed. */
+  readonly hosts: readonly string[]
 }
 export interface Interrupted extends Stamped {
   readonly type: 'interrupted'

@@ -6,11 +6,12 @@ import { type Inventory, loadInventory } from './inventory/inventory.ts'
 import type { Diagnostic } from './language/diagnostic.ts'
 import { parseSource } from './language/load.ts'
 import { loadExtraVars, missingParams, resolveParams } from './language/params.ts'
-import type { Param, Playbook, Vars } from './language/playbook.ts'
+import { flatten, type Param, type Playbook, type Vars } from './language/playbook.ts'
 import type { Source } from './language/source.ts'
 import { checkNames, loadPlaybook } from './language/validate.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './request.ts'
+import { didYouMean } from './suggest.ts'
 import type { World } from './world.ts'
 
 /** Everything a run needs, valid; or all that is wrong with it at once. */
@@ -28,7 +29,7 @@ export interface Loaded {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-type Asked = Pick<Request, 'playbook' | 'inventory' | 'params' | 'paramsFile' | 'extra' | 'limit'>
+type Asked = Pick<Request, 'playbook' | 'inventory' | 'params' | 'paramsFile' | 'extra' | 'limit' | 'startAtTask'>
 
 /** Load, validate and resolve: touches files of the controller only. Missing parameters are asked for where there is a terminal. */
 export async function loadInputs(asked: Asked, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<Loaded> {
@@ -57,8 +58,17 @@ export async function loadInputs(asked: Asked, world: World, modules: ReadonlyMa
 
   const partial = { playbook, inventory: inventory.inventory, params: params.values, extra: extra.vars }
   const { plays, diagnostics: unresolved } = resolveHosts({ ...partial, options: { limit: asked.limit } })
-  diagnostics.push(...unresolved)
+  diagnostics.push(...unresolved, ...startOf(playbook, asked.startAtTask))
   return hasErrors(diagnostics) ? { sources, diagnostics } : { inputs: { ...partial, plays }, sources, diagnostics }
+}
+
+/** `--start-at-task` with a name that no task has would pass over all of them. */
+function startOf({ plays }: Playbook, name: string | undefined): Diagnostic[] {
+  const names = plays.flatMap(({ tasks }) => flatten(tasks)).map((task) => task.name.value)
+  if (name === undefined || names.includes(name)) return []
+  const label = didYouMean(name, names)
+  const note = label ?? `its tasks: ${[...new Set(names)].join(', ')}`
+  return [{ severity: 'error', summary: `no task is called \`${name}\`, where \`--start-at-task\` would begin`, notes: [note] }]
 }
 
 export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')

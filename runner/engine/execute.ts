@@ -80,8 +80,13 @@ function enforceLimits(run: Run, context: Context, hosts: readonly HostState[], 
   const allowed = context.play.maxFailPercentage?.value
   const tooMany = allowed !== undefined && (lost / batch.length) * 100 > allowed
   if (!tooMany && !(context.anyErrorsFatal && lost > 0)) return
-  for (const state of hosts) if (state.status === 'active') state.status = 'failed'
+  const spared = hosts.filter(isActive)
+  for (const state of spared) state.status = 'failed'
+  if (run.control.aborted) return
   run.control.aborted = true
+  const share = `${lost} of ${batch.length} hosts have failed`
+  const reason = tooMany ? `${share}, more than ${allowed} %` : `${share}, and one is enough (any_errors_fatal)`
+  run.emit({ type: 'play-stopped', at: run.world.clock.now(), reason, hosts: spared.map(({ name }) => name) })
 }
 
 async function runBlock(

@@ -24,10 +24,22 @@ export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics:
   const plays = inputs.playbook.plays.map((play): PlayHosts => {
     const found = selectedHosts(inputs, play)
     diagnostics.push(...found.diagnostics)
+    if (found.hosts.length === 0 && found.diagnostics.length === 0)
+      diagnostics.push({
+        severity: 'warning',
+        summary: `\`${play.name.value}\` selects no host`,
+        place: placeOf(play.hosts.source, play.hosts.path),
+      })
     const limited = found.hosts.filter((host) => limit === undefined || limit.hosts.includes(host))
     const hosts = ordered(limited, play.order)
     return { play, hosts, batches: batches(hosts, play.serial?.value ?? []) }
   })
+  if (limit !== undefined && limit.diagnostics.length === 0 && plays.every(({ hosts }) => hosts.length === 0))
+    diagnostics.push({
+      severity: 'error',
+      summary: `no host of this playbook is left by \`--limit ${inputs.options.limit.join(',')}\``,
+      notes: ['`--list-hosts` shows the hosts of each play'],
+    })
   return { plays, diagnostics }
 }
 

@@ -1,4 +1,4 @@
-import type { Event, Interrupted, StepFinished } from '../events.ts'
+import type { Event, Interrupted, PlayStopped, StepFinished } from '../events.ts'
 import type { Progress } from '../module.ts'
 import { duration, indent, plural } from './style.ts'
 
@@ -16,6 +16,8 @@ export function plainLine(event: Event): string | undefined {
       return stepLines(event, line)
     case 'rescued':
       return line('rescued', event.host)
+    case 'play-stopped':
+      return line('stopped', stopText(event))
     case 'handlers-pending':
       return line('pending', `${event.host}  ${event.handlers.join(', ')}`)
     case 'lock-awaited':
@@ -67,6 +69,10 @@ export function interruptedLines({ times, inFlight }: Interrupted): string[] {
         : 'Aborting; these were in flight:'
   return [head, ...inFlight.map(({ step, progress }) => `${step.host}  ${titleOf({ step })}${underWay(progress)}`)]
 }
+
+/** Why the run goes no further, and who stands still because of others. */
+export const stopText = ({ reason, hosts }: PlayStopped): string =>
+  hosts.length === 0 ? reason : `${reason}: nothing more is done on ${hosts.join(', ')}`
 
 const underWay = (progress: Progress | undefined): string => {
   if (progress === undefined) return ''

@@ -1,6 +1,6 @@
 import type { Event, StepFinished, StepProgress, TaskStarted } from '../events.ts'
 import { changedLines } from './change.ts'
-import { interruptedLines, titleOf } from './plain.ts'
+import { interruptedLines, stopText, titleOf } from './plain.ts'
 import { cut, indent, plural, sign, size, spread, type Style, tint } from './style.ts'
 
 /** What a view does with events; `close` resolves when everything is on the screen. */
@@ -89,6 +89,11 @@ export function terminalView(
             write(`${event.reasons.map((reason) => tint(style, 'yellow', `Waiting: ${reason}`)).join('\n')}\n`),
           )
           break
+        case 'play-stopped': {
+          const text = `Stopped: ${stopText(event)}`
+          shown = shown.then(() => write(`${tint(style, 'yellow', text)}\n`))
+          break
+        }
         case 'interrupted': {
           // The live lines say it now; once they are gone it stays written.
           const lines = interruptedLines(event)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { defineModule } from '../../../runner/module.ts'
-import { interruptedLines } from '../../../runner/output/plain.ts'
+import { interruptedLines, plainLine } from '../../../runner/output/plain.ts'
 import { nextCommands } from '../../../runner/output/summary.ts'
 import { fakeTarget } from '../../fake-target.ts'
 import { newStage, play } from '../../play.ts'
@@ -160,10 +160,25 @@ describe('failures', () => {
 
   test('max_fail_percentage is a limit that may be reached but not passed', async () => {
     const tasks = '- name: one\n  fail: { on: [b] }\n- name: two\n  say: {}'
-    const within = await play(plays(tasks, '    max_fail_percentage: 34\n'))
+    const four = { inventory: 'all: { hosts: { a: , b: , c: , d: } }' }
+    const within = await play(plays(tasks, '    max_fail_percentage: 25\n'), four)
     expect(within.outcomes).toContain('a two: ok')
-    const beyond = await play(plays(tasks, '    max_fail_percentage: 33\n'))
+    const beyond = await play(plays(tasks, '    max_fail_percentage: 24\n'), four)
     expect(beyond.outcomes).not.toContain('a two: ok')
+    const stopped = beyond.events.filter((event) => event.type === 'play-stopped')
+    expect(stopped).toMatchObject([{ reason: '1 of 4 hosts have failed, more than 24 %', hosts: ['a', 'c', 'd'] }])
+    expect(plainLine(stopped[0]!)).toMatch(/stopped +1 of 4 hosts have failed, more than 24 %: nothing more is done on a, c, d$/)
+  })
+
+  test('a run that would do nothing by mistake is refused: no such task to start at, no host left', async () => {
+    const text = plays('- name: one\n  say: {}')
+    const start = await play(text, { request: { startAtTask: 'onee' } })
+    expect([start.code, start.world.written.stderr]).toEqual([2, expect.stringContaining('did you mean `one`?')])
+    const limited = await play(text, { request: { limit: ['all:!all'] } })
+    expect(limited.code).toBe(2)
+    expect(limited.world.written.stderr).toContain('no host of this playbook is left by `--limit all:!all`')
+    const empty = await play('name: t\nplays:\n  - name: p\n    hosts: "{{ chosen }}"\n    vars: { chosen: [] }\n    tasks: []\n')
+    expect([empty.code, empty.world.written.stderr]).toEqual([0, expect.stringContaining('warning: `p` selects no host')])
   })
 
   test('a batch that loses all its hosts ends the run', async () => {
