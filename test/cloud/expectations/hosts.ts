@@ -1,6 +1,6 @@
 /** Services, hypervisors, groups; and what is to be seen on the hosts themselves. */
 import { expect } from 'vitest'
-import { act, actionOf, compute, ended, hostOf, moveTo, newest, serverNow, settled, withServer } from './subject.ts'
+import { act, actionOf, compute, ended, hostOf, moveTo, newest, serverNow, settled, until, withServer } from './subject.ts'
 import type { Expectation, Reply } from './subject.ts'
 
 const message = ({ status, body }: Reply) => [status, Object.values<any>(body)[0].message]
@@ -173,6 +173,11 @@ export const hosts: readonly Expectation[] = [
           expect(hostOf(await settled(cloud, id, 'ACTIVE'))).toBe(cloud.source)
         } finally {
           await cloud.run(cloud.target, 'systemctl start libvirtd')
+          // Nova disables a host that has lost its libvirtd, and enables it when it has found it again
+          await until(cloud, `${cloud.target} is enabled`, async () => {
+            const { body } = await compute(cloud, `/os-services?binary=nova-compute&host=${cloud.target}`)
+            return body.services[0].status === 'enabled' ? true : undefined
+          })
         }
       }),
   },
