@@ -95,11 +95,12 @@ export function terminalView(
           break
         }
         case 'interrupted': {
-          // The live lines say it now; once they are gone it stays written.
-          const lines = interruptedLines(event)
-          if (current !== undefined) current.notice = lines[0] ?? ''
+          // The live lines say it now, with what is in flight; once they are gone it is past.
+          if (current !== undefined) current.notice = interruptedLines(event)[0] ?? ''
           current?.redraw()
-          shown = shown.then(() => write(`${tint(style, 'yellow', lines.join('\n  '))}\n`))
+          const past =
+            event.times === 1 ? 'Ctrl-C: nothing new was started; what was in flight was let end.' : 'Ctrl-C again: aborted.'
+          shown = shown.then(() => write(`${tint(style, 'yellow', past)}\n`))
           break
         }
         default:
@@ -171,7 +172,9 @@ async function show(task: LiveTask, style: Style, diff: boolean, write: (text: s
   if (task.held) return
   const told = task.finished.flatMap((step) => [
     ...(diff ? changedLines(step, style, '  ') : []),
-    ...(step.message === undefined ? [] : [indent(step.message, '  ')]),
+    ...(step.message === undefined
+      ? []
+      : [indent(task.started.hosts.length > 1 ? `${step.step.host}: ${step.message}` : step.message, '  ')]),
     ...step.warnings.map((warning) => tint(style, 'yellow', `  ${step.step.host}: warning: ${warning}`)),
   ])
   if (told.length > 0) write(`${told.join('\n')}\n`)

@@ -72,7 +72,8 @@ describe('on a terminal', () => {
   test('the first Ctrl-C names what is in flight, and lets it end', async () => {
     const { code, text } = await onTerminal('apply play.yml --yes', [['waits', '\x03']])
     expect(code).toBe(130)
-    expect(text).toContain('Stopping when 1 step in flight has ended; Ctrl-C again aborts at once.\n  localhost  waits\n')
+    expect(text).toContain('Stopping when 1 step in flight has ended; Ctrl-C again aborts at once.')
+    expect(text).toContain('Ctrl-C: nothing new was started; what was in flight was let end.\n')
     expect(text).toMatch(/interrupted.* · exit 130\nrunbook resume \w{10}/)
   })
 
