@@ -9,6 +9,7 @@ import type { Run } from './engine/run-state.ts'
 import { openSession } from './engine/session.ts'
 import type { Event, RunFinished, RunStarted } from './events.ts'
 import { EXIT, exitCode } from './exit.ts'
+import { Failure } from './failure.ts'
 import type { Diagnostic } from './language/diagnostic.ts'
 import { renderDiagnostics, summaryLine } from './language/render.ts'
 import type { Source } from './language/source.ts'
@@ -57,6 +58,11 @@ export async function run(
   }
   const secrets = secretsOf(inputs)
   const becomePassword = request.askBecomePass ? await world.ask('BECOME password: ', { secret: true }) : undefined
+  if (request.askBecomePass && becomePassword === undefined)
+    throw new Failure('`--ask-become-pass` needs a terminal to ask on', {
+      kind: 'input',
+      todo: 'give `ansible_become_password` in the inventory, or let sudo ask for none',
+    })
   if (becomePassword !== undefined) secrets.add(becomePassword)
 
   const id = past?.run ?? runId(world.clock.now())

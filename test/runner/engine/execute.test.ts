@@ -411,6 +411,10 @@ describe('the operator', () => {
     ])
   })
 
+  test('-K without a terminal is refused, not ignored', async () => {
+    await expect(play(plays('- say: {}'), { request: { askBecomePass: true } })).rejects.toMatchObject({ kind: 'input' })
+  })
+
   test('--start-at-task passes over the tasks before, --step asks', async () => {
     const text = plays('- name: one\n  say: {}\n- name: two\n  say: {}\n- name: three\n  say: {}')
     const one = { inventory: 'all: { hosts: { a: } }' }
