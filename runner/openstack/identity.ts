@@ -75,7 +75,7 @@ const findV3 = async ({ auth, where, http }: IdentitySettings): Promise<string> 
   const answer = await http({ method: 'GET', url: `${auth.url}/`, headers: { Accept: 'application/json' }, repeatable: true })
   const body = record(parseBody(answer))
   const versions = isRecord(body['version']) ? [body['version']] : list(record(body['versions'])['values'] ?? body['versions'])
-  if (versions.length === 0) throw wrongUrl(auth, where, notTheService(asked('GET', `${auth.url}/`), answer))
+  if (versions.length === 0) throw stranger(auth, where, asked('GET', `${auth.url}/`), answer)
   const v3 = versions.filter(isRecord).find((version) => /^v3(\.|$)/.test(text(version['id']) ?? ''))
   if (v3 === undefined) {
     const ids = versions.map((version) => text(record(version)['id'])).join(', ')
@@ -94,13 +94,18 @@ const findV3 = async ({ auth, where, http }: IdentitySettings): Promise<string> 
   return path.startsWith(configured) && path !== configured ? new URL(path, auth.url).href : `${auth.url}/v3`
 }
 
-const wrongUrl = (auth: Auth, where: string, { why, data }: Failure): Failure =>
-  new Failure(`there is no Keystone at ${auth.url}`, {
+/** An answer that is not Keystone's own: of one that is down or overloaded, or of something else that is there in its place. */
+const stranger = (auth: Auth, where: string, what: Asked, answer: HttpAnswer): Failure => {
+  const failure = notTheService(what, answer)
+  if (answer.status >= 500 || answer.status === 429) return failure
+  const { why, data } = failure
+  return new Failure(`there is no Keystone at ${auth.url}`, {
     kind: 'input',
     ...(why && { why }),
     todo: `correct auth_url of the cloud ${where}; it often ends in /v3 or /identity`,
     ...(data && { data }),
   })
+}
 
 const logIn = async (url: string, settings: IdentitySettings): Promise<Login> => {
   const { auth, where, http, now } = settings
@@ -119,7 +124,7 @@ const logIn = async (url: string, settings: IdentitySettings): Promise<Login> =>
   const user = record(token['user'])
   const expiresAt = text(token['expires_at'])
   if (secret === undefined || expiresAt === undefined || text(user['id']) === undefined)
-    throw wrongUrl(auth, where, notTheService(asked('POST', address), answer))
+    throw stranger(auth, where, asked('POST', address), answer)
   if (!Array.isArray(token['catalog']))
     throw new Failure(`${auth.who} logged in to no project`, {
       kind: 'input',
@@ -171,7 +176,7 @@ const CURES: Readonly<Record<Auth['method'], string>> = {
 /** Keystone says the same to a wrong password, user, domain and project. Its message never goes out with what we sent. */
 const notAccepted = ({ auth, where }: IdentitySettings, address: string, answer: HttpAnswer): Failure => {
   const said = faultText(parseBody(answer))
-  if (said === undefined) return wrongUrl(auth, where, notTheService(asked('POST', address), answer))
+  if (said === undefined) return stranger(auth, where, asked('POST', address), answer)
   const id = requestId(answer)
   const message = said.split(/\s*Failed validating /)[0]!.trim()
   const wrong = answer.status === 401 || answer.status === 403 || answer.status === 400

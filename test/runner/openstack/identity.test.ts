@@ -220,6 +220,34 @@ describe('a login that is refused', () => {
   })
 })
 
+describe('a Keystone that is down or overloaded is no wrong auth_url', () => {
+  const page = '<html><head><title>502 Bad Gateway</title></head></html>'
+  const overloaded = (_: unknown, response: any) =>
+    void response.writeHead(503, { 'Content-Type': 'application/json', 'Retry-After': '7' }).end('{}')
+  const badGateway = (_: unknown, response: any) => void response.writeHead(502, { 'Content-Type': 'text/html' }).end(page)
+
+  test.each([
+    ['overloaded, to the login', '/identity/v3', 'POST /identity/v3/auth/tokens', overloaded, 503, /^run again after 7 s/],
+    [
+      'a gateway alone, to the login',
+      '/identity/v3',
+      'POST /identity/v3/auth/tokens',
+      badGateway,
+      502,
+      /load balancer has no working identity/,
+    ],
+    ['overloaded, to the list of versions', '/identity', 'GET /identity/', overloaded, 503, /^run again after 7 s/],
+    ['a gateway alone, to the list of versions', '/identity', 'GET /identity/', badGateway, 502, /load balancer has no working/],
+  ])('%s', async (_, path, route, answer, status, todo) => {
+    const cloud = await standIn({ [route]: answer })
+    const auth = `auth: { auth_url: '${cloud.url}${path}', username: admin, password: s3cret, project_name: admin }`
+    const client = await cloud.open([], {}, { '/ops/clouds.yaml': `clouds:\n  lab:\n    ${auth}\n` })
+    const failure = await failureOf(client.token())
+    expect(failure).toMatchObject({ kind: 'unreachable', todo: expect.stringMatching(todo), data: { status } })
+    expect(failure.message).toMatch(/did not answer like the identity service$/)
+  })
+})
+
 describe('finding v3 below an auth_url without it', () => {
   const versions = (href: string) => (_: unknown, response: any) =>
     json(
