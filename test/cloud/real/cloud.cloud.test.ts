@@ -2,6 +2,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { up, type RealCloud } from './cloud.ts'
 import { ApiError } from './client.ts'
 import { computes, hosts } from './layout.ts'
+import { isDirty } from './observe.ts'
 import { progressOn } from './progress.ts'
 import { finish, until } from './program.ts'
 import { smoke } from './smoke.ts'
@@ -100,8 +101,10 @@ test('a cut network between two hosts is silent, leaves other ways alone, and is
 })
 
 test('the dirty guest writes more than a slowed-down migration can carry; aborted, it goes on where it was', async () => {
-  const { id, host } = await cloud.boot({ name: 'dirty', image: 'dirty', flavor: 'big', host: 'compute14' })
+  const server = await cloud.boot({ name: 'dirty', image: 'dirty', flavor: 'big', host: 'compute14' })
+  const { id, host } = server
   const before = await cloud.counters(id)
+  await isDirty(cloud, server)
   await cloud.limitSpeed(id, 8)
   const api = await cloud.api()
   await api.post('compute', `/servers/${id}/action`, { 'os-migrateLive': { host: 'compute15', block_migration: 'auto' } })
