@@ -22,6 +22,9 @@ const points = (way: 'lost' | 'torn' | 'kept', text: string): readonly string[] 
   text.split('\n').flatMap((line) => {
     if (!line.startsWith('{"type":"')) return []
     const event = JSON.parse(line) as Event
+    // A half line of one kind is as good as another, and so are replayed steps of one task.
+    if (way === 'torn') return [`${way} ${event.type}`]
+    if (event.type === 'step-replayed') return [`${way} ${event.type} ${event.step.task}`]
     const about = 'step' in event ? event.step.key : 'task' in event ? event.task : 'play' in event ? event.play : ''
     return [`${way} ${event.type} ${'host' in event ? `${event.host} ` : ''}${about}`]
   })
@@ -39,7 +42,7 @@ const { appendFile, datasync } = handle
 const written = new WeakMap<FileHandle, string>()
 handle.appendFile = function (text, ...more) {
   const whole = String(text)
-  // Replayed steps are written together with what comes next: one death for all of them is enough.
+  // What is written together is kept, or not, together: one death is enough.
   dieOnce(points('torn', whole).slice(-1), () => writeSync(this.fd, whole.slice(0, -Math.ceil(whole.length / 2))))
   written.set(this, whole)
   return appendFile.call(this, text, ...more)
