@@ -112,4 +112,4 @@ test('killed at every event of its journal, it ends as if nothing had been', asy
   expect(twice(events)).toEqual([])
   const deaths = readFileSync(place.path('deaths'), 'utf8')
   for (const { type } of events) if ((type as string) !== 'journal') expect(deaths).toContain(`lost ${type}`)
-}, 900_000)
+}, 1_800_000)
