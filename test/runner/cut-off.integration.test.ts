@@ -95,7 +95,11 @@ async function resumed(): Promise<void> {
       existsSync(place.path('root/once')) ? 'y' : 'n',
     )
   expect(end.text).toContain('"exitCode":0')
-  expect(end.code).toBe(0)
+  asUndisturbed(end)
+}
+
+function asUndisturbed({ code }: Ended): void {
+  expect(code).toBe(0)
   expect(snapshot(place.folder, ['root'])).toEqual(whole)
   expect(twice(place.journal())).toEqual([])
 }
@@ -216,14 +220,13 @@ describe.skipIf(process.getuid?.() !== 0)('the controller’s disk is full', () 
   })
 
   // A page more each time: it is full at one write after the other, until all of it has room.
-  test.each(Array.from({ length: 14 }, (_, index) => (index + 2) * 4))('after %i KiB', async (kilobytes) => {
+  test.each(Array.from({ length: 10 }, (_, index) => (index + 2) * 4))('after %i KiB', async (kilobytes) => {
     mkdirSync(disk(), { recursive: true })
     mount('-o', `size=${kilobytes}k`)
     const end = await place.runbook(apply('direct.yml'))
-    if (end.code !== 0) {
-      expect(end.code).toBe(4)
-      expect(end.text).toContain('ENOSPC')
-    }
+    if (end.code === 0) return asUndisturbed(end)
+    expect(end.code).toBe(4)
+    expect(end.text).toContain('ENOSPC')
     mount('-o', 'remount,size=10m')
     await resumed()
   })
