@@ -58,6 +58,9 @@ export async function login(hop: Hop, sock: Duplex, identities: Identities, opti
             hop,
             shaken ? 'the login did not finish' : 'it took the connection but did not answer as an SSH server',
             `no answer within ${hop.connectTimeout} s`,
+            shaken
+              ? 'look at the log of its sshd: it waits for something, such as a name server or a directory of users'
+              : 'look at the console of the host, which may hang, and whether ansible_port is the port of its sshd',
           ),
         ),
       hop.connectTimeout * 1000,

@@ -46,6 +46,7 @@ export async function lockHosts(run: Run, plays: readonly PlayHosts[]): Promise<
     if (busy.length > 0) releaseAll(run.locks)
     return busy
   })
+  run.session.begin()
 }
 
 function leftToItsSteps(error: unknown): 'unknown' {

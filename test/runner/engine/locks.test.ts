@@ -182,6 +182,59 @@ describe('the hosts of the plays', () => {
   })
 })
 
+describe('a host that could not be reached for its lock', () => {
+  const connectedTo = (played: Awaited<ReturnType<typeof play>>, host: string) =>
+    played.world.connected.filter(({ name }) => name === host).length
+
+  test('is not connected to again by its first step, which tells the failure', async () => {
+    const played = await play(both, { down: ['c'] })
+    expect(played.outcomes).toContain('c set: unreachable')
+    expect(played.finished.find(({ step }) => step.host === 'c')?.failure).toMatchObject({
+      what: 'cannot reach c',
+      why: 'no route to host',
+    })
+    expect(connectedTo(played, 'c')).toBe(1)
+  })
+
+  test('nor by a first step that looks at it before it wants to change it', async () => {
+    const touch = defineModule({
+      name: 'touch',
+      summary: 'Looks at its host.',
+      params: { type: 'object', additionalProperties: false, properties: {} },
+      examples: [],
+      async check(_, target) {
+        await target.stat('/')
+        return { changes: [{ path: '/', before: undefined, after: 'x' }], before: null }
+      },
+      async apply() {},
+    })
+    const played = await play('name: T\nplays:\n  - hosts: c\n    tasks:\n      - touch: {}\n', { down: ['c'], modules: [touch] })
+    expect(played.outcomes).toEqual(['c touch: unreachable'])
+    expect(connectedTo(played, 'c')).toBe(1)
+  })
+
+  test('is tried again by a step that comes later: it may be up by then', async () => {
+    const down = ['c']
+    const boot = defineModule({
+      name: 'boot',
+      summary: 'Starts the host c.',
+      params: { type: 'object', additionalProperties: false, properties: {} },
+      readOnly: true,
+      examples: [],
+      async check(_, target) {
+        await target.sleep(30)
+        down.length = 0
+        return { changes: [], before: undefined }
+      },
+    })
+    const plays =
+      'name: T\nplays:\n  - hosts: a\n    tasks:\n      - boot: {}\n  - hosts: c\n    tasks:\n      - set: { thing: x, to: "1" }\n'
+    const played = await play(plays, { down, modules: [boot] })
+    expect(played.outcomes).toEqual(['a boot: ok', 'c set: changed'])
+    expect(connectedTo(played, 'c')).toBe(2)
+  })
+})
+
 describe('what a step needs besides', () => {
   /** A module that works through an API on things that are on hosts; `others` moves the thing while nobody has its lock. */
   const mover = (stage: ReturnType<typeof newStage>, locks: (at: string) => readonly LockRequest[]): AnyModule =>
