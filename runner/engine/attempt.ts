@@ -25,6 +25,7 @@ import {
 import { claim } from './locks.ts'
 import { type Attempt, failed, hideChanges, type Prepared } from './outcome.ts'
 import type { HostState, Run } from './run-state.ts'
+import { noSuchHost } from './resolve.ts'
 import { controllerFile, createTarget, gatherFacts, type TargetOptions } from './target.ts'
 import { variablesOfUndo } from './undo-tasks.ts'
 import { factsReferred } from './variables.ts'
@@ -241,10 +242,13 @@ async function racing<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 const GRACE_MS = 3000
 
 /** The host that the step acts on: its own, or the one it is delegated to. */
-function actsOn({ context, scope, state }: AttemptInput): string {
-  const delegated = context.delegateTo === undefined ? state.name : render(context.delegateTo, scope)
+function actsOn({ run, context, scope, state }: AttemptInput): string {
+  if (context.delegateTo === undefined) return state.name
+  const delegated = render(context.delegateTo, scope)
   if (delegated instanceof Unknown) throw new NotYetKnown(delegated.until)
-  return String(delegated)
+  const host = String(delegated)
+  if (!run.inventory.hosts.has(host)) throw new TemplateError(noSuchHost(host, context.delegateTo, run.inventory.hosts.keys()))
+  return host
 }
 
 /** The step on its own host, for its facts. */

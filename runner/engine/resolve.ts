@@ -1,10 +1,12 @@
 import type { Diagnostic } from '../language/diagnostic.ts'
 import { placeOf } from '../language/load.ts'
-import type { Play } from '../language/playbook.ts'
-import { render, TemplateError } from '../language/template.ts'
+import type { Item, Play } from '../language/playbook.ts'
+import type { Node } from '../language/source.ts'
+import { isTemplate, render, TemplateError } from '../language/template.ts'
 import { createScope } from '../language/scope.ts'
 import { Unknown } from '../language/value.ts'
 import { matchHosts } from '../inventory/pattern.ts'
+import { didYouMean } from '../suggest.ts'
 import type { Run } from './run-state.ts'
 
 /** A play with the hosts it selects, split as `serial` says. */
@@ -20,7 +22,7 @@ type Inputs = Pick<Run, 'playbook' | 'inventory' | 'params' | 'extra'> & { reado
 export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics: Diagnostic[] } {
   const diagnostics: Diagnostic[] = []
   const limit = inputs.options.limit.length === 0 ? undefined : matchHosts(inputs.options.limit, inputs.inventory)
-  diagnostics.push(...(limit?.diagnostics ?? []))
+  diagnostics.push(...(limit?.diagnostics ?? []), ...strayDelegates(inputs))
   const plays = inputs.playbook.plays.map((play): PlayHosts => {
     const found = selectedHosts(inputs, play)
     diagnostics.push(...found.diagnostics)
@@ -41,6 +43,30 @@ export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics:
       notes: ['`--list-hosts` shows the hosts of each play'],
     })
   return { plays, diagnostics }
+}
+
+/** `delegate_to` a host that is not in the inventory. */
+export function noSuchHost(host: string, node: Node<string>, hosts: Iterable<string>): Diagnostic {
+  const label = didYouMean(host, hosts)
+  return {
+    severity: 'error',
+    summary: `the inventory has no host \`${host}\``,
+    place: placeOf(node.source, node.path),
+    ...(label === undefined ? { notes: ['add it to the inventory'] } : { label }),
+  }
+}
+
+/** Those that are written out can be told before anything runs. */
+function strayDelegates({ playbook, inventory }: Inputs): Diagnostic[] {
+  const inItems = (items: readonly Item[]): Diagnostic[] =>
+    items.flatMap((item) => {
+      if (item.kind === 'meta') return []
+      const { delegateTo: node } = item
+      const stray = node !== undefined && !isTemplate(node.value) && !inventory.hosts.has(node.value)
+      const inner = item.kind === 'block' ? [...item.block, ...item.rescue, ...item.always] : item.undo
+      return [...(stray ? [noSuchHost(node.value, node, inventory.hosts.keys())] : []), ...inItems(inner)]
+    })
+  return playbook.plays.flatMap(({ tasks, handlers }) => inItems([...tasks, ...handlers]))
 }
 
 function selectedHosts(

@@ -11,7 +11,7 @@ export function renderFailure({ step, failure, ignored }: StepFinished, sources:
   const head = `${sign(style, 'failed')} ${title} ${sign(style, 'dot')} ${step.host}${ignored ? ' (ignored)' : ''}`
   const source = sources.find((candidate) => candidate.file === place.file)
   return [
-    tint(style, 'red', spread(head, where(place), style.columns)),
+    tint(style, 'red', spread(style, head, where(place))),
     '',
     ...frame(place, source, { color: style.color, unicode: style.unicode, columns: style.columns }).map((line) => `  ${line}`),
     '',

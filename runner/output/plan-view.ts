@@ -39,7 +39,7 @@ export function renderPlan(report: Report, style: Style, options: { readonly ver
               quiet.map(([host]) => host),
               style,
             ),
-          )}\n${spread(`  ${sign(style, 'ok')} nothing to change`, plural(quiet.length, 'host'), style.columns)}`,
+          )}\n${spread(style, `  ${sign(style, 'ok')} nothing to change`, plural(quiet.length, 'host'))}`,
         ]
   return [
     tint(style, 'bold', started?.name ?? ''),
@@ -80,11 +80,7 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
         tint(
           style,
           'yellow',
-          spread(
-            `  ${sign(style, 'planned')} ${title}`,
-            step.reversible || undo ? right : `${right}, cannot be undone`,
-            style.columns,
-          ),
+          spread(style, `  ${sign(style, 'planned')} ${title}`, step.reversible || undo ? right : `${right}, cannot be undone`),
         ),
         ...step.changes.map((change) => indent(renderChange(change, style), '      ')),
         ...(step.confirm === undefined ? [] : [indent(`asks first: ${step.confirm}`, '      ')]),
@@ -99,15 +95,15 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
         style,
         'cyan',
         spread(
+          style,
           `  ${sign(style, 'unknown')} ${title}`,
-          cut(`known after: ${step.reason ?? ''}`, Math.floor(style.columns / 2)),
-          style.columns,
+          cut(style, `known after: ${step.reason ?? ''}`, Math.floor(style.columns / 2)),
         ),
       )
     case 'failed':
     case 'unreachable':
       return (
-        tint(style, 'red', spread(`  ${sign(style, 'failed')} ${title}`, right, style.columns)) +
+        tint(style, 'red', spread(style, `  ${sign(style, 'failed')} ${title}`, right)) +
         `\n${indent(step.failure?.what ?? '', '      ')}`
       )
     default: {
@@ -118,7 +114,7 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
       if (!verbose && told.length === 0) return ''
       const note = step.outcome === 'skipped' ? `skipped: ${step.reason ?? ''}` : 'ok'
       return [
-        spread(`  ${sign(style, step.outcome)} ${title}`, cut(note, Math.floor(style.columns / 2)), style.columns),
+        spread(style, `  ${sign(style, step.outcome)} ${title}`, cut(style, note, Math.floor(style.columns / 2))),
         ...told,
       ].join('\n')
     }

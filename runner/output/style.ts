@@ -26,6 +26,7 @@ const SYMBOLS = {
   arrow: ['→', '->'],
   dot: ['·', '-'],
   rule: ['│', '|'],
+  ellipsis: ['…', '...'],
 } as const
 
 /** A sign, or its plain form where the terminal has no UTF-8. */
@@ -55,13 +56,15 @@ export function size(bytes: number): string {
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 /** Cuts to a width, with an ellipsis; escape sequences must not be in the text yet. */
-export const cut = (text: string, width: number): string =>
-  text.length <= width ? text : `${text.slice(0, Math.max(1, width - 1))}…`
+export const cut = (style: Style, text: string, width: number): string => {
+  const ellipsis = sign(style, 'ellipsis')
+  return text.length <= width ? text : text.slice(0, Math.max(1, width - ellipsis.length)) + ellipsis
+}
 
-/** Left and right text on one line of at most `width` columns. */
-export const spread = (left: string, right: string, width: number): string => {
+/** Left and right text on one line of at most `width` columns: the terminal's, where nothing else is said. */
+export const spread = (style: Style, left: string, right: string, width = style.columns): string => {
   const room = Math.max(8, width - right.length - 2)
-  return `${cut(left, room).padEnd(room)}  ${right}`.trimEnd()
+  return `${cut(style, left, room).padEnd(room)}  ${right}`.trimEnd()
 }
 
 export const indent = (text: string, by: string): string =>

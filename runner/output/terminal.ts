@@ -56,7 +56,7 @@ export function terminalView(
         case 'run-started':
           shown = shown.then(() =>
             write(
-              `${tint(style, 'bold', event.name)}${tint(style, 'dim', `   run ${event.run} ${sign(style, 'dot')} Ctrl-C ${ctrlC}`)}\n`,
+              `${tint(style, 'bold', spread(style, event.name, `run ${event.run} ${sign(style, 'dot')} Ctrl-C ${ctrlC}`))}\n`,
             ),
           )
           break
@@ -125,13 +125,29 @@ export function terminalView(
 
 const playLine = (event: Extract<Event, { type: 'play-started' }>, style: Style): string => {
   const batch = event.batch === undefined ? '' : `, batch ${event.batch.number} of ${event.batch.of}`
-  return `${tint(style, 'bold', spread(event.name, `${plural(event.hosts.length, 'host')}${batch}`, style.columns))}\n`
+  return `${tint(style, 'bold', spread(style, event.name, `${plural(event.hosts.length, 'host')}${batch}`))}\n`
 }
 
 const labelOf = (step: StepProgress['step']) => step.item ?? step.host
 
 async function show(task: LiveTask, style: Style, diff: boolean, write: (text: string) => void): Promise<void> {
-  const { Listr } = await import('listr2')
+  const { Listr, ListrDefaultRendererLogLevels: at, Spinner } = await import('listr2')
+  class PlainSpinner extends Spinner {
+    protected override readonly spinner = ['-', '\\', '|', '/']
+  }
+  const plain = {
+    icon: {
+      [at.COMPLETED]: sign(style, 'ok'),
+      [at.FAILED]: sign(style, 'failed'),
+      [at.SKIPPED_WITH_COLLAPSE]: sign(style, 'skipped'),
+      [at.SKIPPED_WITHOUT_COLLAPSE]: sign(style, 'skipped'),
+      [at.OUTPUT]: '>',
+      [at.OUTPUT_WITH_BOTTOMBAR]: '>',
+      [at.PENDING]: '-',
+      [at.WAITING]: '-',
+    },
+    spinner: new PlainSpinner(),
+  }
   const view = new Listr(
     [
       {
@@ -165,6 +181,7 @@ async function show(task: LiveTask, style: Style, diff: boolean, write: (text: s
         showSkipMessage: false,
         formatOutput: 'truncate',
         lazy: false,
+        ...(style.unicode ? {} : plain),
       },
     },
   )
@@ -195,10 +212,10 @@ function titleLine({ started, finished, running }: LiveTask, style: Style): stri
       : said.length > 0
         ? said.join(', ')
         : plural(started.hosts.length, 'host')
-  return spread(started.handler ? `${started.name} (handler)` : started.name, right, style.columns - MARGIN)
+  return spread(style, started.handler ? `${started.name} (handler)` : started.name, right, style.columns - margin(style))
 }
-/** What listr2 puts before a title. */
-const MARGIN = 4
+/** What listr2 puts before a title: a sign and a blank; it keeps two columns free. */
+const margin = (style: Style): number => sign(style, 'ok').length + 3
 
 /** Running steps, those with progress first; only the failures of finished ones stay in sight. */
 function liveLines({ running, finished, notice }: LiveTask, style: Style): string[] {
@@ -212,12 +229,12 @@ function liveLines({ running, finished, notice }: LiveTask, style: Style): strin
     ...failed,
     ...live.map(
       ({ label, progress }) =>
-        `${cut(label, width).padEnd(width)}  ${progress === undefined ? '' : progressText(progress, style)}`,
+        `${cut(style, label, width).padEnd(width)}  ${progress === undefined ? '' : progressText(progress, style)}`,
     ),
   ]
-  const room = style.columns - MARGIN
-  const cutOff = lines.length > LIVE_LINES ? [`… and ${lines.length - LIVE_LINES + 1} more`] : []
-  return [...lines.slice(0, LIVE_LINES - cutOff.length), ...cutOff].map((line) => cut(line.trimEnd(), room))
+  const room = style.columns - margin(style)
+  const cutOff = lines.length > LIVE_LINES ? [`${sign(style, 'ellipsis')} and ${lines.length - LIVE_LINES + 1} more`] : []
+  return [...lines.slice(0, LIVE_LINES - cutOff.length), ...cutOff].map((line) => cut(style, line.trimEnd(), room))
 }
 
 const BAR_WIDTH = 20

@@ -1,7 +1,8 @@
 import { count } from '../units.ts'
 import type { Check, CheckName } from './check.ts'
 
-const WIDTH = 100
+/** It is shown indented, and 80 columns are enough. */
+const WIDTH = 72
 
 /** What the checks come to. */
 export interface Summary {

@@ -181,6 +181,29 @@ describe('failures', () => {
     expect([empty.code, empty.world.written.stderr]).toEqual([0, expect.stringContaining('warning: `p` selects no host')])
   })
 
+  test('delegate_to a host that does not exist points at it: before anything runs where it is written out', async () => {
+    const literal = await play(plays('- name: one\n  set: { thing: x, to: "1" }\n- say: {}\n  delegate_to: node2'), {
+      inventory: 'all: { hosts: { a: , node1: } }',
+    })
+    expect([literal.code, literal.stage.did]).toEqual([2, []])
+    expect(literal.world.written.stderr).toMatch(
+      /the inventory has no host `node2`[\s\S]*play\.yml:9:22[\s\S]*did you mean `node1`\?/,
+    )
+    const late = await play(plays('- say: {}\n  delegate_to: "{{ to }}"\n  vars: { to: node2 }'), {
+      inventory: 'all: { hosts: { a: , node1: } }',
+    })
+    expect(late.finished[0]?.failure).toMatchObject({ kind: 'input', todo: 'did you mean `node1`?', place: { line: 7 } })
+  })
+
+  test('a host that could not be reached for its lock is not waited for again by its first step; a second try is a try', async () => {
+    const tries = ({ world }: { world: { connected: readonly { name: string }[] } }) =>
+      world.connected.filter(({ name }) => name === 'b').length
+    const once = await play(plays('- name: one\n  set: { thing: x, to: "1" }'), { down: ['b'] })
+    expect([once.code, tries(once)]).toEqual([3, 1])
+    const again = await play(plays('- name: one\n  set: { thing: x, to: "1" }\n  retries: 1\n  delay: 10'), { down: ['b'] })
+    expect([again.code, tries(again)]).toEqual([3, 2])
+  })
+
   test('a batch that loses all its hosts ends the run', async () => {
     const { outcomes } = await play(plays('- name: one\n  fail: { on: [a] }', '    serial: 1\n'))
     expect(outcomes).toEqual(['a one: failed'])

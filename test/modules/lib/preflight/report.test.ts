@@ -24,8 +24,9 @@ const checks: readonly Check[] = [
 
 test('what blocks comes first, each with its evidence and its cure; what is fine in one line', () => {
   expect(report(checks, []).split('\n')).toEqual([
-    '  BLOCK  disk_space    compute15: db-2 needs 20.0 GiB; compute15 has 3.1 GiB in',
-    '                       /var/lib/nova/instances. Nova does not check this since microversion 2.25',
+    '  BLOCK  disk_space    compute15: db-2 needs 20.0 GiB; compute15 has 3.1',
+    '                       GiB in /var/lib/nova/instances. Nova does not',
+    '                       check this since microversion 2.25',
     '                       free space there, or choose another target',
     '  WARN   config_drive  web-1: it has one; it is copied along',
     '                       nothing needs doing',
@@ -44,7 +45,7 @@ test('lines of what is fine hang below each other', () => {
   }))
   const names = many.map((one, index) => ({ ...one, check: `${one.check}_${index}` as Check['check'] }))
   for (const line of report(names, []).split('\n')) {
-    expect(line.length).toBeLessThanOrEqual(100)
+    expect(line.length).toBeLessThanOrEqual(72)
     expect(line).toMatch(/^( {2}ok {5}| {9})\S/)
   }
 })
