@@ -7,6 +7,7 @@ import { createScope } from '../language/scope.ts'
 import { Unknown } from '../language/value.ts'
 import { matchHosts } from '../inventory/pattern.ts'
 import { didYouMean } from '../suggest.ts'
+import { connectionProblems } from './connection-vars.ts'
 import type { Run } from './run-state.ts'
 
 /** A play with the hosts it selects, split as `serial` says. */
@@ -36,6 +37,12 @@ export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics:
     const hosts = ordered(limited, play.order)
     return { play, hosts, batches: batches(hosts, play.serial?.value ?? []) }
   })
+  diagnostics.push(
+    ...connectionProblems(
+      inputs,
+      plays.flatMap(({ hosts }) => hosts),
+    ),
+  )
   if (limit !== undefined && limit.diagnostics.length === 0 && plays.every(({ hosts }) => hosts.length === 0))
     diagnostics.push({
       severity: 'error',

@@ -7,7 +7,7 @@ import type { Scope } from '../language/value.ts'
 import type { Progress, Target } from '../module.ts'
 import { gather } from './facts.ts'
 import { type HostState, type Run, stateOf } from './run-state.ts'
-import { hostScope } from './variables.ts'
+import { connectionVars } from './connection-vars.ts'
 
 /** What one step brings to its target. */
 export interface TargetOptions {
@@ -101,9 +101,7 @@ export async function reachHost(run: Reachable, options: Reaching): Promise<Host
 
 async function reach(run: Reachable, options: Reaching): Promise<{ endpoint: Endpoint; become: Become | undefined }> {
   const host = run.inventory.hosts.get(options.host) ?? unknownHost(run, options.host)
-  const scope = hostScope(run, host)
-  const vars: Record<string, unknown> = {}
-  for (const name of scope.names()) if (name.startsWith('ansible_')) vars[name] = scope.lookup(name)
+  const vars = connectionVars(run, host)
   for (const name of [
     'ansible_password',
     'ansible_ssh_pass',

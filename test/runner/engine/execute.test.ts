@@ -204,6 +204,15 @@ describe('failures', () => {
     expect([again.code, tries(again)]).toEqual([3, 2])
   })
 
+  test('a wrong connection variable is told where the inventory has it, once, before anything runs', async () => {
+    const inventory =
+      'all:\n  vars: { ansible_port: abc }\n  hosts:\n    a:\n    b: { ansible_connection: docker, ansible_port: 22 }\n'
+    const { code, stage, world } = await play(plays('- name: one\n  set: { thing: x, to: "1" }'), { inventory })
+    expect([code, stage.did, world.connected]).toEqual([2, [], []])
+    expect(world.written.stderr).toMatch(/a: .*ansible_port[\s\S]*hosts\.yml:2:25[\s\S]*b: .*docker[\s\S]*hosts\.yml:5:30/)
+    expect(world.written.stderr).toContain('2 errors, nothing was run')
+  })
+
   test('a batch that loses all its hosts ends the run', async () => {
     const { outcomes } = await play(plays('- name: one\n  fail: { on: [a] }', '    serial: 1\n'))
     expect(outcomes).toEqual(['a one: failed'])

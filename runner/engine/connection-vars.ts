@@ -1,0 +1,52 @@
+import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
+import { Failure } from '../failure.ts'
+import type { InventoryHost } from '../inventory/inventory.ts'
+import type { Diagnostic } from '../language/diagnostic.ts'
+import { placeOfNode } from '../language/load.ts'
+import { TemplateError } from '../language/template.ts'
+import { Unknown } from '../language/value.ts'
+import type { Run } from './run-state.ts'
+import { hostScope } from './variables.ts'
+
+type Inputs = Pick<Run, 'playbook' | 'inventory' | 'params' | 'extra'>
+
+/** The `ansible_*` variables of a host, rendered: how it is reached. Throws `TemplateError`. */
+export function connectionVars(inputs: Parameters<typeof hostScope>[0], host: InventoryHost): Record<string, unknown> {
+  const scope = hostScope(inputs, host)
+  return Object.fromEntries(
+    scope.names().flatMap((name) => (name.startsWith('ansible_') ? [[name, scope.lookup(name)] as const] : [])),
+  )
+}
+
+/** What is wrong with them, where it is written, before anything is connected to; each place once, however many hosts share it. */
+export function connectionProblems(inputs: Inputs, hosts: Iterable<string>): Diagnostic[] {
+  const found = new Map<string, Diagnostic>()
+  for (const name of new Set(hosts)) {
+    const host = inputs.inventory.hosts.get(name)
+    const problem = host === undefined ? undefined : problemOf(inputs, host)
+    if (problem !== undefined) found.set(JSON.stringify([problem.summary, problem.place]), problem)
+  }
+  return [...found.values()]
+}
+
+function problemOf(inputs: Inputs, host: InventoryHost): Diagnostic | undefined {
+  try {
+    const vars = connectionVars(inputs, host)
+    if (Object.values(vars).some((value) => value instanceof Unknown)) return undefined
+    endpointFrom(host.name, vars)
+    becomeFrom(vars)
+    return undefined
+  } catch (error) {
+    if (error instanceof TemplateError) return undefined // the step that needs it says so
+    if (!(error instanceof Failure)) throw error
+    const { message, why, todo } = error
+    const culprit = /ansible_\w+/.exec([message, why, todo].join(' '))?.[0]
+    const node = culprit === undefined ? undefined : host.vars.findLast((vars) => Object.hasOwn(vars, culprit))?.[culprit]
+    return {
+      severity: 'error',
+      summary: `${host.name}: ${message}`,
+      ...(node === undefined ? {} : { place: placeOfNode(node) }),
+      notes: [why, todo].filter((text) => text !== undefined),
+    }
+  }
+}
