@@ -50,14 +50,23 @@ export async function who(asked: WhoRequest, world: World): Promise<number> {
     await session.close()
   }
   world.stdout.write(
-    asked.json ? held.map(({ holder }) => `${JSON.stringify(holder)}\n`).join('') : table(held, world.clock.now()),
+    asked.json
+      ? held.map(({ holder }) => `${JSON.stringify(holder)}\n`).join('')
+      : held.length > 0
+        ? table(held, world.clock.now())
+        : nothing(chosen.hosts.length - failed, failed),
   )
   return failed > 0 ? EXIT.unreachable : EXIT.done
 }
 
+/** A host that did not answer may well be locked. */
+const nothing = (answered: number, silent: number): string =>
+  silent === 0
+    ? 'Nothing is locked.\n'
+    : `Nothing is known to be locked: ${answered} of ${answered + silent} hosts answered, and nothing is locked there.\n`
+
 /** A line for each holder: what it has, who it is. */
 function table(held: readonly Held[], now: number): string {
-  if (held.length === 0) return 'Nothing is locked.\n'
   const byHolder = new Map<string, { readonly what: Set<string>; readonly who: string }>()
   for (const { holder } of held) {
     const line = byHolder.get(holder.token) ?? { what: new Set(), who: describeHolder(holder, now) }
