@@ -68,7 +68,7 @@ export const notTheService = (asked: Asked, answer: HttpAnswer): Failure => {
   const type = answer.headers['content-type']?.split(';')[0] ?? 'no content type'
   const moved = answer.status >= 300 && answer.status < 400 ? answer.headers['location'] : undefined
   return new Failure(`${asked.url} did not answer like the ${asked.service} service`, {
-    kind: isGateway(answer.status) ? 'unreachable' : 'input',
+    kind: isGateway(answer.status) ? 'unreachable' : isTrouble(answer.status) ? 'failed' : 'input',
     why: moved
       ? `it answered ${answer.status} and points to ${moved}`
       : `it answered ${answer.status} with ${type}: ${gist(answer.text) || 'nothing'}`,
@@ -79,10 +79,15 @@ export const notTheService = (asked: Asked, answer: HttpAnswer): Failure => {
 
 const isGateway = (status: number): boolean => status >= 502 && status <= 504
 
+/** It may be the right address all the same. */
+const isTrouble = (status: number): boolean => status >= 500 || status === 429
+
 const strangerCure = (service: string, type: string, answer: HttpAnswer): string => {
   const wait = waitCure(answer)
   if (wait) return wait
   if (isGateway(answer.status)) return `the load balancer has no working ${service} service behind it: look there`
+  if (isTrouble(answer.status))
+    return CURES[answer.status] ?? `look at the log of the ${service} service, and of what is before it`
   if (type.endsWith('json') && parseBody(answer) === undefined)
     return 'the answer is cut off or altered on its way: look at the proxies in between'
   const setting =

@@ -165,9 +165,16 @@ describe('an answer of somebody else', () => {
       /proxy/,
     ],
     [
+      'a service in trouble',
+      answer(500, '<title>Internal Server Error</title>', {}),
+      'failed',
+      'it answered 500 with text/html: Internal Server Error',
+      /log of the compute service/,
+    ],
+    [
       'a limiter',
       answer(429, '<h1>slow down</h1>', { 'retry-after': '120' }),
-      'input',
+      'failed',
       'it answered 429 with text/html: slow down',
       /run again after 120 s/,
     ],
