@@ -125,7 +125,8 @@ export default defineModule({
       if (to !== '' && running.targetHost !== undefined && running.targetHost !== to) throw elsewhere(server, running, to)
       return { changes: [change], before, locks, inFlight: await inWords(compute, running) }
     }
-    if (isThere(server, source, to)) return { changes: [], before, result: unmoved(server, host) }
+    if (isThere(server, source, to))
+      return { changes: [], before, result: { ...unmoved(server, host), ...(source === '' ? {} : { from: source }) } }
     if (source !== '' && host !== source) {
       throw new Failure(`${server.name} is on ${host}, not on ${source}`, {
         kind: 'refused',
@@ -134,7 +135,9 @@ export default defineModule({
       })
     }
     mustBeMovable(server)
-    return { changes: [change], before, locks, estimate: await estimate(compute, server, block_migration) }
+    // Away from wherever it is: a server that has moved already looks like one that has not.
+    const blind = to === '' && source === '' ? { blind: true as const } : {}
+    return { changes: [change], before, locks, estimate: await estimate(compute, server, block_migration), ...blind }
   },
 
   async apply({ target: to, block_migration, timeout, on_timeout, poll, cloud }, { before }, target) {

@@ -89,6 +89,13 @@ describe('a move', () => {
   })
 })
 
+test('only away from wherever it is, nothing tells whether that has been done', async () => {
+  const target = await cloud()
+  expect(await check(liveMigration, { server: 'web-1' }, target)).toMatchObject({ blind: true })
+  for (const more of [{ source: 'compute14' }, { target: 'compute15' }])
+    expect(await check(liveMigration, { server: 'web-1', ...more }, target)).not.toHaveProperty('blind')
+})
+
 describe('nothing to do', () => {
   test('on the target already: the result has the same keys as a move', async () => {
     const target = await cloud()
@@ -97,6 +104,8 @@ describe('nothing to do', () => {
     expect(again.changes).toEqual([])
     expect(Object.keys(again.result!)).toEqual(expect.arrayContaining(Object.keys(moved)))
     expect(again.result).toMatchObject({ from: 'compute15', to: 'compute15', migration_id: null, seconds: 0 })
+    const left = await check(liveMigration, { server: 'web-1', source: 'compute14', target: 'compute15' }, target)
+    expect(left.result).toMatchObject({ from: 'compute14', to: 'compute15' })
     expect(target.simulated.migrations('web-1')).toHaveLength(1)
   })
 
