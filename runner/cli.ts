@@ -59,15 +59,17 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
     withRunOptions(command).action(async (playbook: string, options: RunFlags) => {
       const { registry } = await loadModules()
       const request = requestOf(goal, playbook, options)
+      if (options.listHosts || options.listTasks)
+        return done(await (await import('./list.ts')).list(request, options, world, registry))
       if (goal === 'apply') {
         const code = await (await import('./saved-plan.ts')).applySaved(playbook, request, world, registry)
         if (code !== undefined) return done(code)
       }
-      if (options.ask) return done(await (await import('./saved-plan.ts')).askedApply(request, world, registry))
+      if (options.ask && request.goal === 'apply')
+        return done(await (await import('./saved-plan.ts')).askedApply(request, world, registry))
       if (options.out !== undefined)
         return done(await (await import('./saved-plan.ts')).planTo(options.out, request, world, registry))
-      if (options.listHosts || options.listTasks) done(await (await import('./list.ts')).list(request, options, world, registry))
-      else done(await (await import('./run.ts')).run(request, world, registry))
+      done(await (await import('./run.ts')).run(request, world, registry))
     })
   runs(program.command('plan <playbook>').description('show what would change, changing nothing'), 'plan')
     .option('--out <file>', 'keep the plan: apply FILE does exactly that, once')

@@ -51,7 +51,7 @@ export async function run(
   showDiagnostics(diagnostics, sources, world)
   if (inputs === undefined) return EXIT.input
   const nobody = request.goal === 'apply' && !request.yes && agreed === undefined && !world.interactive
-  const questions = nobody ? unasked(inputs.plays.map(({ play }) => play)) : []
+  const questions = nobody ? unasked(inputs.plays, request) : []
   if (questions.length > 0) {
     showDiagnostics(questions, sources, world)
     return EXIT.refused

@@ -23,7 +23,7 @@ import {
   optional,
 } from './keyword-values.ts'
 import { claim } from './locks.ts'
-import { type Attempt, failed, hideChanges, type Prepared } from './outcome.ts'
+import { type Attempt, failed, hideChanges, isReversible, type Prepared } from './outcome.ts'
 import type { HostState, Run } from './run-state.ts'
 import { noSuchHost } from './resolve.ts'
 import { controllerFile, createTarget, gatherFacts, type TargetOptions } from './target.ts'
@@ -110,7 +110,7 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
     changes,
     warnings: [...(diff.warnings ?? []), ...locked.warnings],
     ...(diff.message === undefined ? {} : { message: diff.message }),
-    reversible: (module.undo !== undefined && diff.irreversible === undefined) || input.task.undo.length > 0,
+    reversible: isReversible(module, diff, input.task),
   }
   if (changes.length === 0) run.control.window *= 2
   if (module.apply === undefined || changes.length === 0)

@@ -2,10 +2,12 @@ import type { StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
 import type { Diagnostic } from '../language/diagnostic.ts'
 import { placeOfNode } from '../language/load.ts'
-import { flatten, type Play, type Task } from '../language/playbook.ts'
+import type { Task } from '../language/playbook.ts'
 import type { Node } from '../language/source.ts'
 import { render } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
+import { selectedTasks, type TagSelection } from './context.ts'
+import type { PlayHosts } from './resolve.ts'
 import type { Run } from './run-state.ts'
 
 interface Asked {
@@ -43,9 +45,10 @@ export const questionOf = (confirm: Node<string>, scope: Scope): string => {
 export const isYes = (answer: string | undefined): boolean => /^y(?:es)?$/i.test(answer?.trim() ?? '')
 
 /** Where somebody must agree and there is nobody to ask, the run does not begin: the first such task, with the cure. */
-export function unasked(plays: readonly Play[]): Diagnostic[] {
+export function unasked(plays: readonly PlayHosts[], selection: TagSelection): Diagnostic[] {
   const asking = plays
-    .flatMap(({ tasks, handlers }) => flatten([...tasks, ...handlers]))
+    .filter(({ hosts }) => hosts.length > 0)
+    .flatMap(({ play }) => [...selectedTasks(play.tasks, play.tags, selection), ...play.handlers])
     .flatMap(({ confirm }) => (confirm === undefined ? [] : [confirm]))
   return asking.slice(0, 1).map((confirm) => ({
     severity: 'error',

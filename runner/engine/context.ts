@@ -1,4 +1,4 @@
-import type { Block, Play, Task, Vars } from '../language/playbook.ts'
+import type { Block, Item, Play, Task, Vars } from '../language/playbook.ts'
 import type { Node } from '../language/source.ts'
 
 /** What the play and the blocks around a task give to it. */
@@ -56,6 +56,14 @@ export interface TagSelection {
   readonly tags: readonly string[]
   readonly skipTags: readonly string[]
 }
+
+/** The tasks of a list that are chosen by their own tags and those around them. */
+export const selectedTasks = (items: readonly Item[], outer: readonly string[], selection: TagSelection): Task[] =>
+  items.flatMap((item) => {
+    const tags = [...outer, ...item.tags]
+    if (item.kind === 'block') return selectedTasks([...item.block, ...item.rescue, ...item.always], tags, selection)
+    return item.kind === 'task' && selected(tags, selection) ? [item] : []
+  })
 
 /** Ansible's rules: `always` runs unless skipped, `never` runs only when one of the task's tags is asked for, `tagged`, `untagged`, `all`. */
 export function selected(own: readonly string[], { tags, skipTags }: TagSelection): boolean {

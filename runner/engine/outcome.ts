@@ -1,5 +1,6 @@
 import type { FailureInfo, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
+import type { Task } from '../language/playbook.ts'
 import { TemplateError } from '../language/template.ts'
 import type { AnyModule, Change, Diff, Estimate, Result, Target } from '../module.ts'
 
@@ -35,6 +36,10 @@ export type Prepared =
       readonly again: () => Promise<Diff<unknown>>
     }
   | { readonly kind: 'settled'; readonly attempt: Attempt }
+
+/** Whether `undo` can take it back: the module does, or the tasks of its `undo:` do. */
+export const isReversible = (module: AnyModule, diff: Diff<unknown>, { undo }: Pick<Task, 'undo'>): boolean =>
+  (module.undo !== undefined && diff.irreversible === undefined) || undo.length > 0
 
 /** A thrown thing as data. A programming error keeps its stack: it is a defect and must be findable. */
 export function failureInfo(error: unknown): FailureInfo {

@@ -139,7 +139,8 @@ async function besideInventory(run: Pick<Run, 'world' | 'inventory'>, path: stri
   for (const folder of candidates) {
     if ((await run.world.files.kind(resolve(folder, path))) !== undefined) return resolve(folder, path)
   }
-  return resolve(run.world.cwd, path)
+  // Where it is nowhere, the error names the place beside the inventory, which is what most mean.
+  return resolve(candidates[1] ?? run.world.cwd, path)
 }
 
 /** The inventory may say which cloud: `runbook_cloud`, and `runbook_clouds_file` (relative to the working folder or the inventory). */

@@ -507,6 +507,8 @@ describe('what a step promises', () => {
     expect(world.written.stderr).toContain('--yes')
     expect((await play(confirming, { ...one, request: { yes: true } })).code).toBe(0)
     expect((await play(confirming, { ...one, request: { goal: 'plan' } })).code).toBe(0)
+    // Nobody need agree to what is not going to run.
+    expect((await play(confirming, { ...one, request: { tags: ['other'] } })).code).toBe(0)
   })
 })
 
