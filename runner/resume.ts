@@ -30,7 +30,7 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
     world,
     asked.run,
     ({ ended }) => ended?.exitCode !== 0,
-    'there is no run to resume: all that are kept here ended well',
+    'there is no run to resume: all that could be read ended well',
   )
   if ((await runningAs(world, id)) !== undefined)
     throw new Failure(`run ${id} is still under way`, { kind: 'refused', todo: `runbook attach ${id} shows it` })

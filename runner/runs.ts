@@ -85,9 +85,16 @@ export async function findRun(
     const run = found.length === 1 ? (found[0] as string) : text.toUpperCase()
     return { run, history: await loadHistory(world, run) }
   }
+  const unread: string[] = []
   for (const run of runs.toReversed()) {
     const history = await loadHistory(world, run).catch(() => undefined)
-    if (history !== undefined && wanted(history)) return { run, history }
+    if (history === undefined) unread.push(run)
+    else if (wanted(history)) return { run, history }
   }
-  throw new Failure(none, { kind: 'input', todo: 'runbook runs lists the runs kept in this folder' })
+  throw new Failure(none, {
+    kind: 'input',
+    // A journal that holds nothing yet: its run was killed before it could begin.
+    ...(unread.length === 0 ? {} : { why: `not one of them can be read, or had begun anything: ${unread.join(', ')}` }),
+    todo: 'runbook runs lists the runs kept in this folder',
+  })
 }

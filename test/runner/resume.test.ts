@@ -63,7 +63,7 @@ describe('resume', () => {
     expect(stage.things.get('b/y')).toBe('sesamesesame')
     await expect(go()).rejects.toMatchObject({
       kind: 'input',
-      message: 'there is no run to resume: all that are kept here ended well',
+      message: 'there is no run to resume: all that could be read ended well',
     })
   })
 
@@ -96,6 +96,13 @@ describe('resume', () => {
     const key = { name: 'key', text: 'sesamesesame' }
     await expect(go({ params: [key, { name: 'to', text: '2' }] })).rejects.toMatchObject({ why: 'changed since: parameter to' })
     expect(await go({ params: [key, { name: 'to', text: '1' }] })).toBe(0)
+  })
+
+  test('a run that was killed before it began anything is named', async () => {
+    const { world, go } = await failedRun()
+    for (const path of [...world.disk.keys()]) if (path.includes('/runs/')) world.disk.delete(path)
+    put(world, '.runbook/runs/1MNCRE0PMS/journal.jsonl', '')
+    await expect(go()).rejects.toMatchObject({ why: expect.stringContaining('1MNCRE0PMS') })
   })
 
   test('no run of that name: the nearest is named', async () => {
