@@ -4,6 +4,7 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { registry } from '../../modules/index.ts'
+import { readJournal } from '../../runner/engine/history.ts'
 import { realWorld } from '../../runner/real-world.ts'
 import { run } from '../../runner/run.ts'
 import type { World } from '../../runner/world.ts'
@@ -121,11 +122,23 @@ for (const [name, tasks] of [
   row(`${name}: ${HOSTS} hosts × ${STEPS} steps`, `${kept.lines} lines, ${kept.megabytes.toFixed(1)} MB`)
   row('  made in', s(kept.seconds))
   row('  times it asked for the disk', `${kept.flushes} for ${kept.changes} changes`)
+  row('  read and folded, of show and resume', s(folded(name)))
   row('  show', s(timed(name, ['show'], 0)))
   row('  runs', s(timed(name, ['runs'], 0)))
   row('  resume --failed, of one host', s(timed(name, ['resume', '--failed', '-o', 'plain'], 1)))
 }
 row('  resume, of all hosts', s(timed('looking', ['resume', '-o', 'plain'], 1)))
+
+/** The part of `show` and `resume` that grows with the journal alone: from its bytes on the disk to the history, in seconds. */
+function folded(name: string): number {
+  const path = journalOf(join(folder, name))
+  const seconds = Array.from({ length: 3 }, () => {
+    const started = performance.now()
+    readJournal(readFileSync(path), path)
+    return (performance.now() - started) / 1000
+  })
+  return Math.min(...seconds)
+}
 
 /** What every command takes before it begins. */
 function startUp(): number {
