@@ -100,7 +100,7 @@ describe('resume', () => {
 
   test('a run that was killed before it began anything is named', async () => {
     const { world, go } = await failedRun()
-    for (const path of [...world.disk.keys()]) if (path.includes('/runs/')) world.disk.delete(path)
+    for (const path of world.disk.keys()) if (path.includes('/runs/')) world.disk.delete(path)
     put(world, '.runbook/runs/1MNCRE0PMS/journal.jsonl', '')
     await expect(go()).rejects.toMatchObject({ why: expect.stringContaining('1MNCRE0PMS') })
   })
