@@ -64,7 +64,10 @@ export default defineModule({
   async undo(_params, { created, images, lost }, target) {
     if (lost !== undefined)
       throw new Failure('what was removed was not kept', { kind: 'refused', why: lost, todo: 'restore it from a backup' })
-    for (const folder of created.toReversed()) await mustRun(target, ['rmdir', '--', folder])
+    for (const folder of created.toReversed()) {
+      // An undo that was cut off may have removed it.
+      if ((await target.stat(folder)) !== undefined) await mustRun(target, ['rmdir', '--', folder])
+    }
     for (const [path, image] of Object.entries(images)) await restore(target, path, image)
   },
 })

@@ -23,6 +23,7 @@ export type Event =
   | LockAwaited
   | RunResumed
   | StepReplayed
+  | UndoStarted
   | StepUndone
   | RunFinished
 
@@ -74,6 +75,14 @@ export interface StepReplayed extends Stamped {
   readonly type: 'step-replayed'
   readonly step: StepRef
   readonly outcome: Outcome
+}
+/** `undo` begins to put back what the step had changed. This and `step-undone` stand in the journal of the run that is taken back. */
+export interface UndoStarted extends Stamped {
+  readonly type: 'undo-started'
+  readonly step: StepRef
+  readonly blob: string
+  /** The run that takes it back. */
+  readonly by: string
 }
 /** `undo` has put back what the step had changed. */
 export interface StepUndone extends Stamped {

@@ -1,4 +1,4 @@
-import { journalPath } from './engine/journal.ts'
+import { journalPath } from './engine/paths.ts'
 import { parseLines } from './engine/history.ts'
 import type { Event } from './events.ts'
 import { runningAs } from './liveness.ts'

@@ -2,7 +2,7 @@ import { styleOf } from './output/view.ts'
 import { plainLine } from './output/plain.ts'
 import { lastSeen, outcomeWord, renderRun, renderRuns, type SeenHistory, type ShowOptions } from './output/runs-view.ts'
 import type { History } from './engine/history.ts'
-import { RUNS_FOLDER } from './engine/journal.ts'
+import { keyPath, RUNS_FOLDER } from './engine/paths.ts'
 import { EXIT } from './exit.ts'
 import { follow } from './follow.ts'
 import { runningAs } from './liveness.ts'
@@ -72,6 +72,7 @@ export async function prune(seconds: number, world: World): Promise<number> {
     if (history === undefined || now - history.last < seconds * 1000) continue
     if ((await runningAs(world, run)) !== undefined) continue
     await world.files.remove(`${RUNS_FOLDER}/${run}`)
+    await world.files.remove(keyPath(run))
     world.stdout.write(`removed ${run}  ${outcomeWord(history)} ${lastSeen(history, now)}  ${history.started.playbook}\n`)
   }
   return EXIT.done

@@ -1,4 +1,4 @@
-import { processPath } from './engine/journal.ts'
+import { processPath } from './engine/paths.ts'
 import type { World } from './world.ts'
 
 /** Which process a run is: its number alone may be another's by now. */

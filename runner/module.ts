@@ -114,7 +114,7 @@ export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, 
   check(params: P, target: Target): Promise<Diff<State>>
   /** Makes it so. What it returns is merged over `diff.result` for `register`. */
   apply?(params: P, diff: Diff<State>, target: Target): Promise<Result | void>
-  /** Absent means irreversible: the plan says so. */
+  /** Absent means irreversible: the plan says so. Called again where it was cut off: what has been put back already stays. */
   undo?(params: P, before: State, target: Target): Promise<void>
   /** Whether it only makes other steps take effect (a restart): then it is undone after those have been put back. */
   undoneLast?(params: P): boolean

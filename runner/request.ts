@@ -3,8 +3,8 @@ import type { Goal } from './events.ts'
 /** What the command line asked for. */
 export interface Request {
   readonly goal: Goal
-  /** The run to take back. */
-  readonly undoes?: string
+  /** The run to take back, and how much of it. */
+  readonly undoes?: { readonly run: string; readonly to: string | undefined; readonly host: string | undefined }
   readonly playbook: string
   readonly inventory: readonly string[]
   /** `-p name=value`, in order. */

@@ -5,6 +5,7 @@ import type { AnyModule } from './module.ts'
 import type { Request } from './request.ts'
 import { run } from './run.ts'
 import { changedFiles, findRun, loadKeptInputs } from './runs.ts'
+import { takeBack } from './take-back.ts'
 import { lastSeen, outcomeWord } from './output/runs-view.ts'
 import { MASK } from './redact.ts'
 import type { World } from './world.ts'
@@ -39,6 +40,10 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
     return EXIT.done
   }
   const kept = await loadKeptInputs(world, id)
+  if (kept.request.undoes !== undefined) {
+    const { params, output, waitLock } = asked
+    return takeBack({ ...kept.request.undoes, plan: false, params, output, waitLock }, world, modules)
+  }
   const changed = [...(await changedFiles(world, kept)), ...changedParams(kept.request, history.started.params, asked.params)]
   if (changed.length > 0 && !asked.acceptChanges) {
     throw new Failure(`run ${id} was started with something else`, {

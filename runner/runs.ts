@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type History, readJournal } from './engine/history.ts'
-import { inputsPath, journalPath, RUNS_FOLDER } from './engine/journal.ts'
+import { inputsPath, journalPath, RUNS_FOLDER } from './engine/paths.ts'
 import type { AgreedStep, Run } from './engine/run-state.ts'
 import { Failure } from './failure.ts'
 import { nearest } from './suggest.ts'
@@ -61,10 +61,15 @@ export async function changedFiles(world: World, { digests }: KeptInputs): Promi
 /** Ids of all runs kept here, oldest first. */
 export const listRuns = async (world: World): Promise<readonly string[]> => (await world.files.list(RUNS_FOLDER)) ?? []
 
-export async function loadHistory(world: World, run: string): Promise<History> {
-  const path = journalPath(run)
-  const content = await world.files.read(path)
-  if (content !== undefined) return readJournal(content, path)
+/** @param runs several that did one thing, one after the other, are read as the lives of one run */
+export async function loadHistory(world: World, ...runs: readonly string[]): Promise<History> {
+  const contents = await Promise.all(runs.map((run) => contentOf(world, run)))
+  return readJournal(contents.length === 1 ? contents[0]! : Buffer.concat(contents), runs.map(journalPath).join(', '))
+}
+
+async function contentOf(world: World, run: string): Promise<Uint8Array> {
+  const content = await world.files.read(journalPath(run))
+  if (content !== undefined) return content
   const near = nearest(run, await listRuns(world))
   throw new Failure(`there is no run ${run}`, {
     kind: 'input',

@@ -1,14 +1,16 @@
-import { blobPath, journalPath } from './engine/journal.ts'
+import { readBeforeImage } from './engine/before-images.ts'
+import { journalPath } from './engine/paths.ts'
 import type { Applied, History } from './engine/history.ts'
 import { type Undoable, undoSteps } from './engine/undo.ts'
-import type { UndoRecord } from './events.ts'
+import type { StepUndone, UndoRecord, UndoStarted } from './events.ts'
+import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
 import { runningAs } from './liveness.ts'
 import type { AnyModule } from './module.ts'
 import { MASK } from './redact.ts'
 import type { Request } from './request.ts'
 import { run } from './run.ts'
-import { findRun, loadKeptInputs } from './runs.ts'
+import { findRun, loadHistory, loadKeptInputs } from './runs.ts'
 import type { World } from './world.ts'
 
 export interface UndoRequest {
@@ -24,7 +26,10 @@ export interface UndoRequest {
   readonly waitLock: number
 }
 
-/** Takes a run back, newest step first; a run of its own, with a journal of its own. Cut off, it goes on where it stood when it is said again. */
+/**
+ * Takes a run back, newest step first; a run of its own, with a journal of its own. Cut off, it goes on where it stood when it is said
+ * again, or resumed.
+ */
 export async function takeBack(asked: UndoRequest, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
   const { run: id, history } = await findRun(
     world,
@@ -37,6 +42,10 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
       kind: 'refused',
       todo: `stop it first (Ctrl-C, or SIGTERM to its process); runbook attach ${id} shows it`,
     })
+  if (history.applied.length === 0 && asked.run !== undefined) {
+    world.stderr.write(`Run ${id} has nothing left to undo.\n`)
+    return EXIT.done
+  }
   const kept = await loadKeptInputs(world, id)
   const undoables = await Promise.all(chosen(history, asked).map((applied) => load(world, id, history, applied)))
   if (undoables.length === 0)
@@ -46,7 +55,7 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
   const request: Request = {
     ...kept.request,
     goal: asked.plan ? 'plan' : 'undo',
-    undoes: id,
+    undoes: { run: id, to: asked.to, host: asked.host },
     params: [...params].map(([name, text]) => ({ name, text })),
     output: asked.output,
     waitLock: asked.waitLock,
@@ -54,6 +63,10 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
     step: false,
   }
   const original = asked.plan ? undefined : await world.files.append(journalPath(id))
+  const mark = async (event: UndoStarted | StepUndone) => {
+    original?.write(`${JSON.stringify(event)}\n`)
+    await original?.sync()
+  }
   try {
     return await run(request, world, modules, {
       work: (state, plays) =>
@@ -61,9 +74,9 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
           state,
           plays.map(({ play }) => play),
           undoables,
-          async ({ step, blob }) => {
-            original?.write(`${JSON.stringify({ type: 'step-undone', at: world.clock.now(), step, blob })}\n`)
-            await original?.sync()
+          {
+            begun: ({ step, blob }) => mark({ type: 'undo-started', at: world.clock.now(), step, blob, by: state.id }),
+            undone: ({ step, blob }) => mark({ type: 'step-undone', at: world.clock.now(), step, blob }),
           },
         ),
     })
@@ -82,19 +95,14 @@ function chosen({ applied }: History, { to, host }: UndoRequest): readonly Appli
   return applied.slice(from).filter(({ step }) => host === undefined || step.host === host)
 }
 
-async function load(world: World, run: string, history: History, { step, blob }: Applied): Promise<Undoable> {
-  const content = await world.files.read(blobPath(run, blob))
-  if (content === undefined)
-    throw new Failure(`the before-image of ${step.name} on ${step.host} is missing`, {
-      kind: 'input',
-      why: `there is no ${blobPath(run, blob)}`,
-    })
+async function load(world: World, run: string, history: History, { step, blob, undoing }: Applied): Promise<Undoable> {
   const end = history.finished.get(step.key)
   return {
     step,
     blob,
-    record: JSON.parse(new TextDecoder().decode(content)) as UndoRecord,
+    record: JSON.parse(await readBeforeImage(world, run, blob, step)) as UndoRecord,
     verified: end?.outcome === 'changed',
     result: end?.result ?? {},
+    begun: undoing.length === 0 ? undefined : await loadHistory(world, ...undoing),
   }
 }

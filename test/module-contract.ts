@@ -120,6 +120,9 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(
           expect(await target.snapshot()).not.toEqual(at)
           await module.undo?.(params, throughJson(diff.before), target)
           expect(await target.snapshot()).toEqual(at)
+          // a runner that was killed before it wrote down that it was undone undoes it again
+          await module.undo?.(params, throughJson(diff.before), target)
+          expect(await target.snapshot()).toEqual(at)
         })
       },
     )

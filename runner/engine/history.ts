@@ -7,6 +7,8 @@ import { JOURNAL_VERSION } from './journal.ts'
 export interface Applied {
   readonly step: StepRef
   readonly blob: string
+  /** The runs that began to take it back and did not come to the end of it, oldest first. */
+  readonly undoing: readonly string[]
 }
 
 /** What a journal says: a fold over its lines. */
@@ -97,13 +99,19 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         begunInThisLife.add(step.key)
         // Begun again with the same to put back: it is taken back once, in the place of the last time.
         applied.delete(keyOf(step, blob))
-        applied.set(keyOf(step, blob), { step, blob })
+        applied.set(keyOf(step, blob), { step, blob, undoing: [] })
         break
       }
       case 'step-finished':
         if (isKnown(event, begunInThisLife)) inFlight.delete(event.step.key)
         finished.set(event.step.key, event)
         break
+      case 'undo-started': {
+        const begun = applied.get(keyOf(event.step, event.blob))
+        if (begun !== undefined)
+          applied.set(keyOf(event.step, event.blob), { ...begun, undoing: [...new Set([...begun.undoing, event.by])] })
+        break
+      }
       case 'step-undone':
         applied.delete(keyOf(event.step, event.blob))
         finished.delete(event.step.key)

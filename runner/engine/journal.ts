@@ -1,10 +1,12 @@
-import { createHash } from 'node:crypto'
 import type { ApplyStarted, Event } from '../events.ts'
 import { Failure } from '../failure.ts'
 import type { World } from '../world.ts'
+import { openBeforeImages } from './before-images.ts'
+import { journalPath } from './paths.ts'
 
 /**
- * The record of a run on the controller's disk: `.runbook/runs/<run>/journal.jsonl`, one event a line, and `blobs/` with before-images.
+ * The record of a run on the controller's disk: `.runbook/runs/<run>/journal.jsonl`, one event a line, and `blobs/` with before-images,
+ * sealed (`before-images.ts`).
  * A step's before-image and its `apply-started` are on the disk before anything is changed; its end is on the disk before the next step starts.
  */
 export interface Journal {
@@ -20,32 +22,21 @@ export interface Journal {
 /** Raised when a reader of an older version could misread a newer journal. */
 export const JOURNAL_VERSION = 1
 
-export const RUNS_FOLDER = '.runbook/runs'
-export const journalPath = (run: string): string => `${RUNS_FOLDER}/${run}/journal.jsonl`
-export const blobPath = (run: string, digest: string): string => `${RUNS_FOLDER}/${run}/blobs/${digest}.json`
-export const processPath = (run: string): string => `${RUNS_FOLDER}/${run}/process.json`
-export const inputsPath = (run: string): string => `${RUNS_FOLDER}/${run}/inputs.json`
-
 export async function openJournal(world: World, run: string): Promise<Journal> {
   const file = await guarded(() => world.files.append(journalPath(run)))
-  const blobs: Promise<void>[] = []
+  const images = await guarded(() => openBeforeImages(world, run))
   file.write(`${JSON.stringify({ type: 'journal', version: JOURNAL_VERSION })}\n`)
   const write = (line: object) => file.write(`${JSON.stringify(line)}\n`)
   const durable = () =>
     guarded(async () => {
-      await Promise.all(blobs.splice(0))
+      await images.durable()
       await file.sync()
     })
   return {
     add: write,
     addApply(event) {
       const { undo, ...shown } = event
-      const text = JSON.stringify(undo)
-      const digest = createHash('sha256').update(text).digest('hex')
-      const stored = world.files.write(blobPath(run, digest), text, 0o600)
-      stored.catch(() => undefined) // `durable` reports it
-      blobs.push(stored)
-      write({ ...shown, blob: digest })
+      write({ ...shown, blob: images.add(JSON.stringify(undo)) })
     },
     durable,
     close: () => guarded(() => file.close()),

@@ -1,9 +1,10 @@
 import type { StepRef, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { createScope } from '../language/scope.ts'
-import { flatten, type Play } from '../language/playbook.ts'
+import { flatten, type Item, type Play, type Task } from '../language/playbook.ts'
 import type { AnyModule, Change, Result, Target } from '../module.ts'
 import { runItems } from './execute.ts'
+import type { History } from './history.ts'
 import { claim } from './locks.ts'
 import { failureInfo } from './outcome.ts'
 import { type Run, stateOf } from './run-state.ts'
@@ -20,22 +21,23 @@ export interface Undoable {
   readonly verified: boolean
   /** What the step returned: the tasks of its `undo:` may refer to it. */
   readonly result: Result
+  /** What earlier undos did of it, where they were cut off or failed in its midst; undefined where none has begun. */
+  readonly begun: History | undefined
+}
+
+/** Puts on the disk how far it has come, in the journal of the run that is taken back: an undo that was cut off goes on there. */
+export interface UndoMarks {
+  begun(undoable: Undoable): Promise<void>
+  undone(undoable: Undoable): Promise<void>
 }
 
 /**
  * Walks the journal backwards. A step is undone only where the host still is as the run left it: otherwise somebody has changed it
  * since, and the undo stops there. In plan it only says what would be undone.
- *
- * @param undone puts it on the disk, in the journal of the run that is taken back: an undo that was cut off goes on after it
  */
-export async function undoSteps(
-  run: Run,
-  plays: readonly Play[],
-  steps: readonly Undoable[],
-  undone: (undoable: Undoable) => Promise<void>,
-): Promise<void> {
+export async function undoSteps(run: Run, plays: readonly Play[], steps: readonly Undoable[], marks: UndoMarks): Promise<void> {
   for (const undoable of inOrder(run, steps)) {
-    if (run.control.stopping || !(await undoStep(run, plays, undoable, undone))) return
+    if (run.control.stopping || !(await undoStep(run, plays, undoable, marks))) return
   }
 }
 
@@ -45,13 +47,8 @@ function inOrder({ modules }: Run, steps: readonly Undoable[]): readonly Undoabl
   return [...steps.filter((undoable) => !isLast(undoable)).toReversed(), ...steps.filter(isLast)]
 }
 
-async function undoStep(
-  run: Run,
-  plays: readonly Play[],
-  undoable: Undoable,
-  undone: (undoable: Undoable) => Promise<void>,
-): Promise<boolean> {
-  const { step, record, verified } = undoable
+async function undoStep(run: Run, plays: readonly Play[], undoable: Undoable, marks: UndoMarks): Promise<boolean> {
+  const { step, record, verified, begun } = undoable
   const { clock } = run.world
   const started = clock.monotonic()
   const module = run.modules.get(step.module)
@@ -77,8 +74,9 @@ async function undoStep(
         finish('planned', { changes: [{ path: `${step.module} ${step.name}`, before: 'done', after: names.join(', ') }] })
         return true
       }
+      await begin(run, marks, undoable)
       if (!(await undoByTasks(run, own, undoable))) throw new Failure(`the \`undo\` of ${step.name} did not go through`)
-      await undone(undoable)
+      await marks.undone(undoable)
       finish('changed')
       return true
     }
@@ -90,7 +88,8 @@ async function undoStep(
       return true
     }
     const target = undoTarget(run, step, record)
-    if (verified) unchangedSince(module.name, await differences(module, record, target))
+    // Half of an undo is neither what the run left nor what was before.
+    if (verified && begun === undefined) unchangedSince(module.name, await differences(module, record, target))
     if (run.goal === 'plan') {
       finish('planned', {
         changes: [{ path: `${step.module} ${step.name}`, before: 'as the run left it', after: 'as it was before' }],
@@ -99,8 +98,9 @@ async function undoStep(
     }
     const { host, become } = record
     await claim(run, module.hostless === true ? undefined : { host, become }, record.locks ?? [])
+    await begin(run, marks, undoable)
     await module.undo(record.params as never, record.before, target)
-    await undone(undoable)
+    await marks.undone(undoable)
     finish('changed')
     return true
   } catch (error) {
@@ -109,13 +109,37 @@ async function undoStep(
   }
 }
 
+/** Its own journal is on the disk before the mark that refers to it. */
+async function begin(run: Run, marks: UndoMarks, undoable: Undoable): Promise<void> {
+  await run.durable()
+  await marks.begun(undoable)
+}
+
 /** The tasks of an `undo:`, on the step's host, with what the step saw and returned. */
-async function undoByTasks(run: Run, { task, context }: TaskWithContext, { step, record, result }: Undoable): Promise<boolean> {
+async function undoByTasks(
+  run: Run,
+  { task, context }: TaskWithContext,
+  { step, record, result, begun }: Undoable,
+): Promise<boolean> {
   const state = stateOf(run, step.host)
   if (state === undefined) throw new Failure(`${step.host} is not in the inventory any more`, { kind: 'input' })
   const local = { ...record.variables, ...(task.register === undefined ? {} : { [task.register]: result }) }
-  await runItems(run, task.undo, context, [state], local, [state])
+  // What an earlier undo did of them is passed over, and what it had in flight is decided, as in a resumed run.
+  const own = begun === undefined ? run : { ...run, history: begun }
+  await runItems(own, tasksOf(task, step), context, [state], local, [state])
   return state.status === 'active'
+}
+
+/** The items of a loop have the same tasks, and must not be taken for one another: what tells the steps apart is added to the tasks' ids. */
+function tasksOf({ undo }: Task, step: StepRef): readonly Item[] {
+  const suffix = step.key.slice(`${step.task}/${step.host}`.length)
+  const rename = (items: readonly Item[]): readonly Item[] =>
+    items.map((item) =>
+      item.kind === 'block'
+        ? { ...item, id: item.id + suffix, block: rename(item.block), rescue: rename(item.rescue), always: rename(item.always) }
+        : { ...item, id: item.id + suffix },
+    )
+  return suffix === '' ? undo : rename(undo)
 }
 
 /** As the run itself verified the step: with the module's own `verify`, where success is not visible to `check`. */

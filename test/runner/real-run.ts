@@ -65,9 +65,10 @@ export function workplace(files: Readonly<Record<string, string>>) {
         child.once('close', (code, signal) => resolve({ code, signal, text }))
       })
     },
-    /** Every whole line of the only run's journal. */
-    journal: (): Event[] => {
-      const [run = ''] = readdirSync(path('.runbook/runs'))
+    /** Ids, oldest first. */
+    runs: () => readdirSync(path('.runbook/runs')).toSorted(),
+    /** Every whole line of a run's journal; default: of the only one. */
+    journal: (run = readdirSync(path('.runbook/runs'))[0] ?? ''): Event[] => {
       return readFileSync(path(`.runbook/runs/${run}/journal.jsonl`), 'utf8')
         .split('\n')
         .flatMap((line) => {

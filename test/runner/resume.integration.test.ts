@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type SimulatedCloud, startCloud } from '../cloud/simulated/cloud.ts'
 import { type Ended, onTerminal, type RunOptions, snapshot, twice, type Workplace, workplace } from './real-run.ts'
 
@@ -38,10 +38,16 @@ plays:
             file: { path: '/srv/{{ ansible_failed_task.module }}', state: directory, mode: '0700' }
       - name: exactly once
         shell: { cmd: 'echo {{ items.results.1.path }} >> /srv/once' }
+        undo:
+          - name: taken back
+            shell: { cmd: 'echo {{ items.results.1.path }} >> /srv/taken-back' }
+          - file: { path: /srv/once, state: absent }
     handlers:
       - name: handler
         shell: { cmd: 'cat /srv/item-* /srv/conf > /srv/handled' }
         on_resume: rerun
+        undo:
+          - file: { path: /srv/handled, state: absent }
   - name: Move
     hosts: localhost
     tasks:
@@ -52,10 +58,26 @@ const hosts = ['compute14', 'compute15'] as const
 
 let cloud: SimulatedCloud
 let place: Workplace
+let untouched: ReturnType<typeof left>
+let conf: readonly Buffer[]
+const confOf = (host: string) => join(rootOf(host), 'etc/nova/nova.conf')
 beforeAll(async () => {
   cloud = await startCloud({ startHosts: true, speed: 200 })
-  place = workplace({ 'play.yml': PLAYBOOK, 'conf.hbs': '# {{ who.stdout }}\nhost = {{ inventory_hostname }}\n', deaths: '' })
+  place = workplace({ 'play.yml': PLAYBOOK, 'conf.hbs': '# {{ who.stdout }}\nhost = {{ inventory_hostname }}\n' })
+  untouched = left('web-1')
+  conf = hosts.map((host) => readFileSync(confOf(host)))
 })
+beforeEach(() => cleared())
+/** Whatever was done to the hosts, and every run, is gone; nobody has died yet. */
+function cleared() {
+  for (const [index, host] of hosts.entries()) {
+    for (const name of readdirSync(join(rootOf(host), 'srv'))) rmSync(join(rootOf(host), 'srv', name), { recursive: true })
+    writeFileSync(confOf(host), conf[index] ?? '')
+  }
+  rmSync(place.path('.runbook'), { recursive: true, force: true })
+  place.put('deaths', '')
+  expect(left('web-1').hosts).toEqual(untouched.hosts)
+}
 afterAll(async () => {
   place?.remove()
   await cloud?.stop()
@@ -68,23 +90,12 @@ const left = (server: string) => ({
   server: cloud.server(server).host,
   moves: cloud.migrations(server).map(({ status }) => status),
 })
-/** Runs it undisturbed, and gives the hosts back as they were before. */
-async function undisturbed() {
-  const conf = hosts.map((host) => readFileSync(join(rootOf(host), 'etc/nova/nova.conf')))
-  expect(await place.runbook(apply('web-1'), { env: cloud.env })).toMatchObject({ code: 0 })
-  const state = left('web-1')
-  for (const [index, host] of hosts.entries()) {
-    for (const name of readdirSync(join(rootOf(host), 'srv'))) rmSync(join(rootOf(host), 'srv', name), { recursive: true })
-    writeFileSync(join(rootOf(host), 'etc/nova/nova.conf'), conf[index] ?? '')
-  }
-  rmSync(place.path('.runbook'), { recursive: true })
-  return state
-}
 const apply = (server: string) => ['apply', 'play.yml', '-o', 'json', '-p', `server=${server}`, '-i', cloud.inventoryFile]
 
 /** One life of the run, until it is killed where none was killed before, or ends. */
 const life = (args: readonly string[], more: RunOptions = {}) =>
   place.runbook(args, { hook: 'runner/dying.js', ...more, env: { ...cloud.env, DEATHS: 'deaths', ...more.env } })
+const deaths = () => readFileSync(place.path('deaths'), 'utf8')
 const killed = ({ code, signal }: Ended) => signal === 'SIGKILL' || code === 128 + 9
 
 async function nextLife(): Promise<Ended> {
@@ -103,13 +114,47 @@ async function nextLife(): Promise<Ended> {
 }
 
 test('killed at every event of its journal, it ends as if nothing had been', async () => {
-  const whole = await undisturbed()
+  expect(await place.runbook(apply('web-1'), { env: cloud.env })).toMatchObject({ code: 0 })
+  const whole = left('web-1')
+  cleared()
   let end = await life(apply('web-2'))
   while (killed(end)) end = await nextLife()
   expect(end.text.slice(-2000)).toContain('"exitCode":0')
   expect(left('web-2')).toEqual(whole)
   const events = place.journal()
   expect(twice(events)).toEqual([])
-  const deaths = readFileSync(place.path('deaths'), 'utf8')
-  for (const { type } of events) if ((type as string) !== 'journal') expect(deaths).toContain(`lost ${type}`)
+  for (const { type } of events) if ((type as string) !== 'journal') expect(deaths()).toContain(`lost ${type}`)
+}, 1_800_000)
+
+/** Resumed, or said again: it is the same. */
+async function nextUndo(run: string, lives: number): Promise<Ended> {
+  const again = lives % 2 === 0 ? ['resume'] : ['undo', run]
+  const end = await life([...again, '-o', 'json', '--wait-lock', '1m'])
+  if (end.code === 1 && end.text.includes('taken back was in flight'))
+    return onTerminal(life, [...again, '-o', 'json'], /taken back on (\w+) was in flight[^?]*\?/g, (host) =>
+      existsSync(join(rootOf(host), 'srv/taken-back')) ? 'y' : 'n',
+    )
+  // It died before anything of it was on the disk.
+  return end.code === 2 && end.text.includes('there is no run to resume') ? life(['undo', run, '-o', 'json']) : end
+}
+
+test('an undo that is killed at every event of both journals takes back all of it, once', async () => {
+  expect(await place.runbook(apply('db-1'), { env: cloud.env })).toMatchObject({ code: 0 })
+  expect(cloud.server('db-1').host).toBe('compute15')
+  const [run = ''] = place.runs()
+  let end = await life(['undo', run, '-o', 'json'])
+  for (let lives = 1; killed(end); lives++) end = await nextUndo(run, lives)
+  expect(end).toMatchObject({ code: 0 })
+
+  for (const host of hosts) {
+    expect(readFileSync(join(rootOf(host), 'srv/taken-back'), 'utf8')).toBe('/srv/item-b\n')
+    rmSync(join(rootOf(host), 'srv/taken-back'))
+  }
+  expect(left('db-1')).toEqual({ ...untouched, moves: ['completed', 'completed'] })
+  const undos = place.runs().slice(1)
+  expect(undos.length).toBeGreaterThan(10)
+  expect(undos.flatMap((undo) => place.journal(undo)).filter(({ type }) => type === 'apply-started')).not.toEqual([])
+  for (const point of ['lost run-started', 'torn undo-started', 'kept undo-started', 'torn step-undone', 'kept step-undone'])
+    expect(deaths()).toContain(point)
+  expect((await life(['undo', run])).text).toContain(`Run ${run} has nothing left to undo.`)
 }, 1_800_000)

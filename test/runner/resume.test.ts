@@ -112,10 +112,11 @@ describe('resume', () => {
     await expect(go({ run: typo })).rejects.toMatchObject({ kind: 'input', todo: `did you mean ${run}? runbook runs lists all` })
   })
 
-  test('no secret is kept in clear outside the before-images', async () => {
+  test('no secret is kept in clear, in the before-images neither, and the key to those is not among them', async () => {
     const { world } = await failedRun()
-    const kept = [...world.disk].filter(([path]) => path.includes('/runs/') && !path.includes('/blobs/'))
-    expect(kept.length).toBeGreaterThan(1)
+    const kept = [...world.disk].filter(([path]) => path.includes('/.runbook/'))
+    expect(kept.filter(([path]) => path.includes('/blobs/')).length).toBeGreaterThan(1)
+    expect(kept.filter(([path]) => path.includes('/keys/'))).toHaveLength(1)
     for (const [, content] of kept) expect(new TextDecoder().decode(content)).not.toContain('sesame')
   })
 })

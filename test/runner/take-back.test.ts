@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Event, StepFinished } from '../../runner/events.ts'
 import { type AnyModule, defineModule } from '../../runner/module.ts'
 import { run } from '../../runner/run.ts'
+import { resume } from '../../runner/resume.ts'
 import { takeBack, type UndoRequest } from '../../runner/take-back.ts'
 import { type FakeWorld, fakeWorld } from '../fake-world.ts'
 import { newStage, request, type Stage, testModules } from '../play.ts'
@@ -129,6 +130,61 @@ describe('undo', () => {
   })
 })
 
+/** As if the runner had been killed before the last line of a type came to the disk. */
+function losing({ world }: Scene, type: Event['type'], run?: string): void {
+  for (const [path, content] of world.disk) {
+    if (!path.endsWith('/journal.jsonl') || (run !== undefined && !path.includes(run))) continue
+    const lines = new TextDecoder().decode(content).split('\n')
+    const at = lines.findLastIndex((line) => line.startsWith(`{"type":"${type}"`))
+    if (at !== -1) world.disk.set(path, new TextEncoder().encode(lines.toSpliced(at, 1).join('\n')))
+  }
+}
+const runIn = ({ world }: Scene, goal: string) => {
+  const found = [...world.disk].findLast(
+    ([path, content]) => path.endsWith('/journal.jsonl') && new TextDecoder().decode(content).includes(`"goal":"${goal}"`),
+  )
+  return /runs\/(\w+)\//.exec(found?.[0] ?? '')?.[1] ?? ''
+}
+
+describe('an undo that was cut off', () => {
+  const tasks = '- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: y, to: "2" } }'
+  async function cutOff() {
+    const stage = scene(tasks)
+    stage.stage.things.set('a/x', '0')
+    await apply(stage)
+    const run = runIn(stage, 'apply')
+    await undo(stage)
+    losing(stage, 'step-undone')
+    losing(stage, 'run-finished', runIn(stage, 'undo'))
+    return { ...stage, run }
+  }
+
+  test('goes on where it stood: what was in its midst is not taken for a change of somebody else', async () => {
+    const stage = await cutOff()
+    const { code, ended } = await undo(stage, { run: stage.run })
+    expect(code).toBe(0)
+    expect(ended.map(({ step, outcome }) => `${step.host} ${step.name} ${outcome}`)).toEqual(['a one changed'])
+    expect([...stage.stage.things]).toEqual([['a/x', '0']])
+  })
+
+  test('is resumed as an undo, with the hosts and the step that it was for', async () => {
+    const stage = await cutOff()
+    const at = stage.world.written.stdout.length
+    const asResume = { run: undefined, failed: false, yes: false, detach: false, acceptChanges: false }
+    expect(await resume({ ...asResume, waitLock: 0, params: [], output: 'json' }, stage.world, stage.modules)).toBe(0)
+    expect(stage.world.written.stdout.slice(at)).toContain(`"undoes":"${stage.run}"`)
+    expect([...stage.stage.things]).toEqual([['a/x', '0']])
+    expect((await undo(stage, { run: stage.run })).code).toBe(0)
+    expect(stage.world.written.stderr).toContain(`Run ${stage.run} has nothing left to undo.`)
+  })
+
+  test('what it had not begun must be as the run left it all the same', async () => {
+    const stage = await cutOff()
+    losing(stage, 'undo-started')
+    expect((await undo(stage, { run: stage.run })).code).toBe(4)
+  })
+})
+
 describe('the tasks of an `undo:`', () => {
   const tasks = `
 - name: make {{ item }}
@@ -178,5 +234,35 @@ describe('the tasks of an `undo:`', () => {
     const second = await undo(stage, { host: 'a' })
     expect(second.code).toBe(0)
     expect([...stage.stage.things]).toEqual([['b/x', '1']])
+  })
+
+  /** Killed at the first item of host a, which comes last: what it did of it is on the disk but for the last lines. */
+  async function cutOff(...lost: Event['type'][]) {
+    const stage = scene(tasks.replaceAll('{{ seen.value }}', '7'))
+    await apply(stage)
+    const run = runIn(stage, 'apply')
+    stage.stage.did.length = 0
+    await undo(stage)
+    losing(stage, 'step-undone')
+    const by = runIn(stage, 'undo')
+    for (const type of ['run-finished', 'step-finished', ...lost] as const) losing(stage, type, by)
+    return { ...stage, run, did: [...stage.stage.did] }
+  }
+
+  test('cut off between two of them, it passes over what was done, of that item alone', async () => {
+    const stage = await cutOff('step-finished', 'apply-started')
+    stage.stage.things.delete('a/v1')
+    expect((await undo(stage, { run: stage.run })).code).toBe(0)
+    expect(stage.stage.did).toEqual([...stage.did, 'a v1=gone'])
+  })
+
+  test('cut off in one of them, it asks whether that has been done', async () => {
+    const stage = await cutOff('step-finished', 'apply-started', 'step-finished')
+    const { code, ended } = await undo(stage, { run: stage.run })
+    expect(code).toBe(1)
+    expect(ended[0]?.failure?.what).toBe(
+      'remove was in flight when the run was cut off, and nothing tells whether it has been done',
+    )
+    expect(stage.stage.did).toEqual(stage.did)
   })
 })

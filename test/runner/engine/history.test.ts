@@ -63,6 +63,16 @@ describe('readJournal', () => {
     expect([...finished.keys()]).toEqual(['1/a'])
   })
 
+  test('an undo that was begun is known by the runs that began it, until it is done, or the step is applied again', () => {
+    const lines = [head, begun, applies('0', 'x'), ends('0')]
+    const undoes = (by: string) => ({ type: 'undo-started', at: 5, step: step('0'), blob: 'x', by })
+    const undoing = (...more: object[]) => read(...lines, ...more).applied.map((one) => one.undoing)
+    expect(undoing()).toEqual([[]])
+    expect(undoing(undoes('U1'), undoes('U2'), undoes('U1'))).toEqual([['U1', 'U2']])
+    expect(undoing(undoes('U1'), { type: 'step-undone', at: 5, step: step('0'), blob: 'x' })).toEqual([])
+    expect(undoing(undoes('U1'), applies('0', 'x'))).toEqual([[]])
+  })
+
   test.each([
     ['a status is an answer', false, [begun, applies('0', 'x'), ends('0', failed)]],
     ['a lost connection is none', true, [begun, applies('0', 'x'), ends('0', lost('unreachable'))]],

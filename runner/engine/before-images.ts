@@ -1,0 +1,74 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import type { StepRef } from '../events.ts'
+import { Failure } from '../failure.ts'
+import type { World } from '../world.ts'
+import { blobPath, keyPath } from './paths.ts'
+
+/**
+ * What `undo` needs of each step, sealed: whole files and parameters are in it, secrets among them. The key is the run's own and lies outside
+ * its folder, so that the folder can be handed to a colleague or a bug report. AES-256-GCM: a nonce of 12 bytes, a tag of 16, the sealed text.
+ */
+export interface BeforeImages {
+  /** Returns the name it is kept under, which is the same for the same text; it is on the disk when `durable` has resolved. */
+  add(text: string): string
+  durable(): Promise<void>
+}
+
+const NONCE = 12
+const TAG = 16
+
+/** Makes the run's key where it has none. */
+export async function openBeforeImages(world: World, run: string): Promise<BeforeImages> {
+  const secret = (await readKey(world, run)) ?? (await makeKey(world, run))
+  const keys = derived(secret)
+  const pending: Promise<void>[] = []
+  return {
+    add(text) {
+      // Not a plain digest: whoever guesses a secret could tell from that whether the guess is right.
+      const name = createHmac('sha256', keys.name).update(text).digest('hex')
+      const nonce = randomBytes(NONCE)
+      const cipher = createCipheriv('aes-256-gcm', keys.content, nonce)
+      const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+      const stored = world.files.write(blobPath(run, name), Buffer.concat([nonce, cipher.getAuthTag(), sealed]), 0o600)
+      stored.catch(() => undefined) // `durable` reports it
+      pending.push(stored)
+      return name
+    },
+    async durable() {
+      await Promise.all(pending.splice(0))
+    },
+  }
+}
+
+/** Throws `Failure` where it is missing, its key is, or it is not what was written. */
+export async function readBeforeImage(world: World, run: string, name: string, step: StepRef): Promise<string> {
+  const unreadable = (why: string, cause?: unknown) =>
+    new Failure(`what was there before ${step.name} on ${step.host} cannot be read`, { kind: 'input', why, cause })
+  const content = await world.files.read(blobPath(run, name))
+  if (content === undefined) throw unreadable(`there is no ${blobPath(run, name)}`)
+  const secret = await readKey(world, run)
+  if (secret === undefined) throw unreadable(`there is no ${keyPath(run)}, which it is sealed with`)
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', derived(secret).content, content.subarray(0, NONCE), { authTagLength: TAG })
+    decipher.setAuthTag(content.subarray(NONCE, NONCE + TAG))
+    return Buffer.concat([decipher.update(content.subarray(NONCE + TAG)), decipher.final()]).toString('utf8')
+  } catch (cause) {
+    throw unreadable(`${blobPath(run, name)} is not as it was written`, cause)
+  }
+}
+
+async function readKey(world: World, run: string): Promise<Buffer | undefined> {
+  const text = await world.files.read(keyPath(run))
+  return text === undefined ? undefined : Buffer.from(new TextDecoder().decode(text).trim(), 'hex')
+}
+
+async function makeKey(world: World, run: string): Promise<Buffer> {
+  const secret = randomBytes(32)
+  await world.files.write(keyPath(run), `${secret.toString('hex')}\n`, 0o600)
+  return secret
+}
+
+const derived = (secret: Buffer) => ({
+  content: Buffer.from(hkdfSync('sha256', secret, '', 'content', 32)),
+  name: Buffer.from(hkdfSync('sha256', secret, '', 'name', 32)),
+})
