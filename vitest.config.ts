@@ -5,6 +5,10 @@ const tier = (name: string, include: string, exclude: string[], more: object = {
   test: { name, include: [include], exclude: ['node_modules/**', 'dist/**', ...exclude], ...more },
 })
 
+/** Tests that take the cloud down and start it anew. */
+const restarting = ['test/cloud/real/shapes.cloud.test.ts', 'test/cloud/real/teardown.cloud.test.ts']
+const onTheCloud = { testTimeout: 600_000, hookTimeout: 900_000, maxWorkers: 1, fileParallelism: false }
+
 export default defineConfig({
   test: {
     projects: [
@@ -20,12 +24,11 @@ export default defineConfig({
         maxWorkers: 1,
         fileParallelism: false,
       }),
-      tier('cloud', 'test/**/*.cloud.test.ts', [], {
-        testTimeout: 600_000,
-        hookTimeout: 900_000,
-        maxWorkers: 1,
-        fileParallelism: false,
-      }),
+      tier('cloud', 'test/**/*.cloud.test.ts', restarting, onTheCloud),
+      // After all others, which expect the cloud to be as it was started.
+      ...restarting.map((file, index) =>
+        tier(`cloud-${index}`, file, [], { ...onTheCloud, sequence: { groupOrder: index + 1 } }),
+      ),
     ],
   },
 })

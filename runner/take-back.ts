@@ -34,7 +34,7 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
   const { run: id, history } = await findRun(
     world,
     asked.run,
-    ({ started, applied }) => started.goal === 'apply' && applied.length > 0,
+    (history) => history.started.goal === 'apply' && acted(history).length > 0,
     'there is no run with anything to undo',
   )
   if ((await runningAs(world, id)) !== undefined)
@@ -42,7 +42,7 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
       kind: 'refused',
       todo: `stop it first (Ctrl-C, or SIGTERM to its process); runbook attach ${id} shows it`,
     })
-  if (history.applied.length === 0 && asked.run !== undefined) {
+  if (acted(history).length === 0 && asked.run !== undefined) {
     world.stderr.write(`Run ${id} has nothing left to undo.\n`)
     return EXIT.done
   }
@@ -85,7 +85,12 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
   }
 }
 
-function chosen({ applied }: History, { to, host }: UndoRequest): readonly Applied[] {
+/** A step that `changed_when` says has changed nothing leaves nothing to take back. */
+const acted = ({ applied, finished }: History): readonly Applied[] =>
+  applied.filter(({ step }) => finished.get(step.key)?.outcome !== 'ok')
+
+function chosen(history: History, { to, host }: UndoRequest): readonly Applied[] {
+  const applied = acted(history)
   const from = to === undefined ? 0 : applied.findIndex(({ step }) => step.name === to || step.key === to || step.task === to)
   if (from === -1)
     throw new Failure(`the run has no step \`${to}\` to undo to`, {

@@ -136,11 +136,22 @@ test('the network between the hosts is cut in mid-migration', async () => {
   await cloud.cut('compute14', 'compute15')
   try {
     const failure = failed(await run.ended)
-    expect(failure).toMatchObject({
-      what: 'db-1 is ACTIVE on compute14, as before: Nova rolled the migration back',
-      data: { host: 'compute14' },
-    })
     expect(failure.why).toMatch(/nova-compute\.log on compute14: "/)
+    // Where the target does not answer either when it is to clean up, Nova leaves the server in ERROR, although its guest has gone on.
+    if ((await cloud.server(server.id))?.status === 'ERROR') {
+      expect(failure).toMatchObject({
+        what: 'db-1 is ERROR on compute14: its migration failed',
+        why: expect.stringMatching(/; libvirt has it running on compute14/),
+        data: { host: 'compute14' },
+      })
+      const api = await cloud.api()
+      await api.post('compute', `/servers/${server.id}/action`, { 'os-resetState': { state: 'active' } })
+    } else {
+      expect(failure).toMatchObject({
+        what: 'db-1 is ACTIVE on compute14, as before: Nova rolled the migration back',
+        data: { host: 'compute14' },
+      })
+    }
     await goesOnOnCompute14()
   } finally {
     await cloud.mend()
@@ -148,13 +159,13 @@ test('the network between the hosts is cut in mid-migration', async () => {
 })
 
 test('nova-compute on the source is stopped in mid-migration: nobody drives it, and where the guest is is looked up', async () => {
-  // Nova takes it for down after 30 s
-  const run = someone.migrate({ ...toCompute15, timeout: 60, on_timeout: 'leave' })
+  // Nova takes it for down after 15 s
+  const run = someone.migrate({ ...toCompute15, timeout: 30, on_timeout: 'leave' })
   await onItsWay(run)
   await shell('compute14', 'systemctl stop nova-compute')
   try {
     const failure = failed(await run.ended)
-    expect(failure.what).toMatch(/^db-1 is still on its way from compute14 to compute15 after 1 min \d+ s, and was left to Nova$/)
+    expect(failure.what).toMatch(/^db-1 is still on its way from compute14 to compute15 after \d+ s, and was left to Nova$/)
     expect(failure.why).toMatch(/nova-compute on compute14, which drives it, is down: Nova last heard of it at \S+;/)
     expect(failure.why).toMatch(/; libvirt has it running on compute14, paused on compute15$/)
     expect(failure.todo).toMatch(/^find out where the guest runs .* before nova-compute on compute14 is started/)
