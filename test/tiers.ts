@@ -61,6 +61,10 @@ const INTEGRATION_PACKAGES = [
   'procps',
 ]
 
+/** The command line of the real cloud, and how it exits where there can be none. */
+const CLOUD = join('dist', 'test', 'cloud', 'real', 'main.js')
+const CANNOT_RUN_HERE = 2
+
 const isRoot = process.getuid?.() === 0
 const isDebian = existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get')
 const wanted = (tier: string) => options.tier === undefined || options.tier.includes(tier)
@@ -94,8 +98,6 @@ interface Starting {
   readonly up: ChildProcess
   readonly log: string
 }
-const CANNOT_RUN_HERE = 2
-const CLOUD = join('dist', 'test', 'cloud', 'real', 'main.js')
 
 /** Begins to start the cloud, which takes minutes from nothing, beside the other tiers. */
 function startCloud(): Starting {
