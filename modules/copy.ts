@@ -57,6 +57,14 @@ export default defineModule({
     },
   ],
 
+  mustMakeSense({ src, content }) {
+    if ((src === undefined) !== (content === undefined)) return
+    throw new Failure(src === undefined ? 'there is nothing to copy' : '`src` and `content` exclude each other', {
+      kind: 'input',
+      todo: 'give `src` or `content`',
+    })
+  },
+
   async check(params, target) {
     const content = await contentOf(params, target)
     const [path, current] = await look(params, content, target)
@@ -72,12 +80,6 @@ export default defineModule({
 })
 
 async function contentOf({ src, content }: Params, target: Target): Promise<Uint8Array> {
-  if ((src === undefined) === (content === undefined)) {
-    throw new Failure(src === undefined ? 'there is nothing to copy' : '`src` and `content` exclude each other', {
-      kind: 'input',
-      todo: 'give `src` or `content`',
-    })
-  }
   return src === undefined ? new TextEncoder().encode(content) : target.controllerFile(src)
 }
 

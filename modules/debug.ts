@@ -46,10 +46,13 @@ export default defineModule({
     },
   ],
 
-  async check({ msg, value, table, columns }) {
+  mustMakeSense({ value, table, columns }) {
     if (value !== undefined && table !== undefined) throw new Failure('`value` and `table` exclude each other', { kind: 'input' })
     if (columns !== undefined && table === undefined)
       throw new Failure('`columns` is for `table`, which is not given', { kind: 'input' })
+  },
+
+  async check({ msg, value, table, columns }) {
     const result = shown(msg, value, table, columns)
     return { changes: [], before: undefined, result, message: String(result['msg']) }
   },

@@ -44,10 +44,12 @@ export default defineModule({
     { name: 'Owner and mode of a file', params: { path: '/etc/nova/nova.conf', owner: 'root', group: 'nova', mode: '0640' } },
   ],
 
+  mustMakeSense({ recurse, src, state }) {
+    if (recurse && state !== 'directory') throw new Failure('`recurse` is for `state: directory`', { kind: 'input' })
+    if (src !== undefined && state !== 'link') throw new Failure('`src` is for `state: link`', { kind: 'input' })
+  },
+
   async check(params, target) {
-    if (params.recurse && params.state !== 'directory')
-      throw new Failure('`recurse` is for `state: directory`', { kind: 'input' })
-    if (params.src !== undefined && params.state !== 'link') throw new Failure('`src` is for `state: link`', { kind: 'input' })
     return { result: { path: params.path, state: params.state }, ...(await planners[params.state](params, target)) }
   },
 

@@ -76,6 +76,8 @@ export default defineModule({
     },
   ],
 
+  mustMakeSense: (params) => void wishesOf(params),
+
   async check(params, target) {
     const wishes = wishesOf(params)
     const current = await readForEdit(target, params.path)

@@ -87,6 +87,8 @@ export default defineModule({
     { name: 'Remove lines', params: { path: '/etc/hosts', regexp: '\\bcompute99\\b', state: 'absent' } },
   ],
 
+  mustMakeSense: (params) => void editOf(params),
+
   async check(params, target) {
     const edit = editOf(params)
     const current = await readForEdit(target, params.path)

@@ -59,15 +59,18 @@ export default defineModule({
     },
   ],
 
-  async check({ servers: asked, source, target: to, block_migration, accept, cloud: name }, target) {
+  mustMakeSense({ servers, source, accept }) {
     const unknown = accept.filter((one) => !(one in CHECKS))
     if (unknown.length > 0) throw notAChecks(unknown)
-    if (asked.length === 0 && source === '') {
+    if (servers.length === 0 && source === '') {
       throw new Failure('neither servers nor a source are given', {
         kind: 'input',
         todo: 'give `servers`, or `source` for every server on that host',
       })
     }
+  },
+
+  async check({ servers: asked, source, target: to, block_migration, accept, cloud: name }, target) {
     const cloud = await target.cloud(name)
     const found = await findServers(cloud, asked, source)
     const wanted = { ...found, source, target: to, block: block_migration }

@@ -67,10 +67,12 @@ export default defineModule({
     { name: 'Back in service, once it is up', params: { host: 'compute14', state: 'enabled', wait_up: 120 } },
   ],
 
-  async check(params, target) {
-    if (params.reason !== undefined && params.state !== 'disabled') {
+  mustMakeSense({ reason, state }) {
+    if (reason !== undefined && state !== 'disabled')
       throw new Failure('`reason` needs `state: disabled`', { kind: 'input', todo: 'remove `reason`, or set `state: disabled`' })
-    }
+  },
+
+  async check(params, target) {
     const { compute } = await target.cloud(params.cloud)
     const service = await find(compute, params.host, params.binary)
     const name = `${service.binary} on ${service.host}`

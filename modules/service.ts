@@ -81,8 +81,22 @@ export default defineModule({
     { name: 'A socket that must not be used', params: { name: 'libvirtd-tls.socket', state: 'stopped', masked: true } },
   ],
 
+  mustMakeSense({ state, enabled, masked, daemon_reload }) {
+    if (state === undefined && enabled === undefined && masked === undefined && !daemon_reload) {
+      throw new Failure('nothing is asked of the unit', {
+        kind: 'input',
+        todo: 'give `state`, `enabled`, `masked` or `daemon_reload`',
+      })
+    }
+    if (masked && (enabled || (state !== undefined && state !== 'stopped'))) {
+      throw new Failure('a masked unit can be neither enabled nor started', {
+        kind: 'input',
+        todo: 'give `masked: true` with `state: stopped` only',
+      })
+    }
+  },
+
   async check(params, target) {
-    mustMakeSense(params)
     const unit = await readUnit(target, params.name)
     // A unit may be masked that does not exist: so that it stays away when its package comes.
     if (!mayMend(params, unit) && params.masked !== true) await mustExist(target, unit)
@@ -161,21 +175,6 @@ export default defineModule({
     if (before.masked && !isMasked(now)) await control(target, ['mask', '--quiet'], now)
   },
 })
-
-function mustMakeSense({ state, enabled, masked, daemon_reload }: Params): void {
-  if (state === undefined && enabled === undefined && masked === undefined && !daemon_reload) {
-    throw new Failure('nothing is asked of the unit', {
-      kind: 'input',
-      todo: 'give `state`, `enabled`, `masked` or `daemon_reload`',
-    })
-  }
-  if (masked && (enabled || (state !== undefined && state !== 'stopped'))) {
-    throw new Failure('a masked unit can be neither enabled nor started', {
-      kind: 'input',
-      todo: 'give `masked: true` with `state: stopped` only',
-    })
-  }
-}
 
 const wantsUp = ({ state }: Params): boolean => state !== undefined && state !== 'stopped'
 

@@ -61,6 +61,15 @@ export default defineModule({
     { name: 'A host is back after its reboot', params: { host: '{{ inventory_hostname }}', port: 22, delay: 20, timeout: 900 } },
   ],
 
+  mustMakeSense({ port, path, search_regex }) {
+    if (port === undefined && path === undefined)
+      throw new Failure('there is nothing to wait for', { kind: 'input', todo: 'give `port` or `path`' })
+    if (port !== undefined && path !== undefined) throw new Failure('`port` and `path` exclude each other', { kind: 'input' })
+    if (search_regex === undefined) return
+    if (path === undefined) throw new Failure('`search_regex` is for `path`, which is not given', { kind: 'input' })
+    pattern(search_regex, 'search_regex', 'm')
+  },
+
   async check(params, target) {
     const seen = await look(params, target)
     if (params.delay === 0 && seen.met) return { changes: [], before: undefined, result: { elapsed: 0, state: seen.state } }
@@ -125,9 +134,7 @@ async function look(params: Params, target: Target): Promise<Seen & { readonly m
 }
 
 async function lookAtPort(params: Params, port: number, target: Target): Promise<Seen> {
-  const { host, path, search_regex, connect_timeout } = params
-  if (path !== undefined) throw new Failure('`port` and `path` exclude each other', { kind: 'input' })
-  if (search_regex !== undefined) throw new Failure('`search_regex` is for `path`, which is not given', { kind: 'input' })
+  const { host, connect_timeout } = params
   const probe = await probePort(target, host, port, connect_timeout)
   if (probe.state === 'unknown') {
     throw new Failure(`cannot try port ${port} of ${host} from ${target.host}`, {
@@ -138,8 +145,7 @@ async function lookAtPort(params: Params, port: number, target: Target): Promise
   return { there: probe.state === 'open', state: probe.state, ...(probe.state === 'closed' ? { why: probe.why } : {}) }
 }
 
-async function lookAtPath({ path, search_regex }: Params, target: Target): Promise<Seen> {
-  if (path === undefined) throw new Failure('there is nothing to wait for', { kind: 'input', todo: 'give `port` or `path`' })
+async function lookAtPath({ path = '', search_regex }: Params, target: Target): Promise<Seen> {
   const expression = search_regex === undefined ? undefined : pattern(search_regex, 'search_regex', 'm')
   const { stat } = await follow(target, path)
   if (stat === undefined) return { there: false, state: 'absent' }

@@ -110,6 +110,11 @@ export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, 
   readonly returns?: Readonly<Record<string, string>>
   /** Each example is validated by a test and printed in the docs. */
   readonly examples: readonly { readonly name: string; readonly params: Readonly<Record<string, unknown>> }[]
+  /**
+   * Throws `Failure` where parameters contradict one another, or leave out what is needed, in ways that `params` cannot say. Looks at nothing
+   * else: `lint` asks it wherever a task's parameters are all known, and a run asks it before `check`.
+   */
+  mustMakeSense?(params: P): void
   /** Reads only. Called in plan and again, by the runner, as the default `verify`. */
   check(params: P, target: Target): Promise<Diff<State>>
   /** Makes it so. What it returns is merged over `diff.result` for `register`. */

@@ -1,6 +1,6 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
-import type { Module, ObjectSchema, Schema, Target } from '../runner/module.ts'
+import type { Diff, Module, ObjectSchema, Schema, Target } from '../runner/module.ts'
 
 /** A target that can tell all that a module may have changed through it: files, or the state of a cloud. */
 export interface ObservedTarget extends Target {
@@ -27,6 +27,12 @@ export function schemaErrors(schema: ObjectSchema, params: Readonly<Record<strin
   return (validate.errors ?? []).filter((error) => !isTemplate(error.data))
 }
 
+const withDefaults = (schema: ObjectSchema, params: Readonly<Record<string, unknown>>): unknown => {
+  const filled = structuredClone(params)
+  Compiler.compile(schema)(filled)
+  return filled
+}
+
 /** Every schema inside a schema, with its path: what must carry a description. */
 function* schemasIn(schema: Schema, path: string): Generator<readonly [string, Schema]> {
   yield [path, schema]
@@ -39,6 +45,16 @@ function* schemasIn(schema: Schema, path: string): Generator<readonly [string, S
 }
 
 const throughJson = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T))
+
+/** As a run does it: parameters that make no sense are refused before anything is looked at. */
+export async function sensiblyChecked<S extends ObjectSchema, State, P>(
+  module: Module<S, State, P>,
+  params: P,
+  target: Target,
+): Promise<Diff<State>> {
+  module.mustMakeSense?.(params)
+  return module.check(params, target)
+}
 
 /** The promises every module keeps, tested once here and called from each module's own test. */
 export function behavesLikeAModule<S extends ObjectSchema, State, P>(
@@ -69,6 +85,8 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(
 
     test.each(module.examples)('example "$name" is valid', ({ params }) => {
       expect(schemaErrors(module.params, params)).toEqual([])
+      // what a template gives is not known here
+      if (!JSON.stringify(params).includes('{{')) module.mustMakeSense?.(withDefaults(module.params, params) as P)
     })
 
     test('it applies unless it only reads', () => {

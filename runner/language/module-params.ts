@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { Failure } from '../failure.ts'
 import type { AnyModule } from '../module.ts'
 import type { Schema } from '../schema.ts'
 import type { Diagnostic } from './diagnostic.ts'
@@ -19,16 +20,45 @@ export const checkParams = (
 ): { value: Record<string, unknown>; diagnostics: Diagnostic[] } => {
   const adapted = adapt(module.params, value ?? {}, args.value)
   const { value: filled, problems } = checkSchema(module.params, adapted, ownerOf(module))
-  return { value: filled as Record<string, unknown>, diagnostics: problems.map((problem) => diagnosticOf(problem, args, module)) }
+  const diagnostics =
+    problems.length > 0 ? problems.map((problem) => diagnosticOf(problem, args, module)) : senseOf(module, args, filled)
+  return { value: filled as Record<string, unknown>, diagnostics }
 }
 
 /** What can be said about parameters before anything is rendered; conditions among them are checked as such. */
 export const checkArgs = (module: AnyModule, args: Node<Readonly<Record<string, unknown>>>): Diagnostic[] => {
-  const { problems } = checkSchema(module.params, adapt(module.params, args.value, args.value), ownerOf(module))
+  const { value, problems } = checkSchema(module.params, adapt(module.params, args.value, args.value), ownerOf(module))
+  const known = problems.length === 0 && !holdsTemplate(args.value)
   return [
     ...problems.map((problem) => diagnosticOf(problem, args, module)),
     ...conditionsIn(module.params, args).flatMap(checkExpression),
+    ...(known ? senseOf(module, args, value) : []),
   ]
+}
+
+const holdsTemplate = (value: unknown): boolean =>
+  typeof value === 'string'
+    ? isTemplate(value)
+    : typeof value === 'object' && value !== null && Object.values(value).some(holdsTemplate)
+
+/** What the module itself says of parameters that its schema lets pass. */
+const senseOf = (module: AnyModule, args: Node, params: unknown): Diagnostic[] => {
+  try {
+    module.mustMakeSense?.(params)
+    return []
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    const { message, why, todo } = error
+    return [
+      {
+        severity: 'error',
+        summary: message,
+        place: placeOfNode(args, 'key'),
+        ...(todo === undefined ? {} : { label: todo }),
+        ...(why === undefined ? {} : { notes: [why] }),
+      },
+    ]
+  }
 }
 
 /** The texts of a task's parameters that are conditions in the expression language (`format: expression`). */

@@ -6,6 +6,7 @@ import type { Connection } from '../../runner/connection/connection.ts'
 import { Failure, type AnyModule, type Diff, type Progress, type Result, type Target } from '../../runner/module.ts'
 import { openCloud } from '../../runner/openstack/index.ts'
 import { startCloud, type CloudOptions, type SimulatedCloud } from '../cloud/simulated/cloud.ts'
+import { sensiblyChecked } from '../module-contract.ts'
 
 /** A module's view of a simulated cloud: the real client and real SSH; waiting and the clock are the cloud's own, which run fast. */
 export interface CloudTarget extends Target {
@@ -155,7 +156,7 @@ export const filled = (module: AnyModule, params: Readonly<Record<string, unknow
 })
 
 export const check = (module: AnyModule, params: Readonly<Record<string, unknown>>, target: Target): Promise<Diff<any>> =>
-  module.check(filled(module, params), target)
+  sensiblyChecked(module, filled(module, params), target)
 
 /** Check, apply and verify, as the engine does them. */
 export async function apply(module: AnyModule, params: Readonly<Record<string, unknown>>, target: Target): Promise<Result> {

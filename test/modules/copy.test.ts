@@ -14,7 +14,7 @@ import { describe, expect, test } from 'vitest'
 import copy from '../../modules/copy.ts'
 import { fakeTarget } from '../fake-target.ts'
 import { freshFolder, scratchFolder, type LocalTarget } from '../local-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
 
 const root = scratchFolder()
 const BINARY = new Uint8Array([0, 255, 10, 13, 0xe9, 0])
@@ -207,7 +207,7 @@ describe('copy', () => {
     [{ src: 'a', content: 'b' }, '`src` and `content` exclude each other'],
     [{ src: 'not-there' }, 'there is no not-there beside the playbook'],
   ])('%j is refused', async (params, message) => {
-    await expect(copy.check({ dest: '/x', force: true, ...params }, fakeTarget())).rejects.toMatchObject({
+    await expect(sensiblyChecked(copy, { dest: '/x', force: true, ...params }, fakeTarget())).rejects.toMatchObject({
       kind: 'input',
       message,
     })

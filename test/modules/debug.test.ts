@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest'
 import debug from '../../modules/debug.ts'
 import type { TypeOf } from '../../runner/module.ts'
 import { fakeTarget } from '../fake-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
 
 const rows = [
   { name: 'web-1', status: 'ACTIVE', host: 'compute15' },
   { name: 'db-2', status: 'ERROR', host: 'compute14' },
 ]
-const resultOf = async (params: TypeOf<typeof debug.params>) => (await debug.check(params, fakeTarget())).result
+const resultOf = async (params: TypeOf<typeof debug.params>) => (await sensiblyChecked(debug, params, fakeTarget())).result
 
 behavesLikeAModule(
   debug,

@@ -14,7 +14,7 @@ import { describe, expect, test } from 'vitest'
 import file from '../../modules/file.ts'
 import { fakeTarget } from '../fake-target.ts'
 import { freshFolder, scratchFolder } from '../local-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
 
 const home = join(scratchFolder(), 'home')
 const fresh = freshFolder(home)
@@ -125,7 +125,7 @@ describe.runIf(isRoot)('file as root', () => {
 const changesOf = async (
   given: Partial<Params>,
   target = fresh({ file: 'x', old: '' }, (inside) => (tree(inside), linked(inside)))(),
-) => (await file.check({ ...defaults, path: at('file'), ...given }, target)).changes
+) => (await sensiblyChecked(file, { ...defaults, path: at('file'), ...given }, target)).changes
 
 describe('file', () => {
   test.each<[Partial<Params>, string | undefined, string | undefined]>([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import service from '../../modules/service.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
 import { fakeSystemd, STOPPED, type FakeSystemd, type FakeUnit } from './fake-systemd.ts'
 
 const NOVA = 'nova-compute.service'
@@ -257,6 +257,6 @@ describe('service refuses', () => {
     [{ masked: true, state: 'started' }, 'a masked unit can be neither enabled nor started'],
     [{ masked: true, enabled: true }, 'a masked unit can be neither enabled nor started'],
   ])('%j', async (given, message) => {
-    await expect(service.check({ ...defaults, ...given }, one({})())).rejects.toMatchObject({ kind: 'input', message })
+    await expect(sensiblyChecked(service, { ...defaults, ...given }, one({})())).rejects.toMatchObject({ kind: 'input', message })
   })
 })

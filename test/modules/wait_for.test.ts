@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import waitFor from '../../modules/wait_for.ts'
 import { fakeTarget, type FakeGiven } from '../fake-target.ts'
 import { localTarget, scratchFolder } from '../local-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
 
 const defaults = { host: '127.0.0.1', state: 'started', timeout: 30, delay: 0, sleep: 1, connect_timeout: 5 } as const
 type Given = Partial<Parameters<typeof waitFor.check>[0]>
@@ -172,6 +172,9 @@ describe('wait_for refuses', () => {
     [{ port: 1, search_regex: 'x' }, '`search_regex` is for `path`, which is not given'],
     [{ path: '/x', search_regex: '(' }, '`search_regex` is no regular expression: `(`'],
   ])('%j', async (given, message) => {
-    await expect(waitFor.check({ ...defaults, ...given }, fakeTarget())).rejects.toMatchObject({ kind: 'input', message })
+    await expect(sensiblyChecked(waitFor, { ...defaults, ...given }, fakeTarget())).rejects.toMatchObject({
+      kind: 'input',
+      message,
+    })
   })
 })

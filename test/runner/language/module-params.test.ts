@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkArgs, checkParams, conditionsIn, example, flow } from '../../../runner/language/module-params.ts'
+import { defineModule, Failure } from '../../../runner/module.ts'
 import { modules, nodeOf } from './support.ts'
 
 const migration = modules.get('live_migration')!
@@ -128,4 +129,33 @@ test('example and flow write YAML on one line', () => {
   expect(example(migration)).toBe('live_migration: { server: web-1 }')
   expect(flow({ a: [1, 'x'], b: { c: 'two words', d: 'yes: no' } })).toBe('a: [ 1, x ], b: { c: two words, d: "yes: no" }')
   expect(flow({ a: 'x'.repeat(200) })).not.toContain('\n')
+})
+
+describe('what only the module itself can say', () => {
+  const text = { type: 'string', description: 'text' } as const
+  const pick = defineModule({
+    name: 'pick',
+    summary: 'Picks.',
+    params: { type: 'object', additionalProperties: false, properties: { a: text, b: { ...text, default: 'x' }, c: text } },
+    examples: [],
+    mustMakeSense({ a, b }) {
+      if (a === b) throw new Failure('`a` is `b`', { kind: 'input', why: `both are ${a}`, todo: 'give two' })
+    },
+    check: async () => ({ changes: [], before: undefined }),
+  })
+  const said = [{ severity: 'error', summary: '`a` is `b`', label: 'give two', notes: ['both are x'] }]
+
+  test('is said of what is written, with defaults filled in, at the module’s name', () => {
+    const [diagnostic, ...more] = checkArgs(pick, args('{ a: x }'))
+    expect([diagnostic, ...more]).toMatchObject(said)
+    expect(diagnostic?.place).toMatchObject({ line: 1, column: 1, length: 1 })
+    expect(checkArgs(pick, args('{ a: y }'))).toEqual([])
+  })
+
+  test('waits for what is not known yet, and for the schema', () => {
+    expect(checkArgs(pick, args('{ a: x, c: "{{ c }}" }'))).toEqual([])
+    expect(checkArgs(pick, args('{ a: x, d: 1 }')).map(({ summary }) => summary)).not.toContain('`a` is `b`')
+    expect(checkParams(pick, args('{ a: "{{ a }}" }'), { a: 'x' }).diagnostics).toMatchObject(said)
+    expect(checkParams(pick, args('{ a: "{{ a }}" }'), { a: 'y' }).diagnostics).toEqual([])
+  })
 })
