@@ -60,6 +60,24 @@ export function becomeFrom(vars: ConnectionVariables, defaults: BecomeDefaults =
   })
 }
 
+/** The variables that say how a host is reached and whom to become: what one that is spelt almost so was meant to be. */
+export const connectionVariables: readonly string[] = [
+  'ansible_host',
+  'ansible_port',
+  'ansible_user',
+  'ansible_password',
+  'ansible_connection',
+  'ansible_timeout',
+  'ansible_private_key_file',
+  'ansible_ssh_private_key_file',
+  'ansible_ssh_common_args',
+  'ansible_ssh_extra_args',
+  'ansible_become',
+  'ansible_become_user',
+  'ansible_become_method',
+  'ansible_become_password',
+]
+
 /** Variables that would have us connect in another way; all that are in neither list do no harm. */
 const notSupported: Readonly<Record<string, string>> = {
   ansible_ssh_executable: 'no ssh program is used; what it adds can often be said in ~/.ssh/config',

@@ -1,10 +1,11 @@
-import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
+import { becomeFrom, connectionVariables, endpointFrom } from '../connection/endpoint.ts'
 import { Failure } from '../failure.ts'
 import type { InventoryHost } from '../inventory/inventory.ts'
 import type { Diagnostic } from '../language/diagnostic.ts'
 import { placeOfNode } from '../language/load.ts'
 import { TemplateError } from '../language/template.ts'
 import { Unknown } from '../language/value.ts'
+import { editDistance, nearest } from '../suggest.ts'
 import type { Run } from './run-state.ts'
 import { hostScope } from './variables.ts'
 
@@ -23,11 +24,34 @@ export function connectionProblems(inputs: Inputs, hosts: Iterable<string>): Dia
   const found = new Map<string, Diagnostic>()
   for (const name of new Set(hosts)) {
     const host = inputs.inventory.hosts.get(name)
-    const problem = host === undefined ? undefined : problemOf(inputs, host)
-    if (problem !== undefined) found.set(JSON.stringify([problem.summary, problem.place]), problem)
+    if (host === undefined) continue
+    const problem = problemOf(inputs, host)
+    for (const one of [...misspelt(host), ...(problem === undefined ? [] : [problem])])
+      found.set(JSON.stringify([one.summary, one.place]), one)
   }
   return [...found.values()]
 }
+
+/** Letters that may be wrong: with more, it is rather a variable of somebody's own. */
+const TYPO = 2
+
+/** A variable that is read by nobody because of its spelling: the host would be looked for where it is not. */
+const misspelt = ({ vars }: InventoryHost): Diagnostic[] =>
+  vars.flatMap((scope) =>
+    Object.entries(scope).flatMap(([name, node]) => {
+      if (!name.startsWith('ansible_') || connectionVariables.includes(name)) return []
+      const meant = nearest(name, connectionVariables)
+      if (meant === undefined || editDistance(name, meant) > TYPO) return []
+      return [
+        {
+          severity: 'warning',
+          summary: `nothing reads \`${name}\``,
+          place: placeOfNode(node, 'key'),
+          label: `did you mean \`${meant}\`?`,
+        } as const,
+      ]
+    }),
+  )
 
 function problemOf(inputs: Inputs, host: InventoryHost): Diagnostic | undefined {
   try {

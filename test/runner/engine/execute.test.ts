@@ -204,6 +204,14 @@ describe('failures', () => {
     expect([again.code, tries(again)]).toEqual([3, 2])
   })
 
+  test('a connection variable that is spelt almost right is pointed out, once; one of somebody’s own is not', async () => {
+    const inventory =
+      'all:\n  vars: { ansible_hots: x, ansible_become_usr: y, ansible_colour: z, ansible_ssh_user: me }\n  hosts: { a: , b: }\n'
+    const { world } = await play(plays('- name: one\n  set: { thing: x, to: "1" }'), { inventory })
+    expect(world.written.stderr).toMatch(/nothing reads `ansible_hots`\n.*hosts\.yml:2:11\n.*\n.*did you mean `ansible_host`\?/)
+    expect(world.written.stderr.match(/nothing reads/g)).toHaveLength(2)
+  })
+
   test('a wrong connection variable is told where the inventory has it, once, before anything runs', async () => {
     const inventory =
       'all:\n  vars: { ansible_port: abc }\n  hosts:\n    a:\n    b: { ansible_connection: docker, ansible_port: 22 }\n'
