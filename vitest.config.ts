@@ -1,12 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
-/** Three tiers, told apart by a test file's name: see docs/testing.md. */
+/** Three tiers, told apart by a test file's name: see docs/testing.md. What takes the cloud down and starts it anew is apart, and comes last. */
 const tier = (name: string, include: string, exclude: string[], more: object = {}) => ({
   test: { name, include: [include], exclude: ['node_modules/**', 'dist/**', ...exclude], ...more },
 })
 
-/** Tests that take the cloud down and start it anew. */
-const restarting = ['test/cloud/real/shapes.cloud.test.ts', 'test/cloud/real/teardown.cloud.test.ts']
 const onTheCloud = { testTimeout: 600_000, hookTimeout: 900_000, maxWorkers: 1, fileParallelism: false }
 
 export default defineConfig({
@@ -24,11 +22,8 @@ export default defineConfig({
         maxWorkers: 1,
         fileParallelism: false,
       }),
-      tier('cloud', 'test/**/*.cloud.test.ts', restarting, onTheCloud),
-      // After all others, which expect the cloud to be as it was started.
-      ...restarting.map((file, index) =>
-        tier(`cloud-${index}`, file, [], { ...onTheCloud, sequence: { groupOrder: index + 1 } }),
-      ),
+      tier('cloud', 'test/**/*.cloud.test.ts', ['test/**/{shapes,teardown}.cloud.test.ts'], onTheCloud),
+      tier('restarts', 'test/**/{shapes,teardown}.cloud.test.ts', [], onTheCloud),
     ],
   },
 })

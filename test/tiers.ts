@@ -80,7 +80,7 @@ if (options.tier === undefined) {
 if (wanted('fast')) outcomes.push(vitest('fast'))
 if (wanted('integration'))
   outcomes.push(noIntegration === undefined ? vitest('integration') : skipped('integration', noIntegration))
-if (cloud !== undefined) outcomes.push(await cloudTier(cloud))
+if (cloud !== undefined) outcomes.push(...(await cloudTier(cloud)))
 report()
 
 function check(script: string): Outcome {
@@ -110,17 +110,17 @@ function startCloud(): Starting {
   return { up, log }
 }
 
-async function cloudTier({ up, log }: Starting): Promise<Outcome> {
+async function cloudTier({ up, log }: Starting): Promise<Outcome[]> {
   const started = performance.now()
   say('\ncloud tier: the cloud starts')
   if (up.exitCode === null && up.signalCode === null) await once(up, 'exit')
   const words = readFileSync(log, 'utf8')
   rmSync(dirname(log), { recursive: true })
-  if (up.exitCode === CANNOT_RUN_HERE) return skipped('cloud', words.split('\n')[0] ?? '')
+  if (up.exitCode === CANNOT_RUN_HERE) return [skipped('cloud', words.split('\n')[0] ?? '')]
   say(words)
   try {
-    if (up.exitCode === 0) return vitest('cloud*', started)
-    return { name: 'cloud', passed: 0, failed: 1, skipped: 0, seconds: since(started), note: 'the real cloud did not come up' }
+    if (up.exitCode === 0) return [vitest('cloud'), vitest('restarts')]
+    return [{ name: 'cloud', passed: 0, failed: 1, skipped: 0, seconds: since(started), note: 'the real cloud did not come up' }]
   } finally {
     if (!options['keep-cloud']) spawnSync(process.execPath, [CLOUD, 'down'], { stdio: 'inherit' })
   }
@@ -149,10 +149,10 @@ function install(packages: readonly string[]): string | undefined {
   }
 }
 
-/** @param project its name in vitest.config.ts; `*` stands for any end of it */
-function vitest(project: string, started = performance.now()): Outcome {
-  const name = project.replace('*', '')
-  say(`\n${name} tier`)
+/** @param project its name in vitest.config.ts */
+function vitest(project: string): Outcome {
+  say(`\n${project} tier`)
+  const started = performance.now()
   const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
   const file = join(folder, 'result.json')
   const { status } = spawnSync(
@@ -175,7 +175,7 @@ function vitest(project: string, started = performance.now()): Outcome {
   rmSync(folder, { recursive: true })
   const failed = result.numFailedTests + (status !== 0 && result.numFailedTests === 0 ? 1 : 0)
   return {
-    name,
+    name: project,
     passed: result.numPassedTests,
     failed,
     skipped: result.numPendingTests,

@@ -38,7 +38,7 @@ export const layers: readonly Layer[] = [
     name: 'controller',
     below: ['base'],
     packages: words(`
-      mariadb-server rabbitmq-server keystone placement-api glance-api nova-api nova-conductor nova-scheduler
+      mariadb-server rabbitmq-server memcached keystone placement-api glance-api nova-api nova-conductor nova-scheduler
       uwsgi-plugin-python3`),
   },
   { name: 'compute-neutron', below: ['compute', 'base'], packages: ['neutron-linuxbridge-agent'] },
