@@ -73,14 +73,22 @@ const say = (text: string) => process.stdout.write(`${text}\n`)
 const outcomes: Outcome[] = []
 // First, as apt does one thing at a time, and the cloud has packages of its own.
 const noIntegration = wanted('integration') ? whyNoIntegration() : undefined
+// The real cloud takes minutes to start, and its tests wait more than they work: the other tiers run beside it.
 const cloud = wanted('cloud') ? startCloud() : undefined
 if (options.tier === undefined) {
   for (const script of ['lint', 'layers', 'unused']) outcomes.push(check(script))
 }
-if (wanted('fast')) outcomes.push(vitest('fast'))
+if (wanted('fast')) outcomes.push(await vitest('fast'))
+const onTheCloud = cloud === undefined ? undefined : cloudTier(cloud)
 if (wanted('integration'))
-  outcomes.push(noIntegration === undefined ? vitest('integration') : skipped('integration', noIntegration))
-if (cloud !== undefined) outcomes.push(...(await cloudTier(cloud)))
+  outcomes.push(noIntegration === undefined ? await vitest('integration') : skipped('integration', noIntegration))
+if (cloud !== undefined && onTheCloud !== undefined) {
+  outcomes.push(await onTheCloud)
+  // It compares what is on the machine before and after: nothing else may be at work.
+  if (cloud.up.exitCode === 0) outcomes.push(await vitest('restarts'))
+  if (cloud.up.exitCode !== CANNOT_RUN_HERE && !options['keep-cloud'])
+    spawnSync(process.execPath, [CLOUD, 'down'], { stdio: 'inherit' })
+}
 report()
 
 function check(script: string): Outcome {
@@ -110,20 +118,16 @@ function startCloud(): Starting {
   return { up, log }
 }
 
-async function cloudTier({ up, log }: Starting): Promise<Outcome[]> {
+/** What it and its tests say is shown when they are through: it would be mixed with that of another tier. */
+async function cloudTier({ up, log }: Starting): Promise<Outcome> {
   const started = performance.now()
-  say('\ncloud tier: the cloud starts')
   if (up.exitCode === null && up.signalCode === null) await once(up, 'exit')
   const words = readFileSync(log, 'utf8')
   rmSync(dirname(log), { recursive: true })
-  if (up.exitCode === CANNOT_RUN_HERE) return [skipped('cloud', words.split('\n')[0] ?? '')]
+  if (up.exitCode === CANNOT_RUN_HERE) return skipped('cloud', words.split('\n')[0] ?? '')
+  if (up.exitCode === 0) return vitest('cloud', words)
   say(words)
-  try {
-    if (up.exitCode === 0) return [vitest('cloud'), vitest('restarts')]
-    return [{ name: 'cloud', passed: 0, failed: 1, skipped: 0, seconds: since(started), note: 'the real cloud did not come up' }]
-  } finally {
-    if (!options['keep-cloud']) spawnSync(process.execPath, [CLOUD, 'down'], { stdio: 'inherit' })
-  }
+  return { name: 'cloud', passed: 0, failed: 1, skipped: 0, seconds: since(started), note: 'the real cloud did not come up' }
 }
 
 /** Installs Debian packages, starting none of them as a service. Returns what is in the way. */
@@ -149,26 +153,26 @@ function install(packages: readonly string[]): string | undefined {
   }
 }
 
-/** @param project its name in vitest.config.ts */
-function vitest(project: string): Outcome {
-  say(`\n${project} tier`)
+/**
+ * @param project its name in vitest.config.ts
+ * @param before what is to be said first; then it runs beside another tier, and its words are held back until it has ended
+ */
+async function vitest(project: string, before?: string): Promise<Outcome> {
   const started = performance.now()
   const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
   const file = join(folder, 'result.json')
-  const { status } = spawnSync(
-    'npx',
-    [
-      'vitest',
-      'run',
-      '--project',
-      project,
-      '--passWithNoTests',
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${file}`,
-    ],
-    { stdio: 'inherit' },
-  )
+  const log = join(folder, 'words')
+  if (before === undefined) say(`\n${project} tier`)
+  const words = before === undefined ? 'inherit' : openSync(log, 'w')
+  const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+  const child = spawn('npx', ['vitest', 'run', '--project', project, '--passWithNoTests', ...reports], {
+    stdio: ['ignore', words, words],
+  })
+  const [status] = (await once(child, 'exit')) as [number | null]
+  if (words !== 'inherit') {
+    closeSync(words)
+    say(`\n${project} tier\n${before}${readFileSync(log, 'utf8')}`)
+  }
   const result: VitestReport = existsSync(file)
     ? (JSON.parse(readFileSync(file, 'utf8')) as VitestReport)
     : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, testResults: [] }
