@@ -73,7 +73,7 @@ export const plugIn = async (layout: Layout, { neutron }: Variant): Promise<void
     `link add ${machineInterface} type veth peer name port-machine netns ${at('switch')}`,
     ...hosts.map((host) => `link add eth0 netns ${at(host)} type veth peer name ${port(host)} netns ${at('switch')}`),
     ...(neutron
-      ? computes.map((host) => `link add phys0 netns ${at(host)} type veth peer name guests-${host} netns ${at('switch')}`)
+      ? computes.map((host) => `link add phys0 netns ${at(host)} type veth peer name nic-${host} netns ${at('switch')}`)
       : []),
     `addr add ${machineAddress}/24 dev ${machineInterface}`,
     `link set ${machineInterface} up`,
@@ -81,7 +81,7 @@ export const plugIn = async (layout: Layout, { neutron }: Variant): Promise<void
   await batch(
     [
       ...['port-machine', ...hosts.map(port)].map((name) => `link set ${name} master hosts up`),
-      ...(neutron ? computes.map((host) => `link set guests-${host} master guests up`) : []),
+      ...(neutron ? computes.map((host) => `link set nic-${host} master guests up`) : []),
     ],
     at('switch'),
   )
