@@ -111,10 +111,9 @@ interface Starting {
 function startCloud(): Starting {
   const log = join(mkdtempSync(join(tmpdir(), 'runbook-cloud-')), 'up.log')
   const words = openSync(log, 'w')
-  // What takes longest goes first.
-  const priority = isRoot ? ['nice', '-n', '-5'] : []
-  const [program = '', ...args] = [...priority, process.execPath, CLOUD, 'up', ...(options['no-install'] ? ['--no-install'] : [])]
-  const up = spawn(program, args, { stdio: ['ignore', words, words] })
+  const up = spawn(process.execPath, [CLOUD, 'up', ...(options['no-install'] ? ['--no-install'] : [])], {
+    stdio: ['ignore', words, words],
+  })
   closeSync(words)
   return { up, log }
 }
