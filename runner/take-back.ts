@@ -85,9 +85,12 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
   }
 }
 
-/** A step that `changed_when` says has changed nothing leaves nothing to take back. */
+/** A command that `changed_when` says has changed nothing is not worth a word; what can be put back is, whatever is said of it. */
 const acted = ({ applied, finished }: History): readonly Applied[] =>
-  applied.filter(({ step }) => finished.get(step.key)?.outcome !== 'ok')
+  applied.filter(({ step }) => {
+    const end = finished.get(step.key)
+    return end?.outcome !== 'ok' || end.reversible
+  })
 
 function chosen(history: History, { to, host }: UndoRequest): readonly Applied[] {
   const applied = acted(history)

@@ -101,6 +101,16 @@ describe('undo', () => {
     expect(stage.stage.things.get('a/x')).toBe('1')
   })
 
+  test('of what `changed_when` denies: what can be put back is, a command that only looks is passed over', async () => {
+    const stage = scene(
+      '- { name: one, set: { thing: x, to: "1" }, changed_when: false }\n- { name: looks, act: { do: look }, changed_when: false }',
+    )
+    await apply(stage)
+    const { ended } = await undo(stage, { host: 'a' })
+    expect(ended.map(({ step, outcome }) => `${step.name} ${outcome}`)).toEqual(['one changed'])
+    expect([...stage.stage.things]).toEqual([['b/x', '1']])
+  })
+
   test('of a restart comes when the files are back', async () => {
     const stage = scene(
       '- { name: conf, set: { thing: conf, to: new }, notify: restart }',
