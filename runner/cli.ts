@@ -134,13 +134,15 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     new Option('-p, --param <name=value>', 'a parameter; secrets are not kept and must be given again')
       .argParser(collect(assignment))
       .default([])
+  const acceptChanges = () =>
+    new Option('--accept-changes', 'go on although the playbook, the inventory or a parameter has changed').default(false)
   program
     .command('resume [run]')
     .description('go on with a run where it stood; default: the newest that did not end well')
     .option('--failed', 'only the hosts that failed')
     .option('-y, --yes', 'agree to whatever a `confirm` asks')
     .option('--detach', 'as for apply')
-    .option('--accept-changes', 'go on although the playbook, the inventory or a parameter has changed')
+    .addOption(acceptChanges())
     .addOption(params())
     .addOption(waitLock())
     .addOption(output())
@@ -151,7 +153,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
           failed?: true
           yes?: true
           detach?: true
-          acceptChanges?: true
+          acceptChanges: boolean
           param: Request['params']
           waitLock: number
           output: Request['output']
@@ -162,7 +164,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
           run,
           failed: flags.failed === true,
           yes: flags.yes === true,
-          acceptChanges: flags.acceptChanges === true,
+          acceptChanges: flags.acceptChanges,
           detach: flags.detach === true,
           params: flags.param,
           waitLock: flags.waitLock,
@@ -177,13 +179,22 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .option('--plan', 'only show what would be undone')
     .option('--to <step>', 'undo back to this step, that one included')
     .option('--host <host>', 'only on this host')
+    .addOption(acceptChanges())
     .addOption(params())
     .addOption(waitLock())
     .addOption(output())
     .action(
       async (
         run: string | undefined,
-        flags: { plan?: true; to?: string; host?: string; param: Request['params']; waitLock: number; output: Request['output'] },
+        flags: {
+          plan?: true
+          to?: string
+          host?: string
+          acceptChanges: boolean
+          param: Request['params']
+          waitLock: number
+          output: Request['output']
+        },
       ) => {
         const { registry } = await loadModules()
         const asked = {
@@ -191,6 +202,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
           to: flags.to,
           host: flags.host,
           plan: flags.plan === true,
+          acceptChanges: flags.acceptChanges,
           params: flags.param,
           waitLock: flags.waitLock,
           output: flags.output,

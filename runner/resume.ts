@@ -1,13 +1,13 @@
+import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
 import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
 import { runningAs } from './liveness.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './request.ts'
 import { run } from './run.ts'
-import { changedFiles, findRun, loadKeptInputs } from './runs.ts'
+import { findRun, loadKeptInputs } from './runs.ts'
 import { takeBack } from './take-back.ts'
 import { lastSeen, outcomeWord } from './output/runs-view.ts'
-import { MASK } from './redact.ts'
 import type { World } from './world.ts'
 
 export interface ResumeRequest {
@@ -41,19 +41,10 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   }
   const kept = await loadKeptInputs(world, id)
   if (kept.request.undoes !== undefined) {
-    const { params, output, waitLock } = asked
-    return takeBack({ ...kept.request.undoes, plan: false, params, output, waitLock }, world, modules)
+    const { acceptChanges, params, output, waitLock } = asked
+    return takeBack({ ...kept.request.undoes, plan: false, acceptChanges, params, output, waitLock }, world, modules)
   }
-  const changed = [...(await changedFiles(world, kept)), ...changedParams(kept.request, history.started.params, asked.params)]
-  if (changed.length > 0 && !asked.acceptChanges) {
-    throw new Failure(`run ${id} was started with something else`, {
-      kind: 'refused',
-      why: `changed since: ${changed.join(', ')}`,
-      todo: 'put it back, or say --accept-changes to go on with what is there now',
-    })
-  }
-  const given = new Map(kept.request.params.filter(({ text }) => !text.includes(MASK)).map(({ name, text }) => [name, text]))
-  for (const { name, text } of asked.params) given.set(name, text)
+  if (!asked.acceptChanges) await refuseChangedInputs(world, history, kept, asked.params)
   const failedHosts = [
     ...new Set(
       [...history.finished.values()]
@@ -68,7 +59,7 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   )
   const request: Request = {
     ...kept.request,
-    params: [...given].map(([name, text]) => ({ name, text })),
+    params: paramsNow(kept, asked.params),
     limit: asked.failed ? failedHosts : kept.request.limit,
     yes: kept.request.yes || asked.yes,
     output: asked.output,
@@ -78,15 +69,4 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   // Whoever accepts other inputs than the plan was made from has left the plan.
   const agreed = kept.agreed === undefined || asked.acceptChanges ? undefined : new Map(Object.entries(kept.agreed))
   return run(request, world, modules, { past: { run: id, history }, agreed })
-}
-
-/** @param used the values that the run began with, defaults among them; secrets are masked */
-const changedParams = (request: Request, used: Readonly<Record<string, unknown>>, given: Request['params']): string[] => {
-  const before = new Map(request.params.map(({ name, text }) => [name, text]))
-  const same = (name: string, text: string): boolean => {
-    const value = used[name]
-    const texts = [before.get(name), String(value), JSON.stringify(value)].filter((one) => one !== undefined)
-    return value === undefined || texts.some((one) => one === text || one.includes(MASK))
-  }
-  return given.filter(({ name, text }) => !same(name, text)).map(({ name }) => `parameter ${name}`)
 }

@@ -48,16 +48,6 @@ export async function loadKeptInputs(world: World, run: string): Promise<KeptInp
   return JSON.parse(new TextDecoder().decode(content)) as KeptInputs
 }
 
-/** Files that are not what they were when the run began. */
-export async function changedFiles(world: World, { digests }: KeptInputs): Promise<string[]> {
-  const changed: string[] = []
-  for (const [file, digest] of Object.entries(digests)) {
-    const content = await world.files.read(file)
-    if (content !== undefined ? digestOf(new TextDecoder().decode(content)) !== digest : !file.includes(' ')) changed.push(file)
-  }
-  return changed
-}
-
 /** Ids of all runs kept here, oldest first. */
 export const listRuns = async (world: World): Promise<readonly string[]> => (await world.files.list(RUNS_FOLDER)) ?? []
 

@@ -1,3 +1,4 @@
+import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
 import { readBeforeImage } from './engine/before-images.ts'
 import { journalPath } from './engine/paths.ts'
 import type { Applied, History } from './engine/history.ts'
@@ -7,7 +8,6 @@ import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
 import { runningAs } from './liveness.ts'
 import type { AnyModule } from './module.ts'
-import { MASK } from './redact.ts'
 import type { Request } from './request.ts'
 import { run } from './run.ts'
 import { findRun, loadHistory, loadKeptInputs } from './runs.ts'
@@ -20,6 +20,7 @@ export interface UndoRequest {
   readonly host: string | undefined
   /** Only say what would be undone. */
   readonly plan: boolean
+  readonly acceptChanges: boolean
   /** Secrets, which are not kept. */
   readonly params: Request['params']
   readonly output: Request['output']
@@ -47,16 +48,15 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
     return EXIT.done
   }
   const kept = await loadKeptInputs(world, id)
+  if (!asked.acceptChanges) await refuseChangedInputs(world, history, kept, asked.params)
   const undoables = await Promise.all(chosen(history, asked).map((applied) => load(world, id, history, applied)))
   if (undoables.length === 0)
     throw new Failure(`run ${id} has nothing to undo${asked.host === undefined ? '' : ` on ${asked.host}`}`, { kind: 'input' })
-  const params = new Map(kept.request.params.filter(({ text }) => !text.includes(MASK)).map(({ name, text }) => [name, text]))
-  for (const { name, text } of asked.params) params.set(name, text)
   const request: Request = {
     ...kept.request,
     goal: asked.plan ? 'plan' : 'undo',
     undoes: { run: id, to: asked.to, host: asked.host },
-    params: [...params].map(([name, text]) => ({ name, text })),
+    params: paramsNow(kept, asked.params),
     output: asked.output,
     waitLock: asked.waitLock,
     startAtTask: undefined,

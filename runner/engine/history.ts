@@ -20,6 +20,8 @@ export interface History {
   readonly inFlight: ReadonlyMap<string, StepRef>
   /** Everything that was begun and not undone, oldest first. */
   readonly applied: readonly Applied[]
+  /** Keys of the steps that were taken back, and not begun again. */
+  readonly undone: ReadonlySet<string>
   /** Undefined where the run was killed. */
   readonly ended: RunFinished | undefined
   /** How often it was started: once, and with every resume. */
@@ -81,6 +83,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   const inFlight = new Map<string, StepRef>()
   const begunInThisLife = new Set<string>()
   const applied = new Map<string, Applied>()
+  const undone = new Set<string>()
   const keyOf = (step: StepRef, blob: string) => `${step.key} ${blob}`
   for (const event of events) {
     last = event.at ?? last
@@ -97,6 +100,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         const { step, blob } = event as ApplyStarted & { blob: string }
         inFlight.set(step.key, step)
         begunInThisLife.add(step.key)
+        undone.delete(step.key)
         // Begun again with the same to put back: it is taken back once, in the place of the last time.
         applied.delete(keyOf(step, blob))
         applied.set(keyOf(step, blob), { step, blob, undoing: [] })
@@ -114,6 +118,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
       }
       case 'step-undone':
         applied.delete(keyOf(event.step, event.blob))
+        undone.add(event.step.key)
         finished.delete(event.step.key)
         inFlight.delete(event.step.key)
         break
@@ -127,7 +132,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   if (started === undefined) throw unreadable(path, 'it ends before the run began')
   const steps = [...[...finished.values()].map(({ step }) => step), ...inFlight.values()]
   const rescues = new Set(steps.flatMap(rescuesOf))
-  return { started, finished, inFlight, applied: [...applied.values()], ended, lives, last, rescues }
+  return { started, finished, inFlight, applied: [...applied.values()], undone, ended, lives, last, rescues }
 }
 
 /** A failure says what became of what was begun only where it is the answer to that, and not that there was none. */

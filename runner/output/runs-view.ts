@@ -18,6 +18,8 @@ export interface SeenHistory {
   }
   readonly finished: ReadonlyMap<string, StepFinished>
   readonly inFlight: ReadonlyMap<string, ApplyStarted['step']>
+  /** Keys of the steps that were taken back. */
+  readonly undone: ReadonlySet<string>
   readonly ended: { readonly exitCode: number; readonly interrupted: boolean; readonly seconds: number } | undefined
   readonly last: number
   /** Its process is there and at work. */
@@ -38,14 +40,21 @@ export function lastSeen({ last }: SeenHistory, now: number): string {
   return seconds < 129_600 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`
 }
 
+/** What it has changed and what of that an undo has taken back: `3 changes, 1 taken back`. */
+function changesWord({ finished, undone }: SeenHistory): string {
+  const changed = [...finished.values()].filter(({ outcome }) => outcome === 'changed').length
+  if (undone.size === 0) return plural(changed, 'change')
+  return changed === 0 ? 'taken back' : `${plural(changed, 'change')}, ${undone.size} taken back`
+}
+
 /** `runbook runs`: a line each, newest first. */
 export function renderRuns(histories: readonly SeenHistory[], now: number): string {
   if (histories.length === 0) return 'No runs are kept in this folder.\n'
+  const wide = Math.max(...histories.map((history) => changesWord(history).length))
   return histories
     .map((history) => {
-      const { started, finished } = history
-      const changed = [...finished.values()].filter(({ outcome }) => outcome === 'changed').length
-      return `${started.run}  ${outcomeWord(history).padEnd(15)}  ${plural(changed, 'change').padEnd(11)}  ${lastSeen(history, now).padEnd(11)}  ${started.undoes === undefined ? '' : `undo of ${started.undoes}: `}${started.playbook}\n`
+      const { started } = history
+      return `${started.run}  ${outcomeWord(history).padEnd(15)}  ${changesWord(history).padEnd(wide)}  ${lastSeen(history, now).padEnd(11)}  ${started.undoes === undefined ? '' : `undo of ${started.undoes}: `}${started.playbook}\n`
     })
     .join('')
 }
@@ -63,7 +72,7 @@ export function renderRun(
   now: number,
   style: Style,
 ): string {
-  const { started, finished, inFlight, ended } = history
+  const { started, finished, inFlight, undone, ended } = history
   const steps = [...finished.values()].filter(({ step }) => options.host === undefined || step.host === options.host)
   const said = steps
     .filter(({ outcome }) => outcome !== 'ok' && outcome !== 'skipped')
@@ -73,7 +82,7 @@ export function renderRun(
   const failures = steps.filter(({ failure, ignored }) => failure !== undefined && ignored !== true)
   return `${[
     tint(style, 'bold', `${started.name}   run ${started.run}`),
-    `${started.playbook} ${sign(style, 'dot')} ${plural(started.hosts.length, 'host')} ${sign(style, 'dot')} ${outcomeWord(history)} ${lastSeen(history, now)}${ended === undefined ? '' : ` ${sign(style, 'dot')} ${duration(ended.seconds)}`}`,
+    `${started.playbook} ${sign(style, 'dot')} ${plural(started.hosts.length, 'host')} ${sign(style, 'dot')} ${outcomeWord(history)} ${lastSeen(history, now)}${undone.size === 0 ? '' : ` ${sign(style, 'dot')} ${changesWord(history)}`}${ended === undefined ? '' : ` ${sign(style, 'dot')} ${duration(ended.seconds)}`}`,
     '',
     ...said,
     ...(quiet > 0 ? [`  ${sign(style, 'ok')} ${plural(quiet, 'step')} with nothing to change`] : []),

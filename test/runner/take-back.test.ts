@@ -12,6 +12,7 @@ const asked: UndoRequest = {
   to: undefined,
   host: undefined,
   plan: false,
+  acceptChanges: false,
   waitLock: 0,
   params: [],
   output: 'json',
@@ -99,6 +100,18 @@ describe('undo', () => {
     expect(code).toBe(4)
     expect(ended.at(-1)?.failure).toMatchObject({ kind: 'refused', why: 'y: mine, was left as 2' })
     expect(stage.stage.things.get('a/x')).toBe('1')
+  })
+
+  test('by another playbook or inventory than that of the run: named, and refused until --accept-changes', async () => {
+    const stage = scene('- { name: one, set: { thing: x, to: "1" } }')
+    await apply(stage)
+    stage.world.disk.set('/project/hosts.yml', new TextEncoder().encode('all: { hosts: { b: , a: } }'))
+    const why = 'changed since: hosts.yml'
+    await expect(undo(stage)).rejects.toMatchObject({ kind: 'refused', why })
+    await expect(undo(stage, { plan: true })).rejects.toMatchObject({ why })
+    expect([...stage.stage.things.keys()]).toEqual(['a/x', 'b/x'])
+    expect((await undo(stage, { acceptChanges: true })).code).toBe(0)
+    expect([...stage.stage.things]).toEqual([])
   })
 
   test('of what `changed_when` denies: what can be put back is, a command that only looks is passed over', async () => {

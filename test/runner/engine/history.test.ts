@@ -58,8 +58,11 @@ describe('readJournal', () => {
   test('what was undone is no longer done; what was begun twice is undone once, where it was begun last', () => {
     const lines = [head, begun, applies('0', 'x'), applies('1', 'y'), applies('0', 'x'), ends('0'), ends('1')]
     expect(read(...lines).applied.map(({ blob }) => blob)).toEqual(['y', 'x'])
-    const { applied, finished } = read(...lines, { type: 'step-undone', at: 5, step: step('0'), blob: 'x' })
+    const takenBack = [...lines, { type: 'step-undone', at: 5, step: step('0'), blob: 'x' }]
+    const { applied, finished, undone } = read(...takenBack)
     expect(applied.map(({ blob }) => blob)).toEqual(['y'])
+    expect([...undone]).toEqual(['0/a'])
+    expect([...read(...takenBack, applies('0', 'z')).undone]).toEqual([])
     expect([...finished.keys()]).toEqual(['1/a'])
   })
 

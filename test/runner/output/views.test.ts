@@ -133,18 +133,27 @@ describe('the list of runs', () => {
     started: { run: '01JD8', at: 0, playbook: 'p.yml', name: 'P', hosts: ['a'] },
     finished: new Map([['k', finished()]]),
     inFlight: new Map(),
+    undone: new Set<string>(),
     ended: { exitCode: 0, interrupted: false, seconds: 1 },
     last: 0,
     ...more,
   })
 
   test('says how each ended and when', () => {
-    expect(renderRuns([history()], 60_000)).toBe('01JD8  ended well       1 change     60 s ago     p.yml\n')
+    expect(renderRuns([history()], 60_000)).toBe('01JD8  ended well       1 change  60 s ago     p.yml\n')
     expect(outcomeWord(history({ ended: undefined }))).toBe('was cut off')
     expect(outcomeWord(history({ ended: undefined, running: true }))).toBe('is under way')
     expect(outcomeWord(history({ ended: { exitCode: 130, interrupted: true, seconds: 1 } }))).toBe('was interrupted')
     expect(lastSeen(history(), 3_600_000)).toBe('60 min ago')
     expect(lastSeen(history(), 172_800_000)).toBe('2 days ago')
     expect(renderRuns([], 0)).toBe('No runs are kept in this folder.\n')
+  })
+
+  test('says what an undo has taken back', () => {
+    const partly = history({ undone: new Set(['l', 'm']) })
+    const wholly = history({ finished: new Map(), undone: new Set(['k']) })
+    expect(renderRuns([partly, wholly], 0)).toBe(
+      '01JD8  ended well       1 change, 2 taken back  0 s ago      p.yml\n01JD8  ended well       taken back              0 s ago      p.yml\n',
+    )
   })
 })
