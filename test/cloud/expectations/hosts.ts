@@ -195,7 +195,9 @@ export const hosts: readonly Expectation[] = [
           host: cloud.target,
           details: expect.stringMatching(/already exists, it is expected not to exist/),
         })
-        expect((await cloud.run(cloud.target, `test -e ${folder}/${id}`)).code).toBe(1)
+        await until(cloud, 'the target has deleted it', async () =>
+          (await cloud.run(cloud.target, `test -e ${folder}/${id}`)).code === 1 ? true : undefined,
+        )
         await act(cloud, id, moveTo(cloud.target))
         expect((await ended(cloud, id)).status).toBe('completed')
       }),

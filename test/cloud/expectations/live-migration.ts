@@ -243,7 +243,10 @@ export const liveMigration: readonly Expectation[] = [
         })
         // Nothing in the migration's own action says that it did not end well.
         expect(await actionOf(cloud, id, order)).toMatchObject({ action: 'live-migration', message: null })
-        expect(eventNames(await actionOf(cloud, id, order))[0]).toBe('compute_rollback_live_migration_at_destination')
+        // The target is told last, and does it in its own time.
+        await until(cloud, 'the target has been cleared', async () =>
+          eventNames(await actionOf(cloud, id, order))[0] === 'compute_rollback_live_migration_at_destination' ? true : undefined,
+        )
         expect(message(await compute(cloud, `${path}/${mine.id}`, { method: 'DELETE' }))).toEqual([
           409,
           `Instance ${id} is in an invalid state for 'abort live migration'`,

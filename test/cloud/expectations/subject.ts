@@ -170,10 +170,14 @@ export const settled = (cloud: Subject, id: string, status: string): Promise<any
     return server.status === status && server['OS-EXT-STS:task_state'] === null ? server : undefined
   })
 
-/** The action that a request began: its id is the request's. */
-export const actionOf = async (cloud: Subject, id: string, reply: Reply, version = newest): Promise<any> =>
-  (await compute(cloud, `/servers/${id}/os-instance-actions/${reply.headers.get('x-openstack-request-id')}`, { version })).body
-    .instanceAction
+/** The action that a request began (its id is the request's), once all that it began is over: Nova writes that down after the server's state. */
+export const actionOf = (cloud: Subject, id: string, reply: Reply, version = newest): Promise<any> =>
+  until(cloud, `the actions of ${id} are over`, async () => {
+    const path = `/servers/${id}/os-instance-actions/${reply.headers.get('x-openstack-request-id')}`
+    const { instanceAction } = (await compute(cloud, path, { version })).body
+    const { events } = instanceAction
+    return events.length > 0 && events.every((event: any) => event.finish_time !== null) ? instanceAction : undefined
+  })
 
 export const moveTo = (host: string | null, block: unknown = 'auto') => ({ 'os-migrateLive': { host, block_migration: block } })
 
