@@ -187,7 +187,8 @@ export const hosts: readonly Expectation[] = [
       withServer(cloud, 'leftover', 'quiet', async (id) => {
         await cloud.run(cloud.target, `mkdir -p ${folder}/${id} && echo precious > ${folder}/${id}/disk`)
         const order = await act(cloud, id, moveTo(cloud.target))
-        expect((await ended(cloud, id)).status).not.toBe('completed')
+        const first = await ended(cloud, id)
+        expect(first.status).not.toBe('completed')
         expect(hostOf(await settled(cloud, id, 'ACTIVE'))).toBe(cloud.source)
         const action = await actionOf(cloud, id, order)
         expect(action.events.find((event: any) => event.event === 'compute_pre_live_migration')).toMatchObject({
@@ -199,7 +200,7 @@ export const hosts: readonly Expectation[] = [
           (await cloud.run(cloud.target, `test -e ${folder}/${id}`)).code === 1 ? true : undefined,
         )
         await act(cloud, id, moveTo(cloud.target))
-        expect((await ended(cloud, id)).status).toBe('completed')
+        expect((await ended(cloud, id, first.id)).status).toBe('completed')
       }),
   },
   {

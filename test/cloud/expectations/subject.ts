@@ -156,11 +156,17 @@ export const records = async (cloud: Subject, id: string): Promise<any[]> =>
 
 const over = ['completed', 'failed', 'error', 'cancelled']
 
-/** Waits for the newest migration of a server to end, and gives its record. */
-export const ended = (cloud: Subject, id: string): Promise<any> =>
+/**
+ * Waits for the newest migration of a server to end, and gives its record.
+ *
+ * @param before the id of an earlier one: Nova makes the record of an accepted order a moment after its answer
+ */
+export const ended = (cloud: Subject, id: string, before?: number): Promise<any> =>
   until(cloud, `the migration of ${id} ends`, async () => {
     const [newestRecord] = await records(cloud, id)
-    return newestRecord !== undefined && over.includes(newestRecord.status) ? newestRecord : undefined
+    return newestRecord !== undefined && newestRecord.id !== before && over.includes(newestRecord.status)
+      ? newestRecord
+      : undefined
   })
 
 /** Waits for a server to have a status and nothing under way. */
