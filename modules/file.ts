@@ -1,7 +1,7 @@
 import { defineModule, Failure, type HostAccess } from '../runner/module.ts'
 import { attributeParams, mustRun, setAttributes, writeOptions } from './lib/attributes.ts'
 import { attributesFor, planners, type FileState } from './lib/file-states.ts'
-import { placeLink, restore } from './lib/image.ts'
+import { lookIn, placeLink, restore } from './lib/image.ts'
 
 /** Makes folders, links and empty files, sets owner and mode, removes. */
 export default defineModule({
@@ -72,7 +72,20 @@ export default defineModule({
     }
     for (const [path, image] of Object.entries(images)) await restore(target, path, image)
   },
+
+  async left({ created, images }, target) {
+    const paths = [...created.map((path) => [path, ABSENT] as const), ...Object.entries(images).slice(0, MOST_LOOKED_AT)]
+    // Started together, so that they travel in one request.
+    return Object.fromEntries(
+      await Promise.all(paths.map(async ([path, image]) => [path, await lookIn(target, path, image)] as const)),
+    )
+  },
 })
+
+const ABSENT = { kind: 'absent' } as const
+
+/** Of a folder with all below it, `check` sees the owners and modes that matter. */
+const MOST_LOOKED_AT = 100
 
 type Params = Parameters<(typeof planners)['file']>[0]
 

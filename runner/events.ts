@@ -1,6 +1,6 @@
 import type { FailureKind } from './failure.ts'
 import type { Place } from './language/source.ts'
-import type { Change, Estimate, LockRequest, Progress, Result } from './module.ts'
+import type { Change, Estimate, LockRequest, Progress, Result, Saw } from './module.ts'
 
 /**
  * The one vocabulary of execution. The engine emits events and nothing else; the terminal, the plain lines, `--output json`, the
@@ -25,6 +25,7 @@ export type Event =
   | StepReplayed
   | UndoStarted
   | StepUndone
+  | UndoPassed
   | RunFinished
 
 export interface Stamped {
@@ -89,6 +90,11 @@ export interface StepUndone extends Stamped {
   readonly type: 'step-undone'
   readonly step: StepRef
   readonly blob: string
+}
+/** `undo` came by a step that nobody can take back, and said so. Stands in the journal of the run that is taken back. */
+export interface UndoPassed extends Stamped {
+  readonly type: 'undo-passed'
+  readonly step: StepRef
 }
 /** One task on one host, or one item of its loop there. */
 export interface StepRef {
@@ -166,6 +172,8 @@ export interface StepFinished extends Stamped {
   readonly estimate?: Estimate
   /** Plan: what the operator will be asked before it. */
   readonly confirm?: string
+  /** What it has left, for undo to compare with; in the journal only, contents by a keyed digest. */
+  readonly left?: Saw
   /** Attempts made, where `retries` allowed several. */
   readonly attempts?: number
 }

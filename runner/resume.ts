@@ -42,7 +42,7 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   const kept = await loadKeptInputs(world, id)
   if (kept.request.undoes !== undefined) {
     const { acceptChanges, params, output, waitLock } = asked
-    return takeBack({ ...kept.request.undoes, plan: false, acceptChanges, params, output, waitLock }, world, modules)
+    return takeBack({ ...kept.request.undoes, resumes: id, plan: false, acceptChanges, params, output, waitLock }, world, modules)
   }
   if (!asked.acceptChanges) await refuseChangedInputs(world, history, kept, asked.params)
   const failedHosts = [

@@ -112,6 +112,14 @@ function teller(
       view.add({ ...redact(rest, secrets), undo: { ...undo, params: undefined, before: undefined } })
       return
     }
+    if (event.type === 'step-finished' && event.left !== undefined) {
+      const { left, ...rest } = event
+      const shown = redact({ ...rest, changes: rest.changes.map(maskSensitive) }, secrets)
+      report.add(shown)
+      view.add(shown)
+      journal()?.add({ ...shown, left })
+      return
+    }
     const shown = redact('changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event, secrets)
     report.add(shown)
     view.add(shown)

@@ -1,13 +1,14 @@
 import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
-import { readBeforeImage } from './engine/before-images.ts'
+import { marker, readBeforeImage, sealContents } from './engine/before-images.ts'
 import { journalPath } from './engine/paths.ts'
 import type { Applied, History } from './engine/history.ts'
 import { type Undoable, undoSteps } from './engine/undo.ts'
-import type { StepUndone, UndoRecord, UndoStarted } from './events.ts'
+import type { RunFinished, StepRef, StepUndone, UndoPassed, UndoRecord, UndoStarted } from './events.ts'
 import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
 import { runningAs } from './liveness.ts'
 import type { AnyModule } from './module.ts'
+import { createReport } from './output/report.ts'
 import type { Request } from './request.ts'
 import { run } from './run.ts'
 import { findRun, loadHistory, loadKeptInputs } from './runs.ts'
@@ -18,6 +19,8 @@ export interface UndoRequest {
   /** Undo back to the step of this name or key, that one included. */
   readonly to: string | undefined
   readonly host: string | undefined
+  /** The undo that was cut off and goes on. */
+  readonly resumes?: string
   /** Only say what would be undone. */
   readonly plan: boolean
   readonly acceptChanges: boolean
@@ -35,7 +38,7 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
   const { run: id, history } = await findRun(
     world,
     asked.run,
-    (history) => history.started.goal === 'apply' && acted(history).length > 0,
+    (history) => history.started.goal === 'apply' && hasAnythingLeft(history),
     'there is no run with anything to undo',
   )
   if ((await runningAs(world, id)) !== undefined)
@@ -43,8 +46,11 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
       kind: 'refused',
       todo: `stop it first (Ctrl-C, or SIGTERM to its process); runbook attach ${id} shows it`,
     })
-  if (acted(history).length === 0 && asked.run !== undefined) {
-    world.stderr.write(`Run ${id} has nothing left to undo.\n`)
+  if (!hasAnythingLeft(history)) {
+    const stays = acted(history).map(({ step }) => `${step.name} on ${step.host}`)
+    const told = stays.length === 0 ? '' : `; what cannot be undone stays: ${stays.join(', ')}`
+    world.stderr.write(`Run ${id} has nothing left to undo${told}.\n`)
+    await close(world, asked.resumes === undefined ? [] : [asked.resumes])
     return EXIT.done
   }
   const kept = await loadKeptInputs(world, id)
@@ -63,12 +69,12 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
     step: false,
   }
   const original = asked.plan ? undefined : await world.files.append(journalPath(id))
-  const mark = async (event: UndoStarted | StepUndone) => {
+  const mark = async (event: UndoStarted | StepUndone | UndoPassed) => {
     original?.write(`${JSON.stringify(event)}\n`)
     await original?.sync()
   }
   try {
-    return await run(request, world, modules, {
+    const code = await run(request, world, modules, {
       work: (state, plays) =>
         undoSteps(
           state,
@@ -77,9 +83,14 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
           {
             begun: ({ step, blob }) => mark({ type: 'undo-started', at: world.clock.now(), step, blob, by: state.id }),
             undone: ({ step, blob }) => mark({ type: 'step-undone', at: world.clock.now(), step, blob }),
+            passed: ({ step }) => mark({ type: 'undo-passed', at: world.clock.now(), step }),
           },
         ),
     })
+    const cutOff = chosen(history, asked).flatMap(({ undoing }) => undoing)
+    if (code === EXIT.done && !asked.plan)
+      await close(world, [...new Set([...cutOff, ...(asked.resumes === undefined ? [] : [asked.resumes])])])
+    return code
   } finally {
     await original?.close()
   }
@@ -92,24 +103,63 @@ const acted = ({ applied, finished }: History): readonly Applied[] =>
     return end?.outcome !== 'ok' || end.reversible
   })
 
+const hasAnythingLeft = (history: History): boolean => acted(history).some(({ step }) => !history.passed.has(step.key))
+
 function chosen(history: History, { to, host }: UndoRequest): readonly Applied[] {
-  const applied = acted(history)
-  const from = to === undefined ? 0 : applied.findIndex(({ step }) => step.name === to || step.key === to || step.task === to)
-  if (from === -1)
+  const { begun } = history
+  const isIt = (step: StepRef) => to === undefined || step.name === to || step.key === to || step.task === to
+  const first = begun.findIndex(isIt)
+  if (first === -1)
     throw new Failure(`the run has no step \`${to}\` to undo to`, {
       kind: 'input',
-      todo: `its steps: ${[...new Set(applied.map(({ step }) => step.name))].join(', ')}`,
+      todo: `its steps: ${[...new Set(begun.map(({ name }) => name))].join(', ')}`,
     })
-  return applied.slice(from).filter(({ step }) => host === undefined || step.host === host)
+  // On each host from its own such step on (it may have been taken back already); where it has none, from when the first was begun.
+  const from = new Map(
+    begun
+      .map((step, at) => [step, at] as const)
+      .filter(([step]) => isIt(step))
+      .toReversed()
+      .map(([step, at]) => [step.host, at]),
+  )
+  const at = new Map(begun.map(({ key }, index) => [key, index]))
+  return acted(history)
+    .filter(({ step }) => host === undefined || step.host === host)
+    .filter(({ step }) => (at.get(step.key) ?? 0) >= (from.get(step.host) ?? first))
+}
+
+/** Undos that were cut off: nobody need resume them, as what they were to take back has been. */
+async function close(world: World, undos: readonly string[]): Promise<void> {
+  for (const run of undos) {
+    const { started, ended } = await loadHistory(world, run)
+    if (ended?.exitCode === 0) continue
+    const end: RunFinished = {
+      type: 'run-finished',
+      at: world.clock.now(),
+      run: started.run,
+      seconds: 0,
+      interrupted: false,
+      exitCode: 0,
+      counts: createReport().counts(),
+    }
+    const journal = await world.files.append(journalPath(run))
+    journal.write(`${JSON.stringify(end)}\n`)
+    await journal.close()
+  }
 }
 
 async function load(world: World, run: string, history: History, { step, blob, undoing }: Applied): Promise<Undoable> {
   const end = history.finished.get(step.key)
+  const mark = end?.left === undefined ? undefined : await marker(world, run)
   return {
     step,
     blob,
     record: JSON.parse(await readBeforeImage(world, run, blob, step)) as UndoRecord,
-    verified: end?.outcome === 'changed',
+    // `ok`: by its `changed_when`, or a resumed run found it done.
+    verified: end?.outcome === 'changed' || end?.outcome === 'ok',
+    left: end?.left,
+    sealed: (left) => (mark === undefined ? left : sealContents(left, mark)),
+    touched: end === undefined ? undefined : new Set([...Object.keys(end.left ?? {}), ...end.changes.map(({ path }) => path)]),
     result: end?.result ?? {},
     begun: undoing.length === 0 ? undefined : await loadHistory(world, ...undoing),
   }

@@ -133,6 +133,15 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(
           expect(left).toEqual([])
         })
 
+        test.runIf(module.left !== undefined)('what it left is seen again as long as nobody touches it', async () => {
+          const { target, diff } = await applied()
+          const left = await module.left?.(throughJson(diff.before), target)
+          expect(throughJson(left)).toEqual(left)
+          expect(await module.left?.(throughJson(diff.before), target)).toEqual(left)
+          await module.undo?.(params, throughJson(diff.before), target)
+          expect(await module.left?.(throughJson(diff.before), target)).not.toEqual(left)
+        })
+
         test.runIf(module.undo !== undefined)('before survives JSON, and undo restores every byte', async () => {
           const { target, at, diff } = await applied()
           expect(await target.snapshot()).not.toEqual(at)

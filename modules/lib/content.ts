@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
-import { Failure, type Change, type Diff, type HostAccess, type Target } from '../../runner/module.ts'
+import { Failure, type Change, type Diff, type HostAccess, type Saw, type Target } from '../../runner/module.ts'
 import { attributeChanges, mustRun, setAttributes, writeOptions, type Attributes } from './attributes.ts'
-import { attributesOf, fromBase64, imageOf, restore, type Image } from './image.ts'
+import { attributesOf, digestOn, fromBase64, imageOf, lookIn, restore, type Image } from './image.ts'
 import { follow, type Found } from './paths.ts'
 import { hideSecrets } from './secrets.ts'
 import { decodeText, isText, sameBytes } from './text.ts'
@@ -38,7 +38,7 @@ async function lookAt(host: HostAccess, path: string): Promise<Current> {
  */
 export async function lookAgainst(host: HostAccess, path: string, wanted: Uint8Array): Promise<Current> {
   if (wanted.length <= SMALL) return lookAt(host, path)
-  const [found, digest] = await Promise.all([follow(host, path), digestOf(host, path)])
+  const [found, digest] = await Promise.all([follow(host, path), digestOn(host, path)])
   if (found.stat?.kind !== 'file') return { ...found, bytes: undefined }
   return { ...found, bytes: digest === sha256(wanted) ? wanted : await host.read(path) }
 }
@@ -56,10 +56,6 @@ function mustBeFile(path: string, { stat }: Found): void {
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-
-/** coreutils puts a backslash before the digest where the name has a line end or a backslash in it. */
-const digestOf = async (host: HostAccess, path: string): Promise<string | undefined> =>
-  /^\\?([0-9a-f]{64}) /.exec((await host.run(['sha256sum', '--', path])).stdout)?.[1]
 
 /** The answer where nothing has to be done about a file that is not there. */
 export const converged = ({ path }: Current): Diff<Before> => ({ changes: [], before: { path, image: { kind: 'absent' } } })
@@ -109,7 +105,7 @@ export async function applyContent(
 
 /** Refuses where a file is no longer what it was when it was looked at. */
 async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array | undefined): Promise<void> {
-  const now = await (was === undefined || was.length <= SMALL ? host.read(path) : digestOf(host, path))
+  const now = await (was === undefined || was.length <= SMALL ? host.read(path) : digestOn(host, path))
   const same =
     now === undefined || was === undefined ? now === was : typeof now === 'string' ? now === sha256(was) : sameBytes(now, was)
   if (same) return
@@ -126,6 +122,11 @@ async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array |
 }
 
 export const undoContent = (target: Target, { path, image }: Before): Promise<void> => restore(target, path, image)
+
+/** The file as `undoContent` finds it. */
+export const leftContent = async ({ path, image }: Before, target: Target): Promise<Saw> => ({
+  [path]: await lookIn(target, path, image),
+})
 
 export const validateParam = {
   type: 'string',

@@ -71,6 +71,23 @@ async function imageAt(host: HostAccess, path: string, size: { entries: number; 
   return { kind: 'directory', ...owned(stat), entries: Object.fromEntries(entries) }
 }
 
+/** What is at a path, in words, as far as `restore` of the image would change it: its content by digest, a folder's by its names. */
+export async function lookIn(host: HostAccess, path: string, image: Image): Promise<Readonly<Record<string, string>>> {
+  const stat = await host.stat(path)
+  if (stat === undefined) return { kind: 'absent' }
+  const { kind, mode, uid, gid, target } = stat
+  const owners = { owner: String(uid), group: String(gid) }
+  if (kind === 'link') return { kind, target: target ?? '', ...owners }
+  const own = { kind, mode, ...owners }
+  if (image.kind === 'attributes') return own
+  if (kind === 'directory') return { ...own, entries: ((await host.list(path)) ?? []).toSorted().join(', ') }
+  return kind === 'file' ? { ...own, content: (await digestOn(host, path)) ?? '' } : own
+}
+
+/** The SHA-256 of a file, found on its host; undefined where there is none. coreutils puts a backslash before it where the name has a line end or a backslash in it. */
+export const digestOn = async (host: HostAccess, path: string): Promise<string | undefined> =>
+  /^\\?([0-9a-f]{64}) /.exec((await host.run(['sha256sum', '--', path])).stdout)?.[1]
+
 /**
  * Puts back what was there, whatever is there now, except a folder with something in it where there was none: that is somebody
  * else's.

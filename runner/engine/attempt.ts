@@ -5,7 +5,7 @@ import type { Task } from '../language/playbook.ts'
 import type { Node } from '../language/source.ts'
 import { render, TemplateError } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import type { AnyModule, Diff, Target } from '../module.ts'
+import type { AnyModule, Diff, Saw, Target } from '../module.ts'
 import type { StepRef, UndoRecord } from '../events.ts'
 import { agreedOnly } from './agreed.ts'
 import { confirmed, questionOf } from './confirm.ts'
@@ -128,8 +128,8 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
     run.emit({ type: 'apply-started', at: run.world.clock.now(), step, undo: recordOf(record, diff) })
     await run.durable()
     const result = await racing(module.apply(params as never, diff, target), signal)
-    await verified(module, params, diff, target, input)
-    return { ...seen, kind: 'done', changed: true, result: { ...diff.result, ...result } }
+    const [left] = await Promise.all([leftBy(module, diff, target), verified(module, params, diff, target, input)])
+    return { ...seen, ...left, kind: 'done', changed: true, result: { ...diff.result, ...result } }
   } catch (error) {
     return failed(error, changes)
   } finally {
@@ -218,6 +218,15 @@ async function verified(
       .join('\n'),
     todo: 'something changes it back, or the host did not take it: look at the host, then run again',
   })
+}
+
+/** What undo will compare with. Where it cannot be told, undo has the module's check alone. */
+async function leftBy(module: AnyModule, { before }: Diff<unknown>, target: Target): Promise<{ left?: Saw }> {
+  try {
+    return module.left === undefined ? {} : { left: await module.left(before, target) }
+  } catch {
+    return {}
+  }
 }
 
 /** A module need not watch the signal everywhere; the step ends when it is aborted all the same. */

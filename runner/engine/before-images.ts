@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
+import type { Saw } from '../module.ts'
 import type { World } from '../world.ts'
 import { blobPath, keyPath } from './paths.ts'
 
@@ -11,6 +12,8 @@ import { blobPath, keyPath } from './paths.ts'
 export interface BeforeImages {
   /** Returns the name it is kept under, which is the same for the same text; it is on the disk when `durable` has resolved. */
   add(text: string): string
+  /** Stands for a content that is not to be guessed at: the same for the same content. */
+  mark(content: string): string
   durable(): Promise<void>
 }
 
@@ -21,11 +24,11 @@ const TAG = 16
 export async function openBeforeImages(world: World, run: string): Promise<BeforeImages> {
   const secret = (await readKey(world, run)) ?? (await makeKey(world, run))
   const keys = derived(secret)
+  const mark = markWith(keys)
   const pending: Promise<void>[] = []
   return {
     add(text) {
-      // Not a plain digest: whoever guesses a secret could tell from that whether the guess is right.
-      const name = createHmac('sha256', keys.name).update(text).digest('hex')
+      const name = mark(text)
       const nonce = randomBytes(NONCE)
       const cipher = createCipheriv('aes-256-gcm', keys.content, nonce)
       const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
@@ -34,10 +37,34 @@ export async function openBeforeImages(world: World, run: string): Promise<Befor
       pending.push(stored)
       return name
     },
+    mark,
     async durable() {
       await Promise.all(pending.splice(0))
     },
   }
+}
+
+/** Not a plain digest: whoever guesses a secret could tell from that whether the guess is right. */
+const markWith =
+  ({ name }: ReturnType<typeof derived>) =>
+  (text: string): string =>
+    createHmac('sha256', name).update(text).digest('hex')
+
+/** What a step left, with marks for contents. */
+export const sealContents = (left: Saw, mark: BeforeImages['mark']): Saw =>
+  Object.fromEntries(
+    Object.entries(left).map(([thing, { content, ...rest }]) => [
+      thing,
+      content === undefined ? rest : { ...rest, content: mark(content) },
+    ]),
+  )
+
+/** `mark` of a run that was. @throws Failure where its key is missing */
+export async function marker(world: World, run: string): Promise<BeforeImages['mark']> {
+  const secret = await readKey(world, run)
+  if (secret === undefined)
+    throw new Failure(`there is no ${keyPath(run)}, which what the run left is sealed with`, { kind: 'input' })
+  return markWith(derived(secret))
 }
 
 /** Throws `Failure` where it is missing, its key is, or it is not what was written. */

@@ -20,8 +20,12 @@ export interface History {
   readonly inFlight: ReadonlyMap<string, StepRef>
   /** Everything that was begun and not undone, oldest first. */
   readonly applied: readonly Applied[]
+  /** Every step that was begun, taken back since or not, in the order in which each was begun last. */
+  readonly begun: readonly StepRef[]
   /** Keys of the steps that were taken back, and not begun again. */
   readonly undone: ReadonlySet<string>
+  /** Keys of the steps that an undo came by and could not take back. */
+  readonly passed: ReadonlySet<string>
   /** Undefined where the run was killed. */
   readonly ended: RunFinished | undefined
   /** How often it was started: once, and with every resume. */
@@ -83,7 +87,9 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   const inFlight = new Map<string, StepRef>()
   const begunInThisLife = new Set<string>()
   const applied = new Map<string, Applied>()
+  const begun = new Map<string, StepRef>()
   const undone = new Set<string>()
+  const passed = new Set<string>()
   const keyOf = (step: StepRef, blob: string) => `${step.key} ${blob}`
   for (const event of events) {
     last = event.at ?? last
@@ -101,6 +107,9 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         inFlight.set(step.key, step)
         begunInThisLife.add(step.key)
         undone.delete(step.key)
+        passed.delete(step.key)
+        begun.delete(step.key)
+        begun.set(step.key, step)
         // Begun again with the same to put back: it is taken back once, in the place of the last time.
         applied.delete(keyOf(step, blob))
         applied.set(keyOf(step, blob), { step, blob, undoing: [] })
@@ -111,9 +120,9 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         finished.set(event.step.key, event)
         break
       case 'undo-started': {
-        const begun = applied.get(keyOf(event.step, event.blob))
-        if (begun !== undefined)
-          applied.set(keyOf(event.step, event.blob), { ...begun, undoing: [...new Set([...begun.undoing, event.by])] })
+        const own = applied.get(keyOf(event.step, event.blob))
+        if (own !== undefined)
+          applied.set(keyOf(event.step, event.blob), { ...own, undoing: [...new Set([...own.undoing, event.by])] })
         break
       }
       case 'step-undone':
@@ -121,6 +130,9 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         undone.add(event.step.key)
         finished.delete(event.step.key)
         inFlight.delete(event.step.key)
+        break
+      case 'undo-passed':
+        passed.add(event.step.key)
         break
       case 'run-finished':
         ended = event
@@ -132,7 +144,19 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   if (started === undefined) throw unreadable(path, 'it ends before the run began')
   const steps = [...[...finished.values()].map(({ step }) => step), ...inFlight.values()]
   const rescues = new Set(steps.flatMap(rescuesOf))
-  return { started, finished, inFlight, applied: [...applied.values()], undone, ended, lives, last, rescues }
+  return {
+    started,
+    finished,
+    inFlight,
+    applied: [...applied.values()],
+    begun: [...begun.values()],
+    undone,
+    passed,
+    ended,
+    lives,
+    last,
+    rescues,
+  }
 }
 
 /** A failure says what became of what was begun only where it is the answer to that, and not that there was none. */

@@ -1,7 +1,8 @@
 import type { ApplyStarted, Event } from '../events.ts'
 import { Failure } from '../failure.ts'
+import type { Saw } from '../module.ts'
 import type { World } from '../world.ts'
-import { openBeforeImages } from './before-images.ts'
+import { openBeforeImages, sealContents } from './before-images.ts'
 import { journalPath } from './paths.ts'
 
 /**
@@ -26,6 +27,7 @@ export async function openJournal(world: World, run: string): Promise<Journal> {
   const file = await guarded(() => world.files.append(journalPath(run)))
   const images = await guarded(() => openBeforeImages(world, run))
   file.write(`${JSON.stringify({ type: 'journal', version: JOURNAL_VERSION })}\n`)
+  const sealed = (event: Event, left: Saw) => ({ ...event, left: sealContents(left, images.mark) })
   const write = (line: object) => file.write(`${JSON.stringify(line)}\n`)
   const durable = () =>
     guarded(async () => {
@@ -33,7 +35,7 @@ export async function openJournal(world: World, run: string): Promise<Journal> {
       await file.sync()
     })
   return {
-    add: write,
+    add: (event) => write(event.type === 'step-finished' && event.left !== undefined ? sealed(event, event.left) : event),
     addApply(event) {
       const { undo, ...shown } = event
       write({ ...shown, blob: images.add(JSON.stringify(undo)) })

@@ -2,11 +2,11 @@ import type { FailureInfo, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
 import type { Task } from '../language/playbook.ts'
 import { TemplateError } from '../language/template.ts'
-import type { AnyModule, Change, Diff, Estimate, Result, Target } from '../module.ts'
+import type { AnyModule, Change, Diff, Estimate, Result, Saw, Target } from '../module.ts'
 
 /** What became of one attempt at a step, before `failed_when` and its kin have spoken. */
 export type Attempt =
-  | (Checked & { readonly kind: 'done'; readonly changed: boolean; readonly result: Result })
+  | (Checked & { readonly kind: 'done'; readonly changed: boolean; readonly result: Result; readonly left?: Saw })
   | (Checked & { readonly kind: 'planned' })
   | { readonly kind: 'unknown'; readonly reason: string }
   | { readonly kind: 'skipped'; readonly reason: string }

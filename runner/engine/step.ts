@@ -71,6 +71,7 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     ...('message' in judged.attempt && !context.noLog ? { message: judged.attempt.message } : {}),
     ...(judged.attempt.kind === 'planned' && judged.attempt.estimate ? { estimate: judged.attempt.estimate } : {}),
     ...(judged.attempt.kind === 'planned' && judged.attempt.confirm ? { confirm: judged.attempt.confirm } : {}),
+    ...('left' in judged.attempt ? { left: judged.attempt.left } : {}),
     ...(attempts > 1 ? { attempts } : {}),
   })
   if (changes.length > 0 || outcome === 'changed') await recorded(run)

@@ -2,7 +2,7 @@ import type { StepRef, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { createScope } from '../language/scope.ts'
 import { flatten, type Item, type Play, type Task } from '../language/playbook.ts'
-import type { AnyModule, Change, Result, Target } from '../module.ts'
+import type { AnyModule, Change, Result, Saw, Target } from '../module.ts'
 import { runItems } from './execute.ts'
 import type { History } from './history.ts'
 import { claim } from './locks.ts'
@@ -19,6 +19,11 @@ export interface Undoable {
   readonly record: UndoRecord
   /** The run saw it end well: the host must still be as it left it. */
   readonly verified: boolean
+  /** What the step left, where its module tells; contents as `sealed` makes them. */
+  readonly left: Saw | undefined
+  readonly sealed: (left: Saw) => Saw
+  /** The things that the step changed, by what the events call them; undefined where the run did not live to tell. */
+  readonly touched: ReadonlySet<string> | undefined
   /** What the step returned: the tasks of its `undo:` may refer to it. */
   readonly result: Result
   /** What earlier undos did of it, where they were cut off or failed in its midst; undefined where none has begun. */
@@ -29,16 +34,69 @@ export interface Undoable {
 export interface UndoMarks {
   begun(undoable: Undoable): Promise<void>
   undone(undoable: Undoable): Promise<void>
+  /** It cannot be taken back, and that was said. */
+  passed(undoable: Undoable): Promise<void>
 }
 
 /**
  * Walks the journal backwards. A step is undone only where the host still is as the run left it: otherwise somebody has changed it
- * since, and the undo stops there. In plan it only says what would be undone.
+ * since, and nothing is undone on that host. In plan it only says what would be undone.
  */
 export async function undoSteps(run: Run, plays: readonly Play[], steps: readonly Undoable[], marks: UndoMarks): Promise<void> {
-  for (const undoable of inOrder(run, steps)) {
-    if (run.control.stopping || !(await undoStep(run, plays, undoable, marks))) return
+  const walk: Walk = { run, plays, marks, order: inOrder(run, steps) }
+  const out = run.goal === 'plan' ? new Set<string>() : await drifted(walk)
+  for (const undoable of walk.order) {
+    if (run.control.stopping) return
+    const { host } = undoable.step
+    if (!out.has(host) && !(await undoStep(walk, undoable))) out.add(host)
   }
+}
+
+interface Walk {
+  readonly run: Run
+  readonly plays: readonly Play[]
+  readonly marks: UndoMarks
+  /** As it is gone through: the newest first. */
+  readonly order: readonly Undoable[]
+}
+
+/** The hosts that are not as the run left them, found before anything is put back: none is left half undone. */
+async function drifted(walk: Walk): Promise<Set<string>> {
+  const out = new Set<string>()
+  const hosts = new Set(walk.order.map(({ step }) => step.host))
+  const look = async (host: string) => {
+    for (const undoable of walk.order.filter(({ step }) => step.host === host)) {
+      if (walk.run.control.stopping || out.has(host)) return
+      if (takenBackBy(walk, undoable) !== 'module' || takenBackBefore(walk, undoable) !== undefined) continue
+      const end = ending(walk.run, undoable.step)
+      try {
+        await mustBeAsLeft(walk.run, undoable)
+      } catch (error) {
+        out.add(host)
+        end('failed', { failure: failureInfo(error) })
+      }
+    }
+  }
+  await Promise.all([...hosts].map(look))
+  return out
+}
+
+/** Who takes it back: its module, the tasks of its `undo:`, or nobody. */
+function takenBackBy({ run, plays }: Walk, { step }: Undoable): 'module' | 'tasks' | undefined {
+  if (run.modules.get(step.module)?.undo !== undefined) return 'module'
+  return (taskWithContext(plays, step.task)?.task.undo.length ?? 0) > 0 ? 'tasks' : undefined
+}
+
+/** A step that is taken back earlier, and may change what this one has left: only then can be seen whether it is as it was left. */
+function takenBackBefore(walk: Walk, own: Undoable): Undoable | undefined {
+  return walk.order.slice(0, walk.order.indexOf(own)).find((other) => {
+    const by = takenBackBy(walk, other)
+    if (other.record.host !== own.record.host || by === undefined) return false
+    const { touched } = other
+    return (
+      by === 'tasks' || touched === undefined || own.touched === undefined || [...own.touched].some((thing) => touched.has(thing))
+    )
+  })
 }
 
 /** The newest first; what only makes others take effect (a restart) comes when those have been put back, in its own order. */
@@ -47,26 +105,42 @@ function inOrder({ modules }: Run, steps: readonly Undoable[]): readonly Undoabl
   return [...steps.filter((undoable) => !isLast(undoable)).toReversed(), ...steps.filter(isLast)]
 }
 
-async function undoStep(run: Run, plays: readonly Play[], undoable: Undoable, marks: UndoMarks): Promise<boolean> {
-  const { step, record, verified, begun } = undoable
+/** Tells that work on a step has begun; what it returns tells of its end. */
+function ending(run: Run, step: StepRef) {
   const { clock } = run.world
   const started = clock.monotonic()
+  let isTold = false
+  const begin = () => {
+    if (!isTold) run.emit({ type: 'step-started', at: clock.now(), step })
+    isTold = true
+  }
+  return Object.assign(
+    (outcome: 'changed' | 'planned' | 'skipped' | 'failed', more: object = {}) => {
+      begin()
+      run.emit({
+        type: 'step-finished',
+        at: clock.now(),
+        step,
+        outcome,
+        seconds: (clock.monotonic() - started) / 1000,
+        changes: [],
+        warnings: [],
+        result: {},
+        reversible: false,
+        ...more,
+      })
+    },
+    { begin },
+  )
+}
+
+async function undoStep(walk: Walk, undoable: Undoable): Promise<boolean> {
+  const { run, plays, marks } = walk
+  const { step, record } = undoable
   const module = run.modules.get(step.module)
   const own = taskWithContext(plays, step.task)
-  const finish = (outcome: 'ok' | 'changed' | 'planned' | 'skipped' | 'failed', more: object = {}) =>
-    run.emit({
-      type: 'step-finished',
-      at: clock.now(),
-      step,
-      outcome,
-      seconds: (clock.monotonic() - started) / 1000,
-      changes: [],
-      warnings: [],
-      result: {},
-      reversible: false,
-      ...more,
-    })
-  run.emit({ type: 'step-started', at: clock.now(), step })
+  const finish = ending(run, step)
+  finish.begin()
   try {
     if (module?.undo === undefined && own !== undefined && own.task.undo.length > 0) {
       if (run.goal === 'plan') {
@@ -85,21 +159,20 @@ async function undoStep(run: Run, plays: readonly Play[], undoable: Undoable, ma
         reason: `${step.module} cannot be undone`,
         warnings: [`${step.host}: ${step.name} stays as it is: ${step.module} cannot be undone`],
       })
+      if (run.goal !== 'plan') await marks.passed(undoable)
       return true
     }
-    const target = undoTarget(run, step, record)
-    // Half of an undo is neither what the run left nor what was before.
-    if (verified && begun === undefined) unchangedSince(module.name, await differences(module, record, target))
+    const first = run.goal === 'plan' ? takenBackBefore(walk, undoable) : undefined
+    if (first === undefined) await mustBeAsLeft(run, undoable)
     if (run.goal === 'plan') {
-      finish('planned', {
-        changes: [{ path: `${step.module} ${step.name}`, before: 'as the run left it', after: 'as it was before' }],
-      })
+      const before = first === undefined ? 'as the run left it' : `as the run left it, once ${first.step.name} is taken back`
+      finish('planned', { changes: [{ path: `${step.module} ${step.name}`, before, after: 'as it was before' }] })
       return true
     }
     const { host, become } = record
     await claim(run, module.hostless === true ? undefined : { host, become }, record.locks ?? [])
     await begin(run, marks, undoable)
-    await module.undo(record.params as never, record.before, target)
+    await module.undo(record.params as never, record.before, undoTarget(run, step, record))
     await marks.undone(undoable)
     finish('changed')
     return true
@@ -141,6 +214,33 @@ function tasksOf({ undo }: Task, step: StepRef): readonly Item[] {
     )
   return suffix === '' ? undo : rename(undo)
 }
+
+/** @throws Failure (refused) where somebody has changed since what the step has left */
+async function mustBeAsLeft(run: Run, { step, record, verified, left, sealed, begun }: Undoable): Promise<void> {
+  const module = run.modules.get(step.module)
+  // Half of an undo is neither what the run left nor what was before; nor is a step that was cut off.
+  if (module === undefined || !verified || begun !== undefined) return
+  const target = undoTarget(run, step, record)
+  const [seen, now] = await Promise.all([
+    differences(module, record, target),
+    left === undefined ? undefined : module.left?.(record.before, target),
+  ])
+  unchangedSince(module.name, [...seen, ...(left === undefined || now === undefined ? [] : unlike(left, sealed(now)))])
+}
+
+/** What is not as it was left, of all that would be put back. */
+const unlike = (left: Saw, now: Saw): readonly Change[] =>
+  Object.entries(left).flatMap(([thing, was]) => {
+    const is = now[thing] ?? {}
+    return [...new Set([...Object.keys(was), ...Object.keys(is)])]
+      .filter((property) => was[property] !== is[property])
+      .map((property) => ({
+        path: `${thing}: ${property}`,
+        before: is[property],
+        after: was[property],
+        ...(property === 'content' ? { sensitive: true as const } : {}),
+      }))
+  })
 
 /** As the run itself verified the step: with the module's own `verify`, where success is not visible to `check`. */
 async function differences(module: AnyModule, { params, before }: UndoRecord, target: Target): Promise<readonly Change[]> {

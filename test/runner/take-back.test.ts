@@ -55,9 +55,31 @@ function scene(tasks: string, more = ''): Scene {
       stage.did.push(`${target.host} kicked with ${stage.things.get(`${target.host}/conf`) ?? 'none'}`)
     },
   })
+  /** Adds a word to a text, and looks at nothing but that word. */
+  const line = defineModule<any, string | undefined>({
+    name: 'line',
+    summary: 'Adds a word.',
+    params: { type: 'object', additionalProperties: false, required: ['add'], properties: { add: text } },
+    examples: [],
+    async check({ add }: any, target) {
+      const now = stage.things.get(`${target.host}/file`)
+      const changes = now?.includes(add) ? [] : [{ path: 'file', before: undefined, after: add }]
+      return { changes, before: now }
+    },
+    async apply({ add }: any, { before }, target) {
+      stage.things.set(`${target.host}/file`, `${before} ${add}`)
+    },
+    async undo(_params, before, target) {
+      stage.things.set(`${target.host}/file`, before ?? '')
+    },
+    async left(_before, target) {
+      const content = stage.things.get(`${target.host}/file`) ?? ''
+      return { file: { words: String(content.split(' ').length), content } }
+    },
+  })
   const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n${more}    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
   const world = fakeWorld({ files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: , b: } }' }, answers: [] })
-  return { world, stage, modules: new Map([...testModules(stage), act, kick].map((module) => [module.name, module])) }
+  return { world, stage, modules: new Map([...testModules(stage), act, kick, line].map((module) => [module.name, module])) }
 }
 
 const apply = ({ world, modules }: Scene) => run(request, world, modules)
@@ -92,14 +114,22 @@ describe('undo', () => {
     await expect(undo(stage)).rejects.toMatchObject({ kind: 'input', message: 'there is no run with anything to undo' })
   })
 
-  test('stops where a host has changed since, and shows how', async () => {
+  test('refuses a host that has changed since, before anything is put back there, and shows how; others go on', async () => {
     const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: y, to: "2" } }')
     await apply(stage)
-    stage.stage.things.set('a/y', 'mine')
+    stage.stage.things.set('a/x', 'mine')
     const { code, ended } = await undo(stage)
     expect(code).toBe(4)
-    expect(ended.at(-1)?.failure).toMatchObject({ kind: 'refused', why: 'y: mine, was left as 2' })
-    expect(stage.stage.things.get('a/x')).toBe('1')
+    expect(ended.map(({ step, outcome }) => `${step.host} ${step.name} ${outcome}`)).toEqual([
+      'a one failed',
+      'b two changed',
+      'b one changed',
+    ])
+    expect(ended[0]?.failure).toMatchObject({ kind: 'refused', why: 'x: mine, was left as 1' })
+    expect([...stage.stage.things]).toEqual([
+      ['a/x', 'mine'],
+      ['a/y', '2'],
+    ])
   })
 
   test('by another playbook or inventory than that of the run: named, and refused until --accept-changes', async () => {
@@ -140,6 +170,73 @@ describe('undo', () => {
     ])
   })
 
+  test('two steps on one thing: the older is compared when the newer has been put back, and the plan says so', async () => {
+    const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: x, to: "2" } }')
+    await apply(stage)
+    const plan = await undo(stage, { plan: true, host: 'a' })
+    expect(plan.ended.map(({ outcome, changes }) => [outcome, changes[0]?.before])).toEqual([
+      ['planned', 'as the run left it'],
+      ['planned', 'as the run left it, once two is taken back'],
+    ])
+    expect(plan.code).toBe(0)
+    expect((await undo(stage)).code).toBe(0)
+    expect([...stage.stage.things]).toEqual([])
+  })
+
+  test('what its module leaves beside what it was to make must be as it was left, too', async () => {
+    const stage = scene('- { name: one, line: { add: mine } }')
+    stage.stage.things.set('a/file', 'old').set('b/file', 'old')
+    await apply(stage)
+    expect(stage.stage.things.get('a/file')).toBe('old mine')
+    stage.stage.things.set('a/file', 'old mine theirs')
+    const [journal = ''] = [...stage.world.disk].flatMap(([path, content]) =>
+      path.endsWith('/journal.jsonl') ? [new TextDecoder().decode(content)] : [],
+    )
+    expect(journal).toContain('"left":{"file":{"words":"2","content":')
+    expect(journal).not.toContain('old mine')
+    expect(stage.world.written.stdout).not.toContain('"left"')
+    const { code, ended } = await undo(stage)
+    expect(code).toBe(4)
+    expect(ended.find(({ step }) => step.host === 'a')?.failure).toMatchObject({
+      kind: 'refused',
+      why: 'file: words: 3, was left as 2\nfile: content',
+    })
+    expect([...stage.stage.things]).toEqual([
+      ['a/file', 'old mine theirs'],
+      ['b/file', 'old'],
+    ])
+  })
+
+  test('a step that says it changed nothing is compared all the same', async () => {
+    const stage = scene('- { name: one, set: { thing: x, to: "1" }, changed_when: false }')
+    await apply(stage)
+    stage.stage.things.set('a/x', 'mine')
+    expect((await undo(stage, { host: 'a' })).code).toBe(4)
+    expect(stage.stage.things.get('a/x')).toBe('mine')
+  })
+
+  test('back to a step: on each host from its own on, also where that has been taken back and later ones have not', async () => {
+    const stage = scene(
+      '- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: y, to: "2" } }',
+      '    serial: 1\n',
+    )
+    await apply(stage)
+    const names = ({ ended }: { ended: StepFinished[] }) => ended.map(({ step }) => `${step.host} ${step.name}`)
+    expect(names(await undo(stage, { plan: true, to: 'two' }))).toEqual(['b two', 'a two'])
+    expect(names(await undo(stage, { plan: true, to: 'two', host: 'b' }))).toEqual(['b two'])
+    await expect(undo(stage, { to: 'three' })).rejects.toMatchObject({ todo: 'its steps: one, two' })
+
+    const restart = scene(
+      '- { name: one, set: { thing: conf, to: new }, notify: restart }',
+      '    handlers: [{ name: restart, kick: {} }]\n',
+    )
+    await apply(restart)
+    await undo(restart, { to: 'one' })
+    losing(restart, 'step-undone')
+    losing(restart, 'undo-started')
+    expect(names(await undo(restart, { to: 'one' }))).toEqual(['b restart'])
+  })
+
   test('what cannot be undone is said, and the rest is', async () => {
     const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: shot, act: { do: shoot } }')
     await apply(stage)
@@ -150,6 +247,10 @@ describe('undo', () => {
       ['one', 'changed', undefined],
     ])
     expect([...stage.stage.things]).toEqual([['b/x', '1']])
+    await undo(stage)
+    await expect(undo(stage)).rejects.toMatchObject({ message: 'there is no run with anything to undo' })
+    expect((await undo(stage, { run: runIn(stage, 'apply') })).code).toBe(0)
+    expect(stage.world.written.stderr).toMatch(/has nothing left to undo; what cannot be undone stays: shot on a, shot on b\.\n$/)
   })
 })
 
@@ -243,7 +344,7 @@ describe('the tasks of an `undo:`', () => {
     await expect(undo(stage)).rejects.toMatchObject({ kind: 'input' })
   })
 
-  test('one that fails stops the undo, which can be done again', async () => {
+  test('one that fails stops the undo of its host, which can be done again', async () => {
     const stage = scene(
       '- { name: one, set: { thing: x, to: "1" } }\n- { name: shot, act: { do: shoot }, undo: [{ name: bring back, fail: { on: [b] } }] }',
     )
@@ -253,9 +354,16 @@ describe('the tasks of an `undo:`', () => {
     expect(first.ended.map(({ step, outcome }) => `${step.host} ${step.name} ${outcome}`)).toEqual([
       'b bring back failed',
       'b shot failed',
+      'a bring back ok',
+      'a shot changed',
+      'a one changed',
     ])
-    const second = await undo(stage, { host: 'a' })
-    expect(second.code).toBe(0)
+    const second = await undo(stage)
+    expect(second.code).toBe(1)
+    expect(second.ended.map(({ step, outcome }) => `${step.host} ${step.name} ${outcome}`)).toEqual([
+      'b bring back failed',
+      'b shot failed',
+    ])
     expect([...stage.stage.things]).toEqual([['b/x', '1']])
   })
 
