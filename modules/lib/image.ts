@@ -80,7 +80,7 @@ export async function lookIn(host: HostAccess, path: string, image: Image): Prom
   if (kind === 'link') return { kind, target: target ?? '', ...owners }
   const own = { kind, mode, ...owners }
   if (image.kind === 'attributes') return own
-  if (kind === 'directory') return { ...own, entries: ((await host.list(path)) ?? []).toSorted().join(', ') }
+  if (kind === 'directory') return { ...own, entries: ((await host.list(path)) ?? []).toSorted().join(', ') || 'none' }
   return kind === 'file' ? { ...own, content: (await digestOn(host, path)) ?? '' } : own
 }
 

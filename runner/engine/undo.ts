@@ -48,7 +48,8 @@ export async function undoSteps(run: Run, plays: readonly Play[], steps: readonl
   for (const undoable of walk.order) {
     if (run.control.stopping) return
     const { host } = undoable.step
-    if (!out.has(host) && !(await undoStep(walk, undoable))) out.add(host)
+    // A plan tells all that is in the way.
+    if (!out.has(host) && !(await undoStep(walk, undoable)) && run.goal !== 'plan') out.add(host)
   }
 }
 
@@ -66,7 +67,7 @@ async function drifted(walk: Walk): Promise<Set<string>> {
   const hosts = new Set(walk.order.map(({ step }) => step.host))
   const look = async (host: string) => {
     for (const undoable of walk.order.filter(({ step }) => step.host === host)) {
-      if (walk.run.control.stopping || out.has(host)) return
+      if (walk.run.control.stopping) return
       if (takenBackBy(walk, undoable) !== 'module' || takenBackBefore(walk, undoable) !== undefined) continue
       const end = ending(walk.run, undoable.step)
       try {
