@@ -18,7 +18,7 @@ import { markRunning } from './liveness.ts'
 import type { AnyModule } from './module.ts'
 import { createReport, failureKinds, type Report, type ReportFold } from './output/report.ts'
 import { openView, type RunView, styleOf } from './output/view.ts'
-import { maskSensitive, redact } from './redact.ts'
+import { createSecrets, maskSensitive, type Secrets, SHORTEST } from './redact.ts'
 import type { Request } from './request.ts'
 import { keepInputs } from './runs.ts'
 import type { World } from './world.ts'
@@ -56,14 +56,14 @@ export async function run(
     showDiagnostics(questions, sources, world)
     return EXIT.refused
   }
-  const secrets = secretsOf(inputs)
   const becomePassword = request.askBecomePass ? await world.ask('BECOME password: ', { secret: true }) : undefined
   if (request.askBecomePass && becomePassword === undefined)
     throw new Failure('`--ask-become-pass` needs a terminal to ask on', {
       kind: 'input',
       todo: 'give `ansible_become_password` in the inventory, or let sudo ask for none',
     })
-  if (becomePassword !== undefined) secrets.add(becomePassword)
+  const { secrets, warnings } = secretsOf(inputs, becomePassword)
+  showDiagnostics(warnings, sources, world)
 
   const id = past?.run ?? runId(world.clock.now())
   let journal: Journal | undefined
@@ -71,7 +71,7 @@ export async function run(
     await begin?.(id)
     journal = request.goal === 'plan' ? undefined : await openJournal(world, id)
     if (journal !== undefined) await markRunning(world, id)
-    if (journal !== undefined && past === undefined) await keepInputs(world, id, redact(request, secrets), sources, agreed)
+    if (journal !== undefined && past === undefined) await keepInputs(world, id, secrets.mask(request), sources, agreed)
   }
   const report = createReport()
   const view = await openView(request, world, report, sources)
@@ -98,21 +98,16 @@ export async function run(
 }
 
 /** Everything that is shown or kept goes through here: secrets are masked once, for all. */
-function teller(
-  secrets: ReadonlySet<string>,
-  report: ReportFold,
-  view: RunView,
-  journal: () => Journal | undefined,
-): Run['emit'] {
+function teller(secrets: Secrets, report: ReportFold, view: RunView, journal: () => Journal | undefined): Run['emit'] {
   return (event: Event) => {
     if (event.type === 'apply-started') {
       const { undo, ...rest } = event
       report.add(event)
-      journal()?.addApply({ ...redact(rest, secrets), undo })
-      view.add({ ...redact(rest, secrets), undo: { ...undo, params: undefined, before: undefined } })
+      journal()?.addApply({ ...secrets.mask(rest), undo })
+      view.add({ ...secrets.mask(rest), undo: { ...undo, params: undefined, before: undefined } })
       return
     }
-    const shown = redact('changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event, secrets)
+    const shown = secrets.mask('changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event)
     report.add(shown)
     view.add(shown)
     // What moves the bar only is not worth keeping.
@@ -122,7 +117,7 @@ function teller(
 
 interface Own {
   readonly id: string
-  readonly secrets: Set<string>
+  readonly secrets: Secrets
   readonly becomePassword: string | undefined
   readonly history: History | undefined
   /** Called when nothing stands in the way of the run any more. */
@@ -255,12 +250,27 @@ export function showDiagnostics(diagnostics: readonly Diagnostic[], sources: rea
   if (hasErrors(diagnostics)) world.stderr.write(`${summaryLine(diagnostics)}\n`)
 }
 
-const secretsOf = ({ playbook, params }: Inputs): Set<string> =>
-  new Set(
-    Object.values(playbook.params)
+/** What must not be seen, and what of it will be all the same. The warnings point to no place: its line can hold the value. */
+function secretsOf(
+  { playbook, params }: Inputs,
+  becomePassword: string | undefined,
+): { readonly secrets: Secrets; readonly warnings: readonly Diagnostic[] } {
+  const secrets = createSecrets()
+  const values = [
+    ...Object.values(playbook.params)
       .filter(isSecret)
-      .flatMap(({ name }) => (params[name] === undefined || params[name] === null ? [] : [String(params[name])])),
-  )
+      .map(({ name }) => [`the secret parameter \`${name}\``, params[name]] as const),
+    ['the BECOME password', becomePassword] as const,
+  ]
+  const warnings = values
+    .filter(([, value]) => !secrets.add(value))
+    .map(([name]) => ({
+      severity: 'warning' as const,
+      summary: `${name} is too short to be masked`,
+      notes: [`what has fewer than ${SHORTEST} characters stays readable in what is shown and in the journal`],
+    }))
+  return { secrets, warnings }
+}
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
