@@ -5,7 +5,7 @@ import { abortedByOperator, execute } from './engine/execute.ts'
 import type { History } from './engine/history.ts'
 import { type Journal, openJournal } from './engine/journal.ts'
 import { lockHosts, openLocks } from './engine/locks.ts'
-import type { Run } from './engine/run-state.ts'
+import type { Control, Run } from './engine/run-state.ts'
 import { openSession } from './engine/session.ts'
 import type { Event, RunFinished, RunStarted } from './events.ts'
 import { EXIT, exitCode } from './exit.ts'
@@ -67,15 +67,16 @@ export async function run(
 
   const id = past?.run ?? runId(world.clock.now())
   let journal: Journal | undefined
-  const start = async () => {
+  const start = async (control: Control) => {
     await begin?.(id)
-    journal = request.goal === 'plan' ? undefined : await openJournal(world, id)
+    journal = request.goal === 'plan' ? undefined : await openJournal(world, id, () => (control.stopping = true))
     if (journal !== undefined) await markRunning(world, id)
     if (journal !== undefined && past === undefined) await keepInputs(world, id, secrets.mask(request), sources, agreed)
   }
   const report = createReport()
   const view = await openView(request, world, report, sources)
   const tell = { emit: teller(secrets, report, view, () => journal), durable: async () => journal?.durable() }
+  const lost = () => journal?.lost
   // Until the end has been written down: a second hang-up, say, must not cut it off when the run itself listens no more.
   const release = world.onInterrupt(() => undefined)
   const end = await executed(
@@ -83,7 +84,7 @@ export async function run(
     world,
     modules,
     inputs,
-    { id, secrets, becomePassword, history: past?.history, start, work, agreed, ask: asker(world, view) },
+    { id, secrets, becomePassword, history: past?.history, start, work, agreed, lost, ask: asker(world, view) },
     report,
     tell,
   ).finally(async () => {
@@ -93,6 +94,8 @@ export async function run(
   await keep?.(inputs, sources, report)
   view.finish(end)
   release()
+  const why = lost()
+  if (why !== undefined) throw why
   const changes = end.counts.planned + end.counts.unknown
   return request.goal === 'plan' && request.exitCode && end.exitCode === EXIT.done && changes > 0 ? EXIT.changes : end.exitCode
 }
@@ -121,7 +124,9 @@ interface Own {
   readonly becomePassword: string | undefined
   readonly history: History | undefined
   /** Called when nothing stands in the way of the run any more. */
-  readonly start: () => Promise<void>
+  readonly start: (control: Control) => Promise<void>
+  /** Why the journal could not be written: then nothing more was started. */
+  readonly lost: () => Failure | undefined
   readonly work: NonNullable<How['work']>
   readonly agreed: Run['agreed']
   readonly ask: Run['ask']
@@ -149,7 +154,7 @@ async function executed(
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
   inputs: Inputs,
-  { id, secrets, becomePassword, history, start, work, agreed, ask }: Own,
+  { id, secrets, becomePassword, history, start, work, agreed, lost, ask }: Own,
   report: ReportFold,
   tell: Pick<Run, 'emit' | 'durable'>,
 ): Promise<RunFinished> {
@@ -188,7 +193,7 @@ async function executed(
   let started = clock.monotonic()
   try {
     if (request.goal !== 'plan') await lockHosts(state, inputs.plays)
-    await start()
+    await start(state.control)
     started = clock.monotonic()
     tell.emit(beginning(request, id, inputs, clock.now()))
     if (history !== undefined) {
@@ -196,6 +201,8 @@ async function executed(
       tell.emit({ type: 'run-resumed', at: clock.now(), run: id, done: history.finished.size, inFlight })
     }
     await work(state, inputs.plays)
+    // Tried before the end is told: where what is left cannot be written, the end says so.
+    await tell.durable().catch(() => undefined)
   } finally {
     stop()
     await session.close()
@@ -207,7 +214,7 @@ async function executed(
     run: id,
     seconds: (clock.monotonic() - started) / 1000,
     interrupted,
-    exitCode: exitCode(failureKinds(report), interrupted),
+    exitCode: lost() === undefined ? exitCode(failureKinds(report), interrupted) : EXIT.refused,
     counts: report.counts(),
   }
   tell.emit(end)

@@ -9,9 +9,8 @@ import { blobPath, keyPath } from './paths.ts'
  * its folder, so that the folder can be handed to a colleague or a bug report. AES-256-GCM: a nonce of 12 bytes, a tag of 16, the sealed text.
  */
 export interface BeforeImages {
-  /** Returns the name it is kept under, which is the same for the same text; it is on the disk when `durable` has resolved. */
-  add(text: string): string
-  durable(): Promise<void>
+  /** Resolves, when it is on the disk, to the name it is kept under, which is the same for the same text. */
+  add(text: string): Promise<string>
 }
 
 const NONCE = 12
@@ -21,21 +20,15 @@ const TAG = 16
 export async function openBeforeImages(world: World, run: string): Promise<BeforeImages> {
   const secret = (await readKey(world, run)) ?? (await makeKey(world, run))
   const keys = derived(secret)
-  const pending: Promise<void>[] = []
   return {
-    add(text) {
+    async add(text) {
       // Not a plain digest: whoever guesses a secret could tell from that whether the guess is right.
       const name = createHmac('sha256', keys.name).update(text).digest('hex')
       const nonce = randomBytes(NONCE)
       const cipher = createCipheriv('aes-256-gcm', keys.content, nonce)
       const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
-      const stored = world.files.write(blobPath(run, name), Buffer.concat([nonce, cipher.getAuthTag(), sealed]), 0o600)
-      stored.catch(() => undefined) // `durable` reports it
-      pending.push(stored)
+      await world.files.write(blobPath(run, name), Buffer.concat([nonce, cipher.getAuthTag(), sealed]), 0o600)
       return name
-    },
-    async durable() {
-      await Promise.all(pending.splice(0))
     },
   }
 }
