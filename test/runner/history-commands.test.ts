@@ -6,7 +6,15 @@ import { fakeWorld } from '../fake-world.ts'
 const lines = (...all: readonly (object | string)[]) =>
   all.map((line) => (typeof line === 'string' ? line : `${JSON.stringify(line)}\n`)).join('')
 const head = { type: 'journal', version: 1 }
-const began = (run: string) => ({ type: 'run-started', at: 0, run, goal: 'apply', playbook: `${run}.yml`, name: run, hosts: ['a'] })
+const began = (run: string) => ({
+  type: 'run-started',
+  at: 0,
+  run,
+  goal: 'apply',
+  playbook: `${run}.yml`,
+  name: run,
+  hosts: ['a'],
+})
 const ended = { type: 'run-finished', at: 0, run: 'R', seconds: 1, interrupted: false, exitCode: 0, counts: {} }
 
 /** The runs of a folder, oldest first, and what each journal holds. */

@@ -135,6 +135,14 @@ describe('secrets', () => {
     expect(kept(object)).not.toMatch(/24681357|97531864/)
   })
 
+  test('a password of the inventory is masked, also one of digits', async () => {
+    const text =
+      'name: t\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use\n        set: { thing: x, to: "{{ ansible_become_password }}!" }\n'
+    const played = await play(text, { inventory: 'all: { hosts: { a: { ansible_become_password: 24681357 } } }' })
+    expect(played.finished[0]?.result['value']).toBe('********!')
+    expect(kept(played)).not.toContain('24681357')
+  })
+
   test('one that is too short to be masked is told, without its value', async () => {
     const { world } = await play(secret('type: string', '1'), { request: { params: [{ name: 's', text: 'q7z' }] } })
     expect(world.written.stderr).toContain('warning: the secret parameter `s` is too short to be masked')
