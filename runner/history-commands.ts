@@ -6,25 +6,24 @@ import { keyPath, RUNS_FOLDER } from './engine/paths.ts'
 import { EXIT } from './exit.ts'
 import { follow } from './follow.ts'
 import { runningAs } from './liveness.ts'
-import { findRun, listRuns, loadHistory } from './runs.ts'
+import { findRun, knownOf, listRuns } from './runs.ts'
 import type { Source } from './language/source.ts'
 import type { World } from './world.ts'
 
 /** `runbook runs`. */
 export async function runs(world: World): Promise<number> {
-  const histories = await Promise.all((await listRuns(world)).toReversed().map((run) => seen(world, run).catch(() => undefined)))
-  world.stdout.write(
-    renderRuns(
-      histories.filter((history) => history !== undefined),
-      world.clock.now(),
-    ),
+  const known = await Promise.all(
+    (await listRuns(world)).toReversed().map(async (run) => {
+      const found = await knownOf(world, run)
+      return 'history' in found ? seen(world, run, found.history) : found
+    }),
   )
+  world.stdout.write(renderRuns(known, world.clock.now()))
   return EXIT.done
 }
 
 /** A run's history, and whether it is still under way. */
-async function seen(world: World, run: string, known?: History): Promise<SeenHistory> {
-  const history = known ?? (await loadHistory(world, run))
+async function seen(world: World, run: string, history: History): Promise<SeenHistory> {
   return { ...history, running: history.ended === undefined && (await runningAs(world, run)) !== undefined }
 }
 
@@ -68,7 +67,8 @@ export async function logs(text: string | undefined, following: boolean, world: 
 export async function prune(seconds: number, world: World): Promise<number> {
   const now = world.clock.now()
   for (const run of await listRuns(world)) {
-    const history = await loadHistory(world, run).catch(() => undefined)
+    const known = await knownOf(world, run)
+    const history = 'history' in known ? known.history : undefined
     if (history === undefined || now - history.last < seconds * 1000) continue
     if ((await runningAs(world, run)) !== undefined) continue
     await world.files.remove(`${RUNS_FOLDER}/${run}`)

@@ -4,6 +4,7 @@ import { hostname, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Failure } from './failure.ts'
 import type { Appender, Clock, Files, Interrupt, Screen, World } from './world.ts'
 
 /** The world as it is. Heavy libraries are loaded when a host or a cloud is first asked for, not before. */
@@ -106,28 +107,53 @@ function diskFiles(cwd: string): Files {
       const found = await ifThere(stat(at(path)))
       return found === undefined ? undefined : found.isDirectory() ? 'directory' : 'file'
     },
-    async write(path, content, mode = 0o644) {
-      const folder = dirname(at(path))
-      await mkdir(folder, { recursive: true })
-      const temporary = join(folder, `.${randomUUID()}.tmp`)
-      try {
-        const file = await open(temporary, 'wx', mode)
-        try {
-          await file.writeFile(content)
-          await file.sync()
-        } finally {
-          await file.close()
-        }
-        await rename(temporary, at(path))
-      } finally {
-        await rm(temporary, { force: true })
-      }
-    },
-    async append(path) {
-      await mkdir(dirname(at(path)), { recursive: true, mode: 0o700 })
-      return appender(await open(at(path), 'a', 0o600))
-    },
+    write: (path, content, mode = 0o644) => writing(path, () => replace(at(path), content, mode)),
+    append: (path) =>
+      writing(path, async () => {
+        await mkdir(dirname(at(path)), { recursive: true, mode: 0o700 })
+        const file = await open(at(path), 'a+', 0o600)
+        return appender(path, file, (await endsTorn(file)) ? '\n' : '')
+      }),
   }
+}
+
+/** A disk that is full, or not ours to write to, is no defect of the program. */
+async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    throw new Failure(`${path} cannot be written`, {
+      kind: 'refused',
+      why: cause instanceof Error ? cause.message : String(cause),
+      todo: 'make room on the controller’s disk, or see to the rights, then say it again',
+      cause,
+    })
+  }
+}
+
+async function replace(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  const folder = dirname(path)
+  await mkdir(folder, { recursive: true })
+  const temporary = join(folder, `.${randomUUID()}.tmp`)
+  try {
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+async function endsTorn(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat()
+  if (size === 0) return false
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
+  return buffer[0] !== 0x0a
 }
 
 async function readFrom(path: string, from: number): Promise<Uint8Array> {
@@ -141,9 +167,13 @@ async function readFrom(path: string, from: number): Promise<Uint8Array> {
   }
 }
 
-/** Writes and flushes together whatever came while the last flush was under way: one fdatasync for many. */
-function appender(file: FileHandle): Appender {
-  let pending = ''
+/**
+ * Writes and flushes together whatever came while the last flush was under way: one fdatasync for many.
+ *
+ * @param first what comes before all that is written
+ */
+function appender(path: string, file: FileHandle, first: string): Appender {
+  let pending = first
   let running: Promise<void> | undefined
   let next: Promise<void> | undefined
   const flush = async () => {
@@ -159,7 +189,7 @@ function appender(file: FileHandle): Appender {
     }
   }
   const start = (): Promise<void> => {
-    running = flush().finally(() => (running = undefined))
+    running = writing(path, flush).finally(() => (running = undefined))
     return running
   }
   const sync = (): Promise<void> => {

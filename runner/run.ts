@@ -5,7 +5,7 @@ import { abortedByOperator, execute } from './engine/execute.ts'
 import type { History } from './engine/history.ts'
 import { type Journal, openJournal } from './engine/journal.ts'
 import { lockHosts, openLocks } from './engine/locks.ts'
-import type { Run } from './engine/run-state.ts'
+import type { Control, Run } from './engine/run-state.ts'
 import { openSession } from './engine/session.ts'
 import type { Event, RunFinished, RunStarted } from './events.ts'
 import { EXIT, exitCode } from './exit.ts'
@@ -18,7 +18,7 @@ import { markRunning } from './liveness.ts'
 import type { AnyModule } from './module.ts'
 import { createReport, failureKinds, type Report, type ReportFold } from './output/report.ts'
 import { openView, type RunView, styleOf } from './output/view.ts'
-import { maskSensitive, redact } from './redact.ts'
+import { createSecrets, maskSensitive, type Secrets, SHORTEST } from './redact.ts'
 import type { Request } from './request.ts'
 import { keepInputs } from './runs.ts'
 import type { World } from './world.ts'
@@ -56,26 +56,27 @@ export async function run(
     showDiagnostics(questions, sources, world)
     return EXIT.refused
   }
-  const secrets = secretsOf(inputs)
   const becomePassword = request.askBecomePass ? await world.ask('BECOME password: ', { secret: true }) : undefined
   if (request.askBecomePass && becomePassword === undefined)
     throw new Failure('`--ask-become-pass` needs a terminal to ask on', {
       kind: 'input',
       todo: 'give `ansible_become_password` in the inventory, or let sudo ask for none',
     })
-  if (becomePassword !== undefined) secrets.add(becomePassword)
+  const { secrets, warnings } = secretsOf(inputs, becomePassword)
+  showDiagnostics(warnings, sources, world)
 
   const id = past?.run ?? runId(world.clock.now())
   let journal: Journal | undefined
-  const start = async () => {
+  const start = async (control: Control) => {
     await begin?.(id)
-    journal = request.goal === 'plan' ? undefined : await openJournal(world, id)
+    journal = request.goal === 'plan' ? undefined : await openJournal(world, id, () => (control.stopping = true))
     if (journal !== undefined) await markRunning(world, id)
-    if (journal !== undefined && past === undefined) await keepInputs(world, id, redact(request, secrets), sources, agreed)
+    if (journal !== undefined && past === undefined) await keepInputs(world, id, secrets.mask(request), sources, agreed)
   }
   const report = createReport()
   const view = await openView(request, world, report, sources)
   const tell = { emit: teller(secrets, report, view, () => journal), durable: async () => journal?.durable() }
+  const lost = () => journal?.lost
   // Until the end has been written down: a second hang-up, say, must not cut it off when the run itself listens no more.
   const release = world.onInterrupt(() => undefined)
   const end = await executed(
@@ -83,7 +84,7 @@ export async function run(
     world,
     modules,
     inputs,
-    { id, secrets, becomePassword, history: past?.history, start, work, agreed, ask: asker(world, view) },
+    { id, secrets, becomePassword, history: past?.history, start, work, agreed, lost, ask: asker(world, view) },
     report,
     tell,
   ).finally(async () => {
@@ -93,34 +94,31 @@ export async function run(
   await keep?.(inputs, sources, report)
   view.finish(end)
   release()
+  const why = lost()
+  if (why !== undefined) throw why
   const changes = end.counts.planned + end.counts.unknown
   return request.goal === 'plan' && request.exitCode && end.exitCode === EXIT.done && changes > 0 ? EXIT.changes : end.exitCode
 }
 
 /** Everything that is shown or kept goes through here: secrets are masked once, for all. */
-function teller(
-  secrets: ReadonlySet<string>,
-  report: ReportFold,
-  view: RunView,
-  journal: () => Journal | undefined,
-): Run['emit'] {
+function teller(secrets: Secrets, report: ReportFold, view: RunView, journal: () => Journal | undefined): Run['emit'] {
   return (event: Event) => {
     if (event.type === 'apply-started') {
       const { undo, ...rest } = event
       report.add(event)
-      journal()?.addApply({ ...redact(rest, secrets), undo })
-      view.add({ ...redact(rest, secrets), undo: { ...undo, params: undefined, before: undefined } })
+      journal()?.addApply({ ...secrets.mask(rest), undo })
+      view.add({ ...secrets.mask(rest), undo: { ...undo, params: undefined, before: undefined } })
       return
     }
     if (event.type === 'step-finished' && event.left !== undefined) {
       const { left, ...rest } = event
-      const shown = redact({ ...rest, changes: rest.changes.map(maskSensitive) }, secrets)
+      const shown = secrets.mask({ ...rest, changes: rest.changes.map(maskSensitive) })
       report.add(shown)
       view.add(shown)
       journal()?.add({ ...shown, left })
       return
     }
-    const shown = redact('changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event, secrets)
+    const shown = secrets.mask('changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event)
     report.add(shown)
     view.add(shown)
     // What moves the bar only is not worth keeping.
@@ -130,11 +128,13 @@ function teller(
 
 interface Own {
   readonly id: string
-  readonly secrets: Set<string>
+  readonly secrets: Secrets
   readonly becomePassword: string | undefined
   readonly history: History | undefined
   /** Called when nothing stands in the way of the run any more. */
-  readonly start: () => Promise<void>
+  readonly start: (control: Control) => Promise<void>
+  /** Why the journal could not be written: then nothing more was started. */
+  readonly lost: () => Failure | undefined
   readonly work: NonNullable<How['work']>
   readonly agreed: Run['agreed']
   readonly ask: Run['ask']
@@ -162,7 +162,7 @@ async function executed(
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
   inputs: Inputs,
-  { id, secrets, becomePassword, history, start, work, agreed, ask }: Own,
+  { id, secrets, becomePassword, history, start, work, agreed, lost, ask }: Own,
   report: ReportFold,
   tell: Pick<Run, 'emit' | 'durable'>,
 ): Promise<RunFinished> {
@@ -201,7 +201,7 @@ async function executed(
   let started = clock.monotonic()
   try {
     if (request.goal !== 'plan') await lockHosts(state, inputs.plays)
-    await start()
+    await start(state.control)
     started = clock.monotonic()
     tell.emit(beginning(request, id, inputs, clock.now()))
     if (history !== undefined) {
@@ -209,6 +209,8 @@ async function executed(
       tell.emit({ type: 'run-resumed', at: clock.now(), run: id, done: history.finished.size, inFlight })
     }
     await work(state, inputs.plays)
+    // Tried before the end is told: where what is left cannot be written, the end says so.
+    await tell.durable().catch(() => undefined)
   } finally {
     stop()
     await session.close()
@@ -220,7 +222,7 @@ async function executed(
     run: id,
     seconds: (clock.monotonic() - started) / 1000,
     interrupted,
-    exitCode: exitCode(failureKinds(report), interrupted),
+    exitCode: lost() === undefined ? exitCode(failureKinds(report), interrupted) : EXIT.refused,
     counts: report.counts(),
   }
   tell.emit(end)
@@ -263,12 +265,27 @@ export function showDiagnostics(diagnostics: readonly Diagnostic[], sources: rea
   if (hasErrors(diagnostics)) world.stderr.write(`${summaryLine(diagnostics)}\n`)
 }
 
-const secretsOf = ({ playbook, params }: Inputs): Set<string> =>
-  new Set(
-    Object.values(playbook.params)
+/** What must not be seen, and what of it will be all the same. The warnings point to no place: its line can hold the value. */
+function secretsOf(
+  { playbook, params }: Inputs,
+  becomePassword: string | undefined,
+): { readonly secrets: Secrets; readonly warnings: readonly Diagnostic[] } {
+  const secrets = createSecrets()
+  const values = [
+    ...Object.values(playbook.params)
       .filter(isSecret)
-      .flatMap(({ name }) => (params[name] === undefined || params[name] === null ? [] : [String(params[name])])),
-  )
+      .map(({ name }) => [`the secret parameter \`${name}\``, params[name]] as const),
+    ['the BECOME password', becomePassword] as const,
+  ]
+  const warnings = values
+    .filter(([, value]) => !secrets.add(value))
+    .map(([name]) => ({
+      severity: 'warning' as const,
+      summary: `${name} is too short to be masked`,
+      notes: [`what has fewer than ${SHORTEST} characters stays readable in what is shown and in the journal`],
+    }))
+  return { secrets, warnings }
+}
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type History, readJournal } from './engine/history.ts'
+import { type History, parseLines, readJournal } from './engine/history.ts'
 import { inputsPath, journalPath, RUNS_FOLDER } from './engine/paths.ts'
 import type { AgreedStep, Run } from './engine/run-state.ts'
 import { Failure } from './failure.ts'
@@ -57,6 +57,35 @@ export async function loadHistory(world: World, ...runs: readonly string[]): Pro
   return readJournal(contents.length === 1 ? contents[0]! : Buffer.concat(contents), runs.map(journalPath).join(', '))
 }
 
+/** A journal that cannot be read, and why. */
+export interface Unread {
+  readonly run: string
+  readonly why: string
+  /** False where it holds nothing: its run was killed before it could begin, or is just about to. */
+  readonly begun: boolean
+}
+
+export async function knownOf(world: World, run: string): Promise<{ readonly history: History } | Unread> {
+  const path = journalPath(run)
+  let content: Uint8Array | undefined
+  try {
+    content = (await world.files.read(path)) ?? new Uint8Array()
+    return { history: readJournal(content, path) }
+  } catch (error) {
+    if (content !== undefined && holdsNothing(content)) return { run, why: 'its run had begun nothing', begun: false }
+    const why = error instanceof Failure ? error.why : undefined
+    return { run, why: why ?? (error instanceof Error ? error.message : String(error)), begun: true }
+  }
+}
+
+/** No line but heads, and one that is torn. */
+const holdsNothing = (content: Uint8Array): boolean =>
+  new TextDecoder()
+    .decode(content)
+    .split('\n')
+    .slice(0, -1)
+    .every((line) => line === '' || (parseLines(line)[0]?.type as string | undefined) === 'journal')
+
 async function contentOf(world: World, run: string): Promise<Uint8Array> {
   const content = await world.files.read(journalPath(run))
   if (content !== undefined) return content
@@ -80,16 +109,19 @@ export async function findRun(
     const run = found.length === 1 ? (found[0] as string) : text.toUpperCase()
     return { run, history: await loadHistory(world, run) }
   }
-  const unread: string[] = []
+  const unread: Unread[] = []
   for (const run of runs.toReversed()) {
-    const history = await loadHistory(world, run).catch(() => undefined)
-    if (history === undefined) unread.push(run)
-    else if (wanted(history)) return { run, history }
+    const known = await knownOf(world, run)
+    if (!('history' in known)) unread.push(known)
+    else if (wanted(known.history)) {
+      for (const { run: newer, why } of unread.filter(({ begun }) => begun))
+        world.stderr.write(`Run ${newer} is passed over: its journal cannot be read (${why}).\n`)
+      return { run, history: known.history }
+    }
   }
   throw new Failure(none, {
     kind: 'input',
-    // A journal that holds nothing yet: its run was killed before it could begin.
-    ...(unread.length === 0 ? {} : { why: `not one of them can be read, or had begun anything: ${unread.join(', ')}` }),
+    ...(unread.length === 0 ? {} : { why: unread.map(({ run, why }) => `${run} cannot be read: ${why}`).join('\n') }),
     todo: 'runbook runs lists the runs kept in this folder',
   })
 }

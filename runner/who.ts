@@ -7,6 +7,7 @@ import { Failure } from './failure.ts'
 import { loadInventory } from './inventory/inventory.ts'
 import { matchHosts } from './inventory/pattern.ts'
 import { hasErrors, inventoryPaths } from './load.ts'
+import { createSecrets } from './redact.ts'
 import type { Request } from './request.ts'
 import { showDiagnostics } from './run.ts'
 import type { World } from './world.ts'
@@ -32,7 +33,16 @@ export async function who(asked: WhoRequest, world: World): Promise<number> {
   const stop = world.onInterrupt(() => abort.abort(new Failure('stopped', { kind: 'interrupted' })))
   const session = openSession(world, abort.signal)
   const options = { ...asked, become: false, becomeUser: undefined, becomePassword: undefined }
-  const run: Reachable = { playbook: { vars: {} }, inventory, extra: {}, params: {}, session, secrets: new Set(), world, options }
+  const run: Reachable = {
+    playbook: { vars: {} },
+    inventory,
+    extra: {},
+    params: {},
+    session,
+    secrets: createSecrets(),
+    world,
+    options,
+  }
   const held: Held[] = []
   let failed = 0
   try {

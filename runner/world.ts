@@ -49,18 +49,21 @@ export interface Files {
   /** Sorted names; undefined where there is no such folder. */
   list(path: string): Promise<readonly string[] | undefined>
   kind(path: string): Promise<'file' | 'directory' | undefined>
-  /** Atomic: a reader sees the old content or the new, never a half. */
+  /** Atomic: a reader sees the old content or the new, never a half. Throws `Failure` (refused) where the disk takes nothing. */
   write(path: string, content: string | Uint8Array, mode?: number): Promise<void>
   /** Removes a file, or a folder with all that is in it. */
   remove(path: string): Promise<void>
-  /** Opens a file to be written at its end, making it and its folder (for the owner alone) where they are missing. */
+  /**
+   * Opens a file of lines to be written at its end, making it and its folder (for the owner alone) where they are missing. Where its last line is
+   * torn, as its writer was killed or the disk was full, a new one is begun. Throws as `write` does.
+   */
   append(path: string): Promise<Appender>
 }
 
 export interface Appender {
   /** Buffered: a crash may lose it until `sync` has resolved. */
   write(text: string): void
-  /** Everything written so far is on the disk when this resolves; throws when it could not be put there. Calls meanwhile share one flush. */
+  /** Everything written so far is on the disk when this resolves; throws as `write` does. Calls meanwhile share one flush. */
   sync(): Promise<void>
   close(): Promise<void>
 }

@@ -27,6 +27,8 @@ export interface FakeWorldGiven {
   /** Takes a lock; default: nobody else has any. */
   readonly lock?: (endpoint: Endpoint, wanted: LockWanted) => Promise<HostLock | undefined>
   readonly color?: boolean
+  /** Asked at each write to the controller's disk: whether it has no room. */
+  readonly full?: (path: string) => boolean
 }
 
 const CWD = '/project'
@@ -50,6 +52,9 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
     color: given.color ?? false,
     unicode: true,
   })
+  const room = (path: string) => {
+    if (given.full?.(path)) throw new Failure(`${path} cannot be written`, { kind: 'refused', why: 'ENOSPC', todo: 'make room' })
+  }
   const isFolder = (path: string) => [...disk.keys()].some((file) => file.startsWith(`${path}/`))
   return {
     written,
@@ -75,12 +80,14 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
       },
       kind: async (path) => (disk.has(at(path)) ? 'file' : isFolder(at(path)) ? 'directory' : undefined),
       async write(path, content) {
+        room(path)
         disk.set(at(path), typeof content === 'string' ? encode(content) : content)
       },
       async append(path) {
         const written = () => new TextDecoder().decode(disk.get(at(path)) ?? new Uint8Array())
-        let pending = ''
+        let pending = /[^\n]$/.test(written()) ? '\n' : ''
         const sync = async () => {
+          room(path)
           disk.set(at(path), encode(written() + pending))
           pending = ''
         }

@@ -10,11 +10,10 @@ import { blobPath, keyPath } from './paths.ts'
  * its folder, so that the folder can be handed to a colleague or a bug report. AES-256-GCM: a nonce of 12 bytes, a tag of 16, the sealed text.
  */
 export interface BeforeImages {
-  /** Returns the name it is kept under, which is the same for the same text; it is on the disk when `durable` has resolved. */
-  add(text: string): string
+  /** Resolves, when it is on the disk, to the name it is kept under, which is the same for the same text. */
+  add(text: string): Promise<string>
   /** Stands for a content that is not to be guessed at: the same for the same content. */
   mark(content: string): string
-  durable(): Promise<void>
 }
 
 const NONCE = 12
@@ -25,22 +24,16 @@ export async function openBeforeImages(world: World, run: string): Promise<Befor
   const secret = (await readKey(world, run)) ?? (await makeKey(world, run))
   const keys = derived(secret)
   const mark = markWith(keys)
-  const pending: Promise<void>[] = []
   return {
-    add(text) {
+    async add(text) {
       const name = mark(text)
       const nonce = randomBytes(NONCE)
       const cipher = createCipheriv('aes-256-gcm', keys.content, nonce)
       const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
-      const stored = world.files.write(blobPath(run, name), Buffer.concat([nonce, cipher.getAuthTag(), sealed]), 0o600)
-      stored.catch(() => undefined) // `durable` reports it
-      pending.push(stored)
+      await world.files.write(blobPath(run, name), Buffer.concat([nonce, cipher.getAuthTag(), sealed]), 0o600)
       return name
     },
     mark,
-    async durable() {
-      await Promise.all(pending.splice(0))
-    },
   }
 }
 

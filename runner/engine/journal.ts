@@ -15,45 +15,70 @@ export interface Journal {
   add(event: Event): void
   /** Keeps what `undo` needs out of the journal's lines: it can hold secrets, and it can be large. */
   addApply(event: ApplyStarted): void
-  /** Everything added so far is on the disk when this resolves. Throws `Failure`: without its journal a run must not go on. */
+  /** Everything added so far is on the disk when this resolves. Throws `lost` once there is one: without its journal a run must not go on. */
   durable(): Promise<void>
+  /** Writes what is left, as far as it can be: `lost` says if not. */
   close(): Promise<void>
+  /** Why it could not be written; it stays, should there be room again: what came in between may be missing. */
+  readonly lost: Failure | undefined
 }
 
 /** Raised when a reader of an older version could misread a newer journal. */
 export const JOURNAL_VERSION = 1
 
-export async function openJournal(world: World, run: string): Promise<Journal> {
-  const file = await guarded(() => world.files.append(journalPath(run)))
-  const images = await guarded(() => openBeforeImages(world, run))
+/** @param onLost called when it cannot be written any more, whatever it was that could not be */
+export async function openJournal(world: World, run: string, onLost: () => void): Promise<Journal> {
+  const images = await openBeforeImages(world, run).catch(cannotBeWritten)
+  const file = await world.files.append(journalPath(run)).catch(cannotBeWritten)
   file.write(`${JSON.stringify({ type: 'journal', version: JOURNAL_VERSION })}\n`)
   const sealed = (event: Event, left: Saw) => ({ ...event, left: sealContents(left, images.mark) })
   const write = (line: object) => file.write(`${JSON.stringify(line)}\n`)
-  const durable = () =>
-    guarded(async () => {
-      await images.durable()
-      await file.sync()
-    })
+  /** The lines of `addApply` whose blob is not on the disk yet, or could not be put there. */
+  const waiting = new Set<Promise<void>>()
+  let lost: Failure | undefined
+  const trying = async (work: () => Promise<unknown>) => {
+    try {
+      await work().catch(cannotBeWritten)
+    } catch (error) {
+      lost ??= error as Failure
+      onLost()
+    }
+  }
   return {
     add: (event) => write(event.type === 'step-finished' && event.left !== undefined ? sealed(event, event.left) : event),
-    addApply(event) {
-      const { undo, ...shown } = event
-      write({ ...shown, blob: images.add(JSON.stringify(undo)) })
+    addApply({ undo, ...shown }) {
+      // The line comes after the blob: it must not name what is not there, or nothing of the run could be undone.
+      const line = images.add(JSON.stringify(undo)).then((blob) => write({ ...shown, blob }))
+      waiting.add(line)
+      line.then(
+        () => waiting.delete(line),
+        () => undefined, // `durable` reports it
+      )
     },
-    durable,
-    close: () => guarded(() => file.close()),
+    async durable() {
+      if (lost === undefined)
+        await trying(async () => {
+          await Promise.all(waiting)
+          await file.sync()
+        })
+      if (lost !== undefined) throw lost
+    },
+    async close() {
+      await Promise.allSettled(waiting)
+      await trying(file.close)
+    },
+    get lost() {
+      return lost
+    },
   }
 }
 
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw new Failure('the journal could not be written, so nothing more is started', {
-      kind: 'refused',
-      why: error instanceof Error ? error.message : String(error),
-      todo: 'make room on the controller’s disk, then resume the run',
-      cause: error,
-    })
-  }
+function cannotBeWritten(error: unknown): never {
+  const why = error instanceof Failure ? [error.message, error.why] : [error instanceof Error ? error.message : String(error)]
+  throw new Failure('the journal could not be written, so nothing more is started', {
+    kind: 'refused',
+    why: why.filter((text) => text !== undefined).join(': '),
+    todo: 'make room on the controller’s disk, then resume the run',
+    cause: error,
+  })
 }

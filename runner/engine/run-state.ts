@@ -3,6 +3,7 @@ import type { Emit, Goal, Outcome } from '../events.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
 import type { Playbook, Vars } from '../language/playbook.ts'
 import type { AnyModule } from '../module.ts'
+import type { Secrets } from '../redact.ts'
 import type { World } from '../world.ts'
 import type { TagSelection } from './context.ts'
 import type { History } from './history.ts'
@@ -20,7 +21,7 @@ export interface Run {
   readonly session: Session
   readonly locks: Locks
   readonly emit: Emit
-  /** The journal is on the disk when this resolves; throws `Failure` when it could not be put there. Nothing to wait for in plan. */
+  /** The journal is on the disk when this resolves; throws `Failure` when it, or once anything of it, could not be put there. Nothing to wait for in plan. */
   durable(): Promise<void>
   /** What a resumed run did before it stopped. */
   readonly history: History | undefined
@@ -38,8 +39,8 @@ export interface Run {
   /** One state a host, kept from play to play: what was registered, whether it failed. */
   readonly states: Map<string, HostState>
   readonly control: Control
-  /** Values that must never be shown; grows as secrets become known. */
-  readonly secrets: Set<string>
+  /** Values that must never be shown; more as they become known. */
+  readonly secrets: Secrets
 }
 
 /** The locks of one run. They are kept until it ends: what it has changed belongs together. */

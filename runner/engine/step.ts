@@ -48,7 +48,9 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   const judged = judge(input, last)
   const outcome = outcomeOf(judged.attempt, judged.changed)
   const isFailed = outcome === 'failed' || outcome === 'unreachable'
-  const ignored = isFailed && context.ignoreErrors && outcome !== 'unreachable'
+  // What the run stops for (its journal, a plan that does not hold any more) was not done, and a resume must not pass over it.
+  const stopsRun = run.control.stopping && judged.attempt.kind === 'failed' && judged.attempt.failure.kind === 'refused'
+  const ignored = isFailed && context.ignoreErrors && outcome !== 'unreachable' && !stopsRun
   const value =
     judged.attempt.kind === 'planned' || judged.attempt.kind === 'unknown'
       ? new Unknown(notYet(judged.attempt, step))
@@ -74,7 +76,8 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     ...('left' in judged.attempt ? { left: judged.attempt.left } : {}),
     ...(attempts > 1 ? { attempts } : {}),
   })
-  if (changes.length > 0 || outcome === 'changed') await recorded(run)
+  // The end of a step that acted is on the disk before the next one starts. Where it cannot be, nothing more is, and the run's end says why.
+  if (changes.length > 0 || outcome === 'changed') await run.durable().catch(() => undefined)
   if (outcome === 'planned' || outcome === 'unknown') state.pending = true
   if (outcome === 'unreachable') state.status = 'unreachable'
   return { outcome, value, failed: isFailed && !ignored, notifies: outcome === 'changed' || outcome === 'planned' }
@@ -85,15 +88,6 @@ function replayed(run: Run, past: StepFinished): StepEnd {
   const { step, outcome, ignored, result } = past
   run.emit({ type: 'step-replayed', at: run.world.clock.now(), step, outcome })
   return { outcome, value: result, failed: past.failure !== undefined && ignored !== true, notifies: outcome === 'changed' }
-}
-
-/** The end of a step that acted is on the disk before the next one starts; where that fails the run starts nothing more. */
-async function recorded(run: Run): Promise<void> {
-  try {
-    await run.durable()
-  } catch {
-    run.control.stopping = true
-  }
 }
 
 const notYet = (attempt: Attempt, step: StepRef): string => (attempt.kind === 'unknown' ? attempt.reason : step.name)

@@ -109,7 +109,8 @@ async function reach(run: Reachable, options: Reaching): Promise<{ endpoint: End
     'ansible_become_pass',
     'ansible_sudo_pass',
   ]) {
-    if (typeof vars[name] === 'string') run.secrets.add(vars[name])
+    // A password of digits alone is a number in YAML.
+    if (typeof vars[name] === 'string' || typeof vars[name] === 'number') run.secrets.add(vars[name])
   }
   const endpoint = endpointFrom(host.name, vars, {
     user: options.remoteUser ?? run.options.user,

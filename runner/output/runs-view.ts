@@ -26,6 +26,12 @@ export interface SeenHistory {
   readonly running?: boolean
 }
 
+/** A run that nothing can be told of, and why. */
+export interface UnreadRun {
+  readonly run: string
+  readonly why: string
+}
+
 /** How a run ended, in a word or two. */
 export function outcomeWord({ ended, running }: SeenHistory): string {
   if (ended === undefined) return running === true ? 'is under way' : 'was cut off'
@@ -48,11 +54,12 @@ function changesWord({ finished, undone }: SeenHistory): string {
 }
 
 /** `runbook runs`: a line each, newest first. */
-export function renderRuns(histories: readonly SeenHistory[], now: number): string {
-  if (histories.length === 0) return 'No runs are kept in this folder.\n'
-  const wide = Math.max(...histories.map((history) => changesWord(history).length))
-  return histories
+export function renderRuns(runs: readonly (SeenHistory | UnreadRun)[], now: number): string {
+  if (runs.length === 0) return 'No runs are kept in this folder.\n'
+  const wide = Math.max(...runs.map((run) => ('why' in run ? 0 : changesWord(run).length)))
+  return runs
     .map((history) => {
+      if ('why' in history) return `${history.run}  ${'cannot be read'.padEnd(15)}  ${history.why}\n`
       const { started } = history
       return `${started.run}  ${outcomeWord(history).padEnd(15)}  ${changesWord(history).padEnd(wide)}  ${lastSeen(history, now).padEnd(11)}  ${started.undoes === undefined ? '' : `undo of ${started.undoes}: `}${started.playbook}\n`
     })

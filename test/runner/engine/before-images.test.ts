@@ -16,16 +16,14 @@ const read = (world: ReturnType<typeof fakeWorld>, name: string) => readBeforeIm
 async function kept(...texts: string[]) {
   const world = fakeWorld()
   const images = await openBeforeImages(world, RUN)
-  const names = texts.map((text) => images.add(text))
-  await images.durable()
+  const names = await Promise.all(texts.map((text) => images.add(text)))
   return { world, names, blobs: [...world.disk.keys()].filter((path) => path.includes('/blobs/')) }
 }
 
 test('what was kept comes back, in a later life of the run too', async () => {
   const { world, names } = await kept('größer → 🙂', '', 'x'.repeat(1_000_000))
   const later = await openBeforeImages(world, RUN)
-  names.push(later.add('later'))
-  await later.durable()
+  names.push(await later.add('later'))
   const texts = await Promise.all(names.map((name) => read(world, name)))
   expect(texts).toEqual(['größer → 🙂', '', 'x'.repeat(1_000_000), 'later'])
 })

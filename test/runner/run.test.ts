@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest'
+import { resume } from '../../runner/resume.ts'
+import { run } from '../../runner/run.ts'
+import { type FakeWorld, fakeWorld, type FakeWorldGiven } from '../fake-world.ts'
+import { newStage, play, request, testModules } from '../play.ts'
+
+const ASKED = { run: undefined, failed: false, acceptChanges: false, yes: false, params: [], waitLock: 0, detach: false } as const
+const LOST = {
+  message: 'the journal could not be written, so nothing more is started',
+  kind: 'refused',
+  why: expect.stringContaining('ENOSPC'),
+  todo: 'make room on the controller’s disk, then resume the run',
+}
+
+/** A run on a disk that can be full, and what goes on with it. */
+function scene(tasks: string, given: FakeWorldGiven = {}) {
+  const stage = newStage()
+  const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
+  const world: FakeWorld = fakeWorld({ files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: , b: } }' }, ...given })
+  const modules = new Map(testModules(stage).map((module) => [module.name, module]))
+  return {
+    world,
+    stage,
+    apply: () => run(request, world, modules),
+    resume: () => resume({ ...ASKED, output: 'json' }, world, modules),
+    ends: () => [...world.written.stdout.matchAll(/"type":"run-finished".*?"exitCode":(\d+)/g)].map(([, code]) => code),
+    journal: () =>
+      [...world.disk].flatMap(([path, content]) =>
+        path.endsWith('.jsonl') ? new TextDecoder().decode(content).split('\n') : [],
+      ),
+  }
+}
+
+const LOOP = '- name: five\n  set: { thing: "t{{ item }}", to: "1" }\n  loop: [1, 2, 3, 4, 5]'
+const ALL = ['a', 'b'].flatMap((host) => [1, 2, 3, 4, 5].map((item) => `${host} t${item}=1`))
+
+describe('the journal cannot be written', () => {
+  // Once, whichever write it is; then there is room again, and all that was done is written.
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
+    'at write %i: the run does not end well, and a resume goes on with it',
+    async (at) => {
+      let writes = 0
+      const its = scene(LOOP, { full: (path) => path.endsWith('.jsonl') && ++writes === at })
+      await expect(its.apply()).rejects.toMatchObject(LOST)
+      expect(its.ends()).toEqual(['4'])
+      expect(its.stage.did.length).toBeLessThan(10)
+      expect(its.journal().some((line) => line.includes('"exitCode":4'))).toBe(true)
+      expect(await its.resume()).toBe(0)
+      expect(its.stage.did.toSorted()).toEqual(ALL)
+    },
+  )
+
+  test('for good: the error is the same, and the journal has no end', async () => {
+    let writes = 0
+    const its = scene(LOOP, { full: (path) => path.endsWith('.jsonl') && ++writes >= 3 })
+    await expect(its.apply()).rejects.toMatchObject(LOST)
+    expect(its.journal().some((line) => line.includes('run-finished'))).toBe(false)
+  })
+
+  test('nothing more is started on any host', async () => {
+    const full = { now: false }
+    const its = scene('- name: one\n  set: { thing: x, to: "1" }\n- name: two\n  set: { thing: y, to: "1" }', {
+      // Only what the one host has done cannot be kept.
+      full: (path) => path.endsWith('.jsonl') && full.now && !(full.now = false),
+    })
+    const { set } = its.stage.things
+    its.stage.things.set = (thing, value) => {
+      full.now = true
+      return set.call(its.stage.things, thing, value)
+    }
+    await expect(its.apply()).rejects.toMatchObject(LOST)
+    expect(its.stage.did.some((done) => done.includes('y='))).toBe(false)
+  })
+
+  test('nor is a step whose before-image has no room: there is nothing to undo, and a resume does it, whatever it ignores', async () => {
+    let room = false
+    const its = scene('- name: one\n  set: { thing: x, to: "1" }\n  ignore_errors: true', {
+      full: (path) => !room && path.includes('/blobs/'),
+    })
+    await expect(its.apply()).rejects.toMatchObject(LOST)
+    expect(its.stage.did).toEqual([])
+    expect(its.journal().some((line) => line.includes('apply-started'))).toBe(false)
+    room = true
+    expect(await its.resume()).toBe(0)
+    expect(its.stage.did.toSorted()).toEqual(['a x=1', 'b x=1'])
+  })
+
+  test('its last line: all was done, and it was not kept that it was', async () => {
+    const its = scene('- name: look\n  look: { thing: x }', { full: (path) => path.endsWith('.jsonl') })
+    await expect(its.apply()).rejects.toMatchObject(LOST)
+    expect(its.ends()).toEqual(['4'])
+  })
+})
+
+describe('secrets', () => {
+  const PEM = [
+    '-----BEGIN PRIVATE KEY-----',
+    'MIIEvQIBADANBgkqhkiG9w0BAQEFAASC',
+    'BKcwggSjAgEAAoIBAQC7',
+    '-----END PRIVATE KEY-----',
+  ].join('\n')
+  const secret = (schema: string, value: string) =>
+    `name: t\nparams:\n  s: { ${schema}, description: k, secret: true }\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use\n        say: { value: ${value} }\n`
+  const kept = ({ world }: Awaited<ReturnType<typeof play>>): string =>
+    [
+      world.written.stdout,
+      world.written.stderr,
+      ...[...world.disk].flatMap(([path, content]) =>
+        path.includes('.runbook') && !path.includes('blobs') ? [new TextDecoder().decode(content)] : [],
+      ),
+    ].join('\n')
+
+  test('of several lines are masked line by line and as JSON', async () => {
+    const played = await play(secret('type: string', `["{{ s }}", "{{ json s }}", "${PEM.split('\n')[1]}"]`), {
+      request: { params: [{ name: 's', text: `${PEM}\n` }] },
+    })
+    expect(played.code).toBe(0)
+    expect(kept(played)).toContain('********')
+    for (const line of ['MIIEvQ', 'BKcwgg']) expect(kept(played)).not.toContain(line)
+  })
+
+  test('every text and number in a list or an object is masked', async () => {
+    const list = await play(secret('type: array, items: { type: string }', '"{{ s.1 }}!"'), {
+      request: { params: [{ name: 's', text: 'sesame-one,sesame-two' }] },
+    })
+    expect(list.finished[0]?.result['value']).toBe('********!')
+    expect(kept(list)).not.toContain('sesame')
+    const object = await play(
+      secret('type: object, additionalProperties: { type: array, items: { type: integer } }', '"{{ s.pins.0 }}"'),
+      {
+        request: { params: [{ name: 's', text: '{"pins": [24681357, 97531864]}' }] },
+      },
+    )
+    expect(object.code).toBe(0)
+    expect(kept(object)).not.toMatch(/24681357|97531864/)
+  })
+
+  test('a password of the inventory is masked, also one of digits', async () => {
+    const text =
+      'name: t\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use\n        set: { thing: x, to: "{{ ansible_become_password }}!" }\n'
+    const played = await play(text, { inventory: 'all: { hosts: { a: { ansible_become_password: 24681357 } } }' })
+    expect(played.finished[0]?.result['value']).toBe('********!')
+    expect(kept(played)).not.toContain('24681357')
+  })
+
+  test('one that is too short to be masked is told, without its value', async () => {
+    const { world } = await play(secret('type: string', '1'), { request: { params: [{ name: 's', text: 'q7z' }] } })
+    expect(world.written.stderr).toContain('warning: the secret parameter `s` is too short to be masked')
+    expect(world.written.stderr).not.toContain('q7z')
+    const long = await play(secret('type: string', '1'), { request: { params: [{ name: 's', text: 'q7zq7z' }] } })
+    expect(long.world.written.stderr).toBe('')
+  })
+})
