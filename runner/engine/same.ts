@@ -6,13 +6,20 @@ import type { Context } from './context.ts'
 const LENGTH = 12
 const BETWEEN = '-'
 
+export interface StepItem {
+  readonly index: number
+  readonly value: unknown
+  /** What to call it. */
+  readonly label: string
+}
+
 /**
  * A short digest of what a step does, as it is written, and of its loop item: it stays with the step when that moves within the playbook.
- * Secrets are masked before, so that none can be guessed from it.
+ * Secrets are masked before, so that none can be guessed from it; with `no_log` an item counts by what it is called.
  */
-export function sameOf(secrets: ReadonlySet<string>, task: Task, context: Context, item?: { readonly value: unknown }): string {
+export function sameOf(secrets: ReadonlySet<string>, task: Task, context: Context, item?: StepItem): string {
   const own = sameTask(secrets, task, context)
-  return item === undefined ? own : `${own}${BETWEEN}${digest(redact(item.value, secrets))}`
+  return item === undefined ? own : `${own}${BETWEEN}${digest(redact(context.noLog ? item.label : item.value, secrets))}`
 }
 
 /** The part of it that is the task's. */

@@ -4,15 +4,15 @@ import { render } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { Context } from './context.ts'
 import type { HostState, Run } from './run-state.ts'
-import { sameOf } from './same.ts'
+import { sameOf, type StepItem } from './same.ts'
 
 export interface StepOf {
   readonly run: Run
   readonly task: Task
   readonly context: Context
   readonly state: HostState
-  /** The loop item: its number, what it is, and what to call it. */
-  readonly item?: { readonly index: number; readonly value: unknown; readonly label: string }
+  /** The loop's item. */
+  readonly item?: StepItem
   /** Which time a handler runs on this host, from 1. */
   readonly round?: number
 }

@@ -1,3 +1,4 @@
+import type { StepRef } from '../../runner/events.ts'
 import { type AnyModule, defineModule } from '../../runner/module.ts'
 import { resume, type ResumeRequest } from '../../runner/resume.ts'
 import { run } from '../../runner/run.ts'
@@ -25,7 +26,7 @@ export interface Scene {
   apply(): Promise<number>
   resume(more?: Partial<ResumeRequest>): Promise<number>
   /** What `events` of the last command say. */
-  events(): readonly { readonly type: string; readonly unfinished?: readonly string[] }[]
+  events(): readonly { readonly type: string; readonly unfinished?: readonly string[]; readonly step?: StepRef }[]
 }
 
 /**

@@ -88,6 +88,18 @@ describe('what is recorded is passed over for the step that it is of, and for no
     expect(did()).toEqual([])
   })
 
+  test('with `no_log` an item is known by its label', async () => {
+    const { apply, events } = scene(
+      `- count: {}
+  no_log: true
+  loop: [first, second]
+  loop_control: { label: shown }`,
+      { hosts },
+    )
+    expect(await apply()).toBe(0)
+    expect(new Set(events().flatMap(({ step }) => step?.same ?? [])).size).toBe(1)
+  })
+
   test('how the runner goes about a step may be changed', async () => {
     const { stage, edit, apply, resume, did } = scene('- count: {}\n  timeout: 9\n- trouble: {}', { hosts })
     stage.things.set('trouble', 'a')
