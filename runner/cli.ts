@@ -139,7 +139,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
   program
     .command('resume [run]')
     .description('go on with a run where it stood; default: the newest that did not end well')
-    .option('--failed', 'only the hosts that failed')
+    .option('--failed', 'only the hosts that failed; the others, finished or not, stay as they are')
     .option('-y, --yes', 'agree to whatever a `confirm` asks')
     .option('--detach', 'as for apply')
     .addOption(acceptChanges())

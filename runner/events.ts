@@ -98,7 +98,7 @@ export interface UndoPassed extends Stamped {
 }
 /** One task on one host, or one item of its loop there. */
 export interface StepRef {
-  /** Unique within the run: task id, host, and the item's number. */
+  /** Unique within the run: task id, host, and the item's number; with `~` and `same` where another step stood in that place before. */
   readonly key: string
   readonly task: string
   readonly host: string
@@ -106,6 +106,8 @@ export interface StepRef {
   readonly module: string
   /** The label of a loop's item. */
   readonly item?: string
+  /** Digest of the task as written and of the item: the same wherever the task stands. Absent in older journals. */
+  readonly same?: string
   readonly place: Place
 }
 export interface StepStarted extends Stamped {
@@ -231,6 +233,8 @@ export interface RunFinished extends Stamped {
   readonly interrupted: boolean
   readonly exitCode: number
   readonly counts: Counts
+  /** Hosts that have not come to the end of all their plays: failed, stopped, taken out, or not begun. */
+  readonly unfinished?: readonly string[]
 }
 export type Counts = Readonly<Record<Outcome | 'ignored' | 'rescued', number>>
 

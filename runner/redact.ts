@@ -22,6 +22,8 @@ export interface Secrets {
   add(value: unknown): boolean
   /** A deep copy of JSON data in which every occurrence of a secret, whole or inside a longer text, is masked. */
   mask<T>(value: T): T
+  /** How much is masked: more as more becomes known. */
+  readonly size: number
 }
 
 export function createSecrets(): Secrets {
@@ -47,7 +49,13 @@ export function createSecrets(): Secrets {
       return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]))
     return value
   }
-  return { add, mask: <T>(value: T) => (forms.size === 0 ? value : (masked(value) as T)) }
+  return {
+    add,
+    mask: <T>(value: T) => (forms.size === 0 ? value : (masked(value) as T)),
+    get size() {
+      return forms.size
+    },
+  }
 }
 
 const anyOf = (texts: ReadonlySet<string>): RegExp =>

@@ -1,4 +1,5 @@
 import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
+import { failedHosts } from './engine/history.ts'
 import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
 import { runningAs } from './liveness.ts'
@@ -7,7 +8,7 @@ import type { Request } from './request.ts'
 import { run } from './run.ts'
 import { findRun, loadKeptInputs } from './runs.ts'
 import { takeBack } from './take-back.ts'
-import { lastSeen, outcomeWord } from './output/runs-view.ts'
+import { endedWell, lastSeen, outcomeWord } from './output/runs-view.ts'
 import type { World } from './world.ts'
 
 export interface ResumeRequest {
@@ -30,12 +31,12 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   const { run: id, history } = await findRun(
     world,
     asked.run,
-    ({ ended }) => ended?.exitCode !== 0,
+    (history) => !endedWell(history),
     'there is no run to resume: all that could be read ended well',
   )
   if ((await runningAs(world, id)) !== undefined)
     throw new Failure(`run ${id} is still under way`, { kind: 'refused', todo: `runbook attach ${id} shows it` })
-  if (history.ended?.exitCode === 0) {
+  if (endedWell(history)) {
     world.stderr.write(`Run ${id} ended well: there is nothing to resume.\n`)
     return EXIT.done
   }
@@ -45,22 +46,14 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
     return takeBack({ ...kept.request.undoes, resumes: id, plan: false, acceptChanges, params, output, waitLock }, world, modules)
   }
   if (!asked.acceptChanges) await refuseChangedInputs(world, history, kept, asked.params)
-  const failedHosts = [
-    ...new Set(
-      [...history.finished.values()]
-        .filter(({ failure, ignored }) => failure !== undefined && ignored !== true)
-        .map(({ step }) => step.host),
-    ),
-  ]
-  if (asked.failed && failedHosts.length === 0)
-    throw new Failure(`no host failed in run ${id}`, { kind: 'input', todo: 'leave --failed out' })
+  const only = asked.failed ? new Set(failedHosts(history)) : undefined
+  if (only?.size === 0) throw new Failure(`no host failed in run ${id}`, { kind: 'input', todo: 'leave --failed out' })
   world.stderr.write(
     `Run ${id} of ${history.started.playbook} ${outcomeWord(history)} ${lastSeen(history, world.clock.now())}.\n`,
   )
   const request: Request = {
     ...kept.request,
     params: paramsNow(kept, asked.params),
-    limit: asked.failed ? failedHosts : kept.request.limit,
     yes: kept.request.yes || asked.yes,
     output: asked.output,
     waitLock: asked.waitLock,
@@ -68,5 +61,5 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   }
   // Whoever accepts other inputs than the plan was made from has left the plan.
   const agreed = kept.agreed === undefined || asked.acceptChanges ? undefined : new Map(Object.entries(kept.agreed))
-  return run(request, world, modules, { past: { run: id, history }, agreed })
+  return run(request, world, modules, { past: { run: id, history, how: { only, changed: asked.acceptChanges } }, agreed })
 }

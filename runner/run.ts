@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { unasked } from './engine/confirm.ts'
-import { abortedByOperator, execute } from './engine/execute.ts'
+import { abortedByOperator, actedOn, execute } from './engine/execute.ts'
 import type { History } from './engine/history.ts'
 import { type Journal, openJournal } from './engine/journal.ts'
 import { lockHosts, openLocks } from './engine/locks.ts'
-import type { Control, Run } from './engine/run-state.ts'
+import type { Control, Resumed, Run } from './engine/run-state.ts'
 import { openSession } from './engine/session.ts'
 import type { Event, RunFinished, RunStarted } from './events.ts'
 import { EXIT, exitCode } from './exit.ts'
@@ -27,6 +27,7 @@ import type { World } from './world.ts'
 export interface Past {
   readonly run: string
   readonly history: History
+  readonly how: Resumed
 }
 
 export interface How {
@@ -36,8 +37,8 @@ export interface How {
   readonly begin?: (run: string) => Promise<void>
   /** Called with what was found, after a plan. */
   readonly keep?: (inputs: Inputs, sources: readonly Source[], report: Report) => Promise<void>
-  /** What is done with the hosts. Default: the playbook is executed. */
-  readonly work?: (run: Run, plays: Inputs['plays']) => Promise<void>
+  /** What is done with the hosts; tells those that it did not come to the end of. Default: the playbook is executed. */
+  readonly work?: (run: Run, plays: Inputs['plays']) => Promise<readonly string[] | void>
 }
 
 /** load → validate → resolve → plan or execute → report. Returns the exit code; the only place where a run's output begins and ends. */
@@ -84,7 +85,7 @@ export async function run(
     world,
     modules,
     inputs,
-    { id, secrets, becomePassword, history: past?.history, start, work, agreed, lost, ask: asker(world, view) },
+    { id, secrets, becomePassword, past, start, work, agreed, lost, ask: asker(world, view) },
     report,
     tell,
   ).finally(async () => {
@@ -130,7 +131,7 @@ interface Own {
   readonly id: string
   readonly secrets: Secrets
   readonly becomePassword: string | undefined
-  readonly history: History | undefined
+  readonly past: Past | undefined
   /** Called when nothing stands in the way of the run any more. */
   readonly start: (control: Control) => Promise<void>
   /** Why the journal could not be written: then nothing more was started. */
@@ -162,11 +163,12 @@ async function executed(
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
   inputs: Inputs,
-  { id, secrets, becomePassword, history, start, work, agreed, lost, ask }: Own,
+  { id, secrets, becomePassword, past, start, work, agreed, lost, ask }: Own,
   report: ReportFold,
   tell: Pick<Run, 'emit' | 'durable'>,
 ): Promise<RunFinished> {
   const { clock } = world
+  const history = past?.history
   const abort = new AbortController()
   setMaxListeners(0, abort.signal) // every step, command and request listens to it
   const session = openSession(world, abort.signal)
@@ -183,6 +185,7 @@ async function executed(
     ask,
     secrets,
     history,
+    resumed: past?.how,
     agreed,
     states: new Map(),
     options: { ...request, becomePassword },
@@ -199,8 +202,9 @@ async function executed(
   }
   const stop = watchInterrupts(state, report, abort, request.detach)
   let started = clock.monotonic()
+  let unfinished: readonly string[] | void
   try {
-    if (request.goal !== 'plan') await lockHosts(state, inputs.plays)
+    if (request.goal !== 'plan') await lockHosts(state, actedOn(state, inputs.plays))
     await start(state.control)
     started = clock.monotonic()
     tell.emit(beginning(request, id, inputs, clock.now()))
@@ -208,7 +212,7 @@ async function executed(
       const inFlight = [...history.inFlight.values()]
       tell.emit({ type: 'run-resumed', at: clock.now(), run: id, done: history.finished.size, inFlight })
     }
-    await work(state, inputs.plays)
+    unfinished = await work(state, inputs.plays)
     // Tried before the end is told: where what is left cannot be written, the end says so.
     await tell.durable().catch(() => undefined)
   } finally {
@@ -224,6 +228,7 @@ async function executed(
     interrupted,
     exitCode: lost() === undefined ? exitCode(failureKinds(report), interrupted) : EXIT.refused,
     counts: report.counts(),
+    ...(unfinished === undefined ? {} : { unfinished }),
   }
   tell.emit(end)
   return end

@@ -4,7 +4,7 @@ import { references } from '../language/template.ts'
 import { prepare } from './attempt.ts'
 import { type Context, inside, selected } from './context.ts'
 import { expressionParams } from './keyword-values.ts'
-import { type HostState, isActive, type Run } from './run-state.ts'
+import { type HostState, isActive, mayAct, type Run } from './run-state.ts'
 import type { Prepared } from './outcome.ts'
 import { stepRef } from './step-ref.ts'
 import { type Local, scopeOf } from './variables.ts'
@@ -25,14 +25,14 @@ export function checkAhead(
   if (options.step || !control.started) return
   const window = tasksAhead(run, items, from, context, control.window)
   if (window.length < 2) return
-  for (const state of hosts.filter(isActive)) {
+  for (const state of hosts.filter((each) => isActive(each) && mayAct(run, each))) {
     const registered = new Map(state.registered)
     const [first] = window
     if (first !== undefined && fresh(run, state, first.id)) continue
     for (const task of window) {
       const inner = inside(context, task)
       const scope = scopeOf(run, state, inner, local)
-      const step = stepRef({ task, state }, scope)
+      const step = stepRef({ run, task, context: inner, state }, scope)
       const prepared = prepare({ run, task, context: inner, state, scope, step, signal: control.signal })
       state.ahead.set(step.key, { changes: control.changes, registered, prepared })
     }

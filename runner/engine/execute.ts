@@ -1,55 +1,81 @@
+import type { PlayStarted } from '../events.ts'
 import type { Block, Item, Meta, Play } from '../language/playbook.ts'
 import { evaluateCondition } from '../language/expression.ts'
 import { Failure } from '../failure.ts'
 import { checkAhead } from './ahead.ts'
 import { type Context, inside, playContext, selected } from './context.ts'
-import { type HostState, isActive, type Run, stateOf } from './run-state.ts'
+import { type HostState, isActive, isPresent, mayAct, type Run, stateOf } from './run-state.ts'
 import { runTask } from './task.ts'
-import { scopeOf } from './variables.ts'
+import { type Local, scopeOf } from './variables.ts'
 import type { PlayHosts } from './resolve.ts'
 
-/** Walks the plays in order. In plan it is the same walk: nothing is applied, and what depends on it is unknown. */
-export async function execute(run: Run, plays: readonly PlayHosts[]): Promise<void> {
+/**
+ * Walks the plays in order. In plan it is the same walk: nothing is applied, and what depends on it is unknown.
+ *
+ * @returns the hosts that have not come to the end of all their plays
+ */
+export async function execute(run: Run, plays: readonly PlayHosts[]): Promise<readonly string[]> {
+  const unfinished = new Set<string>()
   for (const { play, batches } of plays) {
-    let number = 0
-    for (const batch of batches) {
-      number++
-      if (run.control.aborted || run.control.stopping) break
+    for (const [index, batch] of batches.entries()) {
       const hosts = batch.map((name) => stateOf(run, name)).filter((state) => state !== undefined)
-      for (const state of hosts) if (state.status === 'ended') state.status = 'active'
-      const active = hosts.filter(isActive)
-      if (active.length === 0) continue
-      run.emit({
-        type: 'play-started',
-        at: run.world.clock.now(),
-        play: play.index,
-        name: play.name.value,
-        hosts: active.map((state) => state.name),
-        ...(batches.length > 1 ? { batch: { number, of: batches.length } } : {}),
-      })
-      await runBatch(run, play, active)
+      const number = batches.length > 1 ? { number: index + 1, of: batches.length } : undefined
+      const through = run.control.aborted || run.control.stopping ? [] : await runBatch(run, play, hosts, number)
+      for (const state of hosts) if (!through.includes(state) && !wasThrough(run, state)) unfinished.add(state.name)
     }
   }
+  return [...unfinished]
 }
 
-async function runBatch(run: Run, play: Play, hosts: readonly HostState[]): Promise<void> {
+/** The plays with the hosts that something may be done on. */
+export const actedOn = (run: Run, plays: readonly PlayHosts[]): PlayHosts[] =>
+  plays.map((play) => ({ ...play, hosts: play.hosts.filter((name) => mayAct(run, { name })) }))
+
+/** A host that is only replayed has come as far as before, however much of it can be replayed; unless the playbook has changed since. */
+const wasThrough = (run: Run, state: HostState): boolean =>
+  !mayAct(run, state) && run.resumed?.changed === false && run.history?.unfinished.has(state.name) === false
+
+/** @returns the hosts that have come to the end of the play */
+async function runBatch(
+  run: Run,
+  play: Play,
+  batch: readonly HostState[],
+  number: PlayStarted['batch'],
+): Promise<readonly HostState[]> {
+  for (const state of batch) if (state.status === 'ended') state.status = 'active'
+  const active = batch.filter(isActive)
+  if (active.length === 0) return []
+  run.emit({
+    type: 'play-started',
+    at: run.world.clock.now(),
+    play: play.index,
+    name: play.name.value,
+    hosts: active.map((state) => state.name),
+    ...(number === undefined ? {} : { batch: number }),
+  })
   const context = playContext(play)
+  const hosts = batch.filter(isPresent)
   await runItems(run, play.tasks, context, hosts, {}, hosts)
   await flushHandlers(run, context, hosts)
-  for (const state of hosts) {
-    const pending = play.handlers.filter((handler) => state.notified.has(handler.id))
-    if (pending.length > 0) {
-      run.emit({
-        type: 'handlers-pending',
-        at: run.world.clock.now(),
-        host: state.name,
-        handlers: pending.map((handler) => handler.name.value),
-      })
-    }
-    state.notified.clear()
-  }
+  const pending = hosts.filter((state) => handlersPending(run, play, state))
   // As in Ansible: a batch that has lost all of its hosts ends the run.
   if (hosts.every((state) => state.status === 'failed' || state.status === 'unreachable')) run.control.aborted = true
+  if (run.control.stopping) return []
+  return hosts.filter((state) => (isActive(state) || state.status === 'ended') && !pending.includes(state))
+}
+
+/** Says which handlers were notified and have not run, and forgets them: another play has others. */
+function handlersPending(run: Run, play: Play, { name, notified }: HostState): boolean {
+  const pending = play.handlers.filter((handler) => notified.has(handler.id))
+  notified.clear()
+  if (pending.length === 0) return false
+  run.emit({
+    type: 'handlers-pending',
+    at: run.world.clock.now(),
+    host: name,
+    handlers: pending.map((handler) => handler.name.value),
+  })
+  return true
 }
 
 /** @param hosts those that the items are run on, as far as they are active
@@ -98,7 +124,7 @@ async function runBlock(
   batch: readonly HostState[],
 ): Promise<void> {
   const context = inside(outer, block)
-  const entered = hosts.filter(isActive)
+  const entered = hosts.filter(isPresent)
   await runItems(run, block.block, context, entered, local, batch)
 
   const failed = entered.filter((state) => state.status === 'failed')
@@ -125,13 +151,22 @@ async function runMeta(
   local: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   if (!selected([...context.tags, ...meta.tags], run.options)) return
-  const meant = hosts.filter(
-    (state) =>
-      isActive(state) && evaluateCondition([...context.when, ...meta.when], scopeOf(run, state, context, local)) === true,
-  )
+  const conditions = [...context.when, ...meta.when]
+  const meant = hosts.filter((state) => isActive(state) && isMeant(run, conditions, context, state, local))
   if (meta.action === 'flush_handlers') await flushHandlers(run, context, meant)
   else if (meta.action === 'end_host') for (const state of meant) state.status = 'ended'
   else if (meant.length > 0) for (const state of hosts) if (isActive(state)) state.status = 'ended'
+}
+
+/** What is not replayed may be missing for the condition: the host leaves the walk then. */
+function isMeant(run: Run, conditions: Context['when'], context: Context, state: HostState, local: Local): boolean {
+  try {
+    return evaluateCondition(conditions, scopeOf(run, state, context, local)) === true
+  } catch (error) {
+    if (mayAct(run, state)) throw error
+    state.status = 'left'
+    return false
+  }
 }
 
 /** In the order in which the play defines them, each once a host, on the hosts that notified it and have not failed. */

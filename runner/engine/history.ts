@@ -2,6 +2,7 @@ import type { ApplyStarted, Event, RunFinished, RunStarted, StepFinished, StepRe
 import { Failure } from '../failure.ts'
 import { MASK } from '../redact.ts'
 import { JOURNAL_VERSION } from './journal.ts'
+import { taskPart } from './same.ts'
 
 /** A step that was begun, with the name of the blob that holds what `undo` needs. */
 export interface Applied {
@@ -34,6 +35,14 @@ export interface History {
   readonly last: number
   /** The blocks whose `rescue` has begun, as `HOST BLOCK`. */
   readonly rescues: ReadonlySet<string>
+  /** Those whose `rescue` went through: what failed in them no longer counts. */
+  readonly rescued: ReadonlySet<string>
+  /** Hosts that have not come to the end of all their plays in any life of the run. */
+  readonly unfinished: ReadonlySet<string>
+  /** Every step that was begun or has ended, by key. */
+  readonly records: ReadonlyMap<string, StepRef>
+  /** The same, oldest first, as `HOST TASK`: the part of `same` that is the task's; nothing in older journals. */
+  readonly byTask: ReadonlyMap<string, readonly StepRef[]>
 }
 
 /** @param content a journal's lines; a torn one (the runner was killed, the disk was full) is passed over */
@@ -90,6 +99,10 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   const begun = new Map<string, StepRef>()
   const undone = new Set<string>()
   const passed = new Set<string>()
+  const rescued = new Set<string>()
+  const known = new Set<string>()
+  const unfinished = new Set<string>()
+  let walked: readonly string[] = []
   const keyOf = (step: StepRef, blob: string) => `${step.key} ${blob}`
   for (const event of events) {
     last = event.at ?? last
@@ -98,6 +111,10 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         started ??= event
         lives++
         begunInThisLife.clear()
+        walked = event.hosts
+        // A life that does not come to its end has finished nobody.
+        for (const host of walked) if (!known.has(host)) unfinished.add(host)
+        for (const host of walked) known.add(host)
         break
       case 'run-resumed':
         ended = undefined
@@ -134,8 +151,13 @@ function foldHistory(events: Iterable<Event>, path: string): History {
       case 'undo-passed':
         passed.add(event.step.key)
         break
+      case 'rescued':
+        rescued.add(`${event.host} ${event.block}`)
+        break
       case 'run-finished':
         ended = event
+        for (const host of walked) unfinished.delete(host)
+        for (const host of event.unfinished ?? (event.exitCode === 0 ? [] : walked)) unfinished.add(host)
         break
       default:
         break
@@ -144,7 +166,8 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   if (started === undefined) throw unreadable(path, 'it ends before the run began')
   const steps = [...[...finished.values()].map(({ step }) => step), ...inFlight.values()]
   const rescues = new Set(steps.flatMap(rescuesOf))
-  return {
+  const records = new Map(steps.map((step) => [step.key, step]))
+  const said = {
     started,
     finished,
     inFlight,
@@ -155,9 +178,30 @@ function foldHistory(events: Iterable<Event>, path: string): History {
     ended,
     lives,
     last,
-    rescues,
   }
+  return { ...said, rescues, rescued, unfinished, records, byTask: grouped(records.values()) }
 }
+
+function grouped(steps: Iterable<StepRef>): Map<string, StepRef[]> {
+  const byTask = new Map<string, StepRef[]>()
+  for (const step of steps) {
+    const key = `${step.host} ${taskPart(step.same ?? '')}`
+    const group = byTask.get(key)
+    if (group === undefined) byTask.set(key, [step])
+    else group.push(step)
+  }
+  return byTask
+}
+
+/** Hosts whose last word is a failure that counts. */
+export const failedHosts = ({ finished, rescued, unfinished }: History): readonly string[] => [
+  ...new Set(
+    [...finished.values()]
+      .filter(({ step, failure, ignored }) => failure !== undefined && ignored !== true && !isInBlockOf(rescued, step))
+      .map(({ step }) => step.host)
+      .filter((host) => unfinished.has(host)),
+  ),
+]
 
 /** A failure says what became of what was begun only where it is the answer to that, and not that there was none. */
 const isKnown = ({ step, failure, ignored }: StepFinished, begunInThisLife: ReadonlySet<string>): boolean =>
@@ -175,13 +219,14 @@ const rescuesOf = ({ task, host }: StepRef): string[] =>
 /** The recorded end of a step that a resumed run need not do again. */
 export function replayable(history: History, key: string): StepFinished | undefined {
   const past = history.finished.get(key)
-  if (past?.outcome === 'failed' && rescueBegun(history, past.step)) return past
+  // A failure that a `rescue` took over stays a failure: otherwise the block would be entered again.
+  if (past?.outcome === 'failed' && isInBlockOf(history.rescues, past.step)) return past
   if (past === undefined || history.inFlight.has(key)) return undefined
   if (past.outcome === 'changed' || past.outcome === 'skipped' || past.ignored === true) return past
   // A result with a masked secret in it cannot stand for the real one; looking again costs nothing.
   return past.outcome === 'ok' && !JSON.stringify(past.result).includes(MASK) ? past : undefined
 }
 
-/** A failure that a `rescue` took over stays a failure: otherwise the block would be entered again. */
-const rescueBegun = ({ rescues }: History, { task, host }: StepRef): boolean =>
+/** @param rescues as `HOST BLOCK` */
+const isInBlockOf = (rescues: ReadonlySet<string>, { task, host }: StepRef): boolean =>
   task.split('.').some((part, index, parts) => part === 'block' && rescues.has(`${host} ${parts.slice(0, index).join('.')}`))

@@ -25,6 +25,7 @@ export interface Run {
   durable(): Promise<void>
   /** What a resumed run did before it stopped. */
   readonly history: History | undefined
+  readonly resumed: Resumed | undefined
   /** What a saved plan says of each step, by key: nothing else may be done. */
   readonly agreed: ReadonlyMap<string, AgreedStep> | undefined
   /** What the operator was asked by a `confirm`, with the answer. */
@@ -41,6 +42,14 @@ export interface Run {
   readonly control: Control
   /** Values that must never be shown; more as they become known. */
   readonly secrets: Secrets
+}
+
+/** How a resumed run goes on. */
+export interface Resumed {
+  /** `--failed`: nothing is done but on these hosts; of the others only what is recorded counts. */
+  readonly only: ReadonlySet<string> | undefined
+  /** `--accept-changes`: a task may stand elsewhere than when it was recorded. */
+  readonly changed: boolean
 }
 
 /** The locks of one run. They are kept until it ends: what it has changed belongs together. */
@@ -99,9 +108,12 @@ export interface HostState {
   readonly notified: Set<string>
   /** How often each handler has run: the second time it is another step. */
   readonly rounds: Map<string, number>
+  /** Keys of the recorded steps that this life of the run has come by: each stands for one step. */
+  readonly replayed: Set<string>
   /** Checks made ahead of their turn, by step key. */
   readonly ahead: Map<string, Ahead>
-  status: 'active' | 'failed' | 'unreachable' | 'ended'
+  /** `left`: what is recorded of it has come to its end, and nothing is to be done there. */
+  status: 'active' | 'failed' | 'unreachable' | 'ended' | 'left'
   /** Whether plan found something that would change on this host: what is seen later may look different then. */
   pending: boolean
 }
@@ -122,6 +134,12 @@ export interface Ahead {
 
 export const isActive = (state: HostState): boolean => state.status === 'active'
 
+/** Still in the walk, or with steps in it that were recorded. */
+export const isPresent = (state: HostState): boolean => isActive(state) || state.status === 'left'
+
+/** Whether the host may be looked at and changed. */
+export const mayAct = ({ resumed }: Run, { name }: Pick<HostState, 'name'>): boolean => resumed?.only?.has(name) ?? true
+
 export function stateOf(run: Run, name: string): HostState | undefined {
   const known = run.states.get(name)
   if (known !== undefined) return known
@@ -135,6 +153,7 @@ export function stateOf(run: Run, name: string): HostState | undefined {
     notified: new Set(),
     ahead: new Map(),
     rounds: new Map(),
+    replayed: new Set(),
     status: 'active',
     pending: false,
   }

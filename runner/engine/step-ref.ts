@@ -2,18 +2,22 @@ import type { StepRef } from '../events.ts'
 import type { Task } from '../language/playbook.ts'
 import { render } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import type { HostState } from './run-state.ts'
+import type { Context } from './context.ts'
+import type { HostState, Run } from './run-state.ts'
+import { sameOf, type StepItem } from './same.ts'
 
 export interface StepOf {
+  readonly run: Run
   readonly task: Task
+  readonly context: Context
   readonly state: HostState
-  /** The loop item: its number and what to call it. */
-  readonly item?: { readonly index: number; readonly label: string }
+  /** The loop's item. */
+  readonly item?: StepItem
   /** Which time a handler runs on this host, from 1. */
   readonly round?: number
 }
 
-export function stepRef({ task, state, item, round = 1 }: StepOf, scope: Scope): StepRef {
+export function stepRef({ run, task, context, state, item, round = 1 }: StepOf, scope: Scope): StepRef {
   return {
     key: [task.id, state.name, ...(item === undefined ? [] : [item.index]), ...(round > 1 ? [`#${round}`] : [])].join('/'),
     task: task.id,
@@ -21,6 +25,7 @@ export function stepRef({ task, state, item, round = 1 }: StepOf, scope: Scope):
     name: textOf(task.name, scope),
     module: task.module,
     ...(item === undefined ? {} : { item: item.label }),
+    same: sameOf(run.secrets, task, context, item),
     place: task.place,
   }
 }

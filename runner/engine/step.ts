@@ -6,18 +6,15 @@ import type { Task } from '../language/playbook.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { takeAhead } from './ahead.ts'
 import { attempt, type AttemptInput, prepare } from './attempt.ts'
-import type { Context } from './context.ts'
 import { decideInFlight } from './in-flight.ts'
-import { replayable } from './history.ts'
 import { optionalNumber } from './keyword-values.ts'
 import { type Attempt, failed, failureInfo, hideChanges, hideFailure, type Prepared, registeredValue } from './outcome.ts'
-import type { Run } from './run-state.ts'
+import { recorded } from './recorded.ts'
+import { isActive, mayAct, type Run } from './run-state.ts'
 import { type StepOf, stepRef } from './step-ref.ts'
 import { type Local, scopeOf } from './variables.ts'
 
 export interface StepInput extends StepOf {
-  readonly run: Run
-  readonly context: Context
   readonly local: Local
 }
 
@@ -28,6 +25,8 @@ export interface StepEnd {
   /** Failed, and not let pass by `ignore_errors`. */
   readonly failed: boolean
   readonly notifies: boolean
+  /** Nothing is recorded that could stand for it, and it is not to be done now: its host leaves the walk. */
+  readonly left?: true
 }
 
 const DEFAULT_RETRIES = 3
@@ -38,13 +37,14 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   const { run, context, state, local } = input
   const { clock } = run.world
   const scope = scopeOf(run, state, context, local)
-  const step = stepRef(input, scope)
-  const past = run.history === undefined ? undefined : replayable(run.history, step.key)
-  if (past !== undefined) return replayed(run, past)
+  const inPlace = stepRef(input, scope)
+  const { step, end: past, inFlight } = recorded(run, state, inPlace)
+  if (past !== undefined) return replayed(run, step, past)
+  if (!mayAct(run, state) || !isActive(state)) return LEFT
   const started = clock.monotonic()
   run.emit({ type: 'step-started', at: clock.now(), step })
 
-  const { attempt: last, attempts } = await attemptUntil(input, scope, step)
+  const { attempt: last, attempts } = await attemptUntil(input, scope, step, { inFlight, aheadAs: inPlace.key })
   const judged = judge(input, last)
   const outcome = outcomeOf(judged.attempt, judged.changed)
   const isFailed = outcome === 'failed' || outcome === 'unreachable'
@@ -84,21 +84,28 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
 }
 
 /** As it ended before: what follows from it (registered value, handlers, failure) follows again. */
-function replayed(run: Run, past: StepFinished): StepEnd {
-  const { step, outcome, ignored, result } = past
+function replayed(run: Run, step: StepRef, past: StepFinished): StepEnd {
+  const { outcome, ignored, result } = past
   run.emit({ type: 'step-replayed', at: run.world.clock.now(), step, outcome })
   return { outcome, value: result, failed: past.failure !== undefined && ignored !== true, notifies: outcome === 'changed' }
 }
 
+export const LEFT: StepEnd = { outcome: 'skipped', value: undefined, failed: false, notifies: false, left: true }
+
 const notYet = (attempt: Attempt, step: StepRef): string => (attempt.kind === 'unknown' ? attempt.reason : step.name)
 
-async function attemptUntil(input: StepInput, scope: Scope, step: StepRef): Promise<{ attempt: Attempt; attempts: number }> {
+async function attemptUntil(
+  input: StepInput,
+  scope: Scope,
+  step: StepRef,
+  { inFlight, aheadAs }: { readonly inFlight: boolean; readonly aheadAs: string },
+): Promise<{ attempt: Attempt; attempts: number }> {
   const { run, task } = input
-  let undecided = run.history?.inFlight.has(step.key) === true
+  let undecided = inFlight
   const once = () =>
     withTimeLimit(input, scope, async (signal) => {
       const own = { ...input, scope, step, signal }
-      const prepared = await preparedFor(own)
+      const prepared = await preparedFor(own, aheadAs)
       if (!undecided) return attempt(own, prepared)
       undecided = prepared.kind === 'settled'
       return attempt(own, await decideInFlight(own, prepared))
@@ -123,9 +130,9 @@ async function attemptUntil(input: StepInput, scope: Scope, step: StepRef): Prom
  * What was checked ahead, or is checked now. In plan a check made ahead may have failed only because an earlier step has not happened: asked
  * again, now that this is known, it says so.
  */
-async function preparedFor(own: AttemptInput): Promise<Prepared> {
-  const { run, state, step } = own
-  const ahead = await takeAhead(run, state, step.key)
+async function preparedFor(own: AttemptInput, aheadAs: string): Promise<Prepared> {
+  const { run, state } = own
+  const ahead = await takeAhead(run, state, aheadAs)
   const doubtful = run.goal === 'plan' && state.pending && ahead?.kind === 'settled' && ahead.attempt.kind === 'failed'
   return ahead === undefined || doubtful ? prepare(own) : ahead
 }

@@ -7,8 +7,10 @@ import { type Context, inside } from './context.ts'
 import { optional } from './keyword-values.ts'
 import { mapLimit } from './limit.ts'
 import { failureInfo } from './outcome.ts'
-import { type HostState, isActive, type Run } from './run-state.ts'
-import { runStep, type StepEnd } from './step.ts'
+import { onceOn } from './recorded.ts'
+import { type HostState, isActive, mayAct, type Run } from './run-state.ts'
+import { sameOf } from './same.ts'
+import { LEFT, runStep, type StepEnd } from './step.ts'
 import { textOf } from './step-ref.ts'
 import { type Local, scopeOf } from './variables.ts'
 
@@ -23,7 +25,8 @@ export async function runTask(
 ): Promise<void> {
   const context = inside(outer, task)
   const active = hosts.filter(isActive)
-  const chosen = context.runOnce ? active.slice(0, 1) : active
+  const once = context.runOnce && active.length > 0 ? onceOn(run, task, context, hosts) : undefined
+  const chosen = once === undefined ? active : [once]
   if (chosen.length === 0 || run.control.stopping || !(await admitted(run, task))) return
 
   const [first] = chosen
@@ -40,7 +43,8 @@ export async function runTask(
     hosts: shown,
   })
   const limit = Math.min(run.options.forks, context.throttle ?? run.options.forks)
-  await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, context.runOnce ? active : [state]))
+  const sharing = (state: HostState) => (once === undefined ? [state] : [...new Set([state, ...active])])
+  await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, sharing(state)))
   run.emit({ type: 'task-finished', at: clock.now(), task: task.id })
 }
 
@@ -74,6 +78,10 @@ async function runOnHost(
     task.loop === undefined
       ? await runStep({ run, task, context, state, local, round })
       : await runLoop(run, task, context, state, local, round)
+  if (end.left === true) {
+    for (const other of sharing.filter(isActive)) other.status = 'left'
+    return
+  }
   for (const other of sharing) {
     if (task.register !== undefined) other.registered.set(task.register, end.value)
     if (end.failed && other.status === 'active') other.status = 'failed'
@@ -119,11 +127,12 @@ async function runLoop(run: Run, task: Task, context: Context, state: HostState,
     if (!(items instanceof Unknown) && !Array.isArray(items))
       throw new Failure(`\`loop\` needs a list; this is ${JSON.stringify(items)}`, { kind: 'input' })
   } catch (error) {
-    return endWithoutItems(run, task, state, { failure: failureInfo(error) })
+    if (!mayAct(run, state)) return LEFT
+    return endWithoutItems(run, task, context, state, { failure: failureInfo(error) })
   }
-  if (items instanceof Unknown) return endWithoutItems(run, task, state, { until: items.until })
+  if (items instanceof Unknown) return endWithoutItems(run, task, context, state, { until: items.until })
   const list = items as readonly unknown[]
-  if (list.length === 0) return endWithoutItems(run, task, state, {})
+  if (list.length === 0) return endWithoutItems(run, task, context, state, {})
 
   const ends: (StepEnd | undefined)[] = list.map(() => undefined)
   let stop = false
@@ -133,11 +142,11 @@ async function runLoop(run: Run, task: Task, context: Context, state: HostState,
     const own: Local = { ...local, [loopVar]: item, ...(indexVar === undefined ? {} : { [indexVar]: index }) }
     const itemScope = scopeOf(run, state, context, own)
     const shown = label === undefined ? nameOfItem(item) : textOf(label, itemScope)
-    const end = await runStep({ run, task, context, state, local: own, item: { index, label: shown }, round })
+    const end = await runStep({ run, task, context, state, local: own, item: { index, value: item, label: shown }, round })
     ends[index] = end
-    if (end.failed) stop = true
+    if (end.failed || end.left === true) stop = true
   })
-  return together(task, list, ends)
+  return ends.find((end) => end?.left === true) ?? together(task, list, ends)
 }
 
 function skippedBeforeLoop(context: Context, scope: ReturnType<typeof scopeOf>): boolean {
@@ -158,6 +167,7 @@ function nameOfItem(item: unknown): string {
 function endWithoutItems(
   run: Run,
   task: Task,
+  context: Context,
   state: HostState,
   why: { failure?: ReturnType<typeof failureInfo>; until?: string },
 ): StepEnd {
@@ -172,6 +182,7 @@ function endWithoutItems(
       host: state.name,
       name: withoutTemplates(task.name.value),
       module: task.module,
+      same: sameOf(run.secrets, task, context),
       place: task.place,
     },
     outcome,

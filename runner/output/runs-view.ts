@@ -4,7 +4,7 @@ import { renderFailure } from './failure.ts'
 import { titleOf } from './plain.ts'
 import { renderChange } from './change.ts'
 import { duration, indent, plural, sign, type Style, tint } from './style.ts'
-import { nextCommands } from './summary.ts'
+import { nextCommands, notFinished } from './summary.ts'
 
 /** What this view needs of a journal's history. */
 export interface SeenHistory {
@@ -21,6 +21,8 @@ export interface SeenHistory {
   /** Keys of the steps that were taken back. */
   readonly undone: ReadonlySet<string>
   readonly ended: { readonly exitCode: number; readonly interrupted: boolean; readonly seconds: number } | undefined
+  /** Hosts that have not come to the end of their plays. */
+  readonly unfinished: ReadonlySet<string>
   readonly last: number
   /** Its process is there and at work. */
   readonly running?: boolean
@@ -33,11 +35,16 @@ export interface UnreadRun {
 }
 
 /** How a run ended, in a word or two. */
-export function outcomeWord({ ended, running }: SeenHistory): string {
+export function outcomeWord({ ended, running, unfinished }: SeenHistory): string {
   if (ended === undefined) return running === true ? 'is under way' : 'was cut off'
   if (ended.interrupted) return 'was interrupted'
-  return ended.exitCode === 0 ? 'ended well' : 'failed'
+  if (ended.exitCode !== 0) return 'failed'
+  return unfinished.size === 0 ? 'ended well' : 'stopped short'
 }
+
+/** Its last life ended well, and no host was left behind by an earlier one. */
+export const endedWell = ({ ended, unfinished }: Pick<SeenHistory, 'ended' | 'unfinished'>): boolean =>
+  ended?.exitCode === 0 && unfinished.size === 0
 
 export function lastSeen({ last }: SeenHistory, now: number): string {
   const seconds = Math.max(0, now - last) / 1000
@@ -79,7 +86,7 @@ export function renderRun(
   now: number,
   style: Style,
 ): string {
-  const { started, finished, inFlight, undone, ended } = history
+  const { started, finished, inFlight, undone, ended, unfinished } = history
   const steps = [...finished.values()].filter(({ step }) => options.host === undefined || step.host === options.host)
   const said = steps
     .filter(({ outcome }) => outcome !== 'ok' && outcome !== 'skipped')
@@ -97,8 +104,9 @@ export function renderRun(
       tint(style, 'yellow', `  ${sign(style, 'running')} ${step.host}  ${titleOf({ step })}: was in flight`),
     ),
     ...failures.flatMap((step) => ['', renderFailure(step, sources, style)]),
+    ...(ended === undefined || unfinished.size === 0 ? [] : ['', notFinished([...unfinished])]),
     '',
-    nextCommands(started.run, ended?.exitCode, finished.values()).join(` ${sign(style, 'dot')} `) || 'Nothing to undo.',
+    nextCommands(started.run, endedWell(history), finished.values()).join(` ${sign(style, 'dot')} `) || 'Nothing to undo.',
   ].join('\n')}\n`
 }
 

@@ -10,19 +10,26 @@ export function renderSummary(report: Report, end: RunFinished, sources: readonl
   const pending = [...report.pendingHandlers].map(
     ([host, handlers]) => `${host}: handlers that did not run: ${handlers.join(', ')}`,
   )
-  const next = report.started?.goal === 'apply' ? nextCommands(end.run, end.exitCode, report.finished) : []
+  const left = end.unfinished ?? []
+  const next =
+    report.started?.goal === 'apply' ? nextCommands(end.run, end.exitCode === 0 && left.length === 0, report.finished) : []
   return [
     ...failures.flatMap((text) => [text, '']),
     ...pending,
+    ...(left.length > 0 && end.exitCode === 0 ? [notFinished(left)] : []),
     lastLine(report, end, style),
     ...(next.length > 0 ? [tint(style, 'dim', next.join(` ${sign(style, 'dot')} `))] : []),
   ].join('\n')
 }
 
+/** The hosts that a resume has something to do on: many are counted, a few are named. */
+export const notFinished = (hosts: readonly string[]): string =>
+  `not finished on ${hosts.length > 5 ? plural(hosts.length, 'host') : hosts.join(', ')}`
+
 /** What can be done with a run now: go on where it did not end well, take back where it changed something that can be. */
-export function nextCommands(run: string, exitCode: number | undefined, finished: Iterable<StepFinished>): string[] {
+export function nextCommands(run: string, endedWell: boolean, finished: Iterable<StepFinished>): string[] {
   const undone = [...finished].some(({ outcome, reversible }) => outcome === 'changed' && reversible)
-  return [...(exitCode === 0 ? [] : [`runbook resume ${run}`]), ...(undone ? [`runbook undo ${run} --plan`] : [])]
+  return [...(endedWell ? [] : [`runbook resume ${run}`]), ...(undone ? [`runbook undo ${run} --plan`] : [])]
 }
 
 function lastLine(report: Report, end: RunFinished, style: Style): string {

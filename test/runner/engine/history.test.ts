@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readJournal, replayable } from '../../../runner/engine/history.ts'
+import { failedHosts, readJournal, replayable } from '../../../runner/engine/history.ts'
 
 const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
 const step = (task: string, host = 'a') => ({ key: `${task}/${host}`, task, host, name: task, module: 'set', place })
@@ -93,6 +93,36 @@ describe('readJournal', () => {
     expect(() => read(begun)).toThrow('cannot be read as a journal')
     expect(() => read(head)).toThrow('cannot be read as a journal')
     expect(() => read({ type: 'journal', version: 2 }, begun)).toThrow('cannot be read as a journal')
+  })
+})
+
+describe('hosts that have not come to the end', () => {
+  const life = (...hosts: string[]) => ({ ...begun, hosts })
+  const ended = (exitCode: number, unfinished?: string[]) => ({ type: 'run-finished', at: 9, exitCode, unfinished })
+
+  test.each([
+    ['all of a life that was cut off', [life('a', 'b')], ['a', 'b']],
+    ['those that the end of a life names', [life('a', 'b'), ended(1, ['b'])], ['b']],
+    [
+      'a life that was cut off has finished nobody, nor made anybody unfinished',
+      [life('a', 'b'), ended(1, ['b']), life('a', 'b')],
+      ['b'],
+    ],
+    ['a host that no later life was about', [life('a', 'b'), ended(1, ['a', 'b']), life('b'), ended(0, [])], ['a']],
+    ['a host that only a later life is about', [life('a'), ended(1, ['a']), life('a', 'b')], ['a', 'b']],
+    ['an older journal that ended well: nobody', [life('a', 'b'), ended(0)], []],
+    ['an older journal that did not: nobody knows', [life('a', 'b'), ended(1)], ['a', 'b']],
+    ['an older journal whose hosts were resumed in part', [life('a', 'b'), ended(1), life('b'), ended(0)], ['a']],
+  ])('%s', (_what, lines, unfinished) => {
+    expect([...read(head, ...lines).unfinished]).toEqual(unfinished)
+  })
+
+  test('failed are those whose failure counts, and that have not been finished since', () => {
+    const lines = [life('a'), ends('0.tasks.1.block.0', failed)]
+    expect(failedHosts(read(head, ...lines))).toEqual(['a'])
+    expect(failedHosts(read(head, ...lines, { type: 'rescued', at: 4, host: 'a', block: '0.tasks.1' }))).toEqual([])
+    expect(failedHosts(read(head, ...lines, ended(0, [])))).toEqual([])
+    expect(failedHosts(read(head, life('a'), ends('0', { ...failed, ignored: true })))).toEqual([])
   })
 })
 

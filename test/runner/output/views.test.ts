@@ -4,7 +4,7 @@ import { jsonLine } from '../../../runner/output/json.ts'
 import { interruptedLines, plainLine } from '../../../runner/output/plain.ts'
 import { createReport } from '../../../runner/output/report.ts'
 import { lastSeen, outcomeWord, renderRuns } from '../../../runner/output/runs-view.ts'
-import { nextCommands, renderSummary } from '../../../runner/output/summary.ts'
+import { nextCommands, notFinished, renderSummary } from '../../../runner/output/summary.ts'
 
 const style = { color: false, unicode: true, columns: 80 }
 const place = { file: 'p.yml', line: 2, column: 3, length: 4 }
@@ -122,9 +122,16 @@ describe('the summary', () => {
   })
 
   test('offers what fits: resume after a bad end, undo of what can be undone', () => {
-    expect(nextCommands('R', 0, [finished({ reversible: false })])).toEqual([])
-    expect(nextCommands('R', 0, [finished()])).toEqual(['runbook undo R --plan'])
-    expect(nextCommands('R', undefined, [])).toEqual(['runbook resume R'])
+    expect(nextCommands('R', true, [finished({ reversible: false })])).toEqual([])
+    expect(nextCommands('R', true, [finished()])).toEqual(['runbook undo R --plan'])
+    expect(nextCommands('R', false, [])).toEqual(['runbook resume R'])
+  })
+})
+
+describe('hosts that were left behind', () => {
+  test('are named, many counted', () => {
+    expect(notFinished(['a', 'b'])).toBe('not finished on a, b')
+    expect(notFinished(['a', 'b', 'c', 'd', 'e', 'f'])).toBe('not finished on 6 hosts')
   })
 })
 
@@ -135,6 +142,7 @@ describe('the list of runs', () => {
     inFlight: new Map(),
     undone: new Set<string>(),
     ended: { exitCode: 0, interrupted: false, seconds: 1 },
+    unfinished: new Set<string>(),
     last: 0,
     ...more,
   })
@@ -144,6 +152,7 @@ describe('the list of runs', () => {
     expect(outcomeWord(history({ ended: undefined }))).toBe('was cut off')
     expect(outcomeWord(history({ ended: undefined, running: true }))).toBe('is under way')
     expect(outcomeWord(history({ ended: { exitCode: 130, interrupted: true, seconds: 1 } }))).toBe('was interrupted')
+    expect(outcomeWord(history({ unfinished: new Set(['b']) }))).toBe('stopped short')
     expect(lastSeen(history(), 3_600_000)).toBe('60 min ago')
     expect(lastSeen(history(), 172_800_000)).toBe('2 days ago')
     expect(renderRuns([], 0)).toBe('No runs are kept in this folder.\n')
