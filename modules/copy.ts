@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { defineModule, Failure, type Target } from '../runner/module.ts'
 import { attributeParams } from './lib/attributes.ts'
-import { applyContent, lookAgainst, planContent, undoContent, validateParam, type Current } from './lib/content.ts'
+import { applyContent, lookAgainst, planContent, sawContent, undoContent, validateParam, type Current } from './lib/content.ts'
 
 interface Params {
   readonly dest: string
@@ -77,6 +77,7 @@ export default defineModule({
   },
 
   undo: async (_params, before, target) => undoContent(target, before),
+  saw: sawContent,
 })
 
 async function contentOf({ src, content }: Params, target: Target): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
 import { defineModule, Failure, type Change } from '../runner/module.ts'
 import { attributeParams } from './lib/attributes.ts'
-import { applyContent, converged, planContent, readForEdit, undoContent, validateParam } from './lib/content.ts'
+import { applyContent, converged, planContent, readForEdit, sawContent, undoContent, validateParam } from './lib/content.ts'
 import { readOption, setOption, type Wanted } from './lib/ini.ts'
 import { isSecret } from './lib/secrets.ts'
 import { decodeText, encodeText } from './lib/text.ts'
@@ -102,6 +102,7 @@ export default defineModule({
   },
 
   undo: async (_params, before, target) => undoContent(target, before),
+  saw: sawContent,
 })
 
 interface Wish {

@@ -1,6 +1,6 @@
 import { defineModule, Failure } from '../runner/module.ts'
 import { attributeParams } from './lib/attributes.ts'
-import { applyContent, converged, planContent, readForEdit, undoContent, validateParam } from './lib/content.ts'
+import { applyContent, converged, planContent, readForEdit, sawContent, undoContent, validateParam } from './lib/content.ts'
 import { editLines, type LineEdit } from './lib/line-edit.ts'
 import { pattern } from './lib/pattern.ts'
 import { decodeText, encodeText } from './lib/text.ts'
@@ -104,6 +104,7 @@ export default defineModule({
   },
 
   undo: async (_params, before, target) => undoContent(target, before),
+  saw: sawContent,
 })
 
 function editOf(params: Params): LineEdit {

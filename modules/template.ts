@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { defineModule, type Target } from '../runner/module.ts'
 import { attributeParams } from './lib/attributes.ts'
-import { applyContent, lookAgainst, planContent, undoContent, validateParam } from './lib/content.ts'
+import { applyContent, lookAgainst, planContent, sawContent, undoContent, validateParam } from './lib/content.ts'
 
 interface Params {
   readonly src: string
@@ -52,6 +52,7 @@ export default defineModule({
   },
 
   undo: async (_params, before, target) => undoContent(target, before),
+  saw: sawContent,
 })
 
 const destination = ({ src, dest }: Params): string =>

@@ -1,6 +1,6 @@
 import type { FailureKind } from './failure.ts'
 import type { Place } from './language/source.ts'
-import type { Change, Estimate, LockRequest, Progress, Result } from './module.ts'
+import type { Change, Estimate, LockRequest, Progress, Result, Saw } from './module.ts'
 
 /**
  * The one vocabulary of execution. The engine emits events and nothing else; the terminal, the plain lines, `--output json`, the
@@ -164,8 +164,10 @@ export interface StepFinished extends Stamped {
   readonly reversible: boolean
   /** Plan: how long it is likely to take. */
   readonly estimate?: Estimate
-  /** Plan: what the operator will be asked before it. */
+  /** Plan: what the operator will be asked before it; as it is written where what it refers to is not known yet. */
   readonly confirm?: string
+  /** What was there before, where the module tells. */
+  readonly saw?: Saw
   /** Attempts made, where `retries` allowed several. */
   readonly attempts?: number
 }

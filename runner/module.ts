@@ -52,6 +52,9 @@ export interface LockRequest {
   readonly shared?: true
 }
 
+/** Properties of things, in words that tell no secret: `{ '/etc/hosts': { mode: '0644', … } }`. */
+export type Saw = Readonly<Record<string, Readonly<Record<string, string>>>>
+
 export interface Estimate {
   readonly seconds: number
   /** In words: `as the last time`. */
@@ -121,6 +124,11 @@ export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, 
   apply?(params: P, diff: Diff<State>, target: Target): Promise<Result | void>
   /** Absent means irreversible: the plan says so. Called again where it was cut off: what has been put back already stays. */
   undo?(params: P, before: State, target: Target): Promise<void>
+  /**
+   * What is there before it acts, in all that it acts on: a saved plan is applied only where this is still so. For what stays the same
+   * while nobody changes it; undefined where it is too much to tell.
+   */
+  saw?(before: State): Saw | undefined
   /** Whether it only makes other steps take effect (a restart): then it is undone after those have been put back. */
   undoneLast?(params: P): boolean
   /** Default: `check` again and expect no changes. Override only where success is not visible to `check`. */

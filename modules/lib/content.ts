@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { Failure, type Change, type Diff, type HostAccess, type Target } from '../../runner/module.ts'
 import { attributeChanges, mustRun, setAttributes, writeOptions, type Attributes } from './attributes.ts'
-import { attributesOf, fromBase64, imageOf, restore, type Image } from './image.ts'
+import { attributesOf, fromBase64, imageInWords, imageOf, restore, type Image } from './image.ts'
 import { follow, type Found } from './paths.ts'
 import { hideSecrets } from './secrets.ts'
 import { decodeText, isText, sameBytes } from './text.ts'
@@ -126,6 +126,9 @@ async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array |
 }
 
 export const undoContent = (target: Target, { path, image }: Before): Promise<void> => restore(target, path, image)
+
+/** What was at the path, for a saved plan. */
+export const sawContent = ({ path, image }: Before) => ({ [path]: imageInWords(image) })
 
 export const validateParam = {
   type: 'string',

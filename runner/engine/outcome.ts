@@ -2,7 +2,7 @@ import type { FailureInfo, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
 import type { Task } from '../language/playbook.ts'
 import { TemplateError } from '../language/template.ts'
-import type { AnyModule, Change, Diff, Estimate, Result, Target } from '../module.ts'
+import type { AnyModule, Change, Diff, Estimate, Result, Saw, Target } from '../module.ts'
 
 /** What became of one attempt at a step, before `failed_when` and its kin have spoken. */
 export type Attempt =
@@ -21,6 +21,7 @@ export interface Checked {
   /** What a `confirm` asks. */
   readonly confirm?: string
   readonly reversible: boolean
+  readonly saw?: Saw
 }
 
 /** A step made ready: what there is to do, or why nothing is to be done. Reads only, so it may happen ahead of its turn. */

@@ -6,6 +6,7 @@ import type { Task } from '../language/playbook.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { takeAhead } from './ahead.ts'
 import { attempt, type AttemptInput, prepare } from './attempt.ts'
+import { foretold } from './confirm.ts'
 import type { Context } from './context.ts'
 import { decideInFlight } from './in-flight.ts'
 import { replayable } from './history.ts'
@@ -71,13 +72,18 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     ...('message' in judged.attempt && !context.noLog ? { message: judged.attempt.message } : {}),
     ...(judged.attempt.kind === 'planned' && judged.attempt.estimate ? { estimate: judged.attempt.estimate } : {}),
     ...(judged.attempt.kind === 'planned' && judged.attempt.confirm ? { confirm: judged.attempt.confirm } : {}),
+    ...(judged.attempt.kind === 'unknown' ? foretold(run, input.task, scope) : {}),
+    ...('saw' in judged.attempt && !context.noLog ? { saw: judged.attempt.saw } : {}),
     ...(attempts > 1 ? { attempts } : {}),
   })
   if (changes.length > 0 || outcome === 'changed') await recorded(run)
   if (outcome === 'planned' || outcome === 'unknown') state.pending = true
   if (outcome === 'unreachable') state.status = 'unreachable'
-  return { outcome, value, failed: isFailed && !ignored, notifies: outcome === 'changed' || outcome === 'planned' }
+  return { outcome, value, failed: isFailed && !ignored, notifies: MAY_NOTIFY.has(outcome) }
 }
+
+/** In plan a handler is due where it may come to run: whoever agrees to the plan must have seen it. */
+const MAY_NOTIFY: ReadonlySet<Outcome> = new Set(['changed', 'planned', 'unknown'])
 
 /** As it ended before: what follows from it (registered value, handlers, failure) follows again. */
 function replayed(run: Run, past: StepFinished): StepEnd {

@@ -91,15 +91,19 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
         ...(step.message === undefined ? [] : [indent(step.message, '      ')]),
       ].join('\n')
     case 'unknown':
-      return tint(
-        style,
-        'cyan',
-        spread(
+      return [
+        tint(
           style,
-          `  ${sign(style, 'unknown')} ${title}`,
-          cut(style, `known after: ${step.reason ?? ''}`, Math.floor(style.columns / 2)),
+          'cyan',
+          spread(
+            style,
+            `  ${sign(style, 'unknown')} ${title}`,
+            cut(style, `known after: ${step.reason ?? ''}`, Math.floor(style.columns / 2)),
+          ),
         ),
-      )
+        ...(step.reversible || undo ? [] : [`      ${right}, cannot be undone`]),
+        ...(step.confirm === undefined ? [] : [indent(`asks first: ${step.confirm}`, '      ')]),
+      ].join('\n')
     case 'failed':
     case 'unreachable':
       return (
@@ -125,7 +129,9 @@ function planSummary(report: Report, style: Style): string {
   const { planned, unknown, failed, unreachable } = report.counts()
   const dot = ` ${sign(style, 'dot')} `
   const changing = new Set(report.finished.filter((step) => step.outcome === 'planned').map((step) => step.step.host)).size
-  const irreversible = report.finished.filter((step) => step.outcome === 'planned' && !step.reversible).length
+  const irreversible = report.finished.filter(
+    ({ outcome, reversible }) => (outcome === 'planned' || outcome === 'unknown') && !reversible,
+  ).length
   const asking = report.finished.filter(({ confirm }) => confirm !== undefined).length
   const seconds = report.finished.reduce((sum, { estimate }) => sum + (estimate?.seconds ?? 0), 0)
   if (failed + unreachable > 0) return `${plural(failed + unreachable, 'step')} cannot be planned${dot}apply would stop there`
@@ -135,7 +141,7 @@ function planSummary(report: Report, style: Style): string {
     ...(unknown > 0 ? [`${plural(unknown, 'step')} known only after others have run`] : []),
     ...(asking > 0 ? [`${plural(asking, 'step')} asked about first`] : []),
     ...(seconds > 0 ? [`likely ${duration(seconds)} one after another`] : []),
-    ...(planned > 0 && report.started?.undoes === undefined
+    ...(report.started?.undoes === undefined
       ? [irreversible === 0 ? 'all can be undone' : `${irreversible} cannot be undone`]
       : []),
   ].join(dot)
