@@ -94,6 +94,16 @@ const ifThere = async <T>(work: Promise<T>): Promise<T | undefined> => {
   }
 }
 
+/** The file just made, or undefined where there is one already. */
+const ifNew = async (work: Promise<FileHandle>): Promise<FileHandle | undefined> => {
+  try {
+    return await work
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
+    throw error
+  }
+}
+
 function diskFiles(cwd: string): Files {
   const at = (path: string) => resolve(cwd, path)
   return {
@@ -122,6 +132,18 @@ function diskFiles(cwd: string): Files {
       } finally {
         await rm(temporary, { force: true })
       }
+    },
+    async create(path, content, mode = 0o644) {
+      await mkdir(dirname(at(path)), { recursive: true, mode: 0o700 })
+      const file = await ifNew(open(at(path), 'wx', mode))
+      if (file === undefined) return false
+      try {
+        await file.writeFile(content)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      return true
     },
     async append(path) {
       await mkdir(dirname(at(path)), { recursive: true, mode: 0o700 })
