@@ -17,6 +17,7 @@ export type Event =
   | StepFinished
   | TaskFinished
   | HandlersPending
+  | RescuePlanned
   | Rescued
   | PlayStopped
   | Interrupted
@@ -190,6 +191,15 @@ export interface HandlersPending extends Stamped {
   readonly type: 'handlers-pending'
   readonly host: string
   readonly handlers: readonly string[]
+}
+/** Plan: what is done on the host if, against the plan, a step of a block fails. A saved plan agrees to it as well. */
+export interface RescuePlanned extends Stamped {
+  readonly type: 'rescue-planned'
+  readonly host: string
+  readonly block: string
+  /** Of the block, where it has one. */
+  readonly name?: string
+  readonly tasks: readonly (Pick<StepRef, 'task' | 'name' | 'module'> & Pick<StepFinished, 'reversible' | 'confirm'>)[]
 }
 /** A host failed in a block and its `rescue` went through: what failed in the block no longer counts. */
 export interface Rescued extends Stamped {

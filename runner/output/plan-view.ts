@@ -1,4 +1,4 @@
-import type { StepFinished } from '../events.ts'
+import type { RescuePlanned, StepFinished } from '../events.ts'
 import { renderChange } from './change.ts'
 import { titleOf } from './plain.ts'
 import type { Report } from './report.ts'
@@ -8,12 +8,13 @@ import { cut, duration, indent, plural, sign, spread, type Style, tint } from '.
 export function renderPlan(report: Report, style: Style, options: { readonly verbose: boolean }): string {
   const { started } = report
   const byHost = groupBy(report.finished, (step) => step.step.host)
-  const blocks = groupBy(byHost, ([, steps]) =>
-    steps
+  const blocks = groupBy(byHost, ([host, steps]) => {
+    const texts = steps
       .map((step) => stepLines(step, style, options.verbose, started?.undoes !== undefined))
       .filter((text) => text !== '')
-      .join('\n'),
-  )
+    const rescues = texts.length === 0 ? [] : report.rescues.filter((rescue) => rescue.host === host)
+    return [...texts, ...rescues.map((rescue) => rescueLines(rescue, style))].join('\n')
+  })
   const quiet = blocks.get('') ?? []
   const body = [...blocks]
     .filter(([text]) => text !== '')
@@ -124,6 +125,16 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
     }
   }
 }
+
+/** What is not done as long as all goes well; a saved plan agrees to it too. */
+const rescueLines = ({ name, tasks }: RescuePlanned, style: Style): string =>
+  [
+    `  only if ${name ?? 'its block'} fails: ${plural(tasks.length, 'task')} of its rescue`,
+    ...tasks.flatMap((task) => [
+      spread(style, `      ${task.name}`, task.reversible ? task.module : `${task.module}, cannot be undone`),
+      ...(task.confirm === undefined ? [] : [indent(`asks first: ${task.confirm}`, '          ')]),
+    ]),
+  ].join('\n')
 
 function planSummary(report: Report, style: Style): string {
   const { planned, unknown, failed, unreachable } = report.counts()

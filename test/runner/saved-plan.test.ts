@@ -320,6 +320,31 @@ describe('a saved plan', () => {
     expect(Object.fromEntries(stage.stage.things)).toMatchObject({ 'a/x': 'safe', 'a/end': 'yes', 'a/handled': 'yes' })
   })
 
+  test('shows what the rescue of a block would do and ask', async () => {
+    const stage = scene(undefined, RESCUE)
+    await plan(stage, { output: 'plain' })
+    expect(stage.world.written.stdout).toMatchInlineSnapshot(`
+      "t
+      hosts.yml · 1 host · nothing is being changed
+
+      a
+        ~ begin                                                                                        set
+            x   absent → half
+        ~ break                                                                                        set
+            y   absent → 1
+        ~ end                                                                                          set
+            end   absent → yes
+        only if half fails: 1 task of its rescue
+            mend                                                                                       set
+                asks first: Sure?
+
+      3 changes on 1 host · all can be undone
+      "
+    `)
+    await run({ ...request, goal: 'plan' }, stage.world, stage.modules)
+    expect(stage.world.written.stdout).toContain('"tasks":[{"task":"0.tasks.0.rescue.0","name":"mend","module":"set"')
+  })
+
   test('a step whose values are hidden is compared as it was shown', async () => {
     const stage = scene(undefined, PLAYBOOK.replaceAll('register: first', 'register: first\n        no_log: true'))
     await plan(stage)
