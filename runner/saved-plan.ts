@@ -64,7 +64,7 @@ const savedPlan = (request: Request, sources: readonly Source[], report: Report,
 
 /** The saved plan that a file holds; undefined when it is something else (a playbook). */
 async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; digest: string } | undefined> {
-  const content = await world.files.read(file)
+  const content = (await world.files.kind(file)) === 'file' ? await world.files.read(file) : undefined
   if (content === undefined || content[0] !== '{'.charCodeAt(0)) return undefined
   const text = new TextDecoder().decode(content)
   try {
@@ -146,18 +146,17 @@ const howOf = (asked: Request, given: AskedOfPlan['given']): Partial<Request> =>
   exitCode: asked.exitCode,
 })
 
-const usedBy = (digest: string, by: string) =>
+/** The quick answer, before anything is read or locked; what counts is who makes the mark. */
+async function refuseUsed(digest: string, mark: string, world: World): Promise<void> {
+  if ((await world.files.read(mark)) !== undefined) throw await usedBy(digest, mark, world)
+}
+
+const usedBy = async (digest: string, mark: string, world: World): Promise<Failure> =>
   new Failure(`plan ${digest} has been applied`, {
     kind: 'refused',
-    why: by,
+    why: `${mark}: ${new TextDecoder().decode(await world.files.read(mark)).trim()}`,
     todo: 'a plan is good for one apply: make a new one',
   })
-
-/** The quick answer; what counts is who makes the mark. */
-async function refuseUsed(digest: string, mark: string, world: World): Promise<void> {
-  const used = await world.files.read(mark)
-  if (used !== undefined) throw usedBy(digest, new TextDecoder().decode(used).trim())
-}
 
 /** Called when the locks are held: of several that apply the same plan, one makes the mark. */
 async function markUsed(digest: string, mark: string, run: string, world: World): Promise<void> {
@@ -172,7 +171,7 @@ async function markUsed(digest: string, mark: string, run: string, world: World)
       cause: error,
     })
   }
-  if (!made) throw usedBy(digest, `${mark} is there`)
+  if (!made) throw await usedBy(digest, mark, world)
 }
 
 /** `apply --ask`: shows the plan, asks, and applies exactly that. */
