@@ -73,7 +73,7 @@ export default defineModule({
     for (const [path, image] of Object.entries(images)) await restore(target, path, image)
   },
 
-  saw({ created, images, lost }) {
+  saw(_params, { created, images, lost }) {
     const all = Object.entries(images)
     if (lost !== undefined || all.length > MOST_TOLD) return undefined
     return Object.fromEntries([

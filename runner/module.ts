@@ -125,10 +125,10 @@ export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, 
   /** Absent means irreversible: the plan says so. Called again where it was cut off: what has been put back already stays. */
   undo?(params: P, before: State, target: Target): Promise<void>
   /**
-   * What is there before it acts, in all that it acts on: a saved plan is applied only where this is still so. For what stays the same
-   * while nobody changes it; undefined where it is too much to tell.
+   * What is there before it acts, in all that it acts on: a saved plan is applied only where this is still so, as far as no earlier step
+   * has acted on the same. Properties that stay the same while nobody changes them; undefined where it is too much to tell.
    */
-  saw?(before: State): Saw | undefined
+  saw?(params: P, before: State): Saw | undefined
   /** Whether it only makes other steps take effect (a restart): then it is undone after those have been put back. */
   undoneLast?(params: P): boolean
   /** Default: `check` again and expect no changes. Override only where success is not visible to `check`. */

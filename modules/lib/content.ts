@@ -128,7 +128,7 @@ async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array |
 export const undoContent = (target: Target, { path, image }: Before): Promise<void> => restore(target, path, image)
 
 /** What was at the path, for a saved plan. */
-export const sawContent = ({ path, image }: Before) => ({ [path]: imageInWords(image) })
+export const sawContent = (_params: unknown, { path, image }: Before) => ({ [path]: imageInWords(image) })
 
 export const validateParam = {
   type: 'string',

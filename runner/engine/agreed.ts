@@ -12,6 +12,8 @@ export interface Intended {
   readonly host: string
   readonly changes: readonly Change[]
   readonly saw: Saw | undefined
+  /** Whether a step has failed on the step's host before, and the run went on. */
+  readonly failed: boolean
 }
 
 /** @param step as it is shown: its secrets are masked */
@@ -56,10 +58,12 @@ export function agreedOnly(run: Run, step: StepRef, intended: Intended): void {
 /** As the plan saw it: it was made from what may be shown. */
 const masked = (intended: Intended): Intended => ({ ...intended, changes: intended.changes.map(maskSensitive) })
 
-function differences({ agreed }: Run, step: StepRef, { changes, saw }: Intended, touched: Touched): string[] {
+function differences({ agreed }: Run, step: StepRef, { changes, saw, failed }: Intended, touched: Touched): string[] {
   const own = agreed && planned(agreed, step)
   if (own?.outcome === 'unknown') return []
   if (own === undefined) return followsFromAnother(step) ? [] : ['the plan does not have this step']
+  // What it puts in order is what the failure left.
+  if (failed && step.task.includes('.always.')) return []
   // An earlier step of this run has been there, which the plan could not see the outcome of.
   if (Object.keys(saw ?? {}).some((thing) => touched.things.some((other) => overlap(thing, other)))) return []
   const others = otherChanges(own, changes)

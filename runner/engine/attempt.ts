@@ -116,10 +116,15 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   if (changes.length === 0) run.control.window *= 2
   if (module.apply === undefined || changes.length === 0)
     return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
-  const saw = module.saw?.(diff.before)
+  const saw = module.saw?.(params as never, diff.before)
   const told = saw === undefined ? seen : { ...seen, saw }
   try {
-    agreedOnly(run, step, { host: record.host, changes: shown, saw })
+    agreedOnly(run, step, {
+      host: record.host,
+      changes: shown,
+      saw,
+      failed: input.state.registered.has('ansible_failed_task'),
+    })
   } catch (error) {
     return failed(error, changes)
   }

@@ -68,7 +68,9 @@ plays:
             notify: handle
         always:
           - name: end
-            set: { thing: end, to: "yes" }
+            set: { thing: end, to: "{{ inventory_hostname }}" }
+          - name: order
+            set: { thing: x, to: ordered }
     handlers:
       - name: handle
         set: { thing: handled, to: "yes" }
@@ -317,7 +319,7 @@ describe('a saved plan', () => {
     const stage = scene(['y'], RESCUE)
     if (how === 'saved') await plan(stage)
     expect(await (how === 'saved' ? apply(stage) : askedApply(request, stage.world, stage.modules))).toBe(0)
-    expect(Object.fromEntries(stage.stage.things)).toMatchObject({ 'a/x': 'safe', 'a/end': 'yes', 'a/handled': 'yes' })
+    expect(Object.fromEntries(stage.stage.things)).toMatchObject({ 'a/x': 'ordered', 'a/end': 'a', 'a/handled': 'yes' })
   })
 
   test('shows what the rescue of a block would do and ask', async () => {
@@ -333,12 +335,14 @@ describe('a saved plan', () => {
         ~ break                                                                                        set
             y   absent → 1
         ~ end                                                                                          set
-            end   absent → yes
+            end   absent → a
+        ~ order                                                                                        set
+            x   absent → ordered
         only if half fails: 1 task of its rescue
             mend                                                                                       set
                 asks first: Sure?
 
-      3 changes on 1 host · all can be undone
+      4 changes on 1 host · all can be undone
       "
     `)
     await run({ ...request, goal: 'plan' }, stage.world, stage.modules)

@@ -4,14 +4,19 @@ import type { Event } from '../../../runner/events.ts'
 import { applySaved, planTo } from '../../../runner/saved-plan.ts'
 import { fakeTarget, type FakeTarget } from '../../fake-target.ts'
 import { fakeWorld } from '../../fake-world.ts'
+import { fakeSystemd } from '../../modules/fake-systemd.ts'
 import { request } from '../../play.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const fileOf = (text: string, mode = '0600') => ({ content: bytes(text), mode, owner: 'root', group: 'root' })
 
 /** Plans the tasks for a host with `/f` in it, lets somebody be there in between, and applies the plan. */
-async function applied(tasks: string, meanwhile: (host: FakeTarget) => void, strip: (plan: string) => string = (plan) => plan) {
-  const host = fakeTarget({ files: { '/f': fileOf('a = 1\nb = 1\n'), '/g': 'x\n' }, commands: { 'touch it': {} } })
+async function applied(
+  tasks: string,
+  meanwhile: (host: FakeTarget) => void = () => {},
+  strip: (plan: string) => string = (plan) => plan,
+  host = fakeTarget({ files: { '/f': fileOf('a = 1\nb = 1\n'), '/g': 'x\n' }, commands: { 'touch it': {} } }),
+) {
   const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n    tasks:\n${tasks.replaceAll(/^/gm, '      ')}\n`
   const world = fakeWorld({ host: () => host, files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: } }' } })
   expect(await planTo('p', { ...request, goal: 'plan' }, world, registry)).toBe(0)
@@ -39,13 +44,21 @@ describe('what a saved plan saw', () => {
     const other = await applied(ONE, (host) => host.files.set('/f', fileOf('a = 1\nb = 9\n')))
     expect(other.whys).toEqual([expect.stringMatching(/^\/f: content sha256 \w{16}, was sha256 \w{16}$/)])
     expect(other.text('/f')).toBe('a = 1\nb = 9\n')
-    expect((await applied(ONE, () => {})).code).toBe(0)
+    expect((await applied(ONE)).code).toBe(0)
   })
 
   test('is no longer compared of what this run itself has touched', async () => {
-    const twice = await applied(LINES, () => {})
+    const twice = await applied(LINES)
     expect(twice).toMatchObject({ code: 0, whys: [] })
     expect(twice.text('/f')).toBe('a = 1\nb = 1\nc\nd\n')
+  })
+
+  test('does not keep a service from being stopped and started', async () => {
+    const { target, units } = fakeSystemd({ 'nova-compute.service': {} })
+    const [stop, start] = ['stopped', 'started'].map((state) => `- service: { name: nova-compute, state: ${state} }`)
+    const { code, whys } = await applied(`${stop}\n${start}`, undefined, undefined, target)
+    expect({ code, whys }).toEqual({ code: 0, whys: [] })
+    expect(units.get('nova-compute.service')?.InvocationID).toBe('run-2')
   })
 
   test('is still compared of what another step touched nothing of', async () => {
@@ -68,7 +81,7 @@ describe('what a saved plan saw', () => {
 
 test('a secret that changes is compared without being shown', async () => {
   const tasks = '- copy: { dest: /g, content: "password = new\\n" }'
-  expect((await applied(tasks, () => {})).code).toBe(0)
+  expect((await applied(tasks)).code).toBe(0)
   const { code, whys } = await applied(tasks, (host) => host.files.set('/g', fileOf('password = other\n')))
   expect(code).toBe(4)
   expect(whys.join()).toContain('(hidden)')
