@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { registry } from '../../../modules/index.ts'
 import type { Event } from '../../../runner/events.ts'
+import { resume } from '../../../runner/resume.ts'
 import { applySaved, planTo } from '../../../runner/saved-plan.ts'
 import { fakeTarget, type FakeTarget } from '../../fake-target.ts'
 import { fakeWorld } from '../../fake-world.ts'
@@ -29,8 +30,11 @@ async function applied(
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Event)
     .flatMap((event) => (event.type === 'step-finished' && event.failure ? [event.failure.why ?? event.failure.what] : []))
-  return { code, whys, text: (path: string) => new TextDecoder().decode(host.files.get(path)?.content) }
+  const resumed = () => resume({ ...asked, run: undefined }, world, registry)
+  return { code, whys, resumed, text: (path: string) => new TextDecoder().decode(host.files.get(path)?.content) }
 }
+
+const asked = { failed: false, acceptChanges: false, yes: false, params: [], output: 'json', waitLock: 0, detach: false } as const
 
 const ONE = '- ini: { path: /f, section: DEFAULT, option: a, value: "2" }'
 const LINES = '- lineinfile: { path: /f, line: c }\n- lineinfile: { path: /f, line: d }'
@@ -51,6 +55,20 @@ describe('what a saved plan saw', () => {
     const twice = await applied(LINES)
     expect(twice).toMatchObject({ code: 0, whys: [] })
     expect(twice.text('/f')).toBe('a = 1\nb = 1\nc\nd\n')
+  })
+
+  test('nor of what it had touched before it was resumed', async () => {
+    let fails = true
+    const host = fakeTarget({
+      files: { '/f': fileOf('a = 1\n') },
+      commands: () => ({ code: fails ? 1 : 0 }),
+    })
+    const [first, second] = LINES.split('\n')
+    const cut = await applied(`${first}\n- command: { cmd: break }\n${second}`, undefined, undefined, host)
+    expect(cut.code).toBe(1)
+    fails = false
+    expect(await cut.resumed()).toBe(0)
+    expect(cut.text('/f')).toBe('a = 1\nc\nd\n')
   })
 
   test('does not keep a service from being stopped and started', async () => {
