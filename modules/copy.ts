@@ -1,7 +1,16 @@
 import { posix } from 'node:path'
 import { defineModule, Failure, type Target } from '../runner/module.ts'
 import { attributeParams } from './lib/attributes.ts'
-import { applyContent, lookAgainst, planContent, leftContent, undoContent, validateParam, type Current } from './lib/content.ts'
+import {
+  applyContent,
+  lookAgainst,
+  planContent,
+  leftContent,
+  sawContent,
+  undoContent,
+  validateParam,
+  type Current,
+} from './lib/content.ts'
 
 interface Params {
   readonly dest: string
@@ -78,6 +87,7 @@ export default defineModule({
 
   undo: async (_params, before, target) => undoContent(target, before),
   left: leftContent,
+  saw: sawContent,
 })
 
 async function contentOf({ src, content }: Params, target: Target): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 import { defineModule, Failure, type HostAccess } from '../runner/module.ts'
 import { attributeParams, mustRun, setAttributes, writeOptions } from './lib/attributes.ts'
 import { attributesFor, planners, type FileState } from './lib/file-states.ts'
-import { lookIn, placeLink, restore } from './lib/image.ts'
+import { imageInWords, lookIn, placeLink, restore } from './lib/image.ts'
 
 /** Makes folders, links and empty files, sets owner and mode, removes. */
 export default defineModule({
@@ -80,6 +80,15 @@ export default defineModule({
       await Promise.all(paths.map(async ([path, image]) => [path, await lookIn(target, path, image)] as const)),
     )
   },
+
+  saw(_params, { created, images, lost }) {
+    const all = Object.entries(images)
+    if (lost !== undefined || all.length > MOST_TOLD) return undefined
+    return Object.fromEntries([
+      ...created.map((path) => [path, { kind: 'absent' }]),
+      ...all.map(([path, image]) => [path, imageInWords(image)]),
+    ])
+  },
 })
 
 const ABSENT = { kind: 'absent' } as const
@@ -88,6 +97,9 @@ const ABSENT = { kind: 'absent' } as const
 const MOST_LOOKED_AT = 100
 
 type Params = Parameters<(typeof planners)['file']>[0]
+
+/** A saved plan is for reading: it does not list every file of a big folder. */
+const MOST_TOLD = 100
 
 /** Paths a command takes at once: far below what any kernel allows. */
 const BATCH = 500

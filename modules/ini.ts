@@ -1,6 +1,15 @@
 import { defineModule, Failure, type Change } from '../runner/module.ts'
 import { attributeParams } from './lib/attributes.ts'
-import { applyContent, converged, planContent, readForEdit, leftContent, undoContent, validateParam } from './lib/content.ts'
+import {
+  applyContent,
+  converged,
+  planContent,
+  readForEdit,
+  leftContent,
+  sawContent,
+  undoContent,
+  validateParam,
+} from './lib/content.ts'
 import { readOption, setOption, type Wanted } from './lib/ini.ts'
 import { isSecret } from './lib/secrets.ts'
 import { decodeText, encodeText } from './lib/text.ts'
@@ -103,6 +112,7 @@ export default defineModule({
 
   undo: async (_params, before, target) => undoContent(target, before),
   left: leftContent,
+  saw: sawContent,
 })
 
 interface Wish {

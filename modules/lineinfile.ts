@@ -1,6 +1,15 @@
 import { defineModule, Failure } from '../runner/module.ts'
 import { attributeParams } from './lib/attributes.ts'
-import { applyContent, converged, planContent, readForEdit, leftContent, undoContent, validateParam } from './lib/content.ts'
+import {
+  applyContent,
+  converged,
+  planContent,
+  readForEdit,
+  leftContent,
+  sawContent,
+  undoContent,
+  validateParam,
+} from './lib/content.ts'
 import { editLines, type LineEdit } from './lib/line-edit.ts'
 import { pattern } from './lib/pattern.ts'
 import { decodeText, encodeText } from './lib/text.ts'
@@ -105,6 +114,7 @@ export default defineModule({
 
   undo: async (_params, before, target) => undoContent(target, before),
   left: leftContent,
+  saw: sawContent,
 })
 
 function editOf(params: Params): LineEdit {

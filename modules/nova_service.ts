@@ -106,6 +106,10 @@ export default defineModule({
     return plain(wait_up > 0 ? await waitUp(compute, { host, binary, wait: wait_up }, target) : await find(compute, host, binary))
   },
 
+  saw: ({ host, binary }, { status, reason, forced_down }) => ({
+    [`${binary} on ${host}`]: { status, reason: reason ?? 'none', 'forced down': String(forced_down) },
+  }),
+
   async undo({ cloud, host, binary }, before, target) {
     const { compute } = await target.cloud(cloud)
     const now = await find(compute, host, binary)

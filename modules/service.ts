@@ -157,6 +157,8 @@ export default defineModule({
     ]
   },
 
+  // Its state is in the differences; what the step does not touch is nothing to it.
+  saw: (_params, { id }) => ({ [id]: {} }),
   undoneLast: ({ state }) => state === 'restarted' || state === 'reloaded',
   async undo(params, before, target) {
     const unit = await readUnit(target, before.id)

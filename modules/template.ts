@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { defineModule, type Target } from '../runner/module.ts'
 import { attributeParams } from './lib/attributes.ts'
-import { applyContent, lookAgainst, planContent, leftContent, undoContent, validateParam } from './lib/content.ts'
+import { applyContent, lookAgainst, planContent, leftContent, sawContent, undoContent, validateParam } from './lib/content.ts'
 
 interface Params {
   readonly src: string
@@ -53,6 +53,7 @@ export default defineModule({
 
   undo: async (_params, before, target) => undoContent(target, before),
   left: leftContent,
+  saw: sawContent,
 })
 
 const destination = ({ src, dest }: Params): string =>

@@ -3,7 +3,7 @@ import { EXIT, exitCode } from './exit.ts'
 import { Failure } from './failure.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './request.ts'
-import { assignment, collect, positive, requestOf, type RunFlags, seconds, withRunOptions } from './run-options.ts'
+import { assignment, collect, givenOptions, positive, requestOf, type RunFlags, seconds, withRunOptions } from './run-options.ts'
 import type { World } from './world.ts'
 
 /** The registry is loaded when a command needs it, so that `--help` stays quick. */
@@ -56,15 +56,14 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
     )
 
   const runs = (command: Command, goal: Request['goal']) =>
-    withRunOptions(command).action(async (playbook: string, options: RunFlags) => {
+    withRunOptions(command).action(async (playbook: string, options: RunFlags, own: Command) => {
       const { registry } = await loadModules()
       const request = requestOf(goal, playbook, options)
+      const asked = { file: playbook, request, ask: options.ask === true, given: givenOptions(own) }
+      const code = await (await import('./saved-plan.ts')).applySaved(asked, world, registry)
+      if (code !== undefined) return done(code)
       if (options.listHosts || options.listTasks)
         return done(await (await import('./list.ts')).list(request, options, world, registry))
-      if (goal === 'apply') {
-        const code = await (await import('./saved-plan.ts')).applySaved(playbook, request, world, registry)
-        if (code !== undefined) return done(code)
-      }
       if (options.ask && request.goal === 'apply')
         return done(await (await import('./saved-plan.ts')).askedApply(request, world, registry))
       if (options.out !== undefined)

@@ -17,6 +17,7 @@ export type Event =
   | StepFinished
   | TaskFinished
   | HandlersPending
+  | RescuePlanned
   | Rescued
   | PlayStopped
   | Interrupted
@@ -172,10 +173,12 @@ export interface StepFinished extends Stamped {
   readonly reversible: boolean
   /** Plan: how long it is likely to take. */
   readonly estimate?: Estimate
-  /** Plan: what the operator will be asked before it. */
+  /** Plan: what the operator will be asked before it; as it is written where what it refers to is not known yet. */
   readonly confirm?: string
   /** What it has left, for undo to compare with; in the journal only, contents by a keyed digest. */
   readonly left?: Saw
+  /** Plan: what was there before, where the module tells. */
+  readonly saw?: Saw
   /** Attempts made, where `retries` allowed several. */
   readonly attempts?: number
 }
@@ -198,6 +201,15 @@ export interface HandlersPending extends Stamped {
   readonly type: 'handlers-pending'
   readonly host: string
   readonly handlers: readonly string[]
+}
+/** Plan: what is done on the host if, against the plan, a step of a block fails. A saved plan agrees to it as well. */
+export interface RescuePlanned extends Stamped {
+  readonly type: 'rescue-planned'
+  readonly host: string
+  readonly block: string
+  /** Of the block, where it has one. */
+  readonly name?: string
+  readonly tasks: readonly (Pick<StepRef, 'task' | 'name' | 'module'> & Pick<StepFinished, 'reversible' | 'confirm'>)[]
 }
 /** A host failed in a block and its `rescue` went through: what failed in the block no longer counts. */
 export interface Rescued extends Stamped {

@@ -129,6 +129,11 @@ export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, 
    * sees a part of it only (one line of a file).
    */
   left?(before: State, target: Target): Promise<Saw>
+  /**
+   * What is there before it acts, in all that it acts on: a saved plan is applied only where this is still so, as far as no earlier step
+   * has acted on the same. Properties that stay the same while nobody changes them; undefined where it is too much to tell.
+   */
+  saw?(params: P, before: State): Saw | undefined
   /** Whether it only makes other steps take effect (a restart): then it is undone after those have been put back. */
   undoneLast?(params: P): boolean
   /** Default: `check` again and expect no changes. Override only where success is not visible to `check`. */

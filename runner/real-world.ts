@@ -95,6 +95,16 @@ const ifThere = async <T>(work: Promise<T>): Promise<T | undefined> => {
   }
 }
 
+/** The file just made, or undefined where there is one already. */
+const ifNew = async (work: Promise<FileHandle>): Promise<FileHandle | undefined> => {
+  try {
+    return await work
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
+    throw error
+  }
+}
+
 function diskFiles(cwd: string): Files {
   const at = (path: string) => resolve(cwd, path)
   return {
@@ -108,6 +118,19 @@ function diskFiles(cwd: string): Files {
       return found === undefined ? undefined : found.isDirectory() ? 'directory' : 'file'
     },
     write: (path, content, mode = 0o644) => writing(path, () => replace(at(path), content, mode)),
+    create: (path, content, mode = 0o644) =>
+      writing(path, async () => {
+        await mkdir(dirname(at(path)), { recursive: true, mode: 0o700 })
+        const file = await ifNew(open(at(path), 'wx', mode))
+        if (file === undefined) return false
+        try {
+          await file.writeFile(content)
+          await file.sync()
+        } finally {
+          await file.close()
+        }
+        return true
+      }),
     append: (path) =>
       writing(path, async () => {
         await mkdir(dirname(at(path)), { recursive: true, mode: 0o700 })

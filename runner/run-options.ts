@@ -84,6 +84,14 @@ export function withRunOptions(command: Command): Command {
     .option('--list-tasks', 'only list the tasks')
 }
 
+/** The options that stand on the command line, as they are written there, by their names in a `Request`. */
+export const givenOptions = (command: Command): ReadonlyMap<string, string> =>
+  new Map(
+    command.options
+      .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+      .map((option) => [option.attributeName(), option.long ?? option.flags]),
+  )
+
 export function requestOf(goal: Request['goal'], playbook: string, flags: RunFlags): Request {
   return {
     goal: flags.check ? 'plan' : goal,

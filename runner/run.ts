@@ -181,6 +181,7 @@ async function executed(
     world,
     session,
     locks: openLocks(),
+    touched: new Map(),
     confirmations: new Map(),
     ask,
     secrets,

@@ -27,7 +27,10 @@ const shortDigest = (text: string): string => {
   const hex = createHash('sha256').update(text).digest('hex')
   return `${hex.slice(0, 4)}-${hex.slice(4, 8)}`
 }
-const usedPath = (digest: string): string => `.runbook/plans/${digest}.used`
+/** Whoever applies the same file sees it, from whichever folder. The digest tells it from a plan that is written over this one. */
+const markBeside = (file: string, digest: string): string => `${file}.${digest}.used`
+/** A copy of the file is not applied either. */
+const markHere = (digest: string): string => `.runbook/plans/${digest}.used`
 
 /** `plan --out FILE`. The file can hold secrets of the playbook and its inventory: it is for its owner alone. */
 export async function planTo(
@@ -61,7 +64,7 @@ const savedPlan = (request: Request, sources: readonly Source[], report: Report,
 
 /** The saved plan that a file holds; undefined when it is something else (a playbook). */
 async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; digest: string } | undefined> {
-  const content = await world.files.read(file)
+  const content = (await world.files.kind(file)) === 'file' ? await world.files.read(file) : undefined
   if (content === undefined || content[0] !== '{'.charCodeAt(0)) return undefined
   const text = new TextDecoder().decode(content)
   try {
@@ -76,40 +79,104 @@ async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; 
   }
 }
 
-/** `apply FILE` where FILE is a saved plan; undefined where it is a playbook. */
+/** What is asked of a saved plan. */
+export interface AskedOfPlan {
+  readonly file: string
+  readonly request: Request
+  /** Shows it and asks, before it is applied. */
+  readonly ask: boolean
+  /** The options that were given, as they are written: by their names. */
+  readonly given: ReadonlyMap<string, string>
+}
+
+/** Options that change nothing of what is done, only how: a saved plan holds all the others itself. */
+const HONOURED = new Set(
+  'check ask yes waitLock detach forks askBecomePass acceptNewHostKeys output verbose diff exitCode'.split(' '),
+)
+
+/** `apply FILE` (or `plan FILE`: would it still be applied?) where FILE is a saved plan; undefined where it is a playbook. */
 export async function applySaved(
-  file: string,
-  asked: Pick<Request, 'output' | 'verbose' | 'diff'>,
+  { file, request: asked, ask, given }: AskedOfPlan,
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
 ): Promise<number | undefined> {
   const saved = await readPlan(file, world)
   if (saved === undefined) return undefined
   const { plan, digest } = saved
-  const used = await world.files.read(usedPath(digest))
-  if (used !== undefined) {
-    throw new Failure(`plan ${digest} has been applied`, {
-      kind: 'refused',
-      why: new TextDecoder().decode(used).trim(),
-      todo: 'a plan is good for one apply: make a new one',
-    })
+  refuseOptions(file, given)
+  const marks = [markBeside(file, digest), markHere(digest)]
+  for (const mark of marks) await refuseUsed(digest, mark, world)
+  const own = frozen(world, plan.files)
+  const request: Request = { ...plan.request, ...howOf(asked, given) }
+  const agreed = new Map(Object.entries(plan.steps))
+  if (asked.goal === 'plan' || ask) {
+    if (ask) mustBeInteractive(world)
+    world.stderr.write(`Plan ${digest}, made ${plan.made}, against what is there now:\n\n`)
+    const code = await run({ ...request, goal: 'plan' }, own, modules, { agreed })
+    const stands = code === EXIT.done || code === EXIT.changes
+    world.stderr.write(`\nPlan ${digest} would ${stands ? 'still be applied as it is' : 'not go through: make a new one'}.\n`)
+    if (asked.goal === 'plan' || !stands || !(await agreedTo(world))) return code
   }
   world.stderr.write(`Applying plan ${digest}, made ${plan.made}.\n`)
-  const request: Request = { ...plan.request, goal: 'apply', output: asked.output, verbose: asked.verbose, diff: asked.diff }
-  return run(request, frozen(world, plan.files), modules, {
-    agreed: new Map(Object.entries(plan.steps)),
-    begin: (id) => world.files.write(usedPath(digest), `run ${id}\n`, 0o600),
+  return run({ ...request, goal: 'apply' }, own, modules, {
+    agreed,
+    begin: async (id) => {
+      for (const mark of marks) await markUsed(digest, mark, id, world)
+    },
   })
+}
+
+function refuseOptions(file: string, given: AskedOfPlan['given']): void {
+  const refused = [...given].flatMap(([name, written]) => (HONOURED.has(name) ? [] : [`\`${written}\``]))
+  if (refused.length === 0) return
+  throw new Failure(`${refused.join(', ')} cannot be given with a saved plan`, {
+    kind: 'input',
+    why: `${file} holds its own playbook, inventory, parameters and choice of hosts and tasks`,
+    todo: 'leave it out, or make a new plan with it',
+  })
+}
+
+/** What is asked of the applying itself; what is left out is as it was when the plan was made. */
+const howOf = (asked: Request, given: AskedOfPlan['given']): Partial<Request> => ({
+  ...Object.fromEntries(Object.entries(asked).filter(([name]) => given.has(name))),
+  detach: asked.detach,
+  output: asked.output,
+  verbose: asked.verbose,
+  diff: asked.diff,
+  exitCode: asked.exitCode,
+})
+
+/** The quick answer, before anything is read or locked; what counts is who makes the mark. */
+async function refuseUsed(digest: string, mark: string, world: World): Promise<void> {
+  if ((await world.files.read(mark)) !== undefined) throw await usedBy(digest, mark, world)
+}
+
+const usedBy = async (digest: string, mark: string, world: World): Promise<Failure> =>
+  new Failure(`plan ${digest} has been applied`, {
+    kind: 'refused',
+    why: `${mark}: ${new TextDecoder().decode(await world.files.read(mark)).trim()}`,
+    todo: 'a plan is good for one apply: make a new one',
+  })
+
+/** Called when the locks are held: of several that apply the same plan, one makes the mark. */
+async function markUsed(digest: string, mark: string, run: string, world: World): Promise<void> {
+  let made: boolean
+  try {
+    made = await world.files.create(mark, `run ${run} of ${world.operator}\n`, 0o644)
+  } catch (error) {
+    throw new Failure(`plan ${digest} cannot be marked as applied, so nothing was done`, {
+      kind: 'refused',
+      why: error instanceof Error ? error.message : String(error),
+      todo: `${mark} must be writable: copy the plan to a folder that is`,
+      cause: error,
+    })
+  }
+  if (!made) throw await usedBy(digest, mark, world)
 }
 
 /** `apply --ask`: shows the plan, asks, and applies exactly that. */
 export async function askedApply(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
-  if (!world.interactive) {
-    throw new Failure('`--ask` needs a terminal to ask on', {
-      kind: 'input',
-      todo: 'keep the plan with `runbook plan … --out FILE`, read it, and `runbook apply FILE`',
-    })
-  }
+  mustBeInteractive(world)
   let plan: SavedPlan | undefined
   const code = await run({ ...request, goal: 'plan' }, world, modules, {
     keep: async (_inputs, sources, report) => {
@@ -117,12 +184,22 @@ export async function askedApply(request: Request, world: World, modules: Readon
       if (report.failures().length === 0 && planned + unknown > 0) plan = savedPlan(request, sources, report, world)
     },
   })
-  if (plan === undefined) return code
-  if (!isYes(await world.ask('\nApply exactly this? [y]es, [n]o: '))) {
-    world.stderr.write('Nothing was done.\n')
-    return EXIT.done
-  }
+  if (plan === undefined || !(await agreedTo(world))) return code
   return run(request, frozen(world, plan.files), modules, { agreed: new Map(Object.entries(plan.steps)) })
+}
+
+function mustBeInteractive(world: World): void {
+  if (world.interactive) return
+  throw new Failure('`--ask` needs a terminal to ask on', {
+    kind: 'input',
+    todo: 'keep the plan with `runbook plan … --out FILE`, read it, and `runbook apply FILE`',
+  })
+}
+
+async function agreedTo(world: World): Promise<boolean> {
+  const agreed = isYes(await world.ask('\nApply exactly this? [y]es, [n]o: '))
+  if (!agreed) world.stderr.write('Nothing was done.\n')
+  return agreed
 }
 
 /** The same world, with the files as the plan was made from them. */

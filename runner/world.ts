@@ -51,6 +51,8 @@ export interface Files {
   kind(path: string): Promise<'file' | 'directory' | undefined>
   /** Atomic: a reader sees the old content or the new, never a half. Throws `Failure` (refused) where the disk takes nothing. */
   write(path: string, content: string | Uint8Array, mode?: number): Promise<void>
+  /** Writes a file that is not there yet: of several that try, one succeeds. False where there is one. Its folder is made as by `append`. */
+  create(path: string, content: string, mode?: number): Promise<boolean>
   /** Removes a file, or a folder with all that is in it. */
   remove(path: string): Promise<void>
   /**

@@ -83,6 +83,11 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
         room(path)
         disk.set(at(path), typeof content === 'string' ? encode(content) : content)
       },
+      async create(path, content) {
+        if (disk.has(at(path))) return false
+        disk.set(at(path), encode(content))
+        return true
+      },
       async append(path) {
         const written = () => new TextDecoder().decode(disk.get(at(path)) ?? new Uint8Array())
         let pending = /[^\n]$/.test(written()) ? '\n' : ''

@@ -142,6 +142,13 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(
           expect(await module.left?.(throughJson(diff.before), target)).not.toEqual(left)
         })
 
+        test.runIf(module.saw !== undefined)('saw tells the same while nothing changes, and survives JSON', async () => {
+          const { target, diff } = await checked()
+          const saw = module.saw?.(params, diff.before)
+          expect(module.saw?.(params, (await module.check(params, target)).before)).toEqual(saw)
+          expect(throughJson(saw)).toEqual(saw)
+        })
+
         test.runIf(module.undo !== undefined)('before survives JSON, and undo restores every byte', async () => {
           const { target, at, diff } = await applied()
           expect(await target.snapshot()).not.toEqual(at)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { Failure, type Change, type Diff, type HostAccess, type Saw, type Target } from '../../runner/module.ts'
 import { attributeChanges, mustRun, setAttributes, writeOptions, type Attributes } from './attributes.ts'
-import { attributesOf, digestOn, fromBase64, imageOf, lookIn, restore, type Image } from './image.ts'
+import { attributesOf, digestOn, fromBase64, imageInWords, imageOf, lookIn, restore, type Image } from './image.ts'
 import { follow, type Found } from './paths.ts'
 import { hideSecrets } from './secrets.ts'
 import { decodeText, isText, sameBytes } from './text.ts'
@@ -127,6 +127,9 @@ export const undoContent = (target: Target, { path, image }: Before): Promise<vo
 export const leftContent = async ({ path, image }: Before, target: Target): Promise<Saw> => ({
   [path]: await lookIn(target, path, image),
 })
+
+/** What was at the path, for a saved plan. */
+export const sawContent = (_params: unknown, { path, image }: Before) => ({ [path]: imageInWords(image) })
 
 export const validateParam = {
   type: 'string',

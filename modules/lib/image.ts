@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import type { HostAccess, Stat } from '../../runner/module.ts'
 import { mustRun, setAttributes } from './attributes.ts'
@@ -127,3 +128,16 @@ export async function placeLink(host: Pick<HostAccess, 'run'>, path: string, tar
   await mustRun(host, ['ln', '-s', '--', target, temporary])
   await mustRun(host, ['mv', '-T', '--', temporary, path])
 }
+
+/** An image in words, for `saw` of a module: content by its digest. */
+export function imageInWords(image: Image): Readonly<Record<string, string>> {
+  if (image.kind === 'absent') return { kind: 'absent' }
+  if (image.kind === 'link') return { kind: 'link', target: image.target, ...ownersOf(image) }
+  const own = { kind: image.kind === 'attributes' ? image.of : image.kind, mode: image.mode, ...ownersOf(image) }
+  if (image.kind === 'attributes') return own
+  return { ...own, content: digestOf(image.kind === 'file' ? fromBase64(image.content) : JSON.stringify(image.entries)) }
+}
+
+const ownersOf = ({ uid, gid }: Pick<Owned, 'uid' | 'gid'>) => ({ owner: String(uid), group: String(gid) })
+const digestOf = (content: string | Uint8Array): string =>
+  `sha256 ${createHash('sha256').update(content).digest('hex').slice(0, 16)}`

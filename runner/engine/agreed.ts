@@ -1,13 +1,26 @@
 import { createHash } from 'node:crypto'
 import type { StepFinished, StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
-import type { Change } from '../module.ts'
+import type { Change, Saw } from '../module.ts'
 import { maskSensitive } from '../redact.ts'
-import type { AgreedStep, Run } from './run-state.ts'
+import type { History } from './history.ts'
+import type { AgreedStep, Run, Touched } from './run-state.ts'
 
-export const agreedStep = ({ outcome, changes }: Pick<StepFinished, 'outcome' | 'changes'>): AgreedStep => ({
+/** What a step is about to do: the differences as they may be shown, and what is there before. */
+export interface Intended {
+  /** The host that is acted on. */
+  readonly host: string
+  readonly changes: readonly Change[]
+  readonly saw: Saw | undefined
+  /** Whether a step has failed on the step's host before, and the run went on. */
+  readonly failed: boolean
+}
+
+/** @param step as it is shown: its secrets are masked */
+export const agreedStep = ({ outcome, changes, saw }: Pick<StepFinished, 'outcome' | 'changes' | 'saw'>): AgreedStep => ({
   outcome,
-  changes: changes.map(maskSensitive).map((change) => ({ path: change.path, digest: digest(change) })),
+  changes: changes.map((change) => ({ path: change.path, digest: digest(change) })),
+  ...(saw === undefined ? {} : { saw }),
 })
 
 const digest = ({ before, after }: Change): string =>
@@ -15,34 +28,89 @@ const digest = ({ before, after }: Change): string =>
     .update(JSON.stringify([before ?? null, after ?? null]))
     .digest('hex')
 
+/** What the plan says of the step: of itself, or of the loop whose items were not known. */
+const planned = (agreed: NonNullable<Run['agreed']>, { key, task, host }: StepRef): AgreedStep | undefined =>
+  agreed.get(key) ?? agreed.get(`${task}/${host}`)
+
+/** Whether what the step asks was seen by whoever agreed to the plan. Of a `rescue` it shows the tasks as they are written. */
+export const wasSeen = ({ agreed }: Run, step: StepRef): boolean =>
+  agreed !== undefined && (planned(agreed, step) !== undefined || inRescue(step))
+
 /**
  * Throws `Failure` (refused) when a step is about to do something else than the saved plan says, and stops the run: whoever agreed to the
- * plan did not agree to this. What the plan called unknown was agreed to as such.
+ * plan did not agree to this. What the plan called unknown was agreed to as such. In plan (would it still be applied?) every such step is told.
  */
-export function agreedOnly(run: Run, step: StepRef, changes: readonly Change[]): void {
+export function agreedOnly(run: Run, step: StepRef, intended: Intended): void {
   if (run.agreed === undefined) return
-  const own = run.agreed.get(step.key)
-  const whole = run.agreed.get(`${step.task}/${step.host}`)
-  if (own?.outcome === 'unknown' || (own === undefined && whole?.outcome === 'unknown')) return
-  const drift = differences(own, changes)
-  if (drift.length === 0) return
-  run.control.stopping = true
-  throw new Failure(`${step.host} is not as the plan saw it: ${step.name} would do something else`, {
-    kind: 'refused',
-    why: drift.join('\n'),
-    todo: 'nothing more is done; look at what has changed since, and make a new plan',
+  const touched = touchedOn(run, intended.host)
+  const drift = differences(run, step, run.secrets.mask(masked(intended)), touched)
+  if (drift.length > 0) {
+    run.control.stopping ||= run.goal !== 'plan'
+    throw new Failure(`${step.host} is not as the plan saw it: ${step.name} would do something else`, {
+      kind: 'refused',
+      why: drift.join('\n'),
+      todo: 'nothing more is done; look at what has changed since, and make a new plan',
+    })
+  }
+  if (run.goal !== 'plan') run.touched.set(intended.host, alsoTouched(touched, intended.saw))
+}
+
+/** As the plan saw it: it was made from what may be shown. */
+const masked = (intended: Intended): Intended => ({ ...intended, changes: intended.changes.map(maskSensitive) })
+
+function differences({ agreed }: Run, step: StepRef, { changes, saw, failed }: Intended, touched: Touched): string[] {
+  const own = agreed && planned(agreed, step)
+  if (own?.outcome === 'unknown') return []
+  if (own === undefined) return followsFromAnother(step) ? [] : ['the plan does not have this step']
+  // What it puts in order is what the failure left.
+  if (failed && step.task.includes('.always.')) return []
+  // An earlier step of this run has been there, which the plan could not see the outcome of.
+  if (Object.keys(saw ?? {}).some((thing) => touched.things.some((other) => overlap(thing, other)))) return []
+  const others = otherChanges(own, changes)
+  return others.length > 0 || touched.untold ? others : otherSights(own.saw, saw)
+}
+
+function otherChanges(own: AgreedStep, changes: readonly Change[]): string[] {
+  const expected = new Map(own.changes.map(({ path, digest }) => [path, digest]))
+  return changes.flatMap((change) => {
+    const was = expected.get(change.path)
+    if (was === digest(change)) return []
+    const now = change.sensitive ? '(hidden)' : `${change.before ?? 'absent'} → ${change.after ?? 'absent'}`
+    return [was === undefined ? `${change.path}: not in the plan, now ${now}` : `${change.path}: planned otherwise, now ${now}`]
   })
 }
 
-function differences(agreed: AgreedStep | undefined, changes: readonly Change[]): string[] {
-  if (agreed === undefined) return ['the plan does not have this step']
-  const planned = new Map(agreed.changes.map(({ path, digest }) => [path, digest]))
-  return changes.map(maskSensitive).flatMap((change) => {
-    const expected = planned.get(change.path)
-    if (expected === digest(change)) return []
-    const now = change.sensitive ? '(hidden)' : `${change.before ?? 'absent'} → ${change.after ?? 'absent'}`
-    return [
-      expected === undefined ? `${change.path}: not in the plan, now ${now}` : `${change.path}: planned otherwise, now ${now}`,
-    ]
-  })
-}
+/** A property that only one of both tells was of no account to the other. */
+const otherSights = (was: Saw | undefined, now: Saw | undefined): string[] =>
+  was === undefined || now === undefined
+    ? []
+    : Object.entries(now).flatMap(([thing, properties]) =>
+        was[thing] === undefined
+          ? [`${thing}: the plan did not see it`]
+          : Object.entries(properties).flatMap(([name, value]) => {
+              const before = was[thing]?.[name]
+              return before === undefined || before === value ? [] : [`${thing}: ${name} ${value}, was ${before}`]
+            }),
+      )
+
+const inRescue = ({ task }: StepRef): boolean => task.includes('.rescue.')
+
+/** A plan walks into a `rescue`, and to what that notifies, only where the block fails already; what they follow from was agreed to. */
+const followsFromAnother = (step: StepRef): boolean => inRescue(step) || /^\d+\.handlers\./.test(step.task)
+
+const overlap = (one: string, other: string): boolean =>
+  one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`)
+
+const touchedOn = (run: Run, host: string): Touched => run.touched.get(host) ?? touchedBefore(run.history, host)
+
+const alsoTouched = ({ things, untold }: Touched, saw: Saw | undefined): Touched =>
+  saw === undefined ? { things, untold: true } : { things: [...things, ...Object.keys(saw)], untold }
+
+/** What a resumed run did on the host before it stopped. */
+const touchedBefore = (history: History | undefined, host: string): Touched =>
+  (history?.applied ?? [])
+    .filter(({ step }) => step.host === host)
+    .reduce<Touched>((touched, { step }) => alsoTouched(touched, history?.finished.get(step.key)?.saw), {
+      things: [],
+      untold: false,
+    })

@@ -99,11 +99,12 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   }
   const { diff } = locked
   const { changes } = diff
+  const shown = context.noLog ? hideChanges(changes) : changes
   run.emit({
     type: 'step-checked',
     at: run.world.clock.now(),
     step,
-    changes: context.noLog ? hideChanges(changes) : changes,
+    changes: shown,
     ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }),
   })
   const seen = {
@@ -115,21 +116,32 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   if (changes.length === 0) run.control.window *= 2
   if (module.apply === undefined || changes.length === 0)
     return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
+  const saw = module.saw?.(params as never, diff.before)
+  const told = saw === undefined ? seen : { ...seen, saw }
+  try {
+    agreedOnly(run, step, {
+      host: record.host,
+      changes: shown,
+      saw,
+      failed: input.state.registered.has('ansible_failed_task'),
+    })
+  } catch (error) {
+    return failed(error, changes)
+  }
   if (run.goal === 'plan')
     return {
-      ...seen,
+      ...told,
       kind: 'planned',
       ...(diff.estimate === undefined ? {} : { estimate: diff.estimate }),
       ...(input.task.confirm === undefined ? {} : { confirm: questionOf(input.task.confirm, input.scope) }),
     }
   try {
-    agreedOnly(run, step, changes)
     await confirmed(input)
     run.emit({ type: 'apply-started', at: run.world.clock.now(), step, undo: recordOf(record, diff) })
     await run.durable()
     const result = await racing(module.apply(params as never, diff, target), signal)
     const [left] = await Promise.all([leftBy(module, diff, target), verified(module, params, diff, target, input)])
-    return { ...seen, ...left, kind: 'done', changed: true, result: { ...diff.result, ...result } }
+    return { ...told, ...left, kind: 'done', changed: true, result: { ...diff.result, ...result } }
   } catch (error) {
     return failed(error, changes)
   } finally {

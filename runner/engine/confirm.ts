@@ -1,4 +1,4 @@
-import type { StepRef } from '../events.ts'
+import type { StepFinished, StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
 import type { Diagnostic } from '../language/diagnostic.ts'
 import { placeOfNode } from '../language/load.ts'
@@ -6,9 +6,11 @@ import type { Task } from '../language/playbook.ts'
 import type { Node } from '../language/source.ts'
 import { render } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
+import { wasSeen } from './agreed.ts'
 import { selectedTasks, type TagSelection } from './context.ts'
 import type { PlayHosts } from './resolve.ts'
 import type { Run } from './run-state.ts'
+import { textOf } from './step-ref.ts'
 
 interface Asked {
   readonly run: Run
@@ -22,7 +24,7 @@ interface Asked {
  * same text applies. A no stops the run. Throws `Failure` (refused).
  */
 export async function confirmed({ run, task, scope, step }: Asked): Promise<void> {
-  if (task.confirm === undefined || run.agreed !== undefined || run.options.yes) return
+  if (task.confirm === undefined || run.options.yes || wasSeen(run, step)) return
   const text = questionOf(task.confirm, scope)
   const key = `${task.id} ${text}`
   const answer = run.confirmations.get(key) ?? run.ask(`${step.name}: ${text}\nGo on? [y]es, [n]o: `)
@@ -40,6 +42,16 @@ export async function confirmed({ run, task, scope, step }: Asked): Promise<void
 export const questionOf = (confirm: Node<string>, scope: Scope): string => {
   const text = render(confirm, scope)
   return text instanceof Unknown ? confirm.value : String(text)
+}
+
+/** What can be said of a step that plan does not know the differences of: whoever agrees to it must have seen this. */
+export function foretold({ modules }: Run, task: Task, scope: Scope): Pick<StepFinished, 'reversible' | 'confirm'> {
+  const module = modules.get(task.module)
+  if (module?.apply === undefined) return { reversible: true }
+  return {
+    reversible: module.undo !== undefined || task.undo.length > 0,
+    ...(task.confirm === undefined ? {} : { confirm: textOf(task.confirm, scope) }),
+  }
 }
 
 export const isYes = (answer: string | undefined): boolean => /^y(?:es)?$/i.test(answer?.trim() ?? '')

@@ -3,8 +3,10 @@ import type { Block, Item, Meta, Play } from '../language/playbook.ts'
 import { evaluateCondition } from '../language/expression.ts'
 import { Failure } from '../failure.ts'
 import { checkAhead } from './ahead.ts'
-import { type Context, inside, playContext, selected } from './context.ts'
+import { foretold } from './confirm.ts'
+import { type Context, inside, playContext, selected, selectedTasks } from './context.ts'
 import { type HostState, isActive, isPresent, mayAct, type Run, stateOf } from './run-state.ts'
+import { textOf } from './step-ref.ts'
 import { runTask } from './task.ts'
 import { type Local, scopeOf } from './variables.ts'
 import type { PlayHosts } from './resolve.ts'
@@ -127,6 +129,7 @@ async function runBlock(
   const entered = hosts.filter(isPresent)
   await runItems(run, block.block, context, entered, local, batch)
 
+  if (run.goal === 'plan') foretellRescue(run, block, context, entered.filter(isActive), local)
   const failed = entered.filter((state) => state.status === 'failed')
   if (block.rescue.length > 0 && failed.length > 0 && !run.control.stopping) {
     for (const state of failed) state.status = 'active'
@@ -140,6 +143,34 @@ async function runBlock(
     for (const state of lost) state.status = 'active'
     await runItems(run, block.always, context, entered, local, batch)
     for (const state of lost) state.status = 'failed'
+  }
+}
+
+/** A plan does not walk into a `rescue`: that nothing fails is the plan. What it would do is told all the same. */
+function foretellRescue(
+  run: Run,
+  block: Block,
+  context: Context,
+  hosts: readonly HostState[],
+  local: Readonly<Record<string, unknown>>,
+): void {
+  const tasks = selectedTasks(block.rescue, context.tags, run.options)
+  if (tasks.length === 0) return
+  for (const state of hosts) {
+    const scope = scopeOf(run, state, context, local)
+    run.emit({
+      type: 'rescue-planned',
+      at: run.world.clock.now(),
+      host: state.name,
+      block: block.id,
+      ...(block.name === undefined ? {} : { name: textOf(block.name, scope) }),
+      tasks: tasks.map((task) => ({
+        task: task.id,
+        name: textOf(task.name, scope),
+        module: task.module,
+        ...foretold(run, task, scope),
+      })),
+    })
   }
 }
 

@@ -21,6 +21,7 @@ export interface Checked {
   /** What a `confirm` asks. */
   readonly confirm?: string
   readonly reversible: boolean
+  readonly saw?: Saw
 }
 
 /** A step made ready: what there is to do, or why nothing is to be done. Reads only, so it may happen ahead of its turn. */

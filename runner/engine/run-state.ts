@@ -2,7 +2,7 @@ import type { HostLock } from '../connection/connection.ts'
 import type { Emit, Goal, Outcome } from '../events.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
 import type { Playbook, Vars } from '../language/playbook.ts'
-import type { AnyModule } from '../module.ts'
+import type { AnyModule, Saw } from '../module.ts'
 import type { Secrets } from '../redact.ts'
 import type { World } from '../world.ts'
 import type { TagSelection } from './context.ts'
@@ -28,6 +28,8 @@ export interface Run {
   readonly resumed: Resumed | undefined
   /** What a saved plan says of each step, by key: nothing else may be done. */
   readonly agreed: ReadonlyMap<string, AgreedStep> | undefined
+  /** What this run has touched, by host: what a saved plan says of it no longer holds. */
+  readonly touched: Map<string, Touched>
   /** What the operator was asked by a `confirm`, with the answer. */
   readonly confirmations: Map<string, Promise<string | undefined>>
   /** Asks on the terminal, one question at a time, while the live view stands still. */
@@ -122,6 +124,15 @@ export interface HostState {
 export interface AgreedStep {
   readonly outcome: Outcome
   readonly changes: readonly { readonly path: string; readonly digest: string }[]
+  /** What was there then, where the module tells. */
+  readonly saw?: Saw
+}
+
+export interface Touched {
+  /** As `saw` of the modules names them. */
+  readonly things: readonly string[]
+  /** Something was applied that does not tell what it touches (a command). */
+  readonly untold: boolean
 }
 
 export interface Ahead {

@@ -6,6 +6,7 @@ import type { Task } from '../language/playbook.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { takeAhead } from './ahead.ts'
 import { attempt, type AttemptInput, prepare } from './attempt.ts'
+import { foretold } from './confirm.ts'
 import { decideInFlight } from './in-flight.ts'
 import { optionalNumber } from './keyword-values.ts'
 import { type Attempt, failed, failureInfo, hideChanges, hideFailure, type Prepared, registeredValue } from './outcome.ts'
@@ -74,14 +75,19 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     ...(judged.attempt.kind === 'planned' && judged.attempt.estimate ? { estimate: judged.attempt.estimate } : {}),
     ...(judged.attempt.kind === 'planned' && judged.attempt.confirm ? { confirm: judged.attempt.confirm } : {}),
     ...('left' in judged.attempt ? { left: judged.attempt.left } : {}),
+    ...(judged.attempt.kind === 'unknown' ? foretold(run, input.task, scope) : {}),
+    ...(run.goal === 'plan' && 'saw' in judged.attempt && !context.noLog ? { saw: judged.attempt.saw } : {}),
     ...(attempts > 1 ? { attempts } : {}),
   })
   // The end of a step that acted is on the disk before the next one starts. Where it cannot be, nothing more is, and the run's end says why.
   if (changes.length > 0 || outcome === 'changed') await run.durable().catch(() => undefined)
   if (outcome === 'planned' || outcome === 'unknown') state.pending = true
   if (outcome === 'unreachable') state.status = 'unreachable'
-  return { outcome, value, failed: isFailed && !ignored, notifies: outcome === 'changed' || outcome === 'planned' }
+  return { outcome, value, failed: isFailed && !ignored, notifies: MAY_NOTIFY.has(outcome) }
 }
+
+/** In plan a handler is due where it may come to run: whoever agrees to the plan must have seen it. */
+const MAY_NOTIFY: ReadonlySet<Outcome> = new Set(['changed', 'planned', 'unknown'])
 
 /** As it ended before: what follows from it (registered value, handlers, failure) follows again. */
 function replayed(run: Run, step: StepRef, past: StepFinished): StepEnd {

@@ -3,6 +3,7 @@ import type { Task } from '../language/playbook.ts'
 import { render } from '../language/template.ts'
 import { Unknown } from '../language/value.ts'
 import { Failure } from '../failure.ts'
+import { foretold } from './confirm.ts'
 import { type Context, inside } from './context.ts'
 import { optional } from './keyword-values.ts'
 import { mapLimit } from './limit.ts'
@@ -130,7 +131,8 @@ async function runLoop(run: Run, task: Task, context: Context, state: HostState,
     if (!mayAct(run, state)) return LEFT
     return endWithoutItems(run, task, context, state, { failure: failureInfo(error) })
   }
-  if (items instanceof Unknown) return endWithoutItems(run, task, context, state, { until: items.until })
+  if (items instanceof Unknown)
+    return endWithoutItems(run, task, context, state, { until: items.until, ...foretold(run, task, scope) })
   const list = items as readonly unknown[]
   if (list.length === 0) return endWithoutItems(run, task, context, state, {})
 
@@ -169,7 +171,7 @@ function endWithoutItems(
   task: Task,
   context: Context,
   state: HostState,
-  why: { failure?: ReturnType<typeof failureInfo>; until?: string },
+  why: { failure?: ReturnType<typeof failureInfo>; until?: string } & Partial<ReturnType<typeof foretold>>,
 ): StepEnd {
   const outcome = why.failure !== undefined ? 'failed' : why.until !== undefined ? 'unknown' : 'skipped'
   const reason = why.until ?? (why.failure === undefined ? 'there is nothing to loop over' : undefined)
@@ -192,14 +194,15 @@ function endWithoutItems(
     result: {},
     ...(reason === undefined ? {} : { reason }),
     ...(why.failure === undefined ? {} : { failure: why.failure }),
-    reversible: false,
+    reversible: why.reversible === true,
+    ...(why.confirm === undefined ? {} : { confirm: why.confirm }),
   })
   if (outcome === 'unknown') state.pending = true
   const value =
     why.until !== undefined
       ? new Unknown(why.until)
       : { results: [], changed: false, failed: outcome === 'failed', skipped: outcome === 'skipped' }
-  return { outcome, value, failed: outcome === 'failed', notifies: false }
+  return { outcome, value, failed: outcome === 'failed', notifies: outcome === 'unknown' }
 }
 
 function together(task: Task, items: readonly unknown[], ends: readonly (StepEnd | undefined)[]): StepEnd {

@@ -1,4 +1,4 @@
-import type { StepFinished } from '../events.ts'
+import type { RescuePlanned, StepFinished } from '../events.ts'
 import { renderChange } from './change.ts'
 import { titleOf } from './plain.ts'
 import type { Report } from './report.ts'
@@ -8,12 +8,13 @@ import { cut, duration, indent, plural, sign, spread, type Style, tint } from '.
 export function renderPlan(report: Report, style: Style, options: { readonly verbose: boolean }): string {
   const { started } = report
   const byHost = groupBy(report.finished, (step) => step.step.host)
-  const blocks = groupBy(byHost, ([, steps]) =>
-    steps
+  const blocks = groupBy(byHost, ([host, steps]) => {
+    const texts = steps
       .map((step) => stepLines(step, style, options.verbose, started?.undoes !== undefined))
       .filter((text) => text !== '')
-      .join('\n'),
-  )
+    const rescues = texts.length === 0 ? [] : report.rescues.filter((rescue) => rescue.host === host)
+    return [...texts, ...rescues.map((rescue) => rescueLines(rescue, style))].join('\n')
+  })
   const quiet = blocks.get('') ?? []
   const body = [...blocks]
     .filter(([text]) => text !== '')
@@ -91,15 +92,19 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
         ...(step.message === undefined ? [] : [indent(step.message, '      ')]),
       ].join('\n')
     case 'unknown':
-      return tint(
-        style,
-        'cyan',
-        spread(
+      return [
+        tint(
           style,
-          `  ${sign(style, 'unknown')} ${title}`,
-          cut(style, `known after: ${step.reason ?? ''}`, Math.floor(style.columns / 2)),
+          'cyan',
+          spread(
+            style,
+            `  ${sign(style, 'unknown')} ${title}`,
+            cut(style, `known after: ${step.reason ?? ''}`, Math.floor(style.columns / 2)),
+          ),
         ),
-      )
+        ...(step.reversible || undo ? [] : [`      ${right}, cannot be undone`]),
+        ...(step.confirm === undefined ? [] : [indent(`asks first: ${step.confirm}`, '      ')]),
+      ].join('\n')
     case 'failed':
     case 'unreachable':
       return (
@@ -121,11 +126,23 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
   }
 }
 
+/** What is not done as long as all goes well; a saved plan agrees to it too. */
+const rescueLines = ({ name, tasks }: RescuePlanned, style: Style): string =>
+  [
+    `  only if ${name ?? 'its block'} fails: ${plural(tasks.length, 'task')} of its rescue`,
+    ...tasks.flatMap((task) => [
+      spread(style, `      ${task.name}`, task.reversible ? task.module : `${task.module}, cannot be undone`),
+      ...(task.confirm === undefined ? [] : [indent(`asks first: ${task.confirm}`, '          ')]),
+    ]),
+  ].join('\n')
+
 function planSummary(report: Report, style: Style): string {
   const { planned, unknown, failed, unreachable } = report.counts()
   const dot = ` ${sign(style, 'dot')} `
   const changing = new Set(report.finished.filter((step) => step.outcome === 'planned').map((step) => step.step.host)).size
-  const irreversible = report.finished.filter((step) => step.outcome === 'planned' && !step.reversible).length
+  const irreversible = report.finished.filter(
+    ({ outcome, reversible }) => (outcome === 'planned' || outcome === 'unknown') && !reversible,
+  ).length
   const asking = report.finished.filter(({ confirm }) => confirm !== undefined).length
   const seconds = report.finished.reduce((sum, { estimate }) => sum + (estimate?.seconds ?? 0), 0)
   if (failed + unreachable > 0) return `${plural(failed + unreachable, 'step')} cannot be planned${dot}apply would stop there`
@@ -135,7 +152,7 @@ function planSummary(report: Report, style: Style): string {
     ...(unknown > 0 ? [`${plural(unknown, 'step')} known only after others have run`] : []),
     ...(asking > 0 ? [`${plural(asking, 'step')} asked about first`] : []),
     ...(seconds > 0 ? [`likely ${duration(seconds)} one after another`] : []),
-    ...(planned > 0 && report.started?.undoes === undefined
+    ...(report.started?.undoes === undefined
       ? [irreversible === 0 ? 'all can be undone' : `${irreversible} cannot be undone`]
       : []),
   ].join(dot)

@@ -1,10 +1,12 @@
-import type { Counts, Event, Interrupted, Outcome, RunStarted, StepFinished } from '../events.ts'
+import type { Counts, Event, Interrupted, Outcome, RescuePlanned, RunStarted, StepFinished } from '../events.ts'
 import type { FailureKind } from '../failure.ts'
 
 /** What a run has come to so far: a fold over its events. */
 export interface Report {
   readonly started: RunStarted | undefined
   readonly finished: readonly StepFinished[]
+  /** Plan: what is done only where a block fails. */
+  readonly rescues: readonly RescuePlanned[]
   /** Handlers that were due and did not run, by host. */
   readonly pendingHandlers: ReadonlyMap<string, readonly string[]>
   /** Failures that count: neither let pass by `ignore_errors` nor rescued. */
@@ -21,6 +23,7 @@ export interface ReportFold extends Report {
 export function createReport(): ReportFold {
   let started: RunStarted | undefined
   const finished: StepFinished[] = []
+  const rescues: RescuePlanned[] = []
   const pendingHandlers = new Map<string, readonly string[]>()
   const rescued = new Set<StepFinished>()
   const applying = new Map<string, Interrupted['inFlight'][number]>()
@@ -30,6 +33,7 @@ export function createReport(): ReportFold {
       return started
     },
     finished,
+    rescues,
     pendingHandlers,
     add(event) {
       if (event.type === 'run-started') started = event
@@ -40,6 +44,7 @@ export function createReport(): ReportFold {
         finished.push(event)
         applying.delete(event.step.key)
       } else if (event.type === 'handlers-pending') pendingHandlers.set(event.host, event.handlers)
+      else if (event.type === 'rescue-planned') rescues.push(event)
       else if (event.type === 'rescued') {
         for (const step of finished)
           if (step.step.host === event.host && step.step.task.startsWith(`${event.block}.`) && lost(step)) rescued.add(step)

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -61,4 +61,18 @@ test('what cannot be written is a failure that says what, why and what to do', a
   full.write('x')
   await expect(full.sync()).rejects.toMatchObject({ kind: 'refused', why: expect.stringContaining('ENOSPC') })
   await expect(full.close()).rejects.toMatchObject({ kind: 'refused' })
+})
+
+test('of several that create one file, one succeeds, and its content stays', async () => {
+  const path = join(folder, 'new', 'mark')
+  const made = await Promise.all([1, 2, 3].map((number) => files.create(path, `${number}`, 0o600)))
+  expect(made.filter(Boolean)).toHaveLength(1)
+  expect(readFileSync(path, 'utf8')).toBe(String(made.indexOf(true) + 1))
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  expect(statSync(join(folder, 'new')).mode & 0o777).toBe(0o700)
+})
+
+test('a file that cannot be created is an error, and not one that is there', async () => {
+  await files.create(join(folder, 'file'), '')
+  await expect(files.create(join(folder, 'file', 'below'), '')).rejects.toThrow(/ENOTDIR|EEXIST/)
 })

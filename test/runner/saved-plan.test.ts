@@ -4,7 +4,7 @@ import { type AnyModule, defineModule } from '../../runner/module.ts'
 import type { Request } from '../../runner/request.ts'
 import { resume } from '../../runner/resume.ts'
 import { run } from '../../runner/run.ts'
-import { applySaved, askedApply, planTo } from '../../runner/saved-plan.ts'
+import { applySaved, type AskedOfPlan, askedApply, planTo } from '../../runner/saved-plan.ts'
 import { type FakeWorld, fakeWorld } from '../fake-world.ts'
 import { newStage, request as applyRequest, type Stage, testModules } from '../play.ts'
 
@@ -24,15 +24,66 @@ plays:
         burn: { minutes: 2 }
         confirm: "Burns on {{ inventory_hostname }}"
 `
+const UNKNOWN = `
+name: t
+plays:
+  - name: p
+    hosts: a
+    tasks:
+      - name: get
+        burn: { minutes: 1 }
+        register: d
+      - name: templated
+        set: { thing: w, to: "{{ d.left.0 }}" }
+        confirm: "Writes {{ d.left.0 }}"
+        notify: handle
+      - name: each
+        burn: { minutes: 1 }
+        loop: "{{ d.left }}"
+        confirm: "Burns {{ item }}"
+      - name: perhaps
+        burn: { minutes: 1 }
+        when: d.left.size() == 1
+        confirm: "Sure?"
+    handlers:
+      - name: handle
+        set: { thing: handled, to: "yes" }
+`
+const RESCUE = `
+name: t
+plays:
+  - name: p
+    hosts: a
+    tasks:
+      - name: half
+        block:
+          - name: begin
+            set: { thing: x, to: half }
+          - name: break
+            set: { thing: y, to: "1", lie: true }
+        rescue:
+          - name: mend
+            set: { thing: x, to: safe }
+            confirm: Sure?
+            notify: handle
+        always:
+          - name: end
+            set: { thing: end, to: "{{ inventory_hostname }}" }
+          - name: order
+            set: { thing: x, to: ordered }
+    handlers:
+      - name: handle
+        set: { thing: handled, to: "yes" }
+`
 const request: Request = { ...applyRequest, output: 'json' }
-const said = { output: 'json', verbose: 0, diff: false, waitLock: 0, yes: false } as const
 
 interface Scene {
   readonly world: FakeWorld
   readonly stage: Stage
   readonly modules: ReadonlyMap<string, AnyModule>
 }
-function scene(answers?: readonly string[], disk?: FakeWorld['disk'], stage = newStage()): Scene {
+function scene(answers?: readonly string[], playbook = PLAYBOOK): Scene {
+  const stage = newStage()
   const burn = defineModule({
     name: 'burn',
     summary: 'Cannot be undone.',
@@ -50,17 +101,22 @@ function scene(answers?: readonly string[], disk?: FakeWorld['disk'], stage = ne
     },
     async apply(_params, _diff, target) {
       stage.things.set(`${target.host}/burnt`, 'yes')
+      return { left: ['coal'] }
     },
   })
-  const files = { 'play.yml': PLAYBOOK, 'hosts.yml': 'all: { hosts: { a: , b: } }' }
+  const files = { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: , b: } }' }
   const world = fakeWorld({ files, ...(answers === undefined ? {} : { answers }) })
-  for (const [path, content] of disk ?? []) world.disk.set(path, content)
   return { world, stage, modules: new Map([...testModules(stage), burn].map((module) => [module.name, module])) }
 }
 
 const plan = ({ world, modules }: Scene, more: Partial<Request> = {}) =>
   planTo('it.plan', { ...request, goal: 'plan', ...more }, world, modules)
-const apply = ({ world, modules }: Scene) => applySaved('it.plan', said, world, modules)
+const apply = (
+  { world, modules }: Scene,
+  more: Partial<Request> = {},
+  given: AskedOfPlan['given'] = new Map(),
+  { file, ask }: Pick<AskedOfPlan, 'file' | 'ask'> = { file: 'it.plan', ask: false },
+) => applySaved({ file, request: { ...request, playbook: file, inventory: [], ...more }, ask, given }, world, modules)
 const failures = ({ world }: Scene) =>
   world.written.stdout
     .split('\n')
@@ -143,6 +199,160 @@ describe('a saved plan', () => {
     const stage = scene()
     expect(await plan(stage, { limit: ['nobody'] })).toBe(2)
     expect(stage.world.disk.has('/project/it.plan')).toBe(false)
+  })
+
+  test('leaves a mark beside the file, which keeps it from being applied again from anywhere', async () => {
+    const stage = scene()
+    await plan(stage)
+    expect(await apply(stage)).toBe(0)
+    const [mark] = [...stage.world.disk.keys()].filter((path) => /^\/project\/it\.plan\..*\.used$/.test(path))
+    expect(mark).toBeDefined()
+    await stage.world.files.remove('.runbook')
+    await expect(apply(stage)).rejects.toMatchObject({ kind: 'refused', message: /has been applied/ })
+  })
+
+  test('a copy of it in the same project is not applied either; a new plan in its place is', async () => {
+    const stage = scene()
+    await plan(stage)
+    stage.world.disk.set('/project/copy.plan', stage.world.disk.get('/project/it.plan')!)
+    expect(await apply(stage)).toBe(0)
+    await expect(apply(stage, {}, new Map(), { file: 'copy.plan', ask: false })).rejects.toMatchObject({ kind: 'refused' })
+    stage.stage.things.delete('a/x')
+    await plan(stage)
+    expect(await apply(stage)).toBe(0)
+  })
+
+  test('of two that apply it at once, one does', async () => {
+    const stage = scene()
+    await plan(stage)
+    const ends = await Promise.allSettled([apply(stage), apply(stage)])
+    expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    expect(stage.stage.did.filter((what) => what === 'a x=1')).toHaveLength(1)
+  })
+
+  test('where the mark cannot be made nothing is done', async () => {
+    const stage = scene()
+    await plan(stage)
+    const files = { ...stage.world.files, create: () => Promise.reject(new Error('EROFS: read-only file system')) }
+    await expect(apply({ ...stage, world: { ...stage.world, files } })).rejects.toMatchObject({
+      kind: 'refused',
+      why: 'EROFS: read-only file system',
+    })
+    expect(stage.stage.did).toEqual([])
+  })
+
+  test('with --check it says whether it would still be applied, changes nothing, and is not used up', async () => {
+    const stage = scene()
+    await plan(stage)
+    expect(await apply(stage, { goal: 'plan' })).toBe(0)
+    expect(stage.world.written.stderr).toMatch(/Plan \S+ would still be applied as it is\.\n$/)
+    stage.stage.things.set('a/x', '0')
+    stage.stage.things.set('b/x', '0')
+    expect(await apply(stage, { goal: 'plan' })).toBe(4)
+    expect(stage.world.written.stderr).toMatch(/Plan \S+ would not go through: make a new one\.\n$/)
+    expect(failures(stage).map(({ step, failure }) => [step.host, failure?.why])).toEqual([
+      ['a', 'x: planned otherwise, now 0 → 1'],
+      ['b', 'x: planned otherwise, now 0 → 1'],
+    ])
+    expect(stage.stage.did).toEqual([])
+    stage.stage.things.clear()
+    expect(await apply(stage)).toBe(0)
+  })
+
+  test('refuses what it holds itself, and takes what does not change what is done', async () => {
+    const stage = scene()
+    await plan(stage)
+    const refused = apply(stage, { limit: ['a'] }, new Map([['limit', '--limit'], ['waitLock', '--wait-lock']])) // prettier-ignore
+    await expect(refused).rejects.toMatchObject({
+      kind: 'input',
+      message: '`--limit` cannot be given with a saved plan',
+      why: expect.stringContaining('holds its own'),
+    })
+    await expect(apply(stage, { askBecomePass: true }, new Map([['askBecomePass', '--ask-become-pass']]))).rejects.toMatchObject({
+      message: '`--ask-become-pass` needs a terminal to ask on',
+    })
+    expect(stage.stage.did).toEqual([])
+  })
+
+  test('with --ask it is shown, and applied after a yes', async () => {
+    const stage = scene(['n', 'y'])
+    await plan(stage)
+    const asked = () => apply(stage, {}, new Map([['ask', '--ask']]), { file: 'it.plan', ask: true })
+    expect(await asked()).toBe(0)
+    expect(stage.stage.did).toEqual([])
+    expect(await asked()).toBe(0)
+    expect(stage.stage.things.get('b/burnt')).toBe('yes')
+  })
+
+  test('agrees to what a step asks that is known only after others, which the plan shows', async () => {
+    const stage = scene(undefined, UNKNOWN)
+    await plan(stage, { output: 'plain' })
+    expect(stage.world.written.stdout).toMatchInlineSnapshot(`
+      "t
+      hosts.yml · 1 host · nothing is being changed
+
+      a
+        ~ get                                                                       burn, cannot be undone
+            wood   whole → ashes
+            likely takes 1:00 (as wood does)
+        ? templated                                                                       known after: get
+            asks first: Writes {{ d.left.0 }}
+        ? each                                                                            known after: get
+            burn, cannot be undone
+            asks first: Burns {{ item }}
+        ? perhaps                                                                         known after: get
+            burn, cannot be undone
+            asks first: Sure?
+        ~ handle                                                                                       set
+            handled   absent → yes
+
+      2 changes on 1 host · 3 steps known only after others have run · 3 steps asked about first · likely 1:00 one after another · 3 cannot be undone
+      "
+    `)
+    expect(await apply(stage)).toBe(0)
+    expect(stage.stage.things.get('a/w')).toBe('coal')
+    expect(stage.stage.things.get('a/handled')).toBe('yes')
+    expect(stage.stage.things.get('a/burnt')).toBe('yes')
+  })
+
+  test.each(['saved', 'asked'])('of a block that fails runs its rescue and always (%s)', async (how) => {
+    const stage = scene(['y'], RESCUE)
+    if (how === 'saved') await plan(stage)
+    expect(await (how === 'saved' ? apply(stage) : askedApply(request, stage.world, stage.modules))).toBe(0)
+    expect(Object.fromEntries(stage.stage.things)).toMatchObject({ 'a/x': 'ordered', 'a/end': 'a', 'a/handled': 'yes' })
+  })
+
+  test('shows what the rescue of a block would do and ask', async () => {
+    const stage = scene(undefined, RESCUE)
+    await plan(stage, { output: 'plain' })
+    expect(stage.world.written.stdout).toMatchInlineSnapshot(`
+      "t
+      hosts.yml · 1 host · nothing is being changed
+
+      a
+        ~ begin                                                                                        set
+            x   absent → half
+        ~ break                                                                                        set
+            y   absent → 1
+        ~ end                                                                                          set
+            end   absent → a
+        ~ order                                                                                        set
+            x   absent → ordered
+        only if half fails: 1 task of its rescue
+            mend                                                                                       set
+                asks first: Sure?
+
+      4 changes on 1 host · all can be undone
+      "
+    `)
+    await run({ ...request, goal: 'plan' }, stage.world, stage.modules)
+    expect(stage.world.written.stdout).toContain('"tasks":[{"task":"0.tasks.0.rescue.0","name":"mend","module":"set"')
+  })
+
+  test('a step whose values are hidden is compared as it was shown', async () => {
+    const stage = scene(undefined, PLAYBOOK.replaceAll('register: first', 'register: first\n        no_log: true'))
+    await plan(stage)
+    expect(await apply(stage)).toBe(0)
   })
 
   test('a resumed run keeps to its plan, unless other inputs were accepted', async () => {

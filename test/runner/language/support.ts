@@ -21,6 +21,7 @@ export const filesIn = (folder: string): Files => ({
     return found === undefined ? undefined : found.isDirectory() ? 'directory' : 'file'
   },
   write: readOnly,
+  create: readOnly,
   append: readOnly,
   remove: readOnly,
 })
@@ -39,6 +40,7 @@ export const filesOf = (contents: Readonly<Record<string, string>>): Files => {
     },
     kind: async (path) => (all.has(at(path)) ? 'file' : below(path).length > 0 ? 'directory' : undefined),
     write: readOnly,
+    create: readOnly,
     append: readOnly,
     remove: readOnly,
   }
