@@ -177,7 +177,7 @@ export interface StepFinished extends Stamped {
   readonly confirm?: string
   /** What it has left, for undo to compare with; in the journal only, contents by a keyed digest. */
   readonly left?: Saw
-  /** Plan: what was there before, where the module tells. */
+  /** What was there before, where the module tells. */
   readonly saw?: Saw
   /** Attempts made, where `retries` allowed several. */
   readonly attempts?: number

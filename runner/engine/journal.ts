@@ -1,6 +1,5 @@
-import type { ApplyStarted, Event } from '../events.ts'
+import type { ApplyStarted, Event, StepFinished } from '../events.ts'
 import { Failure } from '../failure.ts'
-import type { Saw } from '../module.ts'
 import type { World } from '../world.ts'
 import { openBeforeImages, sealContents } from './before-images.ts'
 import { journalPath } from './paths.ts'
@@ -31,7 +30,12 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   const images = await openBeforeImages(world, run).catch(cannotBeWritten)
   const file = await world.files.append(journalPath(run)).catch(cannotBeWritten)
   file.write(`${JSON.stringify({ type: 'journal', version: JOURNAL_VERSION })}\n`)
-  const sealed = (event: Event, left: Saw) => ({ ...event, left: sealContents(left, images.mark) })
+  /** Contents by a keyed digest: nobody can tell from the journal whether a guess at one is right. */
+  const sealed = ({ left, saw, ...rest }: StepFinished) => ({
+    ...rest,
+    ...(left === undefined ? {} : { left: sealContents(left, images.mark) }),
+    ...(saw === undefined ? {} : { saw: sealContents(saw, images.mark) }),
+  })
   const write = (line: object) => file.write(`${JSON.stringify(line)}\n`)
   /** The lines of `addApply` whose blob is not on the disk yet, or could not be put there. */
   const waiting = new Set<Promise<void>>()
@@ -45,7 +49,7 @@ export async function openJournal(world: World, run: string, onLost: () => void)
     }
   }
   return {
-    add: (event) => write(event.type === 'step-finished' && event.left !== undefined ? sealed(event, event.left) : event),
+    add: (event) => write(event.type === 'step-finished' ? sealed(event) : event),
     addApply({ undo, ...shown }) {
       // The line comes after the blob: it must not name what is not there, or nothing of the run could be undone.
       const line = images.add(JSON.stringify(undo)).then((blob) => write({ ...shown, blob }))

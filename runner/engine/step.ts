@@ -76,7 +76,7 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     ...(judged.attempt.kind === 'planned' && judged.attempt.confirm ? { confirm: judged.attempt.confirm } : {}),
     ...('left' in judged.attempt ? { left: judged.attempt.left } : {}),
     ...(judged.attempt.kind === 'unknown' ? foretold(run, input.task, scope) : {}),
-    ...(run.goal === 'plan' && 'saw' in judged.attempt && !context.noLog ? { saw: judged.attempt.saw } : {}),
+    ...('saw' in judged.attempt && !context.noLog ? { saw: judged.attempt.saw } : {}),
     ...(attempts > 1 ? { attempts } : {}),
   })
   // The end of a step that acted is on the disk before the next one starts. Where it cannot be, nothing more is, and the run's end says why.
