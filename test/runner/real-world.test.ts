@@ -74,5 +74,8 @@ test('of several that create one file, one succeeds, and its content stays', asy
 
 test('a file that cannot be created is an error, and not one that is there', async () => {
   await files.create(join(folder, 'file'), '')
-  await expect(files.create(join(folder, 'file', 'below'), '')).rejects.toThrow(/ENOTDIR|EEXIST/)
+  await expect(files.create(join(folder, 'file', 'below'), '')).rejects.toMatchObject({
+    kind: 'refused',
+    why: expect.stringMatching(/ENOTDIR|EEXIST/),
+  })
 })
