@@ -73,7 +73,7 @@ export default defineModule({
     for (const [path, image] of Object.entries(images)) await restore(target, path, image)
   },
 
-  async left({ created, images }, target) {
+  async left(_params, { created, images }, target) {
     const paths = [...created.map((path) => [path, ABSENT] as const), ...Object.entries(images).slice(0, MOST_LOOKED_AT)]
     // Started together, so that they travel in one request.
     return Object.fromEntries(

@@ -128,7 +128,7 @@ export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, 
    * What is there now of all that `undo` puts back: a step is undone only where it is still as the step left it. For a module whose `check`
    * sees a part of it only (one line of a file).
    */
-  left?(before: State, target: Target): Promise<Saw>
+  left?(params: P, before: State, target: Target): Promise<Saw>
   /**
    * What is there before it acts, in all that it acts on: a saved plan is applied only where this is still so, as far as no earlier step
    * has acted on the same. Properties that stay the same while nobody changes them; undefined where it is too much to tell.

@@ -15,6 +15,7 @@ import { renderDiagnostics, summaryLine } from './language/render.ts'
 import type { Source } from './language/source.ts'
 import { hasErrors, type Inputs, isSecret, loadInputs } from './load.ts'
 import { markRunning } from './liveness.ts'
+import { maskEvent } from './mask-event.ts'
 import type { AnyModule } from './module.ts'
 import { createReport, failureKinds, type Report, type ReportFold } from './output/report.ts'
 import { openView, type RunView, styleOf } from './output/view.ts'
@@ -72,7 +73,9 @@ export async function run(
     await begin?.(id)
     journal = request.goal === 'plan' ? undefined : await openJournal(world, id, () => (control.stopping = true))
     if (journal !== undefined) await markRunning(world, id)
-    if (journal !== undefined && past === undefined) await keepInputs(world, id, secrets.mask(request), sources, agreed)
+    // Whoever accepted other inputs has them kept: what changes after that is another change.
+    if (journal !== undefined && (past === undefined || past.how.changed))
+      await keepInputs(world, id, secrets.mask(request), sources, agreed)
   }
   const report = createReport()
   const view = await openView(request, world, report, sources)
@@ -107,19 +110,20 @@ function teller(secrets: Secrets, report: ReportFold, view: RunView, journal: ()
     if (event.type === 'apply-started') {
       const { undo, ...rest } = event
       report.add(event)
-      journal()?.addApply({ ...secrets.mask(rest), undo })
-      view.add({ ...secrets.mask(rest), undo: { ...undo, params: undefined, before: undefined } })
+      const shown = maskEvent(secrets, rest)
+      journal()?.addApply({ ...shown, undo })
+      view.add({ ...shown, undo: { ...undo, params: undefined, before: undefined } })
       return
     }
     if (event.type === 'step-finished' && event.left !== undefined) {
       const { left, ...rest } = event
-      const shown = secrets.mask({ ...rest, changes: rest.changes.map(maskSensitive) })
+      const shown = maskEvent(secrets, { ...rest, changes: rest.changes.map(maskSensitive) })
       report.add(shown)
       view.add(shown)
       journal()?.add({ ...shown, left })
       return
     }
-    const shown = secrets.mask('changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event)
+    const shown = maskEvent(secrets, 'changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event)
     report.add(shown)
     view.add(shown)
     // What moves the bar only is not worth keeping.
@@ -287,8 +291,10 @@ function secretsOf(
     .filter(([, value]) => !secrets.add(value))
     .map(([name]) => ({
       severity: 'warning' as const,
-      summary: `${name} is too short to be masked`,
-      notes: [`what has fewer than ${SHORTEST} characters stays readable in what is shown and in the journal`],
+      summary: `${name} is not masked in all its parts`,
+      notes: [
+        `what has fewer than ${SHORTEST} characters, or is true or false, stays readable in what is shown and in the journal`,
+      ],
     }))
   return { secrets, warnings }
 }

@@ -2,7 +2,8 @@ import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
 import { marker, readBeforeImage, sealContents } from './engine/before-images.ts'
 import { journalPath } from './engine/paths.ts'
 import type { Applied, History } from './engine/history.ts'
-import { type Undoable, undoSteps } from './engine/undo.ts'
+import type { Undoable } from './engine/as-left.ts'
+import { undoSteps } from './engine/undo.ts'
 import type { RunFinished, StepRef, StepUndone, UndoPassed, UndoRecord, UndoStarted } from './events.ts'
 import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
@@ -158,8 +159,12 @@ async function load(world: World, run: string, history: History, { step, blob, u
     // `ok`: by its `changed_when`, or a resumed run found it done.
     verified: end?.outcome === 'changed' || end?.outcome === 'ok',
     left: end?.left,
+    saw: end?.saw,
     sealed: (left) => (mark === undefined ? left : sealContents(left, mark)),
-    touched: end === undefined ? undefined : new Set([...Object.keys(end.left ?? {}), ...end.changes.map(({ path }) => path)]),
+    touched:
+      end === undefined
+        ? undefined
+        : new Set([...Object.keys(end.left ?? {}), ...end.changes.map(({ path }) => path.replace(/\/\*\*$/, ''))]),
     result: end?.result ?? {},
     begun: undoing.length === 0 ? undefined : await loadHistory(world, ...undoing),
   }

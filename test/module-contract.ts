@@ -158,11 +158,11 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(
 
         test('what it left is seen again as long as nobody touches it', async () => {
           const { target, diff } = await applied()
-          const left = await module.left?.(throughJson(diff.before), target)
+          const left = await module.left?.(params, throughJson(diff.before), target)
           expect(throughJson(left)).toEqual(left)
-          expect(await module.left?.(throughJson(diff.before), target)).toEqual(left)
+          expect(await module.left?.(params, throughJson(diff.before), target)).toEqual(left)
           await module.undo?.(params, throughJson(diff.before), target)
-          expect(await module.left?.(throughJson(diff.before), target)).not.toEqual(left)
+          expect(await module.left?.(params, throughJson(diff.before), target)).not.toEqual(left)
         })
       },
     )

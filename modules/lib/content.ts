@@ -124,7 +124,7 @@ async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array |
 export const undoContent = (target: Target, { path, image }: Before): Promise<void> => restore(target, path, image)
 
 /** The file as `undoContent` finds it. */
-export const leftContent = async ({ path, image }: Before, target: Target): Promise<Saw> => ({
+export const leftContent = async (_params: unknown, { path, image }: Before, target: Target): Promise<Saw> => ({
   [path]: await lookIn(target, path, image),
 })
 

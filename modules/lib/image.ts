@@ -72,7 +72,7 @@ async function imageAt(host: HostAccess, path: string, size: { entries: number; 
   return { kind: 'directory', ...owned(stat), entries: Object.fromEntries(entries) }
 }
 
-/** What is at a path, in words, as far as `restore` of the image would change it: its content by digest, a folder's by its names. */
+/** What is at a path, in the words of `imageInWords`, as far as `restore` of the image would change it: its content by digest, a folder's by its names. */
 export async function lookIn(host: HostAccess, path: string, image: Image): Promise<Readonly<Record<string, string>>> {
   const stat = await host.stat(path)
   if (stat === undefined) return { kind: 'absent' }
@@ -82,7 +82,7 @@ export async function lookIn(host: HostAccess, path: string, image: Image): Prom
   const own = { kind, mode, ...owners }
   if (image.kind === 'attributes') return own
   if (kind === 'directory') return { ...own, entries: ((await host.list(path)) ?? []).toSorted().join(', ') || 'none' }
-  return kind === 'file' ? { ...own, content: (await digestOn(host, path)) ?? '' } : own
+  return kind === 'file' ? { ...own, content: inShort((await digestOn(host, path)) ?? '') } : own
 }
 
 /** The SHA-256 of a file, found on its host; undefined where there is none. coreutils puts a backslash before it where the name has a line end or a backslash in it. */
@@ -139,5 +139,5 @@ export function imageInWords(image: Image): Readonly<Record<string, string>> {
 }
 
 const ownersOf = ({ uid, gid }: Pick<Owned, 'uid' | 'gid'>) => ({ owner: String(uid), group: String(gid) })
-const digestOf = (content: string | Uint8Array): string =>
-  `sha256 ${createHash('sha256').update(content).digest('hex').slice(0, 16)}`
+const digestOf = (content: string | Uint8Array): string => inShort(createHash('sha256').update(content).digest('hex'))
+const inShort = (sha256: string): string => `sha256 ${sha256.slice(0, 16)}`

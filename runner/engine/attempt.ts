@@ -140,7 +140,7 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
     run.emit({ type: 'apply-started', at: run.world.clock.now(), step, undo: recordOf(record, diff) })
     await run.durable()
     const result = await racing(module.apply(params as never, diff, target), signal)
-    const [left] = await Promise.all([leftBy(module, diff, target), verified(module, params, diff, target, input)])
+    const [left] = await Promise.all([leftBy(module, params, diff, target), verified(module, params, diff, target, input)])
     return { ...told, ...left, kind: 'done', changed: true, result: { ...diff.result, ...result } }
   } catch (error) {
     return failed(error, changes)
@@ -233,9 +233,9 @@ async function verified(
 }
 
 /** What undo will compare with. Where it cannot be told, undo has the module's check alone. */
-async function leftBy(module: AnyModule, { before }: Diff<unknown>, target: Target): Promise<{ left?: Saw }> {
+async function leftBy(module: AnyModule, params: unknown, { before }: Diff<unknown>, target: Target): Promise<{ left?: Saw }> {
   try {
-    return module.left === undefined ? {} : { left: await module.left(before, target) }
+    return module.left === undefined ? {} : { left: await module.left(params as never, before, target) }
   } catch {
     return {}
   }

@@ -1,49 +1,20 @@
-import type { StepRef, UndoRecord } from '../events.ts'
+import type { StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
-import { createScope } from '../language/scope.ts'
 import { flatten, type Item, type Play, type Task } from '../language/playbook.ts'
-import type { AnyModule, Change, Result, Saw, Target } from '../module.ts'
+import { mustBeAsLeft, takenBackBefore, takenBackBy, type Undoable, type UndoMarks, undoTarget, type Walk } from './as-left.ts'
 import { runItems } from './execute.ts'
-import type { History } from './history.ts'
 import { claim } from './locks.ts'
 import { failureInfo } from './outcome.ts'
 import { type Run, stateOf } from './run-state.ts'
-import { createTarget } from './target.ts'
 import { type TaskWithContext, taskWithContext } from './undo-tasks.ts'
-import { hostScope } from './variables.ts'
-
-/** A step that a run applied, with what its module wrote down before. */
-export interface Undoable {
-  readonly step: StepRef
-  readonly blob: string
-  readonly record: UndoRecord
-  /** The run saw it end well: the host must still be as it left it. */
-  readonly verified: boolean
-  /** What the step left, where its module tells; contents as `sealed` makes them. */
-  readonly left: Saw | undefined
-  readonly sealed: (left: Saw) => Saw
-  /** The things that the step changed, by what the events call them; undefined where the run did not live to tell. */
-  readonly touched: ReadonlySet<string> | undefined
-  /** What the step returned: the tasks of its `undo:` may refer to it. */
-  readonly result: Result
-  /** What earlier undos did of it, where they were cut off or failed in its midst; undefined where none has begun. */
-  readonly begun: History | undefined
-}
-
-/** Puts on the disk how far it has come, in the journal of the run that is taken back: an undo that was cut off goes on there. */
-export interface UndoMarks {
-  begun(undoable: Undoable): Promise<void>
-  undone(undoable: Undoable): Promise<void>
-  /** It cannot be taken back, and that was said. */
-  passed(undoable: Undoable): Promise<void>
-}
 
 /**
  * Walks the journal backwards. A step is undone only where the host still is as the run left it: otherwise somebody has changed it
  * since, and nothing is undone on that host. In plan it only says what would be undone.
  */
 export async function undoSteps(run: Run, plays: readonly Play[], steps: readonly Undoable[], marks: UndoMarks): Promise<void> {
-  const walk: Walk = { run, plays, marks, order: inOrder(run, steps) }
+  const order = inOrder(run, steps)
+  const walk: Walk = { run, plays, marks, order, onHost: grouped(order, ({ record }) => record.host) }
   const out = run.goal === 'plan' ? new Set<string>() : await drifted(walk)
   for (const undoable of walk.order) {
     if (run.control.stopping) return
@@ -53,51 +24,30 @@ export async function undoSteps(run: Run, plays: readonly Play[], steps: readonl
   }
 }
 
-interface Walk {
-  readonly run: Run
-  readonly plays: readonly Play[]
-  readonly marks: UndoMarks
-  /** As it is gone through: the newest first. */
-  readonly order: readonly Undoable[]
-}
-
 /** The hosts that are not as the run left them, found before anything is put back: none is left half undone. */
 async function drifted(walk: Walk): Promise<Set<string>> {
   const out = new Set<string>()
-  const hosts = new Set(walk.order.map(({ step }) => step.host))
-  const look = async (host: string) => {
-    for (const undoable of walk.order.filter(({ step }) => step.host === host)) {
+  const look = async ([host, steps]: readonly [string, readonly Undoable[]]) => {
+    for (const undoable of steps) {
       if (walk.run.control.stopping) return
-      if (takenBackBy(walk, undoable) !== 'module' || takenBackBefore(walk, undoable) !== undefined) continue
+      if (takenBackBy(walk, undoable) !== 'module') continue
       const end = ending(walk.run, undoable.step)
       try {
-        await mustBeAsLeft(walk.run, undoable)
+        await mustBeAsLeft(walk, undoable, takenBackBefore(walk, undoable))
       } catch (error) {
         out.add(host)
         end('failed', { failure: failureInfo(error) })
       }
     }
   }
-  await Promise.all([...hosts].map(look))
+  await Promise.all([...grouped(walk.order, ({ step }) => step.host)].map(look))
   return out
 }
 
-/** Who takes it back: its module, the tasks of its `undo:`, or nobody. */
-function takenBackBy({ run, plays }: Walk, { step }: Undoable): 'module' | 'tasks' | undefined {
-  if (run.modules.get(step.module)?.undo !== undefined) return 'module'
-  return (taskWithContext(plays, step.task)?.task.undo.length ?? 0) > 0 ? 'tasks' : undefined
-}
-
-/** A step that is taken back earlier, and may change what this one has left: only then can be seen whether it is as it was left. */
-function takenBackBefore(walk: Walk, own: Undoable): Undoable | undefined {
-  return walk.order.slice(0, walk.order.indexOf(own)).find((other) => {
-    const by = takenBackBy(walk, other)
-    if (other.record.host !== own.record.host || by === undefined) return false
-    const { touched } = other
-    return (
-      by === 'tasks' || touched === undefined || own.touched === undefined || [...own.touched].some((thing) => touched.has(thing))
-    )
-  })
+function grouped(steps: readonly Undoable[], keyOf: (step: Undoable) => string): Map<string, Undoable[]> {
+  const groups = new Map<string, Undoable[]>()
+  for (const step of steps) groups.set(keyOf(step), [...(groups.get(keyOf(step)) ?? []), step])
+  return groups
 }
 
 /** The newest first; what only makes others take effect (a restart) comes when those have been put back, in its own order. */
@@ -163,10 +113,11 @@ async function undoStep(walk: Walk, undoable: Undoable): Promise<boolean> {
       if (run.goal !== 'plan') await marks.passed(undoable)
       return true
     }
-    const first = run.goal === 'plan' ? takenBackBefore(walk, undoable) : undefined
-    if (first === undefined) await mustBeAsLeft(run, undoable)
+    const earlier = run.goal === 'plan' ? takenBackBefore(walk, undoable) : []
+    await mustBeAsLeft(walk, undoable, earlier)
     if (run.goal === 'plan') {
-      const before = first === undefined ? 'as the run left it' : `as the run left it, once ${first.step.name} is taken back`
+      const last = earlier.at(-1)
+      const before = last === undefined ? 'as the run left it' : `as the run left it, once ${last.step.name} is taken back`
       finish('planned', { changes: [{ path: `${step.module} ${step.name}`, before, after: 'as it was before' }] })
       return true
     }
@@ -214,69 +165,4 @@ function tasksOf({ undo }: Task, step: StepRef): readonly Item[] {
         : { ...item, id: item.id + suffix },
     )
   return suffix === '' ? undo : rename(undo)
-}
-
-/** @throws Failure (refused) where somebody has changed since what the step has left */
-async function mustBeAsLeft(run: Run, { step, record, verified, left, sealed, begun }: Undoable): Promise<void> {
-  const module = run.modules.get(step.module)
-  // Half of an undo is neither what the run left nor what was before; nor is a step that was cut off.
-  if (module === undefined || !verified || begun !== undefined) return
-  const target = undoTarget(run, step, record)
-  const [seen, now] = await Promise.all([
-    differences(module, record, target),
-    left === undefined ? undefined : module.left?.(record.before, target),
-  ])
-  unchangedSince(module.name, [...seen, ...(left === undefined || now === undefined ? [] : unlike(left, sealed(now)))])
-}
-
-/** What is not as it was left, of all that would be put back. */
-const unlike = (left: Saw, now: Saw): readonly Change[] =>
-  Object.entries(left).flatMap(([thing, was]) => {
-    const is = now[thing] ?? {}
-    return [...new Set([...Object.keys(was), ...Object.keys(is)])]
-      .filter((property) => was[property] !== is[property])
-      .map((property) => ({
-        path: `${thing}: ${property}`,
-        before: is[property],
-        after: was[property],
-        ...(property === 'content' ? { sensitive: true as const } : {}),
-      }))
-  })
-
-/** As the run itself verified the step: with the module's own `verify`, where success is not visible to `check`. */
-async function differences(module: AnyModule, { params, before }: UndoRecord, target: Target): Promise<readonly Change[]> {
-  if (module.verify !== undefined) return module.verify(params as never, { changes: [], before }, target)
-  return (await module.check(params as never, target)).changes
-}
-
-function unchangedSince(module: string, changes: readonly Change[]): void {
-  const [first] = changes
-  if (first === undefined) return
-  throw new Failure(`it has changed since: ${first.path} is not as the run left it`, {
-    kind: 'refused',
-    why: changes
-      .map(({ path, before, after, sensitive }) =>
-        sensitive ? path : `${path}: ${before ?? 'absent'}, was left as ${after ?? 'absent'}`,
-      )
-      .join('\n'),
-    todo: `put it back as it was left, or undo ${module} by hand; then run undo again`,
-  })
-}
-
-function undoTarget(run: Run, step: StepRef, record: UndoRecord): Target {
-  const state = stateOf(run, record.host) ?? stateOf(run, step.host)
-  return createTarget(run, {
-    host: record.host,
-    become: record.become,
-    environment: {},
-    signal: run.control.signal,
-    scope: state === undefined ? createScope([]) : hostScope(run, state.host),
-    facts: state?.facts ?? {},
-    progress: (progress) => run.emit({ type: 'step-progress', at: run.world.clock.now(), step, progress }),
-    evaluate: () => {
-      throw new Failure('a condition cannot be asked in undo')
-    },
-    render: (_text, name) => record.inputs.rendered[name] ?? '',
-    controllerFile: async (path) => Buffer.from(record.inputs.files[path] ?? '', 'base64'),
-  })
 }

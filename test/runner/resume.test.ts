@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { resume, type ResumeRequest } from '../../runner/resume.ts'
 import { run } from '../../runner/run.ts'
+import { digestOf } from '../../runner/runs.ts'
 import { type FakeWorld, fakeWorld } from '../fake-world.ts'
 import { newStage, request, type Stage, testModules } from '../play.ts'
 
@@ -83,6 +84,10 @@ describe('resume', () => {
     await expect(go()).rejects.toMatchObject({ kind: 'refused', why })
     expect(stage.did).toEqual([])
     expect(await go({ acceptChanges: true })).toBe(0)
+    // What was accepted is what the run goes by from now on.
+    const kept = [...world.disk].find(([path]) => path.endsWith('/inputs.json'))
+    const now = world.disk.get(`/project/${file}`) ?? new Uint8Array()
+    expect(new TextDecoder().decode(kept?.[1])).toContain(digestOf(new TextDecoder().decode(now)))
   })
 
   test('a file that is gone has changed', async () => {

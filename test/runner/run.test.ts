@@ -145,7 +145,7 @@ describe('secrets', () => {
 
   test('one that is too short to be masked is told, without its value', async () => {
     const { world } = await play(secret('type: string', '1'), { request: { params: [{ name: 's', text: 'q7z' }] } })
-    expect(world.written.stderr).toContain('warning: the secret parameter `s` is too short to be masked')
+    expect(world.written.stderr).toContain('warning: the secret parameter `s` is not masked in all its parts')
     expect(world.written.stderr).not.toContain('q7z')
     const long = await play(secret('type: string', '1'), { request: { params: [{ name: 's', text: 'q7zq7z' }] } })
     expect(long.world.written.stderr).toBe('')

@@ -36,6 +36,7 @@ function scene(tasks: string, more = ''): Scene {
     check: async () => ({ changes: [{ path: 'act', before: undefined, after: 'done' }], before: null, blind: true }),
     async apply({ do: what }, _diff, target) {
       stage.did.push(`${target.host} ${what}`)
+      if (what === 'spoil') stage.things.set(`${target.host}/file`, 'spoilt')
       return { id: `id-of-${what}` }
     },
     verify: async () => [],
@@ -55,31 +56,60 @@ function scene(tasks: string, more = ''): Scene {
       stage.did.push(`${target.host} kicked with ${stage.things.get(`${target.host}/conf`) ?? 'none'}`)
     },
   })
+  const textAt = (target: { readonly host: string }, at: string) => stage.things.get(`${target.host}${at}`)
+  const inWords = (content: string | undefined) =>
+    content === undefined ? { kind: 'absent' } : { kind: 'file', words: String(content.split(' ').length), content }
   /** Adds a word to a text, and looks at nothing but that word. */
   const line = defineModule<any, string | undefined>({
     name: 'line',
     summary: 'Adds a word.',
-    params: { type: 'object', additionalProperties: false, required: ['add'], properties: { add: text } },
+    params: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['add'],
+      properties: { add: text, at: { ...text, default: '/file' } },
+    },
     examples: [],
-    async check({ add }: any, target) {
-      const now = stage.things.get(`${target.host}/file`)
-      const changes = now?.includes(add) ? [] : [{ path: 'file', before: undefined, after: add }]
-      return { changes, before: now }
+    async check({ add, at }: any, target) {
+      const now = textAt(target, at)
+      return { changes: now?.includes(add) ? [] : [{ path: `${at} ${add}`, before: undefined, after: add }], before: now }
     },
-    async apply({ add }: any, { before }, target) {
-      stage.things.set(`${target.host}/file`, `${before} ${add}`)
+    async apply({ add, at }: any, { before }, target) {
+      stage.things.set(`${target.host}${at}`, before === undefined ? add : `${before} ${add}`)
     },
-    async undo(_params, before, target) {
-      stage.things.set(`${target.host}/file`, before ?? '')
+    async undo({ at }: any, before, target) {
+      if (before === undefined) stage.things.delete(`${target.host}${at}`)
+      else stage.things.set(`${target.host}${at}`, before)
     },
-    async left(_before, target) {
-      const content = stage.things.get(`${target.host}/file`) ?? ''
-      return { file: { words: String(content.split(' ').length), content } }
+    saw: ({ at }: any, before) => ({ [at]: inWords(before) }),
+    left: async ({ at }: any, _before, target) => ({ [at]: inWords(textAt(target, at)) }),
+  })
+  const folder = defineModule<any>({
+    name: 'folder',
+    summary: 'Makes a folder.',
+    params: { type: 'object', additionalProperties: false, required: ['at'], properties: { at: text } },
+    examples: [],
+    check: async ({ at }: any, target) => ({
+      changes: textAt(target, at) === undefined ? [{ path: at, before: undefined, after: 'folder' }] : [],
+      before: undefined,
+    }),
+    async apply({ at }: any, _diff, target) {
+      stage.things.set(`${target.host}${at}`, '')
     },
+    async undo({ at }: any, _before, target) {
+      stage.things.delete(`${target.host}${at}`)
+    },
+    left: async ({ at }: any, _before, target) => ({
+      [at]: { entries: [...stage.things.keys()].filter((key) => key.startsWith(`${target.host}${at}/`)).join(' ') || 'none' },
+    }),
   })
   const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n${more}    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
   const world = fakeWorld({ files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: , b: } }' }, answers: [] })
-  return { world, stage, modules: new Map([...testModules(stage), act, kick, line].map((module) => [module.name, module])) }
+  return {
+    world,
+    stage,
+    modules: new Map([...testModules(stage), act, kick, line, folder].map((module) => [module.name, module])),
+  }
 }
 
 const apply = ({ world, modules }: Scene) => run(request, world, modules)
@@ -192,19 +222,42 @@ describe('undo', () => {
     const [journal = ''] = [...stage.world.disk].flatMap(([path, content]) =>
       path.endsWith('/journal.jsonl') ? [new TextDecoder().decode(content)] : [],
     )
-    expect(journal).toContain('"left":{"file":{"words":"2","content":')
+    expect(journal).toContain('"left":{"/file":{"kind":"file","words":"2","content":')
     expect(journal).not.toContain('old mine')
     expect(stage.world.written.stdout).not.toContain('"left"')
     const { code, ended } = await undo(stage)
     expect(code).toBe(4)
     expect(ended.find(({ step }) => step.host === 'a')?.failure).toMatchObject({
       kind: 'refused',
-      why: 'file: words: 3, was left as 2\nfile: content',
+      why: '/file: words: 3, was left as 2\n/file: content',
     })
     expect([...stage.stage.things]).toEqual([
       ['a/file', 'old mine theirs'],
       ['b/file', 'old'],
     ])
+  })
+
+  test('steps on one thing, or one below the other, are compared as they will be found when those after them are taken back', async () => {
+    const stage = scene(
+      '- folder: { at: /d }\n- line: { at: /d/f, add: one }\n- line: { at: /d/f, add: two }\n- line: { add: three }\n- line: { add: four }',
+    )
+    await apply(stage)
+    expect((await undo(stage, { plan: true })).code).toBe(0)
+    stage.stage.things.set('a/d/g', 'theirs')
+    const { code, ended } = await undo(stage)
+    expect(code).toBe(4)
+    expect([...stage.stage.things.keys()].toSorted()).toEqual(['a/d', 'a/d/g'])
+    expect(ended.at(-1)).toMatchObject({ step: { host: 'a' }, failure: { why: '/d: entries: a/d/g, was left as none' } })
+  })
+
+  test('what the run itself did between two steps, and nobody can take back, is found before anything is put back', async () => {
+    const stage = scene('- line: { add: one }\n- { name: spoils, act: { do: spoil } }\n- line: { add: two }')
+    await apply(stage)
+    const { code, ended } = await undo(stage, { host: 'a' })
+    expect(code).toBe(4)
+    expect(ended).toHaveLength(1)
+    expect(ended[0]?.failure?.why).toBe('/file: content\n(may be the work of the run itself, which cannot be undone: spoils)')
+    expect(stage.stage.things.get('a/file')).toBe('spoilt two')
   })
 
   test('a step that says it changed nothing is compared all the same', async () => {

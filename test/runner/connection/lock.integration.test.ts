@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -96,7 +96,8 @@ for (const shell of ['/bin/dash', '/bin/bash'].filter(existsSync)) {
       await connection.lock(undefined, wanted(name))
       await host.run(['sh', '-c', 'sleep 61 >/dev/null 2>&1 & echo $!'])
       const running = host.run(['sleep', '62']).catch((error: unknown) => error)
-      const pids = () => execFileSync('pgrep', ['-f', '^sleep 6[12]$'], { encoding: 'utf8' }).trim().split('\n').map(Number)
+      const pids = () =>
+        spawnSync('pgrep', ['-f', '^sleep 6[12]$'], { encoding: 'utf8' }).stdout.split('\n').filter(Boolean).map(Number)
       await until(async () => pids().length >= 2)
       const left = pids()
       await connection.close()
