@@ -241,6 +241,8 @@ W() {
 
 W1() {
   t=
+  # The connection is gone: nobody will come for what is half written.
+  trap '[ -z "$t" ] || rm -f "$t"; exit 1' HUP TERM
   W2 "$@" && return
   [ -z "$t" ] || rm -f "$t"
   return 1

@@ -185,6 +185,25 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
     expect(Buffer.from((await host.read(path('big'))) ?? []).equals(content)).toBe(true)
   })
 
+  test('a connection that ends while a file is being put in place leaves no half of it behind', async () => {
+    const bin = mkdtempSync(join(tmpdir(), 'runbook-cut-'))
+    // As sshd does when the connection is gone: a hang-up, here at the last moment.
+    writeFileSync(join(bin, 'mv'), `#!/bin/sh\nkill -HUP $PPID\nps -o ppid= -p $PPID >${bin}/shell\nexit 1\n`, { mode: 0o755 })
+    const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` }
+    const cut = connectLocal({ name: 'here', kind: 'local', address: 'localhost' }, { env })
+    const written = cut
+      .as(undefined)
+      .write(join(bin, 'file'), Buffer.from('new'))
+      .catch((error: unknown) => error)
+    while (!existsSync(join(bin, 'shell')) || readdirSync(bin).some((name) => name.startsWith('.runbook.')))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(readdirSync(bin).toSorted()).toEqual(['mv', 'shell'])
+    process.kill(Number(readFileSync(join(bin, 'shell'), 'utf8')), 'SIGKILL')
+    expect(await written).toBeInstanceOf(Failure)
+    await cut.close()
+    rmSync(bin, { recursive: true })
+  })
+
   describe('a host with hardly any room for temporary files', () => {
     let narrow: Connection
     beforeAll(() => {
