@@ -98,7 +98,8 @@ const inRescue = ({ task }: StepRef): boolean => task.includes('.rescue.')
 /** A plan walks into a `rescue`, and to what that notifies, only where the block fails already; what they follow from was agreed to. */
 const followsFromAnother = (step: StepRef): boolean => inRescue(step) || /^\d+\.handlers\./.test(step.task)
 
-const overlap = (one: string, other: string): boolean =>
+/** A path overlaps with all that is below it. */
+export const overlap = (one: string, other: string): boolean =>
   one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`)
 
 const touchedOn = (run: Run, host: string): Touched => run.touched.get(host) ?? touchedBefore(run.history, host)

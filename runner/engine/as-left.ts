@@ -3,6 +3,7 @@ import { Failure } from '../failure.ts'
 import { createScope } from '../language/scope.ts'
 import type { Play } from '../language/playbook.ts'
 import type { AnyModule, Change, Result, Saw, Target } from '../module.ts'
+import { overlap } from './agreed.ts'
 import type { History } from './history.ts'
 import { type Run, stateOf } from './run-state.ts'
 import { createTarget } from './target.ts'
@@ -63,14 +64,14 @@ export function takenBackBy({ run, plays }: Walk, { step }: Undoable): 'module' 
 export function takenBackBefore(walk: Walk, own: Undoable): readonly Undoable[] {
   return before(walk, own).filter((other) => {
     const by = takenBackBy(walk, other)
-    return by === 'tasks' || (by === 'module' && overlap(own.touched, other.touched))
+    return by === 'tasks' || (by === 'module' && mayShare(own.touched, other.touched))
   })
 }
 
-/** A path overlaps with all that is below it. What is not known may be anything. */
-function overlap(one: Undoable['touched'], other: Undoable['touched']): boolean {
+/** What is not known may be anything. */
+function mayShare(one: Undoable['touched'], other: Undoable['touched']): boolean {
   if (one === undefined || other === undefined) return true
-  return [...one].some((a) => [...other].some((b) => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`)))
+  return [...one].some((a) => [...other].some((b) => overlap(a, b)))
 }
 
 /**
@@ -109,7 +110,7 @@ const whenTakenBack = (now: Saw, earlier: readonly Undoable[]): Saw | undefined 
   }, now)
 
 const isAside = (path: string, things: Saw): boolean =>
-  Object.keys(things).some((thing) => thing !== path && (thing.startsWith(`${path}/`) || path.startsWith(`${thing}/`)))
+  Object.keys(things).some((thing) => thing !== path && overlap(thing, path))
 
 /** Names of the later steps of the run on the same host that nobody can take back: what they did is not known. */
 const unknownOf = (walk: Walk, own: Undoable): readonly string[] =>

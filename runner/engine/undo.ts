@@ -46,7 +46,11 @@ async function drifted(walk: Walk): Promise<Set<string>> {
 
 function grouped(steps: readonly Undoable[], keyOf: (step: Undoable) => string): Map<string, Undoable[]> {
   const groups = new Map<string, Undoable[]>()
-  for (const step of steps) groups.set(keyOf(step), [...(groups.get(keyOf(step)) ?? []), step])
+  for (const step of steps) {
+    const group = groups.get(keyOf(step))
+    if (group === undefined) groups.set(keyOf(step), [step])
+    else group.push(step)
+  }
   return groups
 }
 

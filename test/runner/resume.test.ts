@@ -4,6 +4,7 @@ import { run } from '../../runner/run.ts'
 import { digestOf } from '../../runner/runs.ts'
 import { type FakeWorld, fakeWorld } from '../fake-world.ts'
 import { newStage, request, type Stage, testModules } from '../play.ts'
+import { asked as inJson } from './resume-scene.ts'
 
 const PLAYBOOK = `
 name: t
@@ -27,16 +28,7 @@ plays:
       - name: handler
         set: { thing: handled, to: "yes" }
 `
-const asked: ResumeRequest = {
-  run: undefined,
-  failed: false,
-  yes: false,
-  detach: false,
-  waitLock: 0,
-  acceptChanges: false,
-  params: [],
-  output: 'plain',
-}
+const asked: ResumeRequest = { ...inJson, output: 'plain' }
 
 /** A run that failed on host b. */
 async function failedRun(): Promise<{ world: FakeWorld; stage: Stage; go: (more?: Partial<ResumeRequest>) => Promise<number> }> {
