@@ -10,6 +10,7 @@ export type Event =
   | RunStarted
   | PlayStarted
   | TaskStarted
+  | FactsGathered
   | StepStarted
   | StepChecked
   | ApplyStarted
@@ -110,6 +111,12 @@ export interface StepRef {
   /** Digest of the task as written and of the item: the same wherever the task stands. Absent in older journals. */
   readonly same?: string
   readonly place: Place
+}
+/** What a host was found to be: a resumed run knows it of hosts that it does not look at again. */
+export interface FactsGathered extends Stamped {
+  readonly type: 'facts-gathered'
+  readonly host: string
+  readonly facts: Readonly<Record<string, unknown>>
 }
 export interface StepStarted extends Stamped {
   readonly type: 'step-started'

@@ -39,6 +39,8 @@ export interface History {
   readonly rescued: ReadonlySet<string>
   /** Hosts that have not come to the end of all their plays in any life of the run. */
   readonly unfinished: ReadonlySet<string>
+  /** The last that was found of each host, by its name. */
+  readonly facts: ReadonlyMap<string, Readonly<Record<string, unknown>>>
   /** Every step that was begun or has ended, by key. */
   readonly records: ReadonlyMap<string, StepRef>
   /** The same, oldest first, as `HOST TASK`: the part of `same` that is the task's; nothing in older journals. */
@@ -102,6 +104,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   const rescued = new Set<string>()
   const known = new Set<string>()
   const unfinished = new Set<string>()
+  const facts = new Map<string, Readonly<Record<string, unknown>>>()
   let walked: readonly string[] = []
   const keyOf = (step: StepRef, blob: string) => `${step.key} ${blob}`
   for (const event of events) {
@@ -118,6 +121,9 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         break
       case 'run-resumed':
         ended = undefined
+        break
+      case 'facts-gathered':
+        facts.set(event.host, { ...facts.get(event.host), ...event.facts })
         break
       case 'apply-started': {
         const { step, blob } = event as ApplyStarted & { blob: string }
@@ -178,6 +184,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
     ended,
     lives,
     last,
+    facts,
   }
   return { ...said, rescues, rescued, unfinished, records, byTask: grouped(records.values()) }
 }

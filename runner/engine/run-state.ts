@@ -105,7 +105,10 @@ export interface HostState {
   readonly name: string
   readonly host: InventoryHost
   readonly registered: Map<string, unknown>
+  /** Those that this life of the run has gathered, over those that an earlier one had. */
   readonly facts: Record<string, unknown>
+  /** Names of those that this life has gathered. */
+  readonly gathered: Set<string>
   /** Ids of handlers that are due. */
   readonly notified: Set<string>
   /** How often each handler has run: the second time it is another step. */
@@ -160,7 +163,8 @@ export function stateOf(run: Run, name: string): HostState | undefined {
     name,
     host,
     registered: new Map(),
-    facts: {},
+    facts: { ...run.history?.facts.get(name) },
+    gathered: new Set(),
     notified: new Set(),
     ahead: new Map(),
     rounds: new Map(),

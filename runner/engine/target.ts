@@ -58,10 +58,14 @@ export function createTarget(run: Run, options: TargetOptions): Target {
   }
 }
 
-/** Gathers the facts that are wanted and not yet known of a host. */
+/** Gathers the facts that are wanted and that this life of the run has not gathered: a host may have restarted since an earlier one. */
 export async function gatherFacts(run: Run, state: HostState, names: readonly string[], options: TargetOptions): Promise<void> {
-  const missing = names.filter((name) => !(name in state.facts))
-  if (missing.length > 0) Object.assign(state.facts, await gather(missing, await reachHost(run, options)))
+  const missing = names.filter((name) => !state.gathered.has(name))
+  if (missing.length === 0) return
+  const facts = await gather(missing, await reachHost(run, options))
+  Object.assign(state.facts, facts)
+  for (const name of missing) state.gathered.add(name)
+  run.emit({ type: 'facts-gathered', at: run.world.clock.now(), host: state.name, facts })
 }
 
 function known(run: Run, host: string): HostState {

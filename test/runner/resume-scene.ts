@@ -2,6 +2,7 @@ import type { StepRef } from '../../runner/events.ts'
 import { type AnyModule, defineModule } from '../../runner/module.ts'
 import { resume, type ResumeRequest } from '../../runner/resume.ts'
 import { run } from '../../runner/run.ts'
+import { fakeTarget } from '../fake-target.ts'
 import { type FakeWorld, fakeWorld } from '../fake-world.ts'
 import { newStage, request, type Stage, testModules } from '../play.ts'
 
@@ -31,11 +32,22 @@ export interface Scene {
 
 /**
  * A run and what goes on with it, in one world. Beside the test modules: `count` (nobody can see whether it was done), `trouble` (fails on
- * the hosts that are listed in the thing `trouble`), `stop` (Ctrl-C, once, on the host `on`).
+ * the hosts that are listed in the thing `trouble`), `stop` (Ctrl-C, once, on the host `on`). The
+ * hosts have a machine id; their boot id is the thing `booted`.
  */
 export function scene(tasks: string, { hosts = 'a, b, c', play = '' } = {}): Scene {
   const stage = newStage()
-  const world = fakeWorld({ files: { 'hosts.yml': `all: { hosts: { ${hosts.replaceAll(', ', ': , ')}: } }` } })
+  const world = fakeWorld({
+    files: { 'hosts.yml': `all: { hosts: { ${hosts.replaceAll(', ', ': , ')}: } }` },
+    host: ({ name }) =>
+      fakeTarget({
+        host: name,
+        files: {
+          '/etc/machine-id': `id of ${name}\n`,
+          '/proc/sys/kernel/random/boot_id': stage.things.get('booted') ?? 'first',
+        },
+      }),
+  })
   const text = { type: 'string', description: 'text' } as const
   const count = defineModule({
     name: 'count',

@@ -93,6 +93,19 @@ describe('--failed touches the hosts that failed and no others', () => {
     await expect(resume()).rejects.toMatchObject(over)
   })
 
+  test('what was found of other hosts is there; a host’s own facts are found anew', async () => {
+    const { stage, world, apply, resume, did } = scene(`- set: { thing: x, to: "{{ facts.machine_id }}, {{ facts.boot_id }}" }
+- trouble: {}
+- set: { thing: y, to: "{{ hostvars.a.facts.machine_id }}, {{ facts.boot_id }}" }`)
+    stage.things.set('trouble', 'c')
+    expect(await apply()).toBe(1)
+    stage.things.delete('trouble')
+    stage.things.set('booted', 'second')
+    expect(await resume({ failed: true })).toBe(0)
+    expect(did()).toEqual(['c y=id of a, second'])
+    expect(world.connected.map(({ name }) => name)).toEqual(['c'])
+  })
+
   test('a host with nothing recorded leaves silently: it is no failure, and what it did once stays its own', async () => {
     const { stage, apply, resume, did, events } = scene(
       `- trouble: {}
