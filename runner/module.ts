@@ -52,7 +52,10 @@ export interface LockRequest {
   readonly shared?: true
 }
 
-/** Properties of things, in words that tell no secret: `{ '/etc/hosts': { mode: '0644', … } }`. */
+/**
+ * Properties of things, in words that tell no secret: `{ '/etc/hosts': { mode: '0644', … } }`. `undo` reads two of them: `kind: 'absent'`, and
+ * `entries`, the names in a folder (sorted, with `, ` between them, or `none`).
+ */
 export type Saw = Readonly<Record<string, Readonly<Record<string, string>>>>
 
 export interface Estimate {

@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import type { StepRef, UndoRecord } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { createScope } from '../language/scope.ts'
@@ -97,20 +98,33 @@ export async function mustBeAsLeft(walk: Walk, own: Undoable, earlier: readonly 
 /** What there will be when the steps have been taken back; undefined where that cannot be told. */
 const whenTakenBack = (now: Saw, earlier: readonly Undoable[]): Saw | undefined =>
   earlier.reduce<Saw | undefined>((then, { saw, verified, begun, touched }) => {
-    // Something above or below: what it leaves of this one is not told.
-    const known =
-      saw !== undefined && verified && begun === undefined && [...(touched ?? [])].every((path) => !isAside(path, now))
-    if (then === undefined || !known) return undefined
+    if (then === undefined || saw === undefined || !verified || begun !== undefined) return undefined
+    const told = Object.entries(saw)
+    const untold = [...(touched ?? [])].filter((path) => !told.some(([thing]) => isOf(path, thing)))
+    const things = Object.keys(then)
+    // Of what is below, only what lies in a folder itself shows there; of something above, or not told, nobody knows.
+    const isUnknown = (path: string) => things.some((thing) => thing !== path && overlap(thing, path))
+    if (untold.some(isUnknown) || told.some(([path]) => things.some((thing) => thing.startsWith(`${path}/`)))) return undefined
     return Object.fromEntries(
-      Object.entries(then).map(([thing, is]) => {
-        const was = saw[thing]
-        return [thing, was === undefined ? is : was['kind'] === 'absent' ? was : { ...is, ...was }]
-      }),
+      Object.entries(then).map(([thing, is]) => [thing, told.reduce((its, [path, was]) => putBack(thing, its, path, was), is)]),
     )
   }, now)
 
-const isAside = (path: string, things: Saw): boolean =>
-  Object.keys(things).some((thing) => thing !== path && overlap(thing, path))
+type Properties = Saw[string]
+
+/** A thing once what was at a path is there again. */
+function putBack(thing: string, is: Properties, path: string, was: Properties): Properties {
+  if (path === thing) return was['kind'] === 'absent' ? was : { ...is, ...was }
+  if (posix.dirname(path) !== thing || is['entries'] === undefined) return is
+  const name = posix.basename(path)
+  const others = is['entries'].split(', ').filter((entry) => entry !== name && entry !== 'none')
+  const entries = was['kind'] === 'absent' ? others : [...others, name].toSorted()
+  return { ...is, entries: entries.join(', ') || 'none' }
+}
+
+/** Whether what an event calls `path` is a part of the thing: `/etc/hosts mode`, `/etc/nova/nova.conf[DEFAULT]host`. */
+const isOf = (path: string, thing: string): boolean =>
+  path === thing || (path.startsWith(thing) && ' [:'.includes(path.charAt(thing.length)))
 
 /** Names of the later steps of the run on the same host that nobody can take back: what they did is not known. */
 const unknownOf = (walk: Walk, own: Undoable): readonly string[] =>
