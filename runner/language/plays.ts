@@ -71,7 +71,7 @@ const readPlay = (r: Reading, node: Node, index: number): Play | undefined => {
   const handlers = readItems(r, given(node, 'handlers'), `${index}.handlers`, { imports: [], handlers: true }).filter(
     (item) => item.kind === 'task',
   )
-  checkHandlers(r, tasks, handlers)
+  checkHandlers(r, tasks, handlers, namesWritten(given(node, 'handlers')))
   const fallback: Node<string> = {
     value: [hosts?.value ?? ''].flat().join(', '),
     source: node.source,
@@ -150,8 +150,21 @@ const readVarsFile = (r: Reading, node: Node): Vars => {
   return root.value === undefined ? {} : readVars(r, root)
 }
 
-/** Handlers need a name to be notified by, each its own; what is notified must exist. */
-const checkHandlers = (r: Reading, tasks: readonly Item[], handlers: readonly Task[]): void => {
+/** Names of tasks as they stand in a list, also of those that are not right. */
+const namesWritten = (list: Node | undefined): string[] =>
+  list !== undefined && isList(list)
+    ? items(list).flatMap((task) => {
+        const name = isMapping(task) ? given(task, 'name') : undefined
+        return name !== undefined && isText(name) ? [name.value] : []
+      })
+    : []
+
+/**
+ * Handlers need a name to be notified by, each its own; what is notified must exist.
+ *
+ * @param written names of those, too, that could not be read: that was said of them
+ */
+const checkHandlers = (r: Reading, tasks: readonly Item[], handlers: readonly Task[], written: readonly string[]): void => {
   const names = new Map<string, Task>()
   for (const handler of handlers) {
     const unnamed = handler.name.path.at(-1) !== 'name'
@@ -168,7 +181,7 @@ const checkHandlers = (r: Reading, tasks: readonly Item[], handlers: readonly Ta
   }
   // A name that is a template is known later.
   const dynamic = [...names.keys()].some(isTemplate)
-  const known = new Set([...names.keys(), ...handlers.flatMap(({ listen }) => listen)])
+  const known = new Set([...names.keys(), ...written, ...handlers.flatMap(({ listen }) => listen)])
   for (const notified of [...flatten(tasks), ...handlers].flatMap(({ notify }) => notify)) {
     if (dynamic || isTemplate(notified.value) || known.has(notified.value)) continue
     const label = didYouMean(notified.value, known)
