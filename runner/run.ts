@@ -126,8 +126,8 @@ function teller(secrets: Secrets, report: ReportFold, view: RunView, journal: ()
     const shown = maskEvent(secrets, 'changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event)
     report.add(shown)
     view.add(shown)
-    // What moves the bar only is not worth keeping.
-    if (event.type !== 'step-progress') journal()?.add(shown)
+    if (shown.type === 'step-progress') journal()?.addProgress(shown)
+    else journal()?.add(shown)
   }
 }
 

@@ -71,7 +71,15 @@ function parse(line: string): Record<string, unknown>[] {
 const NEWLINE = 10
 const TYPE_AT = '{"type":"'.length
 /** Most of the lines of a long run, and nothing of its state hangs on them: they are passed over unread. */
-const PASSING = new Set(['play-started', 'task-started', 'task-finished', 'step-started', 'step-checked', 'step-replayed'])
+const PASSING = new Set([
+  'play-started',
+  'task-started',
+  'task-finished',
+  'step-started',
+  'step-checked',
+  'step-progress',
+  'step-replayed',
+])
 
 /** The events that the fold is about, and the last one whatever it is. */
 function* tellingLines(bytes: Buffer): Generator<Event, undefined> {

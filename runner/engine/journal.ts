@@ -1,4 +1,4 @@
-import type { ApplyStarted, Event, StepFinished } from '../events.ts'
+import type { ApplyStarted, Event, StepFinished, StepProgress } from '../events.ts'
 import { Failure } from '../failure.ts'
 import type { World } from '../world.ts'
 import { openBeforeImages, sealContents } from './before-images.ts'
@@ -12,6 +12,8 @@ import { journalPath } from './paths.ts'
 export interface Journal {
   /** The event as it may be shown: secrets are masked already. */
   add(event: Event): void
+  /** How far a step has come, for whoever looks on (`attach`); not every word of it is kept. */
+  addProgress(event: StepProgress): void
   /** Keeps what `undo` needs out of the journal's lines: it can hold secrets, and it can be large. */
   addApply(event: ApplyStarted): void
   /** Everything added so far is on the disk when this resolves. Throws `lost` once there is one: without its journal a run must not go on. */
@@ -25,6 +27,9 @@ export interface Journal {
 /** Raised when a reader of an older version could misread a newer journal. */
 export const JOURNAL_VERSION = 1
 
+/** Milliseconds between two that are kept of one step. */
+const PROGRESS_EVERY = 2000
+
 /** @param onLost called when it cannot be written any more, whatever it was that could not be */
 export async function openJournal(world: World, run: string, onLost: () => void): Promise<Journal> {
   const images = await openBeforeImages(world, run).catch(cannotBeWritten)
@@ -37,6 +42,8 @@ export async function openJournal(world: World, run: string, onLost: () => void)
     ...(saw === undefined ? {} : { saw: sealContents(saw, images.mark) }),
   })
   const write = (line: object) => file.write(`${JSON.stringify(line)}\n`)
+  /** When progress was kept last, by step key. */
+  const kept = new Map<string, number>()
   /** The lines of `addApply` whose blob is not on the disk yet, or could not be put there. */
   const waiting = new Set<Promise<void>>()
   let lost: Failure | undefined
@@ -50,6 +57,13 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   }
   return {
     add: (event) => write(event.type === 'step-finished' ? sealed(event) : event),
+    addProgress(event) {
+      if (event.at - (kept.get(event.step.key) ?? -Infinity) < PROGRESS_EVERY) return
+      kept.set(event.step.key, event.at)
+      write(event)
+      // Nothing else may come for minutes, and whoever looks on reads the disk.
+      void trying(file.sync)
+    },
     addApply({ undo, ...shown }) {
       // The line comes after the blob: it must not name what is not there, or nothing of the run could be undone.
       const line = images.add(JSON.stringify(undo)).then((blob) => write({ ...shown, blob }))

@@ -97,6 +97,25 @@ test('with --detach it goes on when its terminal has gone; attach shows it from 
   expect(runbook('runs').stdout).toContain('ended well')
 })
 
+test('attach shows how far a step has come that takes long', async () => {
+  writeFileSync(
+    path('wait.yml'),
+    `name: Wait\nplays:\n  - hosts: localhost\n    tasks:\n      - wait_for: { path: ${path('hold')}, state: absent, sleep: 1 }\n`,
+  )
+  const run = start(process.execPath, [bin, 'apply', 'wait.yml'])
+  const watching = () => start(process.execPath, [bin, 'attach', '--output', 'json'])
+  await until(() => run.said.text.includes('play') || run.child.exitCode !== null)
+  const first = watching()
+  await until(() => first.said.text.includes('"step-progress"') || first.child.exitCode !== null)
+  // Whoever comes later sees it too.
+  const second = watching()
+  await until(() => second.said.text.includes('"step-progress"') || second.child.exitCode !== null)
+  letGo()
+  expect([await ended(run.child), await ended(first.child), await ended(second.child)]).toEqual([0, 0, 0])
+  for (const { said } of [first, second])
+    expect(said.text).toContain(`"total":300,"unit":"s","note":"${path('hold')} is present"}`)
+})
+
 test('attach says that a run was killed, and how to go on; a run that is under way is not pruned', async () => {
   const { child } = await apply()
   expect(runbook('runs', '--prune', '0s').stdout).toBe('')
