@@ -47,6 +47,7 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   /** The lines of `addApply` whose blob is not on the disk yet, or could not be put there. */
   const waiting = new Set<Promise<void>>()
   let lost: Failure | undefined
+  let closed = false
   const trying = async (work: () => Promise<unknown>) => {
     try {
       await work().catch(cannotBeWritten)
@@ -58,7 +59,8 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   return {
     add: (event) => write(event.type === 'step-finished' ? sealed(event) : event),
     addProgress(event) {
-      if (event.at - (kept.get(event.step.key) ?? -Infinity) < PROGRESS_EVERY) return
+      // What was aborted may still be saying something.
+      if (closed || event.at - (kept.get(event.step.key) ?? -Infinity) < PROGRESS_EVERY) return
       kept.set(event.step.key, event.at)
       write(event)
       // Nothing else may come for minutes, and whoever looks on reads the disk.
@@ -82,6 +84,7 @@ export async function openJournal(world: World, run: string, onLost: () => void)
       if (lost !== undefined) throw lost
     },
     async close() {
+      closed = true
       await Promise.allSettled(waiting)
       await trying(file.close)
     },
