@@ -56,7 +56,10 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
   }
   const kept = await loadKeptInputs(world, id)
   if (!asked.acceptChanges) await refuseChangedInputs(world, history, kept, asked.params)
-  const undoables = await Promise.all(chosen(history, asked).map((applied) => load(world, id, history, applied)))
+  const newest = new Map(history.applied.map(({ step, blob }) => [step.key, blob]))
+  const undoables = await Promise.all(
+    chosen(history, asked).map((applied) => load(world, id, history, applied, newest.get(applied.step.key) === applied.blob)),
+  )
   if (undoables.length === 0)
     throw new Failure(`run ${id} has nothing to undo${asked.host === undefined ? '' : ` on ${asked.host}`}`, { kind: 'input' })
   const request: Request = {
@@ -149,7 +152,14 @@ async function close(world: World, undos: readonly string[]): Promise<void> {
   }
 }
 
-async function load(world: World, run: string, history: History, { step, blob, undoing }: Applied): Promise<Undoable> {
+/** @param newest false where it was begun again later with something else before it: what is known of its end is about that */
+async function load(
+  world: World,
+  run: string,
+  history: History,
+  { step, blob, undoing }: Applied,
+  newest: boolean,
+): Promise<Undoable> {
   const end = history.finished.get(step.key)
   const mark = end?.left === undefined ? undefined : await marker(world, run)
   return {
@@ -157,9 +167,9 @@ async function load(world: World, run: string, history: History, { step, blob, u
     blob,
     record: JSON.parse(await readBeforeImage(world, run, blob, step)) as UndoRecord,
     // `ok`: by its `changed_when`, or a resumed run found it done.
-    verified: end?.outcome === 'changed' || end?.outcome === 'ok',
-    left: end?.left,
-    saw: end?.saw,
+    verified: newest && (end?.outcome === 'changed' || end?.outcome === 'ok'),
+    left: newest ? end?.left : undefined,
+    saw: newest ? end?.saw : undefined,
     sealed: (left) => (mark === undefined ? left : sealContents(left, mark)),
     touched:
       end === undefined

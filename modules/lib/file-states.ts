@@ -134,7 +134,7 @@ export function attributesFor({ owner, group, mode, recurse }: FileWish, { kind 
 
 async function missingFolders(host: HostAccess, path: string): Promise<readonly string[]> {
   const parents = posix
-    .normalize(path)
+    .resolve(path)
     .split('/')
     .map((_, at, parts) => parts.slice(0, at + 1).join('/'))
     .filter((parent) => parent !== '')

@@ -81,9 +81,11 @@ export async function lookIn(host: HostAccess, path: string, image: Image): Prom
   if (kind === 'link') return { kind, target: target ?? '', ...owners }
   const own = { kind, mode, ...owners }
   if (image.kind === 'attributes') return own
-  if (kind === 'directory') return { ...own, entries: ((await host.list(path)) ?? []).toSorted().join(', ') || 'none' }
+  if (kind === 'directory') return { ...own, entries: namesIn((await host.list(path)) ?? []) }
   return kind === 'file' ? { ...own, content: inShort((await digestOn(host, path)) ?? '') } : own
 }
+
+const namesIn = (names: readonly string[]): string => names.toSorted().join(', ') || 'none'
 
 /** The SHA-256 of a file, found on its host; undefined where there is none. coreutils puts a backslash before it where the name has a line end or a backslash in it. */
 export const digestOn = async (host: HostAccess, path: string): Promise<string | undefined> =>
@@ -135,7 +137,8 @@ export function imageInWords(image: Image): Readonly<Record<string, string>> {
   if (image.kind === 'link') return { kind: 'link', target: image.target, ...ownersOf(image) }
   const own = { kind: image.kind === 'attributes' ? image.of : image.kind, mode: image.mode, ...ownersOf(image) }
   if (image.kind === 'attributes') return own
-  return { ...own, content: digestOf(image.kind === 'file' ? fromBase64(image.content) : JSON.stringify(image.entries)) }
+  if (image.kind === 'file') return { ...own, content: digestOf(fromBase64(image.content)) }
+  return { ...own, entries: namesIn(Object.keys(image.entries)), content: digestOf(JSON.stringify(image.entries)) }
 }
 
 const ownersOf = ({ uid, gid }: Pick<Owned, 'uid' | 'gid'>) => ({ owner: String(uid), group: String(gid) })

@@ -104,7 +104,9 @@ const whenTakenBack = (now: Saw, earlier: readonly Undoable[]): Saw | undefined 
     const things = Object.keys(then)
     // Of what is below, only what lies in a folder itself shows there; of something above, or not told, nobody knows.
     const isUnknown = (path: string) => things.some((thing) => thing !== path && overlap(thing, path))
-    if (untold.some(isUnknown) || told.some(([path]) => things.some((thing) => thing.startsWith(`${path}/`)))) return undefined
+    const isAbove = (path: string) => things.some((thing) => thing.startsWith(`${path}/`))
+    const isUnclear = (path: string) => path.includes(BETWEEN) && things.includes(posix.dirname(path))
+    if (untold.some(isUnknown) || told.some(([path]) => isAbove(path) || isUnclear(path))) return undefined
     return Object.fromEntries(
       Object.entries(then).map(([thing, is]) => [thing, told.reduce((its, [path, was]) => putBack(thing, its, path, was), is)]),
     )
@@ -112,14 +114,17 @@ const whenTakenBack = (now: Saw, earlier: readonly Undoable[]): Saw | undefined 
 
 type Properties = Saw[string]
 
+/** Between the names of `entries`. */
+const BETWEEN = ', '
+
 /** A thing once what was at a path is there again. */
 function putBack(thing: string, is: Properties, path: string, was: Properties): Properties {
-  if (path === thing) return was['kind'] === 'absent' ? was : { ...is, ...was }
+  if (path === thing) return was['kind'] === is['kind'] ? { ...is, ...was } : was
   if (posix.dirname(path) !== thing || is['entries'] === undefined) return is
   const name = posix.basename(path)
-  const others = is['entries'].split(', ').filter((entry) => entry !== name && entry !== 'none')
+  const others = is['entries'].split(BETWEEN).filter((entry) => entry !== name && entry !== 'none')
   const entries = was['kind'] === 'absent' ? others : [...others, name].toSorted()
-  return { ...is, entries: entries.join(', ') || 'none' }
+  return { ...is, entries: entries.join(BETWEEN) || 'none' }
 }
 
 /** Whether what an event calls `path` is a part of the thing: `/etc/hosts mode`, `/etc/nova/nova.conf[DEFAULT]host`. */
@@ -132,11 +137,13 @@ const unknownOf = (walk: Walk, own: Undoable): readonly string[] =>
     .filter((other) => takenBackBy(walk, other) === undefined)
     .map(({ step }) => step.name)
 
-/** What is not as it was left, of all that would be put back. */
+/** What is not as it was left, of all that would be put back. Of a thing of the same kind only what both told. */
 const unlike = (left: Saw, now: Saw): readonly Change[] =>
   Object.entries(left).flatMap(([thing, was]) => {
     const is = now[thing] ?? {}
+    const isTold = (property: string) => is['kind'] !== was['kind'] || (property in is && property in was)
     return [...new Set([...Object.keys(was), ...Object.keys(is)])]
+      .filter(isTold)
       .filter((property) => was[property] !== is[property])
       .map((property) => ({
         path: `${thing}: ${property}`,

@@ -131,7 +131,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         ended = undefined
         break
       case 'facts-gathered':
-        facts.set(event.host, { ...facts.get(event.host), ...event.facts })
+        facts.set(event.host, { ...facts.get(event.host), ...unmasked(event.facts) })
         break
       case 'apply-started': {
         const { step, blob } = event as ApplyStarted & { blob: string }
@@ -196,6 +196,10 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   }
   return { ...said, rescues, rescued, unfinished, records, byTask: grouped(records.values()) }
 }
+
+/** What a secret was masked in cannot stand for the real thing. */
+const unmasked = (facts: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(facts).filter(([, value]) => !JSON.stringify(value).includes(MASK)))
 
 function grouped(steps: Iterable<StepRef>): Map<string, StepRef[]> {
   const byTask = new Map<string, StepRef[]>()

@@ -47,7 +47,6 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   /** The lines of `addApply` whose blob is not on the disk yet, or could not be put there. */
   const waiting = new Set<Promise<void>>()
   let lost: Failure | undefined
-  let closed = false
   const trying = async (work: () => Promise<unknown>) => {
     try {
       await work().catch(cannotBeWritten)
@@ -59,12 +58,11 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   return {
     add: (event) => write(event.type === 'step-finished' ? sealed(event) : event),
     addProgress(event) {
-      // What was aborted may still be saying something.
-      if (closed || event.at - (kept.get(event.step.key) ?? -Infinity) < PROGRESS_EVERY) return
+      if (Math.abs(event.at - (kept.get(event.step.key) ?? -Infinity)) < PROGRESS_EVERY) return
       kept.set(event.step.key, event.at)
       write(event)
-      // Nothing else may come for minutes, and whoever looks on reads the disk.
-      void trying(file.sync)
+      // Nothing else may come for minutes, and whoever looks on reads the disk. It is no reason to stop: the next `durable` tries again.
+      file.sync().catch(() => undefined)
     },
     addApply({ undo, ...shown }) {
       // The line comes after the blob: it must not name what is not there, or nothing of the run could be undone.
@@ -84,7 +82,6 @@ export async function openJournal(world: World, run: string, onLost: () => void)
       if (lost !== undefined) throw lost
     },
     async close() {
-      closed = true
       await Promise.allSettled(waiting)
       await trying(file.close)
     },

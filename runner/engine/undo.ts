@@ -5,6 +5,7 @@ import { mustBeAsLeft, takenBackBefore, takenBackBy, type Undoable, type UndoMar
 import { runItems } from './execute.ts'
 import { claim } from './locks.ts'
 import { failureInfo } from './outcome.ts'
+import { withRealPaths } from './real-paths.ts'
 import { type Run, stateOf } from './run-state.ts'
 import { type TaskWithContext, taskWithContext } from './undo-tasks.ts'
 
@@ -13,7 +14,7 @@ import { type TaskWithContext, taskWithContext } from './undo-tasks.ts'
  * since, and nothing is undone on that host. In plan it only says what would be undone.
  */
 export async function undoSteps(run: Run, plays: readonly Play[], steps: readonly Undoable[], marks: UndoMarks): Promise<void> {
-  const order = inOrder(run, steps)
+  const order = inOrder(run, withRealPaths(steps))
   const walk: Walk = { run, plays, marks, order, onHost: grouped(order, ({ record }) => record.host) }
   const out = run.goal === 'plan' ? new Set<string>() : await drifted(walk)
   for (const undoable of walk.order) {

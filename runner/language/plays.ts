@@ -150,11 +150,12 @@ const readVarsFile = (r: Reading, node: Node): Vars => {
   return root.value === undefined ? {} : readVars(r, root)
 }
 
-/** Names of tasks as they stand in a list, also of those that are not right. */
+/** Names of handlers as they stand in a list, also of those that are not right. */
 const namesWritten = (list: Node | undefined): string[] =>
   list !== undefined && isList(list)
     ? items(list).flatMap((task) => {
-        const name = isMapping(task) ? given(task, 'name') : undefined
+        // The name of an import notifies nothing.
+        const name = isMapping(task) && !('import_tasks' in task.value || 'meta' in task.value) ? given(task, 'name') : undefined
         return name !== undefined && isText(name) ? [name.value] : []
       })
     : []

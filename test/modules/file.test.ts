@@ -173,6 +173,15 @@ describe('file', () => {
     expect(diff.before.created).toEqual([at('dir/new'), at('dir/new/deep')])
   })
 
+  test('a folder whose path is not tidy is made once', async () => {
+    const target = fresh({}, tree)()
+    const params = { ...defaults, path: `${at('dir')}//new/./deep/`, state: 'directory' } as const
+    const diff = await file.check(params, target)
+    expect(diff.before.created).toEqual([at('dir/new'), at('dir/new/deep')])
+    await file.apply?.(params, diff, target)
+    expect((await file.check(params, target)).changes).toEqual([])
+  })
+
   test('undo leaves a folder that somebody has put something into', async () => {
     const target = fresh({})()
     const params = { ...defaults, path: at('a/b'), state: 'directory' } as const

@@ -18,6 +18,8 @@ const asked: UndoRequest = {
   output: 'json',
 }
 
+const asResume = { run: undefined, failed: false, yes: false, detach: false, acceptChanges: false }
+
 interface Scene {
   readonly world: FakeWorld
   readonly stage: Stage
@@ -76,6 +78,7 @@ function scene(tasks: string, more = ''): Scene {
     },
     async apply({ add, at }: any, { before }, target) {
       stage.things.set(`${target.host}${at}`, before === undefined ? add : `${before} ${add}`)
+      if (stage.things.get('breaks') === add) throw new Error('broken')
     },
     async undo({ at }: any, before, target) {
       if (before === undefined) stage.things.delete(`${target.host}${at}`)
@@ -259,6 +262,19 @@ describe('undo', () => {
     expect(ended.find(({ step }) => step.host === 'a')).toMatchObject({ failure: { why: '/d: entries: g, was left as none' } })
   })
 
+  test('a step that was done in two goes is taken back in two', async () => {
+    const stage = scene('- folder: { at: /d }\n- line: { at: /d/f, add: one }\n- line: { at: /d/f, add: two three }')
+    stage.stage.things.set('breaks', 'two three')
+    expect(await apply(stage)).toBe(1)
+    stage.stage.things.set('breaks', 'never')
+    for (const host of ['a', 'b']) stage.stage.things.set(`${host}/d/f`, 'one two')
+    expect(await resume({ ...asResume, waitLock: 0, params: [], output: 'json' }, stage.world, stage.modules)).toBe(0)
+    expect(stage.stage.things.get('a/d/f')).toBe('one two two three')
+    expect((await undo(stage, { plan: true })).code).toBe(0)
+    expect((await undo(stage)).code).toBe(0)
+    expect([...stage.stage.things.keys()]).toEqual(['breaks'])
+  })
+
   test('what the run itself did between two steps, and nobody can take back, is found before anything is put back', async () => {
     const stage = scene('- line: { add: one }\n- { name: spoils, act: { do: spoil } }\n- line: { add: two }')
     await apply(stage)
@@ -356,7 +372,6 @@ describe('an undo that was cut off', () => {
   test('is resumed as an undo, with the hosts and the step that it was for', async () => {
     const stage = await cutOff()
     const at = stage.world.written.stdout.length
-    const asResume = { run: undefined, failed: false, yes: false, detach: false, acceptChanges: false }
     expect(await resume({ ...asResume, waitLock: 0, params: [], output: 'json' }, stage.world, stage.modules)).toBe(0)
     expect(stage.world.written.stdout.slice(at)).toContain(`"undoes":"${stage.run}"`)
     expect([...stage.stage.things]).toEqual([['a/x', '0']])

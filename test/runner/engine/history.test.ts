@@ -49,6 +49,12 @@ describe('readJournal', () => {
     expect(read(head, begun, '{"type":"step-started","at":9,"st').last).toBe(1)
   })
 
+  test('the last that was found of a host, but for what a secret was masked in', () => {
+    const found = (facts: object, host = 'a') => ({ type: 'facts-gathered', at: 2, host, facts })
+    const { facts } = read(head, begun, found({ kernel: '6.1', processors: 2 }), found({ kernel: '6.2', hostname: 'x-********' }))
+    expect([...facts]).toEqual([['a', { kernel: '6.2', processors: 2 }]])
+  })
+
   test('text beyond ASCII comes through', () => {
     expect(read(head, begun, ends('0', { result: { msg: 'größer → 🙂' } })).finished.get('0/a')?.result).toEqual({
       msg: 'größer → 🙂',
