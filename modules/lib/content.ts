@@ -52,7 +52,9 @@ export async function readForEdit(host: HostAccess, path: string): Promise<Curre
 
 function mustBeFile(path: string, { stat }: Found): void {
   if (stat !== undefined && stat.kind !== 'file')
-    throw new Failure(`${path} is ${stat.kind === 'directory' ? 'a folder' : 'no ordinary file'}`)
+    throw new Failure(`${path} is ${stat.kind === 'directory' ? 'a folder' : 'no ordinary file'}`, {
+      todo: 'give the path of a file',
+    })
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

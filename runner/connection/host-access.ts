@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { Failure } from '../failure.ts'
 import { allowListeners } from './abort.ts'
 import type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection.ts'
@@ -49,7 +50,7 @@ export function hostAccess(asker: Asker): HostAccess {
     if (code === '0') return stdout
     const said = stderr.toString()
     if (/: (No such file or directory|Not a directory)\s*$/.test(said)) return undefined
-    throw new Failure(`cannot ${act} ${path}`, { why: lastLine(said) || `exit status ${code}`, ...permission(said) })
+    throw new Failure(`cannot ${act} ${path}`, { why: lastLine(said) || `exit status ${code}`, ...cure(said, path) })
   }
 
   return {
@@ -92,7 +93,7 @@ export function hostAccess(asker: Asker): HostAccess {
       const job = await ask<Job>({ kind: 'write', ...writeOperation(path, content, options) })
       if (job.code === '0') return
       const said = job.stderr.toString()
-      throw new Failure(`cannot write ${path}`, { why: lastLine(said) || `exit status ${job.code}`, ...permission(said) })
+      throw new Failure(`cannot write ${path}`, { why: lastLine(said) || `exit status ${job.code}`, ...cure(said, path) })
     },
   }
 }
@@ -250,5 +251,18 @@ function parseStat(line: string, target: string | undefined): Stat {
 /** `cat: /etc/shadow: Permission denied` without the name of the program. */
 const lastLine = (text: string): string => (text.trimEnd().split('\n').at(-1) ?? '').replace(/^[a-z]+: /, '')
 
-const permission = (said: string): { todo?: string } =>
-  /Permission denied|Operation not permitted/.test(said) ? { todo: 'use `become: true` if another user may' } : {}
+/** By the texts of errno(3), which the host program asks to be in English. */
+const cures: readonly (readonly [RegExp, (path: string) => string])[] = [
+  [/Permission denied|Operation not permitted/, () => 'use `become: true` if another user may'],
+  [/No space left on device|Disk quota exceeded/, () => 'make room there, then run it again'],
+  [
+    /Read-only file system/,
+    () => 'find out why it is mounted read-only: the kernel does that by itself after an error on the disk',
+  ],
+  [/No such file or directory/, (path) => `make the folder first: \`file: { path: ${posix.dirname(path)}, state: directory }\``],
+]
+
+const cure = (said: string, path: string): { todo?: string } => {
+  const todo = cures.find(([text]) => text.test(said))?.[1](path)
+  return todo === undefined ? {} : { todo }
+}

@@ -136,6 +136,13 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
     expect(await stranger.read(path('absent'))).toBeUndefined()
   })
 
+  test('a folder that is missing: the cure names it', async () => {
+    expect(await refusal(host.write(path('missing/deep/file'), 'new'))).toMatchObject({
+      why: expect.stringContaining('No such file or directory'),
+      todo: `make the folder first: \`file: { path: ${path('missing/deep')}, state: directory }\``,
+    })
+  })
+
   test('a full disk: the old file is untouched, nothing stays', async () => {
     const disk = path('disk')
     mkdirSync(disk)
@@ -147,6 +154,7 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
         kind: 'failed',
         message: `cannot write ${disk}/file`,
         why: expect.stringContaining('No space left on device'),
+        todo: 'make room there, then run it again',
       })
       expect([readFileSync(join(disk, 'file'), 'utf8'), readdirSync(disk)]).toEqual(['old', ['file']])
     } finally {
