@@ -44,7 +44,10 @@ export default defineModule({
     { name: 'Owner and mode of a file', params: { path: '/etc/nova/nova.conf', owner: 'root', group: 'nova', mode: '0640' } },
   ],
 
-  mustMakeSense({ recurse, src, state }) {
+  mustMakeSense({ path, recurse, src, state }) {
+    // After a link it leads elsewhere than it seems: folders would be made in the wrong place.
+    if (state === 'directory' && path.split('/').includes('..'))
+      throw new Failure('the `path` of a folder must go without `..`', { kind: 'input', why: path })
     if (recurse && state !== 'directory') throw new Failure('`recurse` is for `state: directory`', { kind: 'input' })
     if (src !== undefined && state !== 'link') throw new Failure('`src` is for `state: link`', { kind: 'input' })
   },

@@ -2,7 +2,7 @@ import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
 import { marker, readBeforeImage, sealContents } from './engine/before-images.ts'
 import { journalPath } from './engine/paths.ts'
 import type { Applied, History } from './engine/history.ts'
-import type { Undoable } from './engine/as-left.ts'
+import { tidied, tidy, type Undoable } from './engine/as-left.ts'
 import { undoSteps } from './engine/undo.ts'
 import type { RunFinished, StepRef, StepUndone, UndoPassed, UndoRecord, UndoStarted } from './events.ts'
 import { EXIT } from './exit.ts'
@@ -167,14 +167,15 @@ async function load(
     blob,
     record: JSON.parse(await readBeforeImage(world, run, blob, step)) as UndoRecord,
     // `ok`: by its `changed_when`, or a resumed run found it done.
-    verified: newest && (end?.outcome === 'changed' || end?.outcome === 'ok'),
-    left: newest ? end?.left : undefined,
-    saw: newest ? end?.saw : undefined,
+    verified: end?.outcome === 'changed' || end?.outcome === 'ok',
+    left: newest && end?.left !== undefined ? tidied(end.left) : undefined,
+    saw: newest && end?.saw !== undefined ? tidied(end.saw) : undefined,
     sealed: (left) => (mark === undefined ? left : sealContents(left, mark)),
+    // A resumed run that found a step done does not know what it had changed.
     touched:
-      end === undefined
+      end === undefined || (end.left === undefined && end.changes.length === 0)
         ? undefined
-        : new Set([...Object.keys(end.left ?? {}), ...end.changes.map(({ path }) => path.replace(/\/\*\*$/, ''))]),
+        : new Set([...Object.keys(end.left ?? {}), ...end.changes.map(({ path }) => path.replace(/\/\*\*$/, ''))].map(tidy)),
     result: end?.result ?? {},
     begun: undoing.length === 0 ? undefined : await loadHistory(world, ...undoing),
   }

@@ -95,7 +95,8 @@ const link: Planner = async ({ path, src, force, owner, group, mode }, host) => 
 }
 
 const directory: Planner = async (wish, host) => {
-  const found = await follow(host, wish.path)
+  // A slash at its end would have the kernel follow a link to a folder that is not there yet.
+  const found = await follow(host, posix.resolve(wish.path))
   if (found.stat === undefined) {
     const created = await missingFolders(host, found.path)
     return diff([{ path: wish.path, before: undefined, after: 'directory' }, ...attributeChanges(wish.path, undefined, wish)], {
@@ -133,8 +134,7 @@ export function attributesFor({ owner, group, mode, recurse }: FileWish, { kind 
 }
 
 async function missingFolders(host: HostAccess, path: string): Promise<readonly string[]> {
-  const parents = posix
-    .resolve(path)
+  const parents = path
     .split('/')
     .map((_, at, parts) => parts.slice(0, at + 1).join('/'))
     .filter((parent) => parent !== '')

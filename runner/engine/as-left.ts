@@ -11,6 +11,13 @@ import { createTarget } from './target.ts'
 import { taskWithContext } from './undo-tasks.ts'
 import { hostScope } from './variables.ts'
 
+/** A path as it can be compared with others: without what says nothing in it. What is no path (a unit, a server) is its own. */
+export const tidy = (path: string): string =>
+  path.startsWith('/') && !path.includes('/..') ? posix.resolve(path.replace(/\/+(?= (?:owner|group|mode)$)/, '')) : path
+
+/** `..` after a link leads elsewhere than it seems: such paths stay as they are. */
+export const tidied = (things: Saw): Saw => Object.fromEntries(Object.entries(things).map(([path, is]) => [tidy(path), is]))
+
 /** A step that a run applied, with what its module wrote down before. */
 export interface Undoable {
   readonly step: StepRef
@@ -47,6 +54,24 @@ export interface Walk {
   readonly order: readonly Undoable[]
   /** The same, by the host that was acted on. */
   readonly onHost: ReadonlyMap<string, readonly Undoable[]>
+  /** Hosts where paths went through links of the run: which step touched what of another's cannot be told by its path there. */
+  readonly linked: ReadonlySet<string>
+}
+
+/** Whether a path of the steps went through a link that they made, changed or removed. */
+export function useLinks(steps: readonly Undoable[]): boolean {
+  const things = steps.flatMap(({ left, saw }) => [...Object.entries(left ?? {}), ...Object.entries(saw ?? {})])
+  const links = new Set(things.filter(([, { kind }]) => kind === 'link').map(([path]) => path))
+  return (
+    links.size > 0 &&
+    steps.some(({ touched }) => [...(touched ?? [])].some((path) => foldersOf(path).some((folder) => links.has(folder))))
+  )
+}
+
+/** Those that a path goes through. */
+const foldersOf = (path: string): readonly string[] => {
+  const names = path.split('/').slice(0, -1)
+  return names.map((_name, index) => names.slice(0, index + 1).join('/'))
 }
 
 /** What is gone through before a step on the same host. */
@@ -65,7 +90,7 @@ export function takenBackBy({ run, plays }: Walk, { step }: Undoable): 'module' 
 export function takenBackBefore(walk: Walk, own: Undoable): readonly Undoable[] {
   return before(walk, own).filter((other) => {
     const by = takenBackBy(walk, other)
-    return by === 'tasks' || (by === 'module' && mayShare(own.touched, other.touched))
+    return by === 'tasks' || (by === 'module' && (walk.linked.has(own.record.host) || mayShare(own.touched, other.touched)))
   })
 }
 
@@ -90,7 +115,8 @@ export async function mustBeAsLeft(walk: Walk, own: Undoable, earlier: readonly 
     earlier.length > 0 ? [] : differences(module, record, target),
     left === undefined ? undefined : module.left?.(record.params as never, record.before, target),
   ])
-  const then = now === undefined ? undefined : whenTakenBack(sealed(now), earlier)
+  const isKnown = earlier.length === 0 || !walk.linked.has(record.host)
+  const then = now === undefined || !isKnown ? undefined : whenTakenBack(tidied(sealed(now)), earlier)
   const drift = [...seen, ...(left === undefined || then === undefined ? [] : unlike(left, then))]
   unchangedSince(module.name, drift, unknownOf(walk, own))
 }

@@ -1,11 +1,19 @@
 import type { StepRef } from '../events.ts'
 import { Failure } from '../failure.ts'
 import { flatten, type Item, type Play, type Task } from '../language/playbook.ts'
-import { mustBeAsLeft, takenBackBefore, takenBackBy, type Undoable, type UndoMarks, undoTarget, type Walk } from './as-left.ts'
+import {
+  mustBeAsLeft,
+  takenBackBefore,
+  takenBackBy,
+  type Undoable,
+  type UndoMarks,
+  undoTarget,
+  useLinks,
+  type Walk,
+} from './as-left.ts'
 import { runItems } from './execute.ts'
 import { claim } from './locks.ts'
 import { failureInfo } from './outcome.ts'
-import { withRealPaths } from './real-paths.ts'
 import { type Run, stateOf } from './run-state.ts'
 import { type TaskWithContext, taskWithContext } from './undo-tasks.ts'
 
@@ -14,8 +22,10 @@ import { type TaskWithContext, taskWithContext } from './undo-tasks.ts'
  * since, and nothing is undone on that host. In plan it only says what would be undone.
  */
 export async function undoSteps(run: Run, plays: readonly Play[], steps: readonly Undoable[], marks: UndoMarks): Promise<void> {
-  const order = inOrder(run, withRealPaths(steps))
-  const walk: Walk = { run, plays, marks, order, onHost: grouped(order, ({ record }) => record.host) }
+  const order = inOrder(run, steps)
+  const onHost = grouped(order, ({ record }) => record.host)
+  const linked = new Set([...onHost].filter(([, own]) => useLinks(own)).map(([host]) => host))
+  const walk: Walk = { run, plays, marks, order, onHost, linked }
   const out = run.goal === 'plan' ? new Set<string>() : await drifted(walk)
   for (const undoable of walk.order) {
     if (run.control.stopping) return

@@ -173,6 +173,12 @@ describe('file', () => {
     expect(diff.before.created).toEqual([at('dir/new'), at('dir/new/deep')])
   })
 
+  test('a folder’s path has no `..` in it: after a link that leads elsewhere', () => {
+    const params = { ...defaults, path: '/a/link/../b', state: 'directory' } as const
+    expect(() => file.mustMakeSense?.(params)).toThrow(/without `..`/)
+    expect(() => file.mustMakeSense?.({ ...params, path: '/a/..b' })).not.toThrow()
+  })
+
   test('a folder whose path is not tidy is made once', async () => {
     const target = fresh({}, tree)()
     const params = { ...defaults, path: `${at('dir')}//new/./deep/`, state: 'directory' } as const

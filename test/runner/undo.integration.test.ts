@@ -89,7 +89,6 @@ const cases: readonly Case[] = [
   },
   {
     how: 'by way of a link',
-    folder: 'app-1',
     tasks: [
       'file: { path: @/app-1, state: directory }',
       'file: { path: @/app, state: link, src: app-1 }',
@@ -106,6 +105,30 @@ const cases: readonly Case[] = [
       'copy: { dest: @/app/f, content: hi }',
       'file: { path: @/app, state: link, src: app-2 }',
       'copy: { dest: @/app/f, content: hi }',
+    ],
+  },
+  {
+    how: 'by way of a link that is removed again',
+    tasks: [
+      'file: { path: @/e, state: directory }',
+      'copy: { dest: @/e/conf, content: a }',
+      'file: { path: @/l, state: link, src: e }',
+      'lineinfile: { path: @/l/conf, line: x }',
+      'file: { path: @/l, state: absent }',
+    ],
+  },
+  {
+    how: 'in place of a link, and by way of another',
+    tasks: [
+      'file: { path: @/d, state: directory }',
+      'file: { path: @/l, state: link, src: d }',
+      'copy: { dest: @/l/two, content: a }',
+      'file: { path: @/l, state: absent }',
+      'file: { path: @/l, state: directory }',
+      'copy: { dest: @/l/z, content: a }',
+      'file: { path: @/r, state: link, src: l }',
+      'file: { path: @/r/cur, state: link, src: ../d }',
+      'copy: { dest: @/r/cur/f, content: a }',
     ],
   },
   {
