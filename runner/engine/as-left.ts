@@ -11,11 +11,13 @@ import { createTarget } from './target.ts'
 import { taskWithContext } from './undo-tasks.ts'
 import { hostScope } from './variables.ts'
 
-/** A path as it can be compared with others: without what says nothing in it. What is no path (a unit, a server) is its own. */
+/**
+ * A path as it can be compared with others: without what says nothing in it. `..` stays, as after a link it leads elsewhere than it
+ * seems. What is no path (a unit, a server) is its own.
+ */
 export const tidy = (path: string): string =>
   path.startsWith('/') && !path.includes('/..') ? posix.resolve(path.replace(/\/+(?= (?:owner|group|mode)$)/, '')) : path
 
-/** `..` after a link leads elsewhere than it seems: such paths stay as they are. */
 export const tidied = (things: Saw): Saw => Object.fromEntries(Object.entries(things).map(([path, is]) => [tidy(path), is]))
 
 /** A step that a run applied, with what its module wrote down before. */
@@ -140,17 +142,18 @@ const whenTakenBack = (now: Saw, earlier: readonly Undoable[]): Saw | undefined 
 
 type Properties = Saw[string]
 
-/** Between the names of `entries`. */
+/** Between the names of `entries`, and where there are none. */
 const BETWEEN = ', '
+const NONE = 'none'
 
 /** A thing once what was at a path is there again. */
 function putBack(thing: string, is: Properties, path: string, was: Properties): Properties {
   if (path === thing) return was['kind'] === is['kind'] ? { ...is, ...was } : was
   if (posix.dirname(path) !== thing || is['entries'] === undefined) return is
   const name = posix.basename(path)
-  const others = is['entries'].split(BETWEEN).filter((entry) => entry !== name && entry !== 'none')
+  const others = is['entries'].split(BETWEEN).filter((entry) => entry !== name && entry !== NONE)
   const entries = was['kind'] === 'absent' ? others : [...others, name].toSorted()
-  return { ...is, entries: entries.join(BETWEEN) || 'none' }
+  return { ...is, entries: entries.join(BETWEEN) || NONE }
 }
 
 /** Whether what an event calls `path` is a part of the thing: `/etc/hosts mode`, `/etc/nova/nova.conf[DEFAULT]host`. */

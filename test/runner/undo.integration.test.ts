@@ -55,14 +55,14 @@ const cases: readonly Case[] = [
   {
     how: 'filled and removed',
     tasks: [
-      'file: { path: @/work, state: directory }',
-      'copy: { dest: @/work/f, content: hi }',
-      'file: { path: @/work, state: absent }',
+      'file: { path: @/made, state: directory }',
+      'copy: { dest: @/made/f, content: hi }',
+      'file: { path: @/made, state: absent }',
     ],
   },
   {
     how: 'made and removed',
-    tasks: ['file: { path: @/work, state: directory }', 'file: { path: @/work, state: absent }'],
+    tasks: ['file: { path: @/made, state: directory }', 'file: { path: @/made, state: absent }'],
   },
   {
     how: 'of which something is removed again',
