@@ -1,5 +1,5 @@
 import type { History } from './engine/history.ts'
-import { Failure } from './failure.ts'
+import { Failure } from './base/failure.ts'
 import { MASK } from './redact.ts'
 import type { Request } from './request.ts'
 import { digestOf, type KeptInputs } from './runs.ts'

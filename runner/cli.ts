@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { EXIT, exitCode } from './exit.ts'
-import { Failure } from './failure.ts'
+import { Failure } from './base/failure.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './request.ts'
 import { assignment, collect, givenOptions, positive, requestOf, type RunFlags, seconds, withRunOptions } from './run-options.ts'

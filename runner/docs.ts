@@ -1,8 +1,8 @@
 import { EXIT } from './exit.ts'
-import { didYouMean } from './suggest.ts'
+import { didYouMean } from './base/suggest.ts'
 import { stringify } from 'yaml'
 import type { AnyModule } from './module.ts'
-import type { ObjectSchema, Schema } from './schema.ts'
+import type { ObjectSchema, Schema } from './base/schema.ts'
 import type { World } from './world.ts'
 
 /** `runbook modules`: a line each. */

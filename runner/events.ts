@@ -1,4 +1,4 @@
-import type { FailureKind } from './failure.ts'
+import type { FailureKind } from './base/failure.ts'
 import type { Place } from './language/source.ts'
 import type { Change, Estimate, LockRequest, Progress, Result, Saw } from './module.ts'
 

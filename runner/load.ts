@@ -11,7 +11,7 @@ import type { Source } from './language/source.ts'
 import { checkNames, loadPlaybook } from './language/validate.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './request.ts'
-import { didYouMean } from './suggest.ts'
+import { didYouMean } from './base/suggest.ts'
 import type { World } from './world.ts'
 
 /** Everything a run needs, valid; or all that is wrong with it at once. */

@@ -1,12 +1,12 @@
 import type { HostAccess } from './connection/connection.ts'
 import type { Cloud } from './openstack/cloud.ts'
-import type { ObjectSchema, TypeOf } from './schema.ts'
+import type { ObjectSchema, TypeOf } from './base/schema.ts'
 
-export { Failure } from './failure.ts'
-export { nearest } from './suggest.ts'
+export { Failure } from './base/failure.ts'
+export { nearest } from './base/suggest.ts'
 export type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection/connection.ts'
 export type * from './openstack/cloud.ts'
-export type { ObjectSchema, Schema, TypeOf } from './schema.ts'
+export type { ObjectSchema, Schema, TypeOf } from './base/schema.ts'
 
 /** One difference between what is and what should be; `path` names the thing, e.g. `/etc/nova/nova.conf[DEFAULT]my_ip`. */
 export interface Change {

@@ -4,7 +4,7 @@ import { hostname, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Failure } from './failure.ts'
+import { Failure } from './base/failure.ts'
 import type { Appender, Clock, Files, Interrupt, Screen, World } from './world.ts'
 
 /** The world as it is. Heavy libraries are loaded when a host or a cloud is first asked for, not before. */

@@ -1,7 +1,7 @@
 import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
 import { failedHosts } from './engine/history.ts'
 import { EXIT } from './exit.ts'
-import { Failure } from './failure.ts'
+import { Failure } from './base/failure.ts'
 import { runningAs } from './liveness.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './request.ts'

@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import type { Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../runner/connection/connection.ts'
-import { Failure } from '../runner/failure.ts'
+import { Failure } from '../runner/base/failure.ts'
 import type { Cloud } from '../runner/openstack/cloud.ts'
 import type { Interrupt, World } from '../runner/world.ts'
 import { fakeTarget } from './fake-target.ts'

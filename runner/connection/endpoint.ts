@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Become, Endpoint } from './connection.ts'
 import { type SshArguments, parseSshArguments } from './ssh-arguments.ts'
 

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { allowListeners } from './abort.ts'
 import type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection.ts'
 import type { Operation } from './requests.ts'

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { HostAccess, HostLock, LockWanted } from './connection.ts'
 import type { Asker } from './host-access.ts'
 import { nonce } from './host-program.ts'

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Become } from './connection.ts'
 import { loader, nonce, quote } from './host-program.ts'
 import type { Pipe } from './shell.ts'

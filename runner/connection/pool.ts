@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Become, Connection } from './connection.ts'
 import { greet, openingFor, type Opening } from './opening.ts'
 import { type Item, type Pipe, type Shell, startShell } from './shell.ts'

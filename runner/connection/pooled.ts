@@ -1,4 +1,4 @@
-import type { Failure } from '../failure.ts'
+import type { Failure } from '../base/failure.ts'
 import type { Connection, Endpoint } from './connection.ts'
 import { type Asker, hostAccess } from './host-access.ts'
 import { takeLock } from './lock.ts'

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Endpoint } from './connection.ts'
 import { expandPath, readSshConfig, type SshConfig, type SshConfigOptions } from './ssh-config.ts'
 

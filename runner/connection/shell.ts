@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Connection } from './connection.ts'
 import { type Frame, frameReader } from './frames.ts'
 import { hostProgram, nonce } from './host-program.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { StepFinished, StepRef } from '../events.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Change, Saw } from '../module.ts'
 import { maskSensitive } from '../redact.ts'
 import type { History } from './history.ts'

@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import type { StepRef, UndoRecord } from '../events.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { createScope } from '../language/scope.ts'
 import type { Play } from '../language/playbook.ts'
 import type { AnyModule, Change, Result, Saw, Target } from '../module.ts'

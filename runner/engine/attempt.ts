@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { evaluate, evaluateCondition } from '../language/expression.ts'
 import { checkParams } from '../language/validate.ts'
 import type { Task } from '../language/playbook.ts'

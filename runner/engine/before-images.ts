@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { StepRef } from '../events.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Saw } from '../module.ts'
 import type { World } from '../world.ts'
 import { blobPath, keyPath } from './paths.ts'

@@ -1,5 +1,5 @@
 import type { StepFinished, StepRef } from '../events.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Diagnostic } from '../language/diagnostic.ts'
 import { placeOfNode } from '../language/load.ts'
 import type { Task } from '../language/playbook.ts'

@@ -1,11 +1,11 @@
 import { becomeFrom, connectionVariables, endpointFrom } from '../connection/endpoint.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { InventoryHost } from '../inventory/inventory.ts'
 import type { Diagnostic } from '../language/diagnostic.ts'
 import { placeOfNode } from '../language/load.ts'
 import { TemplateError } from '../language/template.ts'
 import { Unknown } from '../language/value.ts'
-import { editDistance, nearest } from '../suggest.ts'
+import { editDistance, nearest } from '../base/suggest.ts'
 import type { Run } from './run-state.ts'
 import { hostScope } from './variables.ts'
 

@@ -1,7 +1,7 @@
 import type { PlayStarted } from '../events.ts'
 import type { Block, Item, Meta, Play } from '../language/playbook.ts'
 import { evaluateCondition } from '../language/expression.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { checkAhead } from './ahead.ts'
 import { foretold } from './confirm.ts'
 import { type Context, inside, playContext, selected, selectedTasks } from './context.ts'

@@ -1,5 +1,5 @@
 import type { HostAccess } from '../module.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 
 interface Fact {
   readonly description: string

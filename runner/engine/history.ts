@@ -1,5 +1,5 @@
 import type { ApplyStarted, Event, RunFinished, RunStarted, StepFinished, StepRef } from '../events.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { MASK } from '../redact.ts'
 import { JOURNAL_VERSION } from './journal.ts'
 import { taskPart } from './same.ts'

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { AttemptInput } from './attempt.ts'
 import { failed, isReversible, type Prepared } from './outcome.ts'
 

@@ -1,5 +1,5 @@
 import type { ApplyStarted, Event, StepFinished, StepProgress } from '../events.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { World } from '../world.ts'
 import { openBeforeImages, sealContents } from './before-images.ts'
 import { journalPath } from './paths.ts'

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Task } from '../language/playbook.ts'
 import type { Node, Path } from '../language/source.ts'
 import { render } from '../language/template.ts'

@@ -1,5 +1,5 @@
 import type { FailureInfo, UndoRecord } from '../events.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Task } from '../language/playbook.ts'
 import { TemplateError } from '../language/template.ts'
 import type { AnyModule, Change, Diff, Estimate, Result, Saw, Target } from '../module.ts'

@@ -6,7 +6,7 @@ import { isTemplate, render, TemplateError } from '../language/template.ts'
 import { createScope } from '../language/scope.ts'
 import { Unknown } from '../language/value.ts'
 import { matchHosts } from '../inventory/pattern.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import { connectionProblems } from './connection-vars.ts'
 import type { Run } from './run-state.ts'
 

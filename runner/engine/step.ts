@@ -1,5 +1,5 @@
 import type { Outcome, StepFinished, StepRef } from '../events.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { evaluateCondition } from '../language/expression.ts'
 import { placeOfNode } from '../language/load.ts'
 import type { Task } from '../language/playbook.ts'

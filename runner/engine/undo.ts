@@ -1,5 +1,5 @@
 import type { StepRef } from '../events.ts'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { flatten, type Item, type Play, type Task } from '../language/playbook.ts'
 import {
   mustBeAsLeft,

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../language/diagnostic.ts'
 import type { Place } from '../language/source.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import type { Inventory } from './inventory.ts'
 import { isHostName, isIPv6 } from './range.ts'
 

@@ -4,7 +4,7 @@ import { child, entries, placeOfNode, rootOf } from '../language/load.ts'
 import type { Vars } from '../language/playbook.ts'
 import { type Mapping, isMapping, isText } from '../language/reading.ts'
 import type { Node, Source } from '../language/source.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import type { Declaration } from './declaration.ts'
 import { readHostName } from './range.ts'
 

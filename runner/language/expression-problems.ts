@@ -1,7 +1,7 @@
 import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js'
 import { celEnvironment } from './cel.ts'
 import { expressionHint } from './jinja.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import type { Problem } from './template-syntax.ts'
 
 /**

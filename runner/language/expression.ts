@@ -8,7 +8,7 @@ import { kindOf } from './helpers.ts'
 import { expressionHint } from './jinja.ts'
 import { placeOfNode } from './load.ts'
 import type { Node } from './source.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import { type Problem, type Reference, toDiagnostic } from './template-syntax.ts'
 import { type Scope, Unknown } from './value.ts'
 

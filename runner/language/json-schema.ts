@@ -1,8 +1,8 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import type { Schema } from '../schema.ts'
+import type { Schema } from '../base/schema.ts'
 import { kindOf } from './helpers.ts'
 import type { Path } from './source.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import { holdsTemplate } from './template.ts'
 
 /** One thing wrong with a value, and where in it. */

@@ -6,7 +6,7 @@ import { placeOfNode } from './load.ts'
 import { checkArgs, example, flow } from './module-params.ts'
 import { type Mapping, type Reading, complain, isMapping, isText } from './reading.ts'
 import type { Node } from './source.ts'
-import { nearest } from '../suggest.ts'
+import { nearest } from '../base/suggest.ts'
 import { checkTemplates } from './template.ts'
 
 /** The parameters of the module whose key this is, checked as far as they are known. */

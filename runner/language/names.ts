@@ -5,7 +5,7 @@ import { placeOfNode } from './load.ts'
 import { conditionsIn } from './module-params.ts'
 import { flatten, type Item, type Play, type Playbook, type Shared, type Task, type Vars } from './playbook.ts'
 import type { Node } from './source.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import { parseTemplate, type Reference } from './template-syntax.ts'
 import { templates } from './template.ts'
 

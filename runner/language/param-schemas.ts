@@ -1,4 +1,4 @@
-import type { Schema } from '../schema.ts'
+import type { Schema } from '../base/schema.ts'
 import { kindOf } from './helpers.ts'
 import { checkSchema, pathName, typeNames } from './json-schema.ts'
 import { child, entries, items, nodeAt, placeOfNode } from './load.ts'
@@ -17,7 +17,7 @@ import {
   readNumber,
 } from './reading.ts'
 import type { Node } from './source.ts'
-import { didYouMean, nearest } from '../suggest.ts'
+import { didYouMean, nearest } from '../base/suggest.ts'
 import { holdsTemplate } from './template.ts'
 
 /** The `params` of a playbook: each a schema of the subset in `schema.ts`, its default valid under it. */

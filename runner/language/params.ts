@@ -1,5 +1,5 @@
 import { isMap, parseDocument, type Scalar } from 'yaml'
-import type { Schema } from '../schema.ts'
+import type { Schema } from '../base/schema.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { checkSchema, typeNames } from './json-schema.ts'
 import { entries, nodeAt, placeAt, placeOfNode, rootOf } from './load.ts'
@@ -8,7 +8,7 @@ import type { Param, Playbook } from './playbook.ts'
 import { isMapping } from './reading.ts'
 import { commandLine } from './render.ts'
 import type { Node, Source } from './source.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 
 export { loadExtraVars } from './extra-vars.ts'
 

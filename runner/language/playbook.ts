@@ -1,4 +1,4 @@
-import type { Schema } from '../schema.ts'
+import type { Schema } from '../base/schema.ts'
 import type { Node, Place, Source } from './source.ts'
 
 /**

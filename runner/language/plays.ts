@@ -21,7 +21,7 @@ import {
   readVars,
 } from './reading.ts'
 import type { Node, Source } from './source.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import { checkTemplates, isTemplate } from './template.ts'
 import { readItems, readShared } from './tasks.ts'
 

@@ -7,7 +7,7 @@ import { type Kind, kindNames, keywords, keywordsOf, refusalOf } from './keyword
 import { child, entries, items, placeOfNode, writtenAs } from './load.ts'
 import type { Vars } from './playbook.ts'
 import type { Node, Source } from './source.ts'
-import { didYouMean, nearest } from '../suggest.ts'
+import { didYouMean, nearest } from '../base/suggest.ts'
 import { checkTemplates, isTemplate } from './template.ts'
 
 /** What the readers of a playbook's parts share. Each gives what could be read and reports the rest. */

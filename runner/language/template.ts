@@ -3,7 +3,7 @@ import { TemplateError } from './error.ts'
 import { HelperError, helpers, kindOf } from './helpers.ts'
 import { child, placeOfNode } from './load.ts'
 import type { Node } from './source.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import {
   type Block,
   type Expression,

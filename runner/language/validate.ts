@@ -7,7 +7,7 @@ import { filesNamedIn, readPlaybook } from './plays.ts'
 import { readSource } from './read-file.ts'
 import { inOrder } from './render.ts'
 import type { Source } from './source.ts'
-import { didYouMean } from '../suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 
 export { checkNames } from './names.ts'
 export { checkParams } from './module-params.ts'

@@ -1,4 +1,4 @@
-import { nearest } from '../suggest.ts'
+import { nearest } from '../base/suggest.ts'
 import { type Table, type Text, table, tableAt, textAt } from './tree.ts'
 
 /** How to log in to Keystone v3, as it goes over the wire. Holds the secret: never print it. */

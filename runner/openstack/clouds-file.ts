@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { merge, table, type Table, type Tree, underscored } from './tree.ts'
 
 export interface FileWorld {

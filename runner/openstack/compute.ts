@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { CloudResponse, Compute, ComputeService, Migration, Server, ServerFilter } from './cloud.ts'
 import { faultText, lacks } from './faults.ts'
 import { isRecord, type Json, record, text } from './json.ts'

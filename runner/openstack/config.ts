@@ -1,5 +1,5 @@
-import { Failure } from '../failure.ts'
-import { nearest } from '../suggest.ts'
+import { Failure } from '../base/failure.ts'
+import { nearest } from '../base/suggest.ts'
 import { type Auth, readAuth } from './auth.ts'
 import { type CloudFiles, type FileWorld, readCloudFiles } from './clouds-file.ts'
 import { environmentCloud, environmentName } from './environment.ts'

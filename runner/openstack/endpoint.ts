@@ -1,5 +1,5 @@
-import { Failure } from '../failure.ts'
-import { nearest } from '../suggest.ts'
+import { Failure } from '../base/failure.ts'
+import { nearest } from '../base/suggest.ts'
 import type { CloudConfig } from './config.ts'
 import type { CatalogEntry } from './identity.ts'
 import { interfaceName } from './settings.ts'

@@ -1,4 +1,4 @@
-import { Failure, type FailureKind } from '../failure.ts'
+import { Failure, type FailureKind } from '../base/failure.ts'
 import type { CloudRequest } from './cloud.ts'
 import type { HttpAnswer } from './exchange.ts'
 import { isRecord, type Json, list, record, text } from './json.ts'

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Exchange, HttpAnswer, HttpRequest, Outcome, Trouble } from './exchange.ts'
 
 /** Sends a request with patience, and follows redirects of a read. Answers of every status are returned; no answer throws a `Failure`. */

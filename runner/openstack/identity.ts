@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Auth } from './auth.ts'
 import type { Token } from './cloud.ts'
 import type { HttpAnswer } from './exchange.ts'

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { lacks } from './faults.ts'
 import { isRecord, type Json, list, record, text } from './json.ts'
 import type { Session, SessionRequest } from './session.ts'

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

@@ -1,4 +1,4 @@
-import { nearest } from '../suggest.ts'
+import { nearest } from '../base/suggest.ts'
 import { merge, table, type Table, type Text, type Tree, textAt } from './tree.ts'
 
 interface Region {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { nearest } from '../suggest.ts'
+import { nearest } from '../base/suggest.ts'
 import type { FileWorld } from './clouds-file.ts'
 import { type Table, tableAt, type Text, textAt } from './tree.ts'
 

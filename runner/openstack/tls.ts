@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { FileWorld } from './clouds-file.ts'
 import type { TlsSettings } from './settings.ts'
 import type { Text } from './tree.ts'

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts'
+import { Failure } from '../base/failure.ts'
 import { isRecord, type Json, list, record, text } from './json.ts'
 
 /** Microversions that a service offers; undefined where it has none (network, or Nova's old v2.0). */

@@ -1,5 +1,5 @@
 import type { Counts, Event, Interrupted, Outcome, RescuePlanned, RunStarted, StepFinished } from '../events.ts'
-import type { FailureKind } from '../failure.ts'
+import type { FailureKind } from '../base/failure.ts'
 
 /** What a run has come to so far: a fold over its events. */
 export interface Report {

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { Failure } from '../../../runner/failure.ts'
+import { Failure } from '../../../runner/base/failure.ts'
 import { startCloud } from './cloud.ts'
 import type { SimulatedCloud } from './cloud.ts'
 import { consoleLines } from './guest.ts'

@@ -1,6 +1,6 @@
 /** `npm run cloud`: the simulated cloud in the foreground, always at the same addresses, for `inventory/demo.yml`. Ctrl-C ends it. */
 import { join } from 'node:path'
-import { Failure } from '../../../runner/failure.ts'
+import { Failure } from '../../../runner/base/failure.ts'
 import { startCloud } from './cloud.ts'
 import { checkout } from './hosts/assets.ts'
 

@@ -1,5 +1,5 @@
 import type { Connection, HostAccess, Output, RunOptions } from '../../../runner/connection/connection.ts'
-import type { Failure } from '../../../runner/failure.ts'
+import type { Failure } from '../../../runner/base/failure.ts'
 
 /** A connection under test, and a folder of its own on this machine, which is also the host. */
 export interface Subject {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { becomeFrom, endpointFrom } from '../../../runner/connection/endpoint.ts'
-import { Failure } from '../../../runner/failure.ts'
+import { Failure } from '../../../runner/base/failure.ts'
 
 const refusal = (work: () => unknown): Failure => {
   try {

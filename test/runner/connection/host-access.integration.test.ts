@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Connection, HostAccess } from '../../../runner/connection/connection.ts'
 import { connectLocal } from '../../../runner/connection/local.ts'
 import { connectSsh } from '../../../runner/connection/ssh.ts'
-import { Failure } from '../../../runner/failure.ts'
+import { Failure } from '../../../runner/base/failure.ts'
 import { addUser, type Sshd, startSshd, type TestUser } from './sshd.ts'
 
 const has = (program: string) => existsSync(`/usr/bin/${program}`) || existsSync(`/usr/sbin/${program}`)

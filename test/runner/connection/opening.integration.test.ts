@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Become, Connection } from '../../../runner/connection/connection.ts'
 import { connectLocal } from '../../../runner/connection/local.ts'
 import { connectSsh } from '../../../runner/connection/ssh.ts'
-import { Failure } from '../../../runner/failure.ts'
+import { Failure } from '../../../runner/base/failure.ts'
 import { behavesLikeAConnection } from './contract.ts'
 import { addUser, type Sshd, startSshd, type TestUser } from './sshd.ts'
 

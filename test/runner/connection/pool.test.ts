@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { Become } from '../../../runner/connection/connection.ts'
 import { hostAccess } from '../../../runner/connection/host-access.ts'
 import { createPool, type OpenPipe } from '../../../runner/connection/pool.ts'
-import { Failure } from '../../../runner/failure.ts'
+import { Failure } from '../../../runner/base/failure.ts'
 
 const children: number[] = []
 afterEach(() => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import type { Connection, Endpoint } from '../../../runner/connection/connection.ts'
 import { connectSsh, type SshOptions } from '../../../runner/connection/ssh.ts'
-import { Failure } from '../../../runner/failure.ts'
+import { Failure } from '../../../runner/base/failure.ts'
 import { makeKey, type Sshd, startSshd } from './sshd.ts'
 
 export const env = { PATH: process.env['PATH'] }

@@ -8,7 +8,7 @@ import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_pr
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { Failure } from '../../../../runner/failure.ts'
+import { Failure } from '../../../../runner/base/failure.ts'
 import { assets } from './assets.ts'
 
 /** One user namespace for all hosts of a cloud; `pid` undefined: none is allowed, but this process is root and needs none. */

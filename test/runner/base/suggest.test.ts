@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { didYouMean, editDistance, nearest } from '../../runner/suggest.ts'
+import { didYouMean, editDistance, nearest } from '../../../runner/base/suggest.ts'
 
 test('slips of the finger are found', () => {
   const names = ['target', 'source', 'servers', 'libvirt_listen', 'when']
