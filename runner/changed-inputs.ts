@@ -1,7 +1,7 @@
 import type { History } from './engine/history.ts'
 import { Failure } from './base/failure.ts'
-import { MASK } from './redact.ts'
-import type { Request } from './request.ts'
+import { MASK } from './events/secrets.ts'
+import type { Request } from './events/request.ts'
 import { digestOf, type KeptInputs } from './runs.ts'
 import type { World } from './world.ts'
 

@@ -1,8 +1,8 @@
 import { Command, CommanderError, Option } from 'commander'
-import { EXIT, exitCode } from './exit.ts'
+import { EXIT, exitCode } from './events/exit.ts'
 import { Failure } from './base/failure.ts'
 import type { AnyModule } from './module.ts'
-import type { Request } from './request.ts'
+import type { Request } from './events/request.ts'
 import { assignment, collect, givenOptions, positive, requestOf, type RunFlags, seconds, withRunOptions } from './run-options.ts'
 import type { World } from './world.ts'
 

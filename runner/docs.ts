@@ -1,4 +1,4 @@
-import { EXIT } from './exit.ts'
+import { EXIT } from './events/exit.ts'
 import { didYouMean } from './base/suggest.ts'
 import { stringify } from 'yaml'
 import type { AnyModule } from './module.ts'

@@ -1,6 +1,6 @@
 import { journalPath } from './engine/paths.ts'
 import { parseLines } from './engine/history.ts'
-import type { Event } from './events.ts'
+import type { Event } from './events/events.ts'
 import { runningAs } from './liveness.ts'
 import type { World } from './world.ts'
 

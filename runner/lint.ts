@@ -1,7 +1,7 @@
 import { hasErrors } from './load.ts'
 import { facts } from './engine/facts.ts'
 import { magicNames } from './language/magic.ts'
-import { EXIT } from './exit.ts'
+import { EXIT } from './events/exit.ts'
 import { checkNames, loadPlaybook } from './language/validate.ts'
 import type { Diagnostic } from './language/diagnostic.ts'
 import type { Source } from './language/source.ts'

@@ -1,9 +1,9 @@
-import { EXIT } from './exit.ts'
+import { EXIT } from './events/exit.ts'
 import { selected } from './engine/context.ts'
 import type { Item } from './language/playbook.ts'
 import { loadInputs } from './load.ts'
 import type { AnyModule } from './module.ts'
-import type { Request } from './request.ts'
+import type { Request } from './events/request.ts'
 import { showDiagnostics } from './run.ts'
 import type { World } from './world.ts'
 

@@ -10,7 +10,7 @@ import { flatten, type Param, type Playbook, type Vars } from './language/playbo
 import type { Source } from './language/source.ts'
 import { checkNames, loadPlaybook } from './language/validate.ts'
 import type { AnyModule } from './module.ts'
-import type { Request } from './request.ts'
+import type { Request } from './events/request.ts'
 import { didYouMean } from './base/suggest.ts'
 import type { World } from './world.ts'
 

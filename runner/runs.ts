@@ -5,7 +5,7 @@ import type { AgreedStep, Run } from './engine/run-state.ts'
 import { Failure } from './base/failure.ts'
 import { nearest } from './base/suggest.ts'
 import type { Source } from './language/source.ts'
-import type { Request } from './request.ts'
+import type { Request } from './events/request.ts'
 import type { World } from './world.ts'
 
 /** What a run was started with: enough to start it again, and to see whether its files are still the same. */

@@ -1,6 +1,6 @@
-import type { Event, StepFinished } from '../runner/events.ts'
+import type { Event, StepFinished } from '../runner/events/events.ts'
 import { type AnyModule, defineModule, Failure } from '../runner/module.ts'
-import type { Request } from '../runner/request.ts'
+import type { Request } from '../runner/events/request.ts'
 import { run } from '../runner/run.ts'
 import { type FakeWorld, fakeWorld, type FakeWorldGiven } from './fake-world.ts'
 

@@ -1,4 +1,4 @@
-/** What kind of trouble: it decides the exit code (`runner/exit.ts`) and whether a retry can help. */
+/** What kind of trouble: it decides the exit code (`runner/events/exit.ts`) and whether a retry can help. */
 export type FailureKind =
   | 'failed' // the step's own work did not succeed
   | 'unreachable' // the host could not be reached, or the connection was lost

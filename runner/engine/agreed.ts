@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { StepFinished, StepRef } from '../events.ts'
+import type { StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { Change, Saw } from '../module.ts'
-import { maskSensitive } from '../redact.ts'
+import { maskSensitive } from '../events/secrets.ts'
 import type { History } from './history.ts'
 import type { AgreedStep, Run, Touched } from './run-state.ts'
 

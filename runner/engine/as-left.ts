@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import type { StepRef, UndoRecord } from '../events.ts'
+import type { StepRef, UndoRecord } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import { createScope } from '../language/scope.ts'
 import type { Play } from '../language/playbook.ts'

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
-import type { StepRef } from '../events.ts'
+import type { StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { Saw } from '../module.ts'
 import type { World } from '../world.ts'

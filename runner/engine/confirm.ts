@@ -1,4 +1,4 @@
-import type { StepFinished, StepRef } from '../events.ts'
+import type { StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { Diagnostic } from '../language/diagnostic.ts'
 import { placeOfNode } from '../language/load.ts'

@@ -1,4 +1,4 @@
-import type { PlayStarted } from '../events.ts'
+import type { PlayStarted } from '../events/events.ts'
 import type { Block, Item, Meta, Play } from '../language/playbook.ts'
 import { evaluateCondition } from '../language/expression.ts'
 import { Failure } from '../base/failure.ts'

@@ -1,6 +1,6 @@
-import type { ApplyStarted, Event, RunFinished, RunStarted, StepFinished, StepRef } from '../events.ts'
+import type { ApplyStarted, Event, RunFinished, RunStarted, StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
-import { MASK } from '../redact.ts'
+import { MASK } from '../events/secrets.ts'
 import { JOURNAL_VERSION } from './journal.ts'
 import { taskPart } from './same.ts'
 

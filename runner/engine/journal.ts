@@ -1,4 +1,4 @@
-import type { ApplyStarted, Event, StepFinished, StepProgress } from '../events.ts'
+import type { ApplyStarted, Event, StepFinished, StepProgress } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { World } from '../world.ts'
 import { openBeforeImages, sealContents } from './before-images.ts'

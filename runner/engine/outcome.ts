@@ -1,4 +1,4 @@
-import type { FailureInfo, UndoRecord } from '../events.ts'
+import type { FailureInfo, UndoRecord } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { Task } from '../language/playbook.ts'
 import { TemplateError } from '../language/template.ts'

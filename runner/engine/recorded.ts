@@ -1,4 +1,4 @@
-import type { StepFinished, StepRef } from '../events.ts'
+import type { StepFinished, StepRef } from '../events/events.ts'
 import type { Task } from '../language/playbook.ts'
 import type { Context } from './context.ts'
 import { type History, replayable } from './history.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Task } from '../language/playbook.ts'
-import type { Secrets } from '../redact.ts'
+import type { Secrets } from '../events/secrets.ts'
 import type { Context } from './context.ts'
 
 const LENGTH = 12

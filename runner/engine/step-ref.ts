@@ -1,4 +1,4 @@
-import type { StepRef } from '../events.ts'
+import type { StepRef } from '../events/events.ts'
 import type { Task } from '../language/playbook.ts'
 import { render } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'

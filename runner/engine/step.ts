@@ -1,4 +1,4 @@
-import type { Outcome, StepFinished, StepRef } from '../events.ts'
+import type { Outcome, StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import { evaluateCondition } from '../language/expression.ts'
 import { placeOfNode } from '../language/load.ts'

@@ -1,4 +1,4 @@
-import type { StepRef } from '../events.ts'
+import type { StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import { flatten, type Item, type Play, type Task } from '../language/playbook.ts'
 import {

@@ -1,5 +1,5 @@
 import { createTwoFilesPatch } from 'diff'
-import type { StepFinished } from '../events.ts'
+import type { StepFinished } from '../events/events.ts'
 import type { Change } from '../module.ts'
 import { indent, sign, type Style, tint } from './style.ts'
 

@@ -1,4 +1,4 @@
-import type { StepFinished } from '../events.ts'
+import type { StepFinished } from '../events/events.ts'
 import { frame } from '../language/render.ts'
 import type { Place, Source } from '../language/source.ts'
 import { indent, sign, spread, type Style, tint } from './style.ts'

@@ -1,4 +1,4 @@
-import type { Event } from '../events.ts'
+import type { Event } from '../events/events.ts'
 
 /** One event a line. What `undo` needs is for the journal alone. */
 export const jsonLine = (event: Event): string =>

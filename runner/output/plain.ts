@@ -1,4 +1,4 @@
-import type { Event, Interrupted, PlayStopped, StepFinished } from '../events.ts'
+import type { Event, Interrupted, PlayStopped, StepFinished } from '../events/events.ts'
 import type { Progress } from '../module.ts'
 import { duration, indent, plural } from './style.ts'
 

@@ -1,4 +1,4 @@
-import type { RescuePlanned, StepFinished } from '../events.ts'
+import type { RescuePlanned, StepFinished } from '../events/events.ts'
 import { renderChange } from './change.ts'
 import { titleOf } from './plain.ts'
 import type { Report } from './report.ts'

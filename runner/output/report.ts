@@ -1,4 +1,4 @@
-import type { Counts, Event, Interrupted, Outcome, RescuePlanned, RunStarted, StepFinished } from '../events.ts'
+import type { Counts, Event, Interrupted, Outcome, RescuePlanned, RunStarted, StepFinished } from '../events/events.ts'
 import type { FailureKind } from '../base/failure.ts'
 
 /** What a run has come to so far: a fold over its events. */

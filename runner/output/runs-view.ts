@@ -1,4 +1,4 @@
-import type { ApplyStarted, StepFinished } from '../events.ts'
+import type { ApplyStarted, StepFinished } from '../events/events.ts'
 import type { Source } from '../language/source.ts'
 import { renderFailure } from './failure.ts'
 import { titleOf } from './plain.ts'

@@ -1,4 +1,4 @@
-import type { RunFinished, StepFinished } from '../events.ts'
+import type { RunFinished, StepFinished } from '../events/events.ts'
 import type { Source } from '../language/source.ts'
 import { renderFailure } from './failure.ts'
 import type { Report } from './report.ts'

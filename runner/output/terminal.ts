@@ -1,4 +1,4 @@
-import type { Event, StepFinished, StepProgress, TaskStarted } from '../events.ts'
+import type { Event, StepFinished, StepProgress, TaskStarted } from '../events/events.ts'
 import { changedLines } from './change.ts'
 import { interruptedLines, stopText, titleOf } from './plain.ts'
 import { cut, indent, plural, sign, size, spread, type Style, tint } from './style.ts'

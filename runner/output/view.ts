@@ -1,6 +1,6 @@
-import type { Event, RunFinished } from '../events.ts'
+import type { Event, RunFinished } from '../events/events.ts'
 import type { Source } from '../language/source.ts'
-import type { Request } from '../request.ts'
+import type { Request } from '../events/request.ts'
 import type { Screen, World } from '../world.ts'
 import { changedLines } from './change.ts'
 import { jsonLine } from './json.ts'

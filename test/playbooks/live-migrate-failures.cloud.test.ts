@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, expect, test } from 'vitest'
-import type { StepFinished } from '../../runner/events.ts'
+import type { StepFinished } from '../../runner/events/events.ts'
 import { up, type RealCloud, type Server } from '../cloud/real/cloud.ts'
 import type { Counters } from '../cloud/real/guest.ts'
 import { isDirty, migrationsOf, whereItRuns } from '../cloud/real/observe.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Event, StepFinished } from '../../runner/events.ts'
+import type { Event, StepFinished } from '../../runner/events/events.ts'
 import { startCloud, type SimulatedCloud } from '../cloud/simulated/cloud.ts'
 
 /** The built program and the playbook that ships, on the simulated cloud, as an operator types it. The real cloud has its own tests. */

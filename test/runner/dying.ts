@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import type { Event } from '../../runner/events.ts'
+import type { Event } from '../../runner/events/events.ts'
 
 /**
  * Loaded into the built program by `node --import`: has the kernel end it (SIGKILL) the first time that it comes to a point where no earlier

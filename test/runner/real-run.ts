@@ -4,7 +4,7 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkS
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Event } from '../../runner/events.ts'
+import type { Event } from '../../runner/events/events.ts'
 
 /** The built program and what was built with it. */
 const built = join(process.env['RUNBOOK_BIN'] ?? fileURLToPath(new URL('../../dist/runner/bin.js', import.meta.url)), '../..')

@@ -1,4 +1,4 @@
-import type { StepRef } from '../../runner/events.ts'
+import type { StepRef } from '../../runner/events/events.ts'
 import { type AnyModule, defineModule } from '../../runner/module.ts'
 import { resume, type ResumeRequest } from '../../runner/resume.ts'
 import { run } from '../../runner/run.ts'

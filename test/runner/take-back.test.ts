@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Event, StepFinished } from '../../runner/events.ts'
+import type { Event, StepFinished } from '../../runner/events/events.ts'
 import { type AnyModule, defineModule } from '../../runner/module.ts'
 import { run } from '../../runner/run.ts'
 import { resume } from '../../runner/resume.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { registry } from '../../../modules/index.ts'
-import type { Event } from '../../../runner/events.ts'
+import type { Event } from '../../../runner/events/events.ts'
 import { resume } from '../../../runner/resume.ts'
 import { applySaved, planTo } from '../../../runner/saved-plan.ts'
 import { fakeTarget, type FakeTarget } from '../../fake-target.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Event, RunFinished, StepFinished } from '../../../runner/events.ts'
+import type { Event, RunFinished, StepFinished } from '../../../runner/events/events.ts'
 import { jsonLine } from '../../../runner/output/json.ts'
 import { interruptedLines, plainLine } from '../../../runner/output/plain.ts'
 import { createReport } from '../../../runner/output/report.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { maskEvent } from '../../runner/mask-event.ts'
-import { createSecrets } from '../../runner/redact.ts'
+import { maskEvent } from '../../../runner/events/mask-event.ts'
+import { createSecrets } from '../../../runner/events/secrets.ts'
 
 const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
 const step = {

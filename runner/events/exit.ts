@@ -1,4 +1,4 @@
-import type { FailureKind } from './base/failure.ts'
+import type { FailureKind } from '../base/failure.ts'
 
 /** What the shell sees. `plan --exit-code` adds 5 where there are changes. */
 export const EXIT = { done: 0, failed: 1, input: 2, unreachable: 3, refused: 4, changes: 5, interrupted: 130 } as const

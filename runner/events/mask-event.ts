@@ -1,5 +1,5 @@
 import type { Event, StepRef } from './events.ts'
-import type { Secrets } from './redact.ts'
+import type { Secrets } from './secrets.ts'
 
 /** What tells a run, a host or a step from another: it is looked up by, and a secret that is a part of a host's name must not change it. */
 const OF_EVENT = [

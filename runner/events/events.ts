@@ -1,6 +1,6 @@
-import type { FailureKind } from './base/failure.ts'
-import type { Place } from './language/source.ts'
-import type { Change, Estimate, LockRequest, Progress, Result, Saw } from './module.ts'
+import type { FailureKind } from '../base/failure.ts'
+import type { Place } from '../language/source.ts'
+import type { Change, Estimate, LockRequest, Progress, Result, Saw } from '../module.ts'
 
 /**
  * The one vocabulary of execution. The engine emits events and nothing else; the terminal, the plain lines, `--output json`, the

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createSecrets } from '../../runner/redact.ts'
+import { createSecrets } from '../../../runner/events/secrets.ts'
 
 const masking = (...values: readonly unknown[]) => {
   const secrets = createSecrets()

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Change } from './module.ts'
+import type { Change } from '../module.ts'
 
 /** What stands where a secret stood. */
 export const MASK = '********'
