@@ -7,7 +7,7 @@ import { EXIT } from './events/exit.ts'
 import { follow } from './follow.ts'
 import { runningAs } from './liveness.ts'
 import { findRun, knownOf, listRuns } from './runs.ts'
-import type { Source } from './language/source.ts'
+import type { Source } from './source/source.ts'
 import type { World } from './world.ts'
 
 /** `runbook runs`. */

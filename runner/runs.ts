@@ -4,7 +4,7 @@ import { inputsPath, journalPath, RUNS_FOLDER } from './engine/paths.ts'
 import type { AgreedStep, Run } from './engine/run-state.ts'
 import { Failure } from './base/failure.ts'
 import { nearest } from './base/suggest.ts'
-import type { Source } from './language/source.ts'
+import type { Source } from './source/source.ts'
 import type { Request } from './events/request.ts'
 import type { World } from './world.ts'
 

@@ -1,5 +1,5 @@
 import type { Block, Item, Play, Task, Vars } from '../language/playbook.ts'
-import type { Node } from '../language/source.ts'
+import type { Node } from '../source/source.ts'
 
 /** What the play and the blocks around a task give to it. */
 export interface Context {

@@ -1,6 +1,6 @@
 import { Failure } from '../base/failure.ts'
 import type { Task } from '../language/playbook.ts'
-import type { Node, Path } from '../language/source.ts'
+import type { Node, Path } from '../source/source.ts'
 import { render } from '../language/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule } from '../module.ts'

@@ -1,7 +1,7 @@
 import type { Outcome, StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import { evaluateCondition } from '../language/expression.ts'
-import { placeOfNode } from '../language/load.ts'
+import { placeOfNode } from '../source/yaml.ts'
 import type { Task } from '../language/playbook.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { takeAhead } from './ahead.ts'

@@ -1,5 +1,5 @@
 import type { FailureKind } from '../base/failure.ts'
-import type { Place } from '../language/source.ts'
+import type { Place } from '../source/source.ts'
 import type { Change, Estimate, LockRequest, Progress, Result, Saw } from '../module.ts'
 
 /**

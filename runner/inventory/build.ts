@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../language/diagnostic.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
 import type { Vars } from '../language/playbook.ts'
 import type { Declaration } from './declaration.ts'
 

@@ -1,5 +1,5 @@
 import type { Vars } from '../language/playbook.ts'
-import type { Place } from '../language/source.ts'
+import type { Place } from '../source/source.ts'
 
 /** What an inventory file says, in its order and whatever its format: the input of `buildInventory`. */
 export type Declaration =

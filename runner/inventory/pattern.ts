@@ -1,5 +1,5 @@
-import type { Diagnostic } from '../language/diagnostic.ts'
-import type { Place } from '../language/source.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
+import type { Place } from '../source/source.ts'
 import { didYouMean } from '../base/suggest.ts'
 import type { Inventory } from './inventory.ts'
 import { isHostName, isIPv6 } from './range.ts'

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import type { Diagnostic } from '../language/diagnostic.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
 import { kindOf } from '../language/helpers.ts'
-import { entries, placeOfNode, rootOf } from '../language/load.ts'
+import { entries, placeOfNode, rootOf } from '../source/yaml.ts'
 import type { Vars } from '../language/playbook.ts'
-import { readSource } from '../language/read-file.ts'
+import { readSource } from '../source/read-file.ts'
 import { isMapping } from '../language/reading.ts'
-import type { Source } from '../language/source.ts'
+import type { Source } from '../source/source.ts'
 import type { Files } from '../world.ts'
 
 /** Variables of groups or hosts that files beside the inventory or the playbook give, by name. */

@@ -1,4 +1,4 @@
-import type { Diagnostic } from './diagnostic.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
 
 /** A template or an expression that cannot be rendered with the variables of this host: with its place in the source. */
 export class TemplateError extends Error {

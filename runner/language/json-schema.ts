@@ -1,7 +1,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { Schema } from '../base/schema.ts'
 import { kindOf } from './helpers.ts'
-import type { Path } from './source.ts'
+import type { Path } from '../source/source.ts'
 import { didYouMean } from '../base/suggest.ts'
 import { holdsTemplate } from './template.ts'
 

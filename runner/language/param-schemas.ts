@@ -1,7 +1,7 @@
 import type { Schema } from '../base/schema.ts'
 import { kindOf } from './helpers.ts'
 import { checkSchema, pathName, typeNames } from './json-schema.ts'
-import { child, entries, items, nodeAt, placeOfNode } from './load.ts'
+import { child, entries, items, nodeAt, placeOfNode } from '../source/yaml.ts'
 import { quotingAdvice } from './module-params.ts'
 import type { Param } from './playbook.ts'
 import {
@@ -16,7 +16,7 @@ import {
   readFlag,
   readNumber,
 } from './reading.ts'
-import type { Node } from './source.ts'
+import type { Node } from '../source/source.ts'
 import { didYouMean, nearest } from '../base/suggest.ts'
 import { holdsTemplate } from './template.ts'
 

@@ -1,6 +1,6 @@
-import type { Diagnostic } from './diagnostic.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
 import { kindOf } from './helpers.ts'
-import { entries, items, placeOfNode, rootOf } from './load.ts'
+import { entries, items, placeOfNode, rootOf } from '../source/yaml.ts'
 import { readParams } from './param-schemas.ts'
 import { flatten, type Item, type Play, type Playbook, type Task, type Vars } from './playbook.ts'
 import {
@@ -20,7 +20,7 @@ import {
   readText,
   readVars,
 } from './reading.ts'
-import type { Node, Source } from './source.ts'
+import type { Node, Source } from '../source/source.ts'
 import { didYouMean } from '../base/suggest.ts'
 import { checkTemplates, isTemplate } from './template.ts'
 import { readItems, readShared } from './tasks.ts'

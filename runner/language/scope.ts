@@ -1,5 +1,5 @@
 import { TemplateError } from './error.ts'
-import { placeOfNode } from './load.ts'
+import { placeOfNode } from '../source/yaml.ts'
 import type { Vars } from './playbook.ts'
 import { render } from './template.ts'
 import type { Scope } from './value.ts'

@@ -1,7 +1,7 @@
-import type { Diagnostic } from './diagnostic.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
 import { kindOf } from './helpers.ts'
 import { keywordsOf, refusalOf } from './keywords.ts'
-import { child, entries, items, placeOfNode, rootOf } from './load.ts'
+import { child, entries, items, placeOfNode, rootOf } from '../source/yaml.ts'
 import { readModule, unknownModule } from './module-key.ts'
 import { type Block, flatten, type Item, type LoopControl, type Meta, onResume, type Shared, type Task } from './playbook.ts'
 import {
@@ -29,7 +29,7 @@ import {
   readVariableName,
   readVars,
 } from './reading.ts'
-import type { Node, Source } from './source.ts'
+import type { Node, Source } from '../source/source.ts'
 import { checkTemplates, isTemplate } from './template.ts'
 
 /** Where the reader is: imports on the way to it, and whether tasks are handlers. */

@@ -1,4 +1,4 @@
-import type { Diagnostic } from './diagnostic.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
 import { type Helper, blockHelpers, helpers } from './helpers.ts'
 import { mustacheHint } from './jinja.ts'
 import { nearest } from '../base/suggest.ts'

@@ -1,8 +1,8 @@
-import type { Diagnostic } from './diagnostic.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
 import { TemplateError } from './error.ts'
 import { HelperError, helpers, kindOf } from './helpers.ts'
-import { child, placeOfNode } from './load.ts'
-import type { Node } from './source.ts'
+import { child, placeOfNode } from '../source/yaml.ts'
+import type { Node } from '../source/source.ts'
 import { didYouMean } from '../base/suggest.ts'
 import {
   type Block,

@@ -1,6 +1,6 @@
 import type { StepFinished } from '../events/events.ts'
-import { frame } from '../language/render.ts'
-import type { Place, Source } from '../language/source.ts'
+import { frame } from '../source/render.ts'
+import type { Place, Source } from '../source/source.ts'
 import { indent, sign, spread, type Style, tint } from './style.ts'
 
 /** One failed step as people see it: what and where, the task's lines, the reason, the cure. */

@@ -1,5 +1,5 @@
 import type { ApplyStarted, StepFinished } from '../events/events.ts'
-import type { Source } from '../language/source.ts'
+import type { Source } from '../source/source.ts'
 import { renderFailure } from './failure.ts'
 import { titleOf } from './plain.ts'
 import { renderChange } from './change.ts'

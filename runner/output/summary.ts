@@ -1,5 +1,5 @@
 import type { RunFinished, StepFinished } from '../events/events.ts'
-import type { Source } from '../language/source.ts'
+import type { Source } from '../source/source.ts'
 import { renderFailure } from './failure.ts'
 import type { Report } from './report.ts'
 import { duration, plural, sign, type Style, tint } from './style.ts'

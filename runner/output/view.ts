@@ -1,5 +1,5 @@
 import type { Event, RunFinished } from '../events/events.ts'
-import type { Source } from '../language/source.ts'
+import type { Source } from '../source/source.ts'
 import type { Request } from '../events/request.ts'
 import type { Screen, World } from '../world.ts'
 import { changedLines } from './change.ts'

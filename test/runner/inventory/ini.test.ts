@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readIni } from '../../../runner/inventory/ini.ts'
-import { placeOfNode } from '../../../runner/language/load.ts'
+import { placeOfNode } from '../../../runner/source/yaml.ts'
 
 const read = (text: string, known?: string[]) => {
   const { declarations, diagnostics } = readIni('hosts', text, known)

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { type Inventory, loadInventory } from '../../../runner/inventory/inventory.ts'
-import type { Diagnostic } from '../../../runner/language/diagnostic.ts'
+import type { Diagnostic } from '../../../runner/source/diagnostic.ts'
 import { filesOf } from '../language/support.ts'
 
 /** A folder of fixtures, with a slash at its end. */

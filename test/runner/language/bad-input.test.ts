@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { renderDiagnostics, summaryLine } from '../../../runner/language/render.ts'
+import { renderDiagnostics, summaryLine } from '../../../runner/source/render.ts'
 import { checkNames, loadPlaybook } from '../../../runner/language/validate.ts'
 import { filesIn, modules } from './support.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { parseSource } from '../../../runner/language/load.ts'
+import { parseSource } from '../../../runner/source/yaml.ts'
 import { loadExtraVars, missingParams, resolveParams } from '../../../runner/language/params.ts'
-import { renderDiagnostics } from '../../../runner/language/render.ts'
+import { renderDiagnostics } from '../../../runner/source/render.ts'
 import { loadPlaybook } from '../../../runner/language/validate.ts'
 import { filesOf, modules } from './support.ts'
 

@@ -1,7 +1,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { posix, resolve } from 'node:path'
-import { child, parseSource, rootOf } from '../../../runner/language/load.ts'
-import type { Node } from '../../../runner/language/source.ts'
+import { child, parseSource, rootOf } from '../../../runner/source/yaml.ts'
+import type { Node } from '../../../runner/source/source.ts'
 import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import type { Files } from '../../../runner/world.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import Handlebars from 'handlebars'
 import { describe, expect, test } from 'vitest'
-import type { Diagnostic } from '../../../runner/language/diagnostic.ts'
+import type { Diagnostic } from '../../../runner/source/diagnostic.ts'
 import { createScope } from '../../../runner/language/scope.ts'
 import { TemplateError, checkTemplates, isTemplate, references, render, templates } from '../../../runner/language/template.ts'
 import { parseTemplate } from '../../../runner/language/template-syntax.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { stringify } from 'yaml'
 import { expect, test } from 'vitest'
-import { parseSource, placeOf } from '../../../runner/language/load.ts'
+import { parseSource, placeOf } from '../../../runner/source/yaml.ts'
 
 /** What is marked in the file for a stretch of a text's value. */
 const marked = (yaml: string, part: string): string => {

@@ -1,6 +1,6 @@
 import type { Files } from '../world.ts'
 import type { Diagnostic } from './diagnostic.ts'
-import { parseSource } from './load.ts'
+import { parseSource } from './yaml.ts'
 import type { Place, Source } from './source.ts'
 import type { YamlDialect } from './yaml-problems.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Diagnostic } from '../../../runner/language/diagnostic.ts'
-import { commandLine, frame, inOrder, renderDiagnostics, summaryLine, width } from '../../../runner/language/render.ts'
+import type { Diagnostic } from '../../../runner/source/diagnostic.ts'
+import { commandLine, frame, inOrder, renderDiagnostics, summaryLine, width } from '../../../runner/source/render.ts'
 
 const plain = { color: false, unicode: true } as const
 const source = { file: 'a.yml', text: 'one: 1\ntwo:\n\tdeep: wrong # end\n' }

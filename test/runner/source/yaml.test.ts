@@ -11,8 +11,8 @@ import {
   rootOf,
   sourceOf,
   writtenAs,
-} from '../../../runner/language/load.ts'
-import { nodeOf } from './support.ts'
+} from '../../../runner/source/yaml.ts'
+import { nodeOf } from '../language/support.ts'
 
 const text = `plays:
   - hosts: all

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isTooDeep, maxDepth } from '../../../runner/language/yaml-depth.ts'
+import { isTooDeep, maxDepth } from '../../../runner/source/yaml-depth.ts'
 
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
 const indented = (depth: number) => Array.from({ length: depth }, (_, index) => `${' '.repeat(index)}a:`).join('\n')

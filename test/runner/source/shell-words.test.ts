@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { splitWords } from '../../../runner/language/words.ts'
+import { splitWords } from '../../../runner/source/shell-words.ts'
 
 const words = (line: string, comments = false) => splitWords(line, comments)?.map(({ text }) => text)
 
