@@ -1,4 +1,4 @@
-import { keywords, type Kind } from './language/keywords.ts'
+import { keywords, type Kind } from './language/playbook/keywords.ts'
 import type { AnyModule } from './module.ts'
 
 type Json = Readonly<Record<string, unknown>>

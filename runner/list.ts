@@ -1,6 +1,6 @@
 import { EXIT } from './events/exit.ts'
 import { selected } from './engine/context.ts'
-import type { Item } from './language/playbook.ts'
+import type { Item } from './language/playbook/types.ts'
 import { loadInputs } from './load.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './events/request.ts'

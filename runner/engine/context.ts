@@ -1,4 +1,4 @@
-import type { Block, Item, Play, Task, Vars } from '../language/playbook.ts'
+import type { Block, Item, Play, Task, Vars } from '../language/playbook/types.ts'
 import type { Node } from '../source/source.ts'
 
 /** What the play and the blocks around a task give to it. */

@@ -1,6 +1,6 @@
 import type { PlayStarted } from '../events/events.ts'
-import type { Block, Item, Meta, Play } from '../language/playbook.ts'
-import { evaluateCondition } from '../language/expression.ts'
+import type { Block, Item, Meta, Play } from '../language/playbook/types.ts'
+import { evaluateCondition } from '../language/expression/expression.ts'
 import { Failure } from '../base/failure.ts'
 import { checkAhead } from './ahead.ts'
 import { foretold } from './confirm.ts'

@@ -1,7 +1,7 @@
 import type { FailureInfo, UndoRecord } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
-import type { Task } from '../language/playbook.ts'
-import { TemplateError } from '../language/template.ts'
+import type { Task } from '../language/playbook/types.ts'
+import { TemplateError } from '../language/template/template.ts'
 import type { AnyModule, Change, Diff, Estimate, Result, Saw, Target } from '../module.ts'
 
 /** What became of one attempt at a step, before `failed_when` and its kin have spoken. */

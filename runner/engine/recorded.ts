@@ -1,5 +1,5 @@
 import type { StepFinished, StepRef } from '../events/events.ts'
-import type { Task } from '../language/playbook.ts'
+import type { Task } from '../language/playbook/types.ts'
 import type { Context } from './context.ts'
 import { type History, replayable } from './history.ts'
 import { type HostState, isActive, mayAct, type Run } from './run-state.ts'

@@ -1,7 +1,7 @@
 import type { HostLock } from '../connection/connection.ts'
 import type { Emit, Goal, Outcome } from '../events/events.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
-import type { Playbook, Vars } from '../language/playbook.ts'
+import type { Playbook, Vars } from '../language/playbook/types.ts'
 import type { AnyModule, Saw } from '../module.ts'
 import type { Secrets } from '../events/secrets.ts'
 import type { World } from '../world.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Task } from '../language/playbook.ts'
+import type { Task } from '../language/playbook/types.ts'
 import type { Secrets } from '../events/secrets.ts'
 import type { Context } from './context.ts'
 

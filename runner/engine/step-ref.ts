@@ -1,6 +1,6 @@
 import type { StepRef } from '../events/events.ts'
-import type { Task } from '../language/playbook.ts'
-import { render } from '../language/template.ts'
+import type { Task } from '../language/playbook/types.ts'
+import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { Context } from './context.ts'
 import type { HostState, Run } from './run-state.ts'

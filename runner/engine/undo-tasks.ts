@@ -1,7 +1,7 @@
-import { expressionReferences } from '../language/expression.ts'
+import { expressionReferences } from '../language/expression/expression.ts'
 import { magicNames } from '../language/magic.ts'
-import { flatten, type Item, type Play, type Task } from '../language/playbook.ts'
-import { references } from '../language/template.ts'
+import { flatten, type Item, type Play, type Task } from '../language/playbook/types.ts'
+import { references } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { type Context, inside, playContext } from './context.ts'
 

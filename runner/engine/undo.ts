@@ -1,6 +1,6 @@
 import type { StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
-import { flatten, type Item, type Play, type Task } from '../language/playbook.ts'
+import { flatten, type Item, type Play, type Task } from '../language/playbook/types.ts'
 import {
   mustBeAsLeft,
   takenBackBefore,

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../source/diagnostic.ts'
-import type { Vars } from '../language/playbook.ts'
+import type { Vars } from '../language/playbook/types.ts'
 import type { Declaration } from './declaration.ts'
 
 /** A group while the inventory is put together; sets keep the order of the files. */

@@ -1,4 +1,4 @@
-import type { Vars } from '../language/playbook.ts'
+import type { Vars } from '../language/playbook/types.ts'
 import type { Place } from '../source/source.ts'
 
 /** What an inventory file says, in its order and whatever its format: the input of `buildInventory`. */

@@ -1,7 +1,7 @@
 import { Document, type Node as YamlNode, YAMLMap, YAMLSeq } from 'yaml'
 import type { Diagnostic } from '../source/diagnostic.ts'
 import { nodeAt, placeAt, sourceOf } from '../source/yaml.ts'
-import type { Vars } from '../language/playbook.ts'
+import type { Vars } from '../language/playbook/types.ts'
 import type { Source } from '../source/source.ts'
 import { didYouMean } from '../base/suggest.ts'
 import { splitWords } from '../source/shell-words.ts'

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { Diagnostic } from '../source/diagnostic.ts'
-import { kindOf } from '../language/helpers.ts'
+import { kindOf } from '../language/template/helpers.ts'
 import { entries, placeOfNode, rootOf } from '../source/yaml.ts'
-import type { Vars } from '../language/playbook.ts'
+import type { Vars } from '../language/playbook/types.ts'
 import { readSource } from '../source/read-file.ts'
-import { isMapping } from '../language/reading.ts'
+import { isMapping } from '../language/playbook/field-readers.ts'
 import type { Source } from '../source/source.ts'
 import type { Files } from '../world.ts'
 

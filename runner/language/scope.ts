@@ -1,7 +1,7 @@
 import { TemplateError } from './error.ts'
 import { placeOfNode } from '../source/yaml.ts'
-import type { Vars } from './playbook.ts'
-import { render } from './template.ts'
+import type { Vars } from './playbook/types.ts'
+import { render } from './template/template.ts'
 import type { Scope } from './value.ts'
 
 /** One source of variables. `values` are final; `vars` are rendered when they are looked up, with all the layers in sight. */

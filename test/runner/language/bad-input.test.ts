@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { renderDiagnostics, summaryLine } from '../../../runner/source/render.ts'
-import { checkNames, loadPlaybook } from '../../../runner/language/validate.ts'
+import { checkNames, loadPlaybook } from '../../../runner/language/playbook/load-playbook.ts'
 import { filesIn, modules } from './support.ts'
 
 const folder = fileURLToPath(new URL('../../fixtures/bad/', import.meta.url))

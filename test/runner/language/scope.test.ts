@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createScope } from '../../../runner/language/scope.ts'
-import { TemplateError } from '../../../runner/language/template.ts'
+import { TemplateError } from '../../../runner/language/template/template.ts'
 import { Unknown } from '../../../runner/language/value.ts'
 import { nodeOf } from './support.ts'
 

@@ -1,9 +1,9 @@
-import type { Diagnostic } from '../source/diagnostic.ts'
-import { kindOf } from './helpers.ts'
+import type { Diagnostic } from '../../source/diagnostic.ts'
+import { kindOf } from '../template/helpers.ts'
 import { keywordsOf, refusalOf } from './keywords.ts'
-import { child, entries, items, placeOfNode, rootOf } from '../source/yaml.ts'
+import { child, entries, items, placeOfNode, rootOf } from '../../source/yaml.ts'
 import { readModule, unknownModule } from './module-key.ts'
-import { type Block, flatten, type Item, type LoopControl, type Meta, onResume, type Shared, type Task } from './playbook.ts'
+import { type Block, flatten, type Item, type LoopControl, type Meta, onResume, type Shared, type Task } from './types.ts'
 import {
   type Mapping,
   type Reading,
@@ -28,9 +28,9 @@ import {
   readTexts,
   readVariableName,
   readVars,
-} from './reading.ts'
-import type { Node, Source } from '../source/source.ts'
-import { checkTemplates, isTemplate } from './template.ts'
+} from './field-readers.ts'
+import type { Node, Source } from '../../source/source.ts'
+import { checkTemplates, isTemplate } from '../template/template.ts'
 
 /** Where the reader is: imports on the way to it, and whether tasks are handlers. */
 export interface Inside {

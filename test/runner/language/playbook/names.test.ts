@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { checkNames, loadPlaybook } from '../../../runner/language/validate.ts'
-import { filesOf, modules } from './support.ts'
+import { checkNames, loadPlaybook } from '../../../../runner/language/playbook/load-playbook.ts'
+import { filesOf, modules } from '../support.ts'
 
 const check = async (text: string, names: readonly string[] = [], withModules = true) => {
   const { playbook, diagnostics } = await loadPlaybook('p.yml', { files: filesOf({ 'p.yml': text }), cwd: '/' }, modules)

@@ -1,13 +1,13 @@
 import { stringify } from 'yaml'
-import { Failure } from '../base/failure.ts'
-import type { AnyModule } from '../module.ts'
-import type { Schema } from '../base/schema.ts'
-import type { Diagnostic } from '../source/diagnostic.ts'
-import { checkExpression } from './expression.ts'
+import { Failure } from '../../base/failure.ts'
+import type { AnyModule } from '../../module.ts'
+import type { Schema } from '../../base/schema.ts'
+import type { Diagnostic } from '../../source/diagnostic.ts'
+import { checkExpression } from '../expression/expression.ts'
 import { type SchemaProblem, checkSchema } from './json-schema.ts'
-import { child, items, nodeAt, placeOfNode, writtenAs } from '../source/yaml.ts'
-import type { Node } from '../source/source.ts'
-import { isTemplate } from './template.ts'
+import { child, items, nodeAt, placeOfNode, writtenAs } from '../../source/yaml.ts'
+import type { Node } from '../../source/source.ts'
+import { isTemplate } from '../template/template.ts'
 
 /**
  * Parameters that are fully rendered: checked, with the module's defaults filled in (into a copy). What a template gave is turned

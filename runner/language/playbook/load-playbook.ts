@@ -1,16 +1,16 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
-import type { AnyModule } from '../module.ts'
-import type { World } from '../world.ts'
-import type { Diagnostic } from '../source/diagnostic.ts'
-import type { Playbook } from './playbook.ts'
+import type { AnyModule } from '../../module.ts'
+import type { World } from '../../world.ts'
+import type { Diagnostic } from '../../source/diagnostic.ts'
+import type { Playbook } from './types.ts'
 import { filesNamedIn, readPlaybook } from './plays.ts'
-import { readSource } from '../source/read-file.ts'
-import { inOrder } from '../source/render.ts'
-import type { Source } from '../source/source.ts'
-import { didYouMean } from '../base/suggest.ts'
+import { readSource } from '../../source/read-file.ts'
+import { inOrder } from '../../source/render.ts'
+import type { Source } from '../../source/source.ts'
+import { didYouMean } from '../../base/suggest.ts'
 
 export { checkNames } from './names.ts'
-export { checkParams } from './module-params.ts'
+export { checkParams } from '../params/module-params.ts'
 
 /**
  * Reads a playbook and every file it names, and checks all of it. With an error among the diagnostics the playbook may still be there,

@@ -1,9 +1,9 @@
-import type { Diagnostic } from '../source/diagnostic.ts'
-import { TemplateError } from './error.ts'
+import type { Diagnostic } from '../../source/diagnostic.ts'
+import { TemplateError } from '../error.ts'
 import { HelperError, helpers, kindOf } from './helpers.ts'
-import { child, placeOfNode } from '../source/yaml.ts'
-import type { Node } from '../source/source.ts'
-import { didYouMean } from '../base/suggest.ts'
+import { child, placeOfNode } from '../../source/yaml.ts'
+import type { Node } from '../../source/source.ts'
+import { didYouMean } from '../../base/suggest.ts'
 import {
   type Block,
   type Expression,
@@ -19,9 +19,9 @@ import {
   span,
   toDiagnostic,
 } from './template-syntax.ts'
-import { type Scope, Unknown } from './value.ts'
+import { type Scope, Unknown } from '../value.ts'
 
-export { TemplateError } from './error.ts'
+export { TemplateError } from '../error.ts'
 export type { Reference } from './template-syntax.ts'
 
 /** Whether a text has anything to render. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Block, Playbook, Task } from '../../../runner/language/playbook.ts'
-import { loadPlaybook } from '../../../runner/language/validate.ts'
-import { filesOf, modules } from './support.ts'
+import type { Block, Playbook, Task } from '../../../../runner/language/playbook/types.ts'
+import { loadPlaybook } from '../../../../runner/language/playbook/load-playbook.ts'
+import { filesOf, modules } from '../support.ts'
 
 const load = (files: Record<string, string>, file = 'p.yml') => loadPlaybook(file, { files: filesOf(files), cwd: '/' }, modules)
 const loaded = async (files: Record<string, string> | string): Promise<Playbook> => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { checkSchema, pathName } from '../../../runner/language/json-schema.ts'
-import type { Schema } from '../../../runner/base/schema.ts'
+import { checkSchema, pathName } from '../../../../runner/language/params/json-schema.ts'
+import type { Schema } from '../../../../runner/base/schema.ts'
 
 const text: Schema = { type: 'string', description: 'Text.' }
 const problems = (schema: Schema, value: unknown) =>

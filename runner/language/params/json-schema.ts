@@ -1,9 +1,9 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import type { Schema } from '../base/schema.ts'
-import { kindOf } from './helpers.ts'
-import type { Path } from '../source/source.ts'
-import { didYouMean } from '../base/suggest.ts'
-import { holdsTemplate } from './template.ts'
+import type { Schema } from '../../base/schema.ts'
+import { kindOf } from '../template/helpers.ts'
+import type { Path } from '../../source/source.ts'
+import { didYouMean } from '../../base/suggest.ts'
+import { holdsTemplate } from '../template/template.ts'
 
 /** One thing wrong with a value, and where in it. */
 export interface SchemaProblem {

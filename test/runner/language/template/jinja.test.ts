@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { expressionHint, mustacheHint } from '../../../runner/language/jinja.ts'
+import { expressionHint, mustacheHint } from '../../../../runner/language/template/jinja.ts'
 
 test.each([
   ["x | default('a, b')", 'write `{{ default x "a, b" }}`'],

@@ -1,13 +1,13 @@
-import type { AnyModule } from '../module.ts'
-import type { Diagnostic } from '../source/diagnostic.ts'
-import { expressionReferences } from './expression.ts'
-import { placeOfNode } from '../source/yaml.ts'
-import { conditionsIn } from './module-params.ts'
-import { flatten, type Item, type Play, type Playbook, type Shared, type Task, type Vars } from './playbook.ts'
-import type { Node } from '../source/source.ts'
-import { didYouMean } from '../base/suggest.ts'
-import { parseTemplate, type Reference } from './template-syntax.ts'
-import { templates } from './template.ts'
+import type { AnyModule } from '../../module.ts'
+import type { Diagnostic } from '../../source/diagnostic.ts'
+import { expressionReferences } from '../expression/expression.ts'
+import { placeOfNode } from '../../source/yaml.ts'
+import { conditionsIn } from '../params/module-params.ts'
+import { flatten, type Item, type Play, type Playbook, type Shared, type Task, type Vars } from './types.ts'
+import type { Node } from '../../source/source.ts'
+import { didYouMean } from '../../base/suggest.ts'
+import { parseTemplate, type Reference } from '../template/template-syntax.ts'
+import { templates } from '../template/template.ts'
 
 export interface KnownNames {
   /** Names of variables from outside the playbook: the inventory's (of any host), `-e`, the runner's own. */

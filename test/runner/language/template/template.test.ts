@@ -1,12 +1,19 @@
 import fc from 'fast-check'
 import Handlebars from 'handlebars'
 import { describe, expect, test } from 'vitest'
-import type { Diagnostic } from '../../../runner/source/diagnostic.ts'
-import { createScope } from '../../../runner/language/scope.ts'
-import { TemplateError, checkTemplates, isTemplate, references, render, templates } from '../../../runner/language/template.ts'
-import { parseTemplate } from '../../../runner/language/template-syntax.ts'
-import { Unknown } from '../../../runner/language/value.ts'
-import { nodeOf } from './support.ts'
+import type { Diagnostic } from '../../../../runner/source/diagnostic.ts'
+import { createScope } from '../../../../runner/language/scope.ts'
+import {
+  TemplateError,
+  checkTemplates,
+  isTemplate,
+  references,
+  render,
+  templates,
+} from '../../../../runner/language/template/template.ts'
+import { parseTemplate } from '../../../../runner/language/template/template-syntax.ts'
+import { Unknown } from '../../../../runner/language/value.ts'
+import { nodeOf } from '../support.ts'
 
 const later = new Unknown('Find the servers')
 const values = {

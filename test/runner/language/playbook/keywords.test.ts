@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { keywords, keywordsOf, refusalOf } from '../../../runner/language/keywords.ts'
+import { keywords, keywordsOf, refusalOf } from '../../../../runner/language/playbook/keywords.ts'
 
 test('a keyword is either known or refused', () => {
   for (const name of Object.keys(keywords)) expect(refusalOf(name)).toBeUndefined()

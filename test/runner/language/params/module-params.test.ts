@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { checkArgs, checkParams, conditionsIn, example, flow } from '../../../runner/language/module-params.ts'
-import { defineModule, Failure } from '../../../runner/module.ts'
-import { modules, nodeOf } from './support.ts'
+import { checkArgs, checkParams, conditionsIn, example, flow } from '../../../../runner/language/params/module-params.ts'
+import { defineModule, Failure } from '../../../../runner/module.ts'
+import { modules, nodeOf } from '../support.ts'
 
 const migration = modules.get('live_migration')!
 const copy = modules.get('copy')!

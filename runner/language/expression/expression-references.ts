@@ -1,5 +1,5 @@
 import type { Ast } from './cel.ts'
-import type { Reference } from './template-syntax.ts'
+import type { Reference } from '../template/template-syntax.ts'
 
 /** Macros that bind their first argument as a variable for the rest. */
 const binders = new Set(['all', 'exists', 'exists_one', 'map', 'filter'])

@@ -1,7 +1,7 @@
-import type { Diagnostic } from '../source/diagnostic.ts'
+import type { Diagnostic } from '../../source/diagnostic.ts'
 import { type Helper, blockHelpers, helpers } from './helpers.ts'
 import { mustacheHint } from './jinja.ts'
-import { nearest } from '../base/suggest.ts'
+import { nearest } from '../../base/suggest.ts'
 import {
   type Prepared,
   type Problem,

@@ -1,5 +1,5 @@
-import type { Schema } from '../base/schema.ts'
-import type { Node, Place, Source } from '../source/source.ts'
+import type { Schema } from '../../base/schema.ts'
+import type { Node, Place, Source } from '../../source/source.ts'
 
 /**
  * A validated playbook. Values that may hold `{{ … }}` stay `Node`s: they are rendered per host, late. Conditions are `Node<string>`s in

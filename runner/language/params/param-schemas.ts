@@ -1,9 +1,9 @@
-import type { Schema } from '../base/schema.ts'
-import { kindOf } from './helpers.ts'
+import type { Schema } from '../../base/schema.ts'
+import { kindOf } from '../template/helpers.ts'
 import { checkSchema, pathName, typeNames } from './json-schema.ts'
-import { child, entries, items, nodeAt, placeOfNode } from '../source/yaml.ts'
+import { child, entries, items, nodeAt, placeOfNode } from '../../source/yaml.ts'
 import { quotingAdvice } from './module-params.ts'
-import type { Param } from './playbook.ts'
+import type { Param } from '../playbook/types.ts'
 import {
   type Mapping,
   type Reading,
@@ -15,10 +15,10 @@ import {
   isText,
   readFlag,
   readNumber,
-} from './reading.ts'
-import type { Node } from '../source/source.ts'
-import { didYouMean, nearest } from '../base/suggest.ts'
-import { holdsTemplate } from './template.ts'
+} from '../playbook/field-readers.ts'
+import type { Node } from '../../source/source.ts'
+import { didYouMean, nearest } from '../../base/suggest.ts'
+import { holdsTemplate } from '../template/template.ts'
 
 /** The `params` of a playbook: each a schema of the subset in `schema.ts`, its default valid under it. */
 export const readParams = (r: Reading, node: Node | undefined): Record<string, Param> => {

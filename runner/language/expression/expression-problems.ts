@@ -1,8 +1,8 @@
 import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js'
 import { celEnvironment } from './cel.ts'
-import { expressionHint } from './jinja.ts'
-import { didYouMean } from '../base/suggest.ts'
-import type { Problem } from './template-syntax.ts'
+import { expressionHint } from '../template/jinja.ts'
+import { didYouMean } from '../../base/suggest.ts'
+import type { Problem } from '../template/template-syntax.ts'
 
 /**
  * What the expression library complains about, in this project's words.

@@ -1,10 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { evaluate, evaluateCondition, checkExpression, expressionReferences } from '../../../runner/language/expression.ts'
-import { createScope } from '../../../runner/language/scope.ts'
-import { TemplateError } from '../../../runner/language/template.ts'
-import { Unknown } from '../../../runner/language/value.ts'
-import { nodeOf } from './support.ts'
+import {
+  evaluate,
+  evaluateCondition,
+  checkExpression,
+  expressionReferences,
+} from '../../../../runner/language/expression/expression.ts'
+import { createScope } from '../../../../runner/language/scope.ts'
+import { TemplateError } from '../../../../runner/language/template/template.ts'
+import { Unknown } from '../../../../runner/language/value.ts'
+import { nodeOf } from '../support.ts'
 
 const later = new Unknown('Find the servers')
 const values = {

@@ -1,8 +1,8 @@
-import type { Diagnostic } from '../source/diagnostic.ts'
-import { kindOf } from './helpers.ts'
-import { entries, items, placeOfNode, rootOf } from '../source/yaml.ts'
-import { readParams } from './param-schemas.ts'
-import { flatten, type Item, type Play, type Playbook, type Task, type Vars } from './playbook.ts'
+import type { Diagnostic } from '../../source/diagnostic.ts'
+import { kindOf } from '../template/helpers.ts'
+import { entries, items, placeOfNode, rootOf } from '../../source/yaml.ts'
+import { readParams } from '../params/param-schemas.ts'
+import { flatten, type Item, type Play, type Playbook, type Task, type Vars } from './types.ts'
 import {
   type Reading,
   checkKeys,
@@ -19,10 +19,10 @@ import {
   readNumberOrTemplate,
   readText,
   readVars,
-} from './reading.ts'
-import type { Node, Source } from '../source/source.ts'
-import { didYouMean } from '../base/suggest.ts'
-import { checkTemplates, isTemplate } from './template.ts'
+} from './field-readers.ts'
+import type { Node, Source } from '../../source/source.ts'
+import { didYouMean } from '../../base/suggest.ts'
+import { checkTemplates, isTemplate } from '../template/template.ts'
 import { readItems, readShared } from './tasks.ts'
 
 /** A whole playbook; `sources` is what it was read from. Undefined where there is nothing to run. */

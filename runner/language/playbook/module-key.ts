@@ -1,13 +1,13 @@
-import type { AnyModule } from '../module.ts'
-import type { Diagnostic } from '../source/diagnostic.ts'
-import { kindOf } from './helpers.ts'
+import type { AnyModule } from '../../module.ts'
+import type { Diagnostic } from '../../source/diagnostic.ts'
+import { kindOf } from '../template/helpers.ts'
 import { type Kind, keywordsOf } from './keywords.ts'
-import { placeOfNode } from '../source/yaml.ts'
-import { checkArgs, example, flow } from './module-params.ts'
-import { type Mapping, type Reading, complain, isMapping, isText } from './reading.ts'
-import type { Node } from '../source/source.ts'
-import { nearest } from '../base/suggest.ts'
-import { checkTemplates } from './template.ts'
+import { placeOfNode } from '../../source/yaml.ts'
+import { checkArgs, example, flow } from '../params/module-params.ts'
+import { type Mapping, type Reading, complain, isMapping, isText } from './field-readers.ts'
+import type { Node } from '../../source/source.ts'
+import { nearest } from '../../base/suggest.ts'
+import { checkTemplates } from '../template/template.ts'
 
 /** The parameters of the module whose key this is, checked as far as they are known. */
 export const readModule = (r: Reading, node: Node): Mapping | undefined => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fromCel, parseCel, toCel } from '../../../runner/language/cel.ts'
+import { fromCel, parseCel, toCel } from '../../../../runner/language/expression/cel.ts'
 
 test('JSON survives the way into the expression language and out again', () => {
   fc.assert(

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { parseSource } from '../../../runner/source/yaml.ts'
-import { loadExtraVars, missingParams, resolveParams } from '../../../runner/language/params.ts'
-import { renderDiagnostics } from '../../../runner/source/render.ts'
-import { loadPlaybook } from '../../../runner/language/validate.ts'
-import { filesOf, modules } from './support.ts'
+import { parseSource } from '../../../../runner/source/yaml.ts'
+import { loadExtraVars, missingParams, resolveParams } from '../../../../runner/language/params/params.ts'
+import { renderDiagnostics } from '../../../../runner/source/render.ts'
+import { loadPlaybook } from '../../../../runner/language/playbook/load-playbook.ts'
+import { filesOf, modules } from '../support.ts'
 
 const look = { color: false, unicode: true } as const
 const text = `params:

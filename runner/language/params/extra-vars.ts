@@ -1,13 +1,13 @@
 import { Document, Pair, parseDocument, Scalar, YAMLMap } from 'yaml'
-import type { World } from '../world.ts'
-import type { Diagnostic } from '../source/diagnostic.ts'
-import { entries, placeAt, placeOfNode, rootOf, sourceOf } from '../source/yaml.ts'
-import type { Vars } from './playbook.ts'
-import { readSource } from '../source/read-file.ts'
-import { isMapping } from './reading.ts'
-import { commandLine } from '../source/render.ts'
-import type { Source } from '../source/source.ts'
-import { splitWords } from '../source/shell-words.ts'
+import type { World } from '../../world.ts'
+import type { Diagnostic } from '../../source/diagnostic.ts'
+import { entries, placeAt, placeOfNode, rootOf, sourceOf } from '../../source/yaml.ts'
+import type { Vars } from '../playbook/types.ts'
+import { readSource } from '../../source/read-file.ts'
+import { isMapping } from '../playbook/field-readers.ts'
+import { commandLine } from '../../source/render.ts'
+import type { Source } from '../../source/source.ts'
+import { splitWords } from '../../source/shell-words.ts'
 
 /**
  * Variables from `-e`: `name=value` (text, as in Ansible; several in one argument), a mapping as JSON or YAML, or `@file`. A later one
