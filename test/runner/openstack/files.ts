@@ -1,4 +1,4 @@
-import type { FileWorld } from '../../../runner/openstack/clouds-file.ts'
+import type { FileWorld } from '../../../runner/openstack/config/clouds-file.ts'
 
 /** A world of files by absolute path; a value that is an error is thrown when its file is read. */
 export const filesOf = (

@@ -1,0 +1,92 @@
+import { Failure } from '../../base/failure.ts'
+import { isRecord, type Json, list, record, text } from './json.ts'
+
+/** Microversions that a service offers; undefined where it has none (network, or Nova's old v2.0). */
+export interface Range {
+  readonly min: string
+  readonly max: string
+}
+
+/** Negative when `a` is older than `b`. `2.9` is older than `2.10`. */
+export const compareVersions = (a: string, b: string): number => {
+  const [majorA = 0, minorA = 0] = a.split('.').map(Number)
+  const [majorB = 0, minorB = 0] = b.split('.').map(Number)
+  return majorA - majorB || minorA - minorB
+}
+
+/** The highest microversion of Nova in each release (Nova's REST API version history). */
+const RELEASES: readonly (readonly [max: string, name: string])[] = [
+  ['2.3', 'Kilo'],
+  ['2.12', 'Liberty'],
+  ['2.25', 'Mitaka'],
+  ['2.38', 'Newton'],
+  ['2.42', 'Ocata'],
+  ['2.53', 'Pike'],
+  ['2.60', 'Queens'],
+  ['2.65', 'Rocky'],
+  ['2.72', 'Stein'],
+  ['2.79', 'Train'],
+  ['2.87', 'Ussuri'],
+  ['2.88', 'Wallaby'],
+  ['2.90', 'Xena'],
+  ['2.93', 'Zed'],
+  ['2.95', '2023.1 Antelope'],
+  ['2.96', '2024.1 Caracal'],
+  ['2.100', '2025.1 Epoxy'],
+  ['2.103', '2026.1 Gazpacho'],
+]
+
+/** The first release of Nova that has a microversion; undefined when it is newer than this program. */
+export const releaseOf = (version: string): string | undefined =>
+  RELEASES.find(([max]) => compareVersions(version, max) <= 0)?.[1]
+
+/** How a service calls itself in the OpenStack-API-Version header (API-SIG microversion specification: the service type, except for volumes). */
+const headerName = (service: string): string => (/^(block-storage|block-store|volume)/.test(service) ? 'volume' : service)
+
+/** Headers that ask for a microversion. Nova before Newton (2.27) knows only its own name for it. */
+export const versionHeaders = (service: string, version: string): Readonly<Record<string, string>> => ({
+  'OpenStack-API-Version': `${headerName(service)} ${version}`,
+  ...(service === 'compute' && { 'X-OpenStack-Nova-API-Version': version }),
+})
+
+/**
+ * The range in a version document: `{version: {…}}` or `{versions: [{…}]}`, with `version` or `max_version`.
+ * undefined when the document is none.
+ */
+export const readRange = (document: unknown): Range | 'none' | undefined => {
+  const body = record(document)
+  const entries = (isRecord(body['version']) ? [body['version']] : list(body['versions'])).filter(isRecord)
+  if (entries.length === 0) return undefined
+  const ranged = entries.map(rangeOf).filter((range) => range !== undefined)
+  return ranged.sort((a, b) => compareVersions(b.max, a.max))[0] ?? 'none'
+}
+
+const rangeOf = (entry: Json): Range | undefined => {
+  const max = text(entry['max_version']) ?? text(entry['version'])
+  const min = text(entry['min_version'])
+  return max && min && /^\d+\.\d+$/.test(max) ? { min, max } : undefined
+}
+
+/** Where the version document of an endpoint is: at its version, without what follows (a project id, in older catalogues). */
+export const documentUrl = (endpoint: string): string => `${/^(.*\/v\d+(\.\d+)?)(\/.*)?$/.exec(endpoint)?.[1] ?? endpoint}/`
+
+/** Throws a `Failure` that names the release when a service does not reach what a call needs. */
+export const mustReach = (service: string, needed: string, range: Range | undefined, what: string): void => {
+  const max = range?.max ?? '2.0'
+  if (compareVersions(needed, max) > 0) {
+    const release = service === 'compute' ? releaseOf(needed) : undefined
+    const theirs = service === 'compute' ? releaseOf(max) : undefined
+    throw new Failure(`this cloud's ${service} service is too old for ${what}`, {
+      kind: 'failed',
+      why: `it needs microversion ${needed}${release ? ` (OpenStack ${release} or newer)` : ''}, and the service reaches ${max}${theirs ? ` (${theirs})` : ''}`,
+      todo: 'upgrade the cloud, or do without this',
+      data: { service, needed, max },
+    })
+  }
+  if (range && compareVersions(needed, range.min) < 0)
+    throw new Failure(`this cloud's ${service} service is too new for ${what}`, {
+      kind: 'failed',
+      why: `it was asked for microversion ${needed}, and the service begins at ${range.min}`,
+      data: { service, needed, min: range.min },
+    })
+}
