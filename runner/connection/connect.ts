@@ -1,6 +1,6 @@
 import { allowListeners } from './abort.ts'
 import type { Connection, Endpoint } from './connection.ts'
-import type { SshOptions } from './ssh.ts'
+import type { SshOptions } from './ssh/ssh.ts'
 
 export type ConnectOptions = Pick<SshOptions, 'env' | 'sshConfig' | 'keepalive'>
 
@@ -14,6 +14,6 @@ export async function connect(endpoint: Endpoint, options: ConnectOptions, signa
     const { connectLocal } = await import('./local.ts')
     return connectLocal(endpoint, given)
   }
-  const { connectSsh } = await import('./ssh.ts')
+  const { connectSsh } = await import('./ssh/ssh.ts')
   return connectSsh(endpoint, given)
 }

@@ -1,6 +1,6 @@
 import { Failure } from '../base/failure.ts'
 import type { Become, Endpoint } from './connection.ts'
-import { type SshArguments, parseSshArguments } from './ssh-arguments.ts'
+import { type SshArguments, parseSshArguments } from './ssh/arguments.ts'
 
 /** An inventory's variables for one host, rendered; only those that begin with `ansible_` are looked at. */
 export type ConnectionVariables = Readonly<Record<string, unknown>>

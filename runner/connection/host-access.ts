@@ -2,9 +2,9 @@ import { posix } from 'node:path'
 import { Failure } from '../base/failure.ts'
 import { allowListeners } from './abort.ts'
 import type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection.ts'
-import type { Operation } from './requests.ts'
-import type { Answer, Control, Item } from './shell.ts'
-import { watch, type Watch } from './watch.ts'
+import type { Operation } from './shell/requests.ts'
+import type { Answer, Control, Item } from './shell/shell.ts'
+import { watch, type Watch } from './shell/watch.ts'
 
 /** Where operations go: one user's side of a `Pool`. */
 export interface Asker {

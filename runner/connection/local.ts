@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Connection, Endpoint } from './connection.ts'
 import type { OpenPipe } from './pool.ts'
 import { pooledConnection } from './pooled.ts'
-import { loginName } from './ssh-config.ts'
+import { loginName } from './ssh/config.ts'
 
 export interface LocalOptions {
   readonly env: Readonly<Record<string, string | undefined>>

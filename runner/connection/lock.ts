@@ -1,8 +1,8 @@
 import { Failure } from '../base/failure.ts'
 import type { HostAccess, HostLock, LockWanted } from './connection.ts'
 import type { Asker } from './host-access.ts'
-import { nonce } from './host-program.ts'
-import type { Answer, Control } from './shell.ts'
+import { nonce } from './shell/host-program.ts'
+import type { Answer, Control } from './shell/shell.ts'
 
 /** Gone when the host restarts, as the locks in it should be. Not in /dev/shm or /tmp: what lies there may be tidied away. */
 export const lockFolder = '/run/lock/runbook'

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '../base/failure.ts'
 import type { Become, Connection } from './connection.ts'
-import { greet, openingFor, type Opening } from './opening.ts'
-import { type Item, type Pipe, type Shell, startShell } from './shell.ts'
+import { greet, openingFor, type Opening } from './shell/opening.ts'
+import { type Item, type Pipe, type Shell, startShell } from './shell/shell.ts'
 
 /** Starts a process on the host. `refused` where the host allows no further one on this connection. */
 export type OpenPipe = (opening: Opening) => Promise<Pipe | 'refused'>

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Connection, HostAccess } from '../../../runner/connection/connection.ts'
 import { connectLocal } from '../../../runner/connection/local.ts'
-import { connectSsh } from '../../../runner/connection/ssh.ts'
+import { connectSsh } from '../../../runner/connection/ssh/ssh.ts'
 import { Failure } from '../../../runner/base/failure.ts'
 import { addUser, type Sshd, startSshd, type TestUser } from './sshd.ts'
 

@@ -6,7 +6,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import type { Connection } from '../../../runner/connection/connection.ts'
 import { connectLocal } from '../../../runner/connection/local.ts'
 import { heldLocks, lockFolder } from '../../../runner/connection/lock.ts'
-import { connectSsh } from '../../../runner/connection/ssh.ts'
+import { connectSsh } from '../../../runner/connection/ssh/ssh.ts'
 import { addUser, startSshd } from './sshd.ts'
 
 const bin = mkdtempSync(join(tmpdir(), 'runbook-no-flock-'))

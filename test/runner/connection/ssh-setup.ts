@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import type { Connection, Endpoint } from '../../../runner/connection/connection.ts'
-import { connectSsh, type SshOptions } from '../../../runner/connection/ssh.ts'
+import { connectSsh, type SshOptions } from '../../../runner/connection/ssh/ssh.ts'
 import { Failure } from '../../../runner/base/failure.ts'
 import { makeKey, type Sshd, startSshd } from './sshd.ts'
 

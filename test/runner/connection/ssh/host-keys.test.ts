@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { hostKeyCheck, type HostKeyOptions } from '../../../runner/connection/host-keys.ts'
-import { fingerprint, knownHostsLine } from '../../../runner/connection/known-hosts.ts'
+import { hostKeyCheck, type HostKeyOptions } from '../../../../runner/connection/ssh/host-keys.ts'
+import { fingerprint, knownHostsLine } from '../../../../runner/connection/ssh/known-hosts.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Endpoint } from '../../../runner/connection/connection.ts'
-import { findRoute, parseJumps } from '../../../runner/connection/route.ts'
+import type { Endpoint } from '../../../../runner/connection/connection.ts'
+import { findRoute, parseJumps } from '../../../../runner/connection/ssh/route.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Frame, frameReader } from '../../../runner/connection/frames.ts'
+import { type Frame, frameReader } from '../../../../runner/connection/shell/frames.ts'
 
 const nonce = 'n'.repeat(32)
 

@@ -1,4 +1,4 @@
-import { Failure } from '../base/failure.ts'
+import { Failure } from '../../base/failure.ts'
 
 /** Signs of life to a host that keeps locks for this runner. */
 export interface Lease {

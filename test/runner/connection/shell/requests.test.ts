@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { quote } from '../../../runner/connection/host-program.ts'
-import { encodeBatch, encodeSignal, type Operation } from '../../../runner/connection/requests.ts'
+import { quote } from '../../../../runner/connection/shell/host-program.ts'
+import { encodeBatch, encodeSignal, type Operation } from '../../../../runner/connection/shell/requests.ts'
 
 const encode = (...operations: Operation[]) => {
   let payloads = 0

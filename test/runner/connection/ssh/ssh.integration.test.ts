@@ -3,13 +3,13 @@ import { connect as connectTcp, createServer, type Server, Socket } from 'node:n
 import { userInfo } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { connect } from '../../../runner/connection/connect.ts'
-import type { Connection } from '../../../runner/connection/connection.ts'
-import { connectSsh } from '../../../runner/connection/ssh.ts'
-import { behavesLikeAConnection } from './contract.ts'
-import { alive, parentOf, running } from './processes.ts'
-import { closedLater, emptyConfig, env, file, refusal, server, ssh, strange, useServer, works } from './ssh-setup.ts'
-import { authorize, freePort, startSshd } from './sshd.ts'
+import { connect } from '../../../../runner/connection/connect.ts'
+import type { Connection } from '../../../../runner/connection/connection.ts'
+import { connectSsh } from '../../../../runner/connection/ssh/ssh.ts'
+import { behavesLikeAConnection } from '../contract.ts'
+import { alive, parentOf, running } from '../processes.ts'
+import { closedLater, emptyConfig, env, file, refusal, server, ssh, strange, useServer, works } from '../ssh-setup.ts'
+import { authorize, freePort, startSshd } from '../sshd.ts'
 
 useServer()
 

@@ -14,7 +14,7 @@ import {
   matchesHost,
   parseKnownHosts,
   verdict,
-} from '../../../runner/connection/known-hosts.ts'
+} from '../../../../runner/connection/ssh/known-hosts.ts'
 
 /** A key in the wire format, with a body of its own; nobody checks that it lies on the curve. */
 function key(body: string, type = 'ssh-ed25519'): Buffer {

@@ -1,4 +1,4 @@
-import { Failure } from '../base/failure.ts'
+import { Failure } from '../../base/failure.ts'
 
 /** What the arguments of `ssh` in an inventory say about reaching a host. */
 export interface SshArguments {

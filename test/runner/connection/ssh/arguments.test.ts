@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseSshArguments } from '../../../runner/connection/ssh-arguments.ts'
-import { Failure } from '../../../runner/base/failure.ts'
+import { parseSshArguments } from '../../../../runner/connection/ssh/arguments.ts'
+import { Failure } from '../../../../runner/base/failure.ts'
 
 const nothing = { identityFiles: [], acceptNewHostKeys: false }
 const parse = (text: string) => parseSshArguments(text, 'ansible_ssh_common_args')

@@ -1,5 +1,5 @@
-import { Failure } from '../base/failure.ts'
-import type { Become } from './connection.ts'
+import { Failure } from '../../base/failure.ts'
+import type { Become } from '../connection.ts'
 import { loader, nonce, quote } from './host-program.ts'
 import type { Pipe } from './shell.ts'
 

@@ -1,6 +1,6 @@
-import { Failure } from '../base/failure.ts'
-import type { Endpoint } from './connection.ts'
-import { expandPath, readSshConfig, type SshConfig, type SshConfigOptions } from './ssh-config.ts'
+import { Failure } from '../../base/failure.ts'
+import type { Endpoint } from '../connection.ts'
+import { expandPath, readSshConfig, type SshConfig, type SshConfigOptions } from './config.ts'
 
 /** One server to log in to, with everything decided. */
 export interface Hop {

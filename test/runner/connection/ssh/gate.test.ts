@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createGate, serverGate } from '../../../runner/connection/gate.ts'
+import { createGate, serverGate } from '../../../../runner/connection/ssh/gate.ts'
 
 test('no more than so many at a time, all in the end, whatever fails', async () => {
   const gate = createGate(3)

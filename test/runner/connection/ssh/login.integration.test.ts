@@ -4,10 +4,10 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { NodeSSH } from 'node-ssh'
 import { describe, expect, test } from 'vitest'
-import { hostKeyCheck } from '../../../runner/connection/host-keys.ts'
-import { fingerprint } from '../../../runner/connection/known-hosts.ts'
-import { env, file, folder, refusal, server, ssh, strange, useServer, works } from './ssh-setup.ts'
-import { authorize, makeKey, startAgent, startSshd } from './sshd.ts'
+import { hostKeyCheck } from '../../../../runner/connection/ssh/host-keys.ts'
+import { fingerprint } from '../../../../runner/connection/ssh/known-hosts.ts'
+import { env, file, folder, refusal, server, ssh, strange, useServer, works } from '../ssh-setup.ts'
+import { authorize, makeKey, startAgent, startSshd } from '../sshd.ts'
 
 useServer()
 

@@ -1,4 +1,4 @@
-import { Failure } from '../base/failure.ts'
+import { Failure } from '../../base/failure.ts'
 import type { Control } from './shell.ts'
 
 export interface WatchOptions {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { Failure } from '../base/failure.ts'
+import { Failure } from '../../base/failure.ts'
 
 /** What OpenSSH's configuration says about a host. Paths are as written: `expandPath` makes them real. */
 export interface SshConfig {

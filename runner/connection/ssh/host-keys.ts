@@ -1,6 +1,6 @@
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, readSync, fstatSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { Failure } from '../base/failure.ts'
+import { Failure } from '../../base/failure.ts'
 import {
   fingerprint,
   hostKeyAlgorithms,

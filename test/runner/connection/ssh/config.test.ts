@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { expandPath, parseSshConfig, readSshConfig } from '../../../runner/connection/ssh-config.ts'
+import { expandPath, parseSshConfig, readSshConfig } from '../../../../runner/connection/ssh/config.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
-import { Failure } from '../base/failure.ts'
-import type { Connection } from './connection.ts'
+import { Failure } from '../../base/failure.ts'
+import type { Connection } from '../connection.ts'
 import { type Frame, frameReader } from './frames.ts'
 import { hostProgram, nonce } from './host-program.ts'
 import { type Lease, startLease } from './lease.ts'

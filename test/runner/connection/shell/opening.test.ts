@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Become } from '../../../runner/connection/connection.ts'
-import { commandLine, greet, openingFor, type Opening } from '../../../runner/connection/opening.ts'
-import type { Pipe } from '../../../runner/connection/shell.ts'
-import type { Failure } from '../../../runner/base/failure.ts'
+import type { Become } from '../../../../runner/connection/connection.ts'
+import { commandLine, greet, openingFor, type Opening } from '../../../../runner/connection/shell/opening.ts'
+import type { Pipe } from '../../../../runner/connection/shell/shell.ts'
+import type { Failure } from '../../../../runner/base/failure.ts'
 
 /** A real process in place of the login shell. */
 function pipe(program: string, args: readonly string[]): Pipe {

@@ -3,12 +3,12 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Become, Connection } from '../../../runner/connection/connection.ts'
-import { connectLocal } from '../../../runner/connection/local.ts'
-import { connectSsh } from '../../../runner/connection/ssh.ts'
-import { Failure } from '../../../runner/base/failure.ts'
-import { behavesLikeAConnection } from './contract.ts'
-import { addUser, type Sshd, startSshd, type TestUser } from './sshd.ts'
+import type { Become, Connection } from '../../../../runner/connection/connection.ts'
+import { connectLocal } from '../../../../runner/connection/local.ts'
+import { connectSsh } from '../../../../runner/connection/ssh/ssh.ts'
+import { Failure } from '../../../../runner/base/failure.ts'
+import { behavesLikeAConnection } from '../contract.ts'
+import { addUser, type Sshd, startSshd, type TestUser } from '../sshd.ts'
 
 // Users of its own need root; the same program as oneself is tested without.
 describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {

@@ -1,7 +1,7 @@
 import { NodeSSH } from 'node-ssh'
 import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
-import { Failure } from '../base/failure.ts'
+import { Failure } from '../../base/failure.ts'
 import { type HostKeyCheck, hostKeyCheck } from './host-keys.ts'
 import type { Identities } from './identities.ts'
 import type { Hop } from './route.ts'
