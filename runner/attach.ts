@@ -1,12 +1,12 @@
 import type { RunFinished } from './events/events.ts'
 import { EXIT } from './events/exit.ts'
-import { follow } from './follow.ts'
-import { runningAs } from './liveness.ts'
+import { follow } from './record/follow.ts'
+import { runningAs } from './record/liveness.ts'
 import { createReport } from './output/report.ts'
 import { openView } from './output/view.ts'
 import type { Request } from './events/request.ts'
 import { sourcesOf } from './history-commands.ts'
-import { findRun, listRuns, loadKeptInputs } from './runs.ts'
+import { findRun, listRuns, loadKeptInputs } from './record/runs.ts'
 import type { World } from './world.ts'
 
 /**

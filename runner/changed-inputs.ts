@@ -1,8 +1,8 @@
-import type { History } from './engine/history.ts'
+import type { History } from './record/history.ts'
 import { Failure } from './base/failure.ts'
 import { MASK } from './events/secrets.ts'
 import type { Request } from './events/request.ts'
-import { digestOf, type KeptInputs } from './runs.ts'
+import { digestOf, type KeptInputs } from './record/runs.ts'
 import type { World } from './world.ts'
 
 /**

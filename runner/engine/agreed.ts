@@ -3,7 +3,7 @@ import type { StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { Change, Saw } from '../module.ts'
 import { maskSensitive } from '../events/secrets.ts'
-import type { History } from './history.ts'
+import type { History } from '../record/history.ts'
 import type { AgreedStep, Run, Touched } from './run-state.ts'
 
 /** What a step is about to do: the differences as they may be shown, and what is there before. */

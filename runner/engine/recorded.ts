@@ -1,7 +1,7 @@
 import type { StepFinished, StepRef } from '../events/events.ts'
 import type { Task } from '../language/playbook/types.ts'
 import type { Context } from './context.ts'
-import { type History, replayable } from './history.ts'
+import { type History, replayable } from '../record/history.ts'
 import { type HostState, isActive, mayAct, type Run } from './run-state.ts'
 import { sameTask, taskPart } from './same.ts'
 

@@ -6,7 +6,7 @@ import type { AnyModule, Saw } from '../module.ts'
 import type { Secrets } from '../events/secrets.ts'
 import type { World } from '../world.ts'
 import type { TagSelection } from './context.ts'
-import type { History } from './history.ts'
+import type { History } from '../record/history.ts'
 import type { Prepared } from './outcome.ts'
 import type { Session } from './session.ts'
 

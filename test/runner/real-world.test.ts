@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { readJournal } from '../../runner/engine/history.ts'
+import { readJournal } from '../../runner/record/history.ts'
 import { realWorld } from '../../runner/real-world.ts'
 import { fakeWorld } from '../fake-world.ts'
 

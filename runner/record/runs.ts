@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { type History, parseLines, readJournal } from './engine/history.ts'
-import { inputsPath, journalPath, RUNS_FOLDER } from './engine/paths.ts'
-import type { AgreedStep, Run } from './engine/run-state.ts'
-import { Failure } from './base/failure.ts'
-import { nearest } from './base/suggest.ts'
-import type { Source } from './source/source.ts'
-import type { Request } from './events/request.ts'
-import type { World } from './world.ts'
+import { type History, parseLines, readJournal } from './history.ts'
+import { inputsPath, journalPath, RUNS_FOLDER } from './paths.ts'
+import type { AgreedStep, Run } from '../engine/run-state.ts'
+import { Failure } from '../base/failure.ts'
+import { nearest } from '../base/suggest.ts'
+import type { Source } from '../source/source.ts'
+import type { Request } from '../events/request.ts'
+import type { World } from '../world.ts'
 
 /** What a run was started with: enough to start it again, and to see whether its files are still the same. */
 export interface KeptInputs {

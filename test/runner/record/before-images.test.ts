@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openBeforeImages, readBeforeImage } from '../../../runner/engine/before-images.ts'
+import { openBeforeImages, readBeforeImage } from '../../../runner/record/before-images.ts'
 import { fakeWorld } from '../../fake-world.ts'
 
 const RUN = '1MNCRE0PMS'

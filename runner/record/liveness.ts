@@ -1,5 +1,5 @@
-import { processPath } from './engine/paths.ts'
-import type { World } from './world.ts'
+import { processPath } from './paths.ts'
+import type { World } from '../world.ts'
 
 /** Which process a run is: its number alone may be another's by now. */
 interface Mark {

@@ -1,8 +1,8 @@
-import { journalPath } from './engine/paths.ts'
-import { parseLines } from './engine/history.ts'
-import type { Event } from './events/events.ts'
+import { journalPath } from './paths.ts'
+import { parseLines } from './history.ts'
+import type { Event } from '../events/events.ts'
 import { runningAs } from './liveness.ts'
-import type { World } from './world.ts'
+import type { World } from '../world.ts'
 
 const PAUSE_MS = 250
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { failedHosts, readJournal, replayable } from '../../../runner/engine/history.ts'
+import { failedHosts, readJournal, replayable } from '../../../runner/record/history.ts'
 
 const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
 const step = (task: string, host = 'a') => ({ key: `${task}/${host}`, task, host, name: task, module: 'set', place })
