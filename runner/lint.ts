@@ -1,5 +1,5 @@
 import { hasErrors } from './load.ts'
-import { facts } from './engine/facts.ts'
+import { facts } from './hosts/facts.ts'
 import { magicNames } from './language/magic.ts'
 import { EXIT } from './events/exit.ts'
 import { checkNames, loadPlaybook } from './language/playbook/load-playbook.ts'

@@ -1,5 +1,5 @@
 import { EXIT } from './events/exit.ts'
-import { selected } from './engine/context.ts'
+import { selected } from './state/task-context.ts'
 import type { Item } from './language/playbook/types.ts'
 import { loadInputs } from './load.ts'
 import type { AnyModule } from './module.ts'

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
-import { facts } from './engine/facts.ts'
-import { type PlayHosts, resolveHosts } from './engine/resolve.ts'
+import { facts } from './hosts/facts.ts'
+import { type PlayHosts, resolveHosts } from './hosts/play-hosts.ts'
 import { magicNames } from './language/magic.ts'
 import { type Inventory, loadInventory } from './inventory/inventory.ts'
 import type { Diagnostic } from './source/diagnostic.ts'

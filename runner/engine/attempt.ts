@@ -7,10 +7,10 @@ import { render, TemplateError } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule, Diff, Saw, Target } from '../module.ts'
 import type { StepRef, UndoRecord } from '../events/events.ts'
-import { agreedOnly } from './agreed.ts'
-import { confirmed, questionOf } from './confirm.ts'
-import type { Context } from './context.ts'
-import { facts as factTable } from './facts.ts'
+import { agreedOnly } from '../plan/guard.ts'
+import { confirmed, questionOf } from '../plan/confirm.ts'
+import type { Context } from '../state/task-context.ts'
+import { facts as factTable } from '../hosts/facts.ts'
 import {
   argument,
   environmentOf,
@@ -21,14 +21,14 @@ import {
   isString,
   NotYetKnown,
   optional,
-} from './keyword-values.ts'
-import { claim } from './locks.ts'
-import { type Attempt, failed, hideChanges, isReversible, type Prepared } from './outcome.ts'
-import type { HostState, Run } from './run-state.ts'
-import { noSuchHost } from './resolve.ts'
-import { controllerFile, createTarget, gatherFacts, type TargetOptions } from './target.ts'
-import { variablesOfUndo } from './undo-tasks.ts'
-import { factsReferred } from './variables.ts'
+} from '../state/render-keywords.ts'
+import { claim } from '../locks/locks.ts'
+import { type Attempt, failed, hideChanges, isReversible, type Prepared } from '../state/attempt-result.ts'
+import type { HostState, Run } from '../state/run-state.ts'
+import { noSuchHost } from '../hosts/play-hosts.ts'
+import { controllerFile, createTarget, gatherFacts, type TargetOptions } from '../hosts/target.ts'
+import { variablesOfUndo } from '../state/undo-variables.ts'
+import { factsReferred } from '../state/variables.ts'
 
 export interface AttemptInput {
   readonly run: Run

@@ -4,16 +4,24 @@ import { evaluateCondition } from '../language/expression/expression.ts'
 import { placeOfNode } from '../source/yaml.ts'
 import type { Task } from '../language/playbook/types.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import { takeAhead } from './ahead.ts'
+import { takeAhead } from './check-ahead.ts'
 import { attempt, type AttemptInput, prepare } from './attempt.ts'
-import { foretold } from './confirm.ts'
-import { decideInFlight } from './in-flight.ts'
-import { optionalNumber } from './keyword-values.ts'
-import { type Attempt, failed, failureInfo, hideChanges, hideFailure, type Prepared, registeredValue } from './outcome.ts'
-import { recorded } from './recorded.ts'
-import { isActive, mayAct, type Run } from './run-state.ts'
-import { type StepOf, stepRef } from './step-ref.ts'
-import { type Local, scopeOf } from './variables.ts'
+import { foretold } from '../plan/confirm.ts'
+import { decideInFlight } from './decide-in-flight.ts'
+import { optionalNumber } from '../state/render-keywords.ts'
+import {
+  type Attempt,
+  failed,
+  failureInfo,
+  hideChanges,
+  hideFailure,
+  type Prepared,
+  registeredValue,
+} from '../state/attempt-result.ts'
+import { recorded } from '../state/match-record.ts'
+import { isActive, mayAct, type Run } from '../state/run-state.ts'
+import { type StepOf, stepRef } from '../state/step-address.ts'
+import { type Local, scopeOf } from '../state/variables.ts'
 
 export interface StepInput extends StepOf {
   readonly local: Local

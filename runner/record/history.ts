@@ -2,7 +2,7 @@ import type { ApplyStarted, Event, RunFinished, RunStarted, StepFinished, StepRe
 import { Failure } from '../base/failure.ts'
 import { MASK } from '../events/secrets.ts'
 import { JOURNAL_VERSION } from './journal.ts'
-import { taskPart } from '../engine/same.ts'
+import { taskPart } from '../state/fingerprint.ts'
 
 /** A step that was begun, with the name of the blob that holds what `undo` needs. */
 export interface Applied {

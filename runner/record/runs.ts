@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type History, parseLines, readJournal } from './history.ts'
 import { inputsPath, journalPath, RUNS_FOLDER } from './paths.ts'
-import type { AgreedStep, Run } from '../engine/run-state.ts'
+import type { AgreedStep, Run } from '../state/run-state.ts'
 import { Failure } from '../base/failure.ts'
 import { nearest } from '../base/suggest.ts'
 import type { Source } from '../source/source.ts'

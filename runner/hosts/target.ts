@@ -6,7 +6,7 @@ import { nearest } from '../base/suggest.ts'
 import type { Scope } from '../language/value.ts'
 import type { Progress, Target } from '../module.ts'
 import { gather } from './facts.ts'
-import { type HostState, type Run, stateOf } from './run-state.ts'
+import { type HostState, type Run, stateOf } from '../state/run-state.ts'
 import { connectionVars } from './connection-vars.ts'
 
 /** What one step brings to its target. */

@@ -2,12 +2,12 @@ import { expressionReferences } from '../language/expression/expression.ts'
 import type { Item, Task } from '../language/playbook/types.ts'
 import { references } from '../language/template/template.ts'
 import { prepare } from './attempt.ts'
-import { type Context, inside, selected } from './context.ts'
-import { expressionParams } from './keyword-values.ts'
-import { type HostState, isActive, mayAct, type Run } from './run-state.ts'
-import type { Prepared } from './outcome.ts'
-import { stepRef } from './step-ref.ts'
-import { type Local, scopeOf } from './variables.ts'
+import { type Context, inside, selected } from '../state/task-context.ts'
+import { expressionParams } from '../state/render-keywords.ts'
+import { type HostState, isActive, mayAct, type Run } from '../state/run-state.ts'
+import type { Prepared } from '../state/attempt-result.ts'
+import { stepRef } from '../state/step-address.ts'
+import { type Local, scopeOf } from '../state/variables.ts'
 
 /**
  * Within a host, the checks of the tasks that follow are started together, up to the first that depends on another's outcome, so that

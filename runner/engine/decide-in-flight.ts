@@ -1,6 +1,6 @@
 import { Failure } from '../base/failure.ts'
 import type { AttemptInput } from './attempt.ts'
-import { failed, isReversible, type Prepared } from './outcome.ts'
+import { failed, isReversible, type Prepared } from '../state/attempt-result.ts'
 
 /**
  * What a resumed run does with a step of whose end nothing is known. Where the check sees what is (a file, a migration in flight) its

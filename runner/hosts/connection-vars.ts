@@ -6,8 +6,8 @@ import { placeOfNode } from '../source/yaml.ts'
 import { TemplateError } from '../language/template/template.ts'
 import { Unknown } from '../language/value.ts'
 import { editDistance, nearest } from '../base/suggest.ts'
-import type { Run } from './run-state.ts'
-import { hostScope } from './variables.ts'
+import type { Run } from '../state/run-state.ts'
+import { hostScope } from '../state/variables.ts'
 
 type Inputs = Pick<Run, 'playbook' | 'inventory' | 'params' | 'extra'>
 

@@ -4,7 +4,7 @@ import { Failure } from '../base/failure.ts'
 import type { Change, Saw } from '../module.ts'
 import { maskSensitive } from '../events/secrets.ts'
 import type { History } from '../record/history.ts'
-import type { AgreedStep, Run, Touched } from './run-state.ts'
+import type { AgreedStep, Run, Touched } from '../state/run-state.ts'
 
 /** What a step is about to do: the differences as they may be shown, and what is there before. */
 export interface Intended {

@@ -6,11 +6,11 @@ import type { Task } from '../language/playbook/types.ts'
 import type { Node } from '../source/source.ts'
 import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import { wasSeen } from './agreed.ts'
-import { selectedTasks, type TagSelection } from './context.ts'
-import type { PlayHosts } from './resolve.ts'
-import type { Run } from './run-state.ts'
-import { textOf } from './step-ref.ts'
+import { wasSeen } from './guard.ts'
+import { selectedTasks, type TagSelection } from '../state/task-context.ts'
+import type { PlayHosts } from '../hosts/play-hosts.ts'
+import type { Run } from '../state/run-state.ts'
+import { textOf } from '../state/step-address.ts'
 
 interface Asked {
   readonly run: Run

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Task } from '../language/playbook/types.ts'
 import type { Secrets } from '../events/secrets.ts'
-import type { Context } from './context.ts'
+import type { Context } from './task-context.ts'
 
 const LENGTH = 12
 const BETWEEN = '-'

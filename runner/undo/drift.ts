@@ -4,12 +4,12 @@ import { Failure } from '../base/failure.ts'
 import { createScope } from '../language/scope.ts'
 import type { Play } from '../language/playbook/types.ts'
 import type { AnyModule, Change, Result, Saw, Target } from '../module.ts'
-import { overlap } from './agreed.ts'
+import { overlap } from '../plan/guard.ts'
 import type { History } from '../record/history.ts'
-import { type Run, stateOf } from './run-state.ts'
-import { createTarget } from './target.ts'
-import { taskWithContext } from './undo-tasks.ts'
-import { hostScope } from './variables.ts'
+import { type Run, stateOf } from '../state/run-state.ts'
+import { createTarget } from '../hosts/target.ts'
+import { taskWithContext } from '../state/undo-variables.ts'
+import { hostScope } from '../state/variables.ts'
 
 /**
  * A path as it can be compared with others: without what says nothing in it. `..` stays, as after a link it leads elsewhere than it

@@ -4,7 +4,7 @@ import type { Node, Path } from '../source/source.ts'
 import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule } from '../module.ts'
-import type { Context } from './context.ts'
+import type { Context } from './task-context.ts'
 
 /** Thrown by a check in plan whose answer hangs on steps that have not run. */
 export class NotYetKnown extends Error {}

@@ -1,9 +1,9 @@
 import type { StepFinished, StepRef } from '../events/events.ts'
 import type { Task } from '../language/playbook/types.ts'
-import type { Context } from './context.ts'
+import type { Context } from './task-context.ts'
 import { type History, replayable } from '../record/history.ts'
 import { type HostState, isActive, mayAct, type Run } from './run-state.ts'
-import { sameTask, taskPart } from './same.ts'
+import { sameTask, taskPart } from './fingerprint.ts'
 
 /** What the earlier lives of a run know of a step. */
 export interface Recorded {

@@ -3,7 +3,7 @@ import { magicNames } from '../language/magic.ts'
 import { flatten, type Item, type Play, type Task } from '../language/playbook/types.ts'
 import { references } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import { type Context, inside, playContext } from './context.ts'
+import { type Context, inside, playContext } from './task-context.ts'
 
 /**
  * The variables that the tasks of an `undo:` refer to, as they are before the step acts: whatever changes later, the undo sees them so.

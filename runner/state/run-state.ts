@@ -5,9 +5,9 @@ import type { Playbook, Vars } from '../language/playbook/types.ts'
 import type { AnyModule, Saw } from '../module.ts'
 import type { Secrets } from '../events/secrets.ts'
 import type { World } from '../world.ts'
-import type { TagSelection } from './context.ts'
+import type { TagSelection } from './task-context.ts'
 import type { History } from '../record/history.ts'
-import type { Prepared } from './outcome.ts'
+import type { Prepared } from './attempt-result.ts'
 import type { Session } from './session.ts'
 
 /** What the whole run shares. Made once by `run.ts`; the engine's functions take it as their first argument. */

@@ -5,7 +5,7 @@ import type { Task } from '../language/playbook/types.ts'
 import type { Node } from '../source/source.ts'
 import { references } from '../language/template/template.ts'
 import type { Scope } from '../language/value.ts'
-import type { Context } from './context.ts'
+import type { Context } from './task-context.ts'
 import type { HostState, Run } from './run-state.ts'
 
 /** Values that only one item of a loop, or one rescue, sees. */

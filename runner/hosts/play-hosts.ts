@@ -8,7 +8,7 @@ import { Unknown } from '../language/value.ts'
 import { matchHosts } from '../inventory/pattern.ts'
 import { didYouMean } from '../base/suggest.ts'
 import { connectionProblems } from './connection-vars.ts'
-import type { Run } from './run-state.ts'
+import type { Run } from '../state/run-state.ts'
 
 /** A play with the hosts it selects, split as `serial` says. */
 export interface PlayHosts {

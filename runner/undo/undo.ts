@@ -10,12 +10,12 @@ import {
   undoTarget,
   useLinks,
   type Walk,
-} from './as-left.ts'
-import { runItems } from './execute.ts'
-import { claim } from './locks.ts'
-import { failureInfo } from './outcome.ts'
-import { type Run, stateOf } from './run-state.ts'
-import { type TaskWithContext, taskWithContext } from './undo-tasks.ts'
+} from './drift.ts'
+import { runItems } from '../engine/execute.ts'
+import { claim } from '../locks/locks.ts'
+import { failureInfo } from '../state/attempt-result.ts'
+import { type Run, stateOf } from '../state/run-state.ts'
+import { type TaskWithContext, taskWithContext } from '../state/undo-variables.ts'
 
 /**
  * Walks the journal backwards. A step is undone only where the host still is as the run left it: otherwise somebody has changed it

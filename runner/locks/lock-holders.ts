@@ -1,5 +1,5 @@
 import { heldLocks } from '../connection/lock.ts'
-import { type Reaching, reachHost, type Reachable } from './target.ts'
+import { type Reaching, reachHost, type Reachable } from '../hosts/target.ts'
 
 /** Who holds a lock, as the note beside it says. */
 export interface Holder {

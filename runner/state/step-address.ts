@@ -2,9 +2,9 @@ import type { StepRef } from '../events/events.ts'
 import type { Task } from '../language/playbook/types.ts'
 import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import type { Context } from './context.ts'
+import type { Context } from './task-context.ts'
 import type { HostState, Run } from './run-state.ts'
-import { sameOf, type StepItem } from './same.ts'
+import { sameOf, type StepItem } from './fingerprint.ts'
 
 export interface StepOf {
   readonly run: Run
