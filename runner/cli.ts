@@ -3,7 +3,16 @@ import { EXIT, exitCode } from './events/exit.ts'
 import { Failure } from './base/failure.ts'
 import type { AnyModule } from './module.ts'
 import type { Request } from './events/request.ts'
-import { assignment, collect, givenOptions, positive, requestOf, type RunFlags, seconds, withRunOptions } from './run-options.ts'
+import {
+  assignment,
+  collect,
+  givenOptions,
+  positive,
+  requestOf,
+  type RunFlags,
+  seconds,
+  withRunOptions,
+} from './commands/options.ts'
 import type { World } from './world.ts'
 
 /** The registry is loaded when a command needs it, so that `--help` stays quick. */
@@ -60,15 +69,15 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
       const { registry } = await loadModules()
       const request = requestOf(goal, playbook, options)
       const asked = { file: playbook, request, ask: options.ask === true, given: givenOptions(own) }
-      const code = await (await import('./saved-plan.ts')).applySaved(asked, world, registry)
+      const code = await (await import('./commands/saved-plan.ts')).applySaved(asked, world, registry)
       if (code !== undefined) return done(code)
       if (options.listHosts || options.listTasks)
-        return done(await (await import('./list.ts')).list(request, options, world, registry))
+        return done(await (await import('./commands/list.ts')).list(request, options, world, registry))
       if (options.ask && request.goal === 'apply')
-        return done(await (await import('./saved-plan.ts')).askedApply(request, world, registry))
+        return done(await (await import('./commands/saved-plan.ts')).askedApply(request, world, registry))
       if (options.out !== undefined)
-        return done(await (await import('./saved-plan.ts')).planTo(options.out, request, world, registry))
-      done(await (await import('./run.ts')).run(request, world, registry))
+        return done(await (await import('./commands/saved-plan.ts')).planTo(options.out, request, world, registry))
+      done(await (await import('./run/run.ts')).run(request, world, registry))
     })
   runs(program.command('plan <playbook>').description('show what would change, changing nothing'), 'plan')
     .option('--out <file>', 'keep the plan: apply FILE does exactly that, once')
@@ -91,35 +100,35 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
       const acceptNewHostKeys = flags.acceptNewHostKeys === true
       const { inventory, user, forks } = flags
       const asked = { hosts, inventory, user, forks, acceptNewHostKeys, json: flags.output === 'json' }
-      done(await (await import('./who.ts')).who(asked, world))
+      done(await (await import('./commands/who.ts')).who(asked, world))
     })
   program
     .command('lint <playbook...>')
     .description('check playbooks without connecting to anything')
     .action(async (playbooks: string[]) => {
       const { registry } = await loadModules()
-      done(await (await import('./lint.ts')).lint(playbooks, world, registry))
+      done(await (await import('./commands/lint.ts')).lint(playbooks, world, registry))
     })
   program
     .command('modules')
     .description('list the modules')
     .action(async () => {
       const { registry } = await loadModules()
-      world.stdout.write((await import('./docs.ts')).moduleList([...registry.values()]))
+      world.stdout.write((await import('./commands/docs.ts')).moduleList([...registry.values()]))
     })
   program
     .command('docs <module>')
     .description('show the page of a module: parameters, results, examples')
     .action(async (name: string) => {
       const { registry } = await loadModules()
-      done((await import('./docs.ts')).showDocs(name, registry, world))
+      done((await import('./commands/docs.ts')).showDocs(name, registry, world))
     })
   program
     .command('schema')
     .description('print the JSON Schema of playbooks, for editors')
     .action(async () => {
       const { registry } = await loadModules()
-      world.stdout.write((await import('./editor-schema.ts')).schemaText([...registry.values()]))
+      world.stdout.write((await import('./commands/schema.ts')).schemaText([...registry.values()]))
     })
   return program
 }
@@ -169,7 +178,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
           waitLock: flags.waitLock,
           output: flags.output,
         }
-        done(await (await import('./resume.ts')).resume(asked, world, registry))
+        done(await (await import('./commands/resume.ts')).resume(asked, world, registry))
       },
     )
   program
@@ -206,7 +215,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
           waitLock: flags.waitLock,
           output: flags.output,
         }
-        done(await (await import('./take-back.ts')).takeBack(asked, world, registry))
+        done(await (await import('./commands/undo.ts')).takeBack(asked, world, registry))
       },
     )
   program
@@ -214,7 +223,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .description('list the runs kept in this folder')
     .option('--prune <age>', 'remove those that have been still for so long: 30d', seconds)
     .action(async ({ prune }: { prune?: number }) => {
-      const commands = await import('./history-commands.ts')
+      const commands = await import('./commands/history.ts')
       done(await (prune === undefined ? commands.runs(world) : commands.prune(prune, world)))
     })
   program
@@ -222,7 +231,7 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .description('show a run that is under way, until it ends; Ctrl-C leaves it going. Default: the newest')
     .addOption(output())
     .action(async (run: string | undefined, flags: Pick<RunFlags, 'output'>) =>
-      done(await (await import('./attach.ts')).attach(run, flags.output, world)),
+      done(await (await import('./commands/attach.ts')).attach(run, flags.output, world)),
     )
   program
     .command('show [run]')
@@ -230,14 +239,14 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
     .option('-D, --diff', 'show the differences')
     .option('--host <host>', 'only this host')
     .action(async (run: string | undefined, flags: { diff?: true; host?: string }) =>
-      done(await (await import('./history-commands.ts')).show(run, { diff: flags.diff === true, host: flags.host }, world)),
+      done(await (await import('./commands/history.ts')).show(run, { diff: flags.diff === true, host: flags.host }, world)),
     )
   program
     .command('logs [run]')
     .description('the lines of a run')
     .option('-f, --follow', 'go on until it ends')
     .action(async (run: string | undefined, flags: { follow?: true }) =>
-      done(await (await import('./history-commands.ts')).logs(run, flags.follow === true, world)),
+      done(await (await import('./commands/history.ts')).logs(run, flags.follow === true, world)),
     )
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type AnyModule, defineModule } from '../../../runner/module.ts'
-import { resume } from '../../../runner/resume.ts'
-import { run } from '../../../runner/run.ts'
+import { resume } from '../../../runner/commands/resume.ts'
+import { run } from '../../../runner/run/run.ts'
 import { type FakeWorld, fakeWorld } from '../../fake-world.ts'
 import { newStage, request, type Stage, testModules } from '../../play.ts'
 

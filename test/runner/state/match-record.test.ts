@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { scene } from '../resume-scene.ts'
+import { scene } from '../../scenes/resume.ts'
 
 const hosts = 'a'
 const accept = { acceptChanges: true }

@@ -4,8 +4,8 @@ import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { killQuietly, type Sshd, startSshd } from './connection/sshd.ts'
-import { type Ended, onTerminal, snapshot, twice, type Workplace, workplace } from './real-run.ts'
+import { killQuietly, type Sshd, startSshd } from '../connection/sshd.ts'
+import { type Ended, onTerminal, snapshot, twice, type Workplace, workplace } from '../../scenes/real-run.ts'
 
 /** One host, this machine, by a real sshd; what the playbook changes is in a folder of the test. */
 const PLAYBOOK = `

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 
 /** The built program on this machine's own files. */
-const bin = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/runner/bin.js')
+const bin = join(fileURLToPath(new URL('../../../', import.meta.url)), 'dist/runner/bin.js')
 const project = mkdtempSync(join(tmpdir(), 'runbook-undo-'))
 const place = join(project, 'place')
 afterAll(() => rmSync(project, { recursive: true }))

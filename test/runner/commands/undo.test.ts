@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import type { Event, StepFinished } from '../../runner/events/events.ts'
-import { type AnyModule, defineModule } from '../../runner/module.ts'
-import { run } from '../../runner/run.ts'
-import { resume } from '../../runner/resume.ts'
-import { takeBack, type UndoRequest } from '../../runner/take-back.ts'
-import { type FakeWorld, fakeWorld } from '../fake-world.ts'
-import { newStage, request, type Stage, testModules } from '../play.ts'
+import type { Event, StepFinished } from '../../../runner/events/events.ts'
+import { type AnyModule, defineModule } from '../../../runner/module.ts'
+import { run } from '../../../runner/run/run.ts'
+import { resume } from '../../../runner/commands/resume.ts'
+import { takeBack, type UndoRequest } from '../../../runner/commands/undo.ts'
+import { type FakeWorld, fakeWorld } from '../../fake-world.ts'
+import { newStage, request, type Stage, testModules } from '../../play.ts'
 
 const asked: UndoRequest = {
   run: undefined,

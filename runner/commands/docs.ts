@@ -1,9 +1,9 @@
-import { EXIT } from './events/exit.ts'
-import { didYouMean } from './base/suggest.ts'
+import { EXIT } from '../events/exit.ts'
+import { didYouMean } from '../base/suggest.ts'
 import { stringify } from 'yaml'
-import type { AnyModule } from './module.ts'
-import type { ObjectSchema, Schema } from './base/schema.ts'
-import type { World } from './world.ts'
+import type { AnyModule } from '../module.ts'
+import type { ObjectSchema, Schema } from '../base/schema.ts'
+import type { World } from '../world.ts'
 
 /** `runbook modules`: a line each. */
 export function moduleList(modules: readonly AnyModule[]): string {

@@ -1,13 +1,13 @@
-import type { RunFinished } from './events/events.ts'
-import { EXIT } from './events/exit.ts'
-import { follow } from './record/follow.ts'
-import { runningAs } from './record/liveness.ts'
-import { createReport } from './output/report.ts'
-import { openView } from './output/view.ts'
-import type { Request } from './events/request.ts'
-import { sourcesOf } from './history-commands.ts'
-import { findRun, listRuns, loadKeptInputs } from './record/runs.ts'
-import type { World } from './world.ts'
+import type { RunFinished } from '../events/events.ts'
+import { EXIT } from '../events/exit.ts'
+import { follow } from '../record/follow.ts'
+import { runningAs } from '../record/liveness.ts'
+import { createReport } from '../output/report.ts'
+import { openView } from '../output/view.ts'
+import type { Request } from '../events/request.ts'
+import { sourcesOf } from './history.ts'
+import { findRun, listRuns, loadKeptInputs } from '../record/runs.ts'
+import type { World } from '../world.ts'
 
 /**
  * `runbook attach [RUN]`: shows a run as it shows itself, from its beginning and on until it ends. A fold over its journal: the run knows nothing

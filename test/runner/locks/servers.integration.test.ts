@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startCloud, type SimulatedCloud } from '../cloud/simulated/cloud.ts'
-import { checkout } from '../cloud/simulated/hosts/assets.ts'
+import { startCloud, type SimulatedCloud } from '../../cloud/simulated/cloud.ts'
+import { checkout } from '../../cloud/simulated/hosts/assets.ts'
 
 /** Two operators, each on a controller (a folder) of their own, with the built program and one cloud. */
 let cloud: SimulatedCloud

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { type Sshd, startSshd } from './connection/sshd.ts'
+import { type Sshd, startSshd } from '../connection/sshd.ts'
 
 /** Two operators with the built program, on controllers (folders) of their own, and one host: this machine, by a real sshd. */
-const bin = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/runner/bin.js')
+const bin = join(fileURLToPath(new URL('../../../', import.meta.url)), 'dist/runner/bin.js')
 const folder = mkdtempSync(join(tmpdir(), 'runbook-locks-'))
 const path = (name: string) => join(folder, name)
 let sshd: Sshd

@@ -1,8 +1,8 @@
 import { appendFileSync, readdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { registry } from '../../modules/index.ts'
-import { type SimulatedCloud, startCloud } from '../cloud/simulated/cloud.ts'
-import { snapshot, type Workplace, workplace } from './real-run.ts'
+import { registry } from '../../../modules/index.ts'
+import { type SimulatedCloud, startCloud } from '../../cloud/simulated/cloud.ts'
+import { snapshot, type Workplace, workplace } from '../../scenes/real-run.ts'
 
 /** Every module there is, each with something to change where it can change anything. */
 const PLAYBOOK = `

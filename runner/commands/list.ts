@@ -1,11 +1,11 @@
-import { EXIT } from './events/exit.ts'
-import { selected } from './state/task-context.ts'
-import type { Item } from './language/playbook/types.ts'
-import { loadInputs } from './load.ts'
-import type { AnyModule } from './module.ts'
-import type { Request } from './events/request.ts'
-import { showDiagnostics } from './run.ts'
-import type { World } from './world.ts'
+import { EXIT } from '../events/exit.ts'
+import { selected } from '../state/task-context.ts'
+import type { Item } from '../language/playbook/types.ts'
+import { loadInputs } from '../run/inputs.ts'
+import type { AnyModule } from '../module.ts'
+import type { Request } from '../events/request.ts'
+import { showDiagnostics } from '../run/run.ts'
+import type { World } from '../world.ts'
 
 /** `--list-hosts` and `--list-tasks`: what would be acted on, and with what, without connecting to anything. */
 export async function list(

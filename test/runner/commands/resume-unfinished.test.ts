@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { runs, show } from '../../runner/history-commands.ts'
-import { scene } from './resume-scene.ts'
+import { runs, show } from '../../../runner/commands/history.ts'
+import { scene } from '../../scenes/resume.ts'
 
 const over = { message: 'there is no run to resume: all that could be read ended well' }
 

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type SimulatedCloud, startCloud } from '../cloud/simulated/cloud.ts'
-import { type Ended, onTerminal, type RunOptions, snapshot, twice, type Workplace, workplace } from './real-run.ts'
+import { type SimulatedCloud, startCloud } from '../../cloud/simulated/cloud.ts'
+import { type Ended, onTerminal, type RunOptions, snapshot, twice, type Workplace, workplace } from '../../scenes/real-run.ts'
 
 /** Everything that a resumed run must bring back: results, a loop, handlers, a rescue, a move, and a step that nobody may do twice. */
 const PLAYBOOK = `

@@ -1,9 +1,9 @@
-import type { History } from './record/history.ts'
-import { Failure } from './base/failure.ts'
-import { MASK } from './events/secrets.ts'
-import type { Request } from './events/request.ts'
-import { digestOf, type KeptInputs } from './record/runs.ts'
-import type { World } from './world.ts'
+import type { History } from '../record/history.ts'
+import { Failure } from '../base/failure.ts'
+import { MASK } from '../events/secrets.ts'
+import type { Request } from '../events/request.ts'
+import { digestOf, type KeptInputs } from '../record/runs.ts'
+import type { World } from '../world.ts'
 
 /**
  * Whoever goes on with a run, or takes it back, does it by its playbook and inventory, as they are now.

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 
 /** The built program and real signals. The hang-up comes as it does when a terminal goes away: its device is gone as well. */
-const bin = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/runner/bin.js')
+const bin = join(fileURLToPath(new URL('../../../', import.meta.url)), 'dist/runner/bin.js')
 const folder = mkdtempSync(join(tmpdir(), 'runbook-attach-'))
 const path = (name: string) => join(folder, name)
 writeFileSync(

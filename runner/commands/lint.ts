@@ -1,13 +1,13 @@
-import { hasErrors } from './load.ts'
-import { facts } from './hosts/facts.ts'
-import { magicNames } from './language/magic.ts'
-import { EXIT } from './events/exit.ts'
-import { checkNames, loadPlaybook } from './language/playbook/load-playbook.ts'
-import type { Diagnostic } from './source/diagnostic.ts'
-import type { Source } from './source/source.ts'
-import type { AnyModule } from './module.ts'
-import { showDiagnostics } from './run.ts'
-import type { World } from './world.ts'
+import { hasErrors } from '../run/inputs.ts'
+import { facts } from '../hosts/facts.ts'
+import { magicNames } from '../language/magic.ts'
+import { EXIT } from '../events/exit.ts'
+import { checkNames, loadPlaybook } from '../language/playbook/load-playbook.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
+import type { Source } from '../source/source.ts'
+import type { AnyModule } from '../module.ts'
+import { showDiagnostics } from '../run/run.ts'
+import type { World } from '../world.ts'
 
 /**
  * Checks playbooks alone, without an inventory: a variable that only an inventory could define is a warning's worth at most, so names

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../runner/events/events.ts'
-import { type AnyModule, defineModule } from '../../runner/module.ts'
-import type { Request } from '../../runner/events/request.ts'
-import { resume } from '../../runner/resume.ts'
-import { run } from '../../runner/run.ts'
-import { applySaved, type AskedOfPlan, askedApply, planTo } from '../../runner/saved-plan.ts'
-import { type FakeWorld, fakeWorld } from '../fake-world.ts'
-import { newStage, request as applyRequest, type Stage, testModules } from '../play.ts'
+import type { Event } from '../../../runner/events/events.ts'
+import { type AnyModule, defineModule } from '../../../runner/module.ts'
+import type { Request } from '../../../runner/events/request.ts'
+import { resume } from '../../../runner/commands/resume.ts'
+import { run } from '../../../runner/run/run.ts'
+import { applySaved, type AskedOfPlan, askedApply, planTo } from '../../../runner/commands/saved-plan.ts'
+import { type FakeWorld, fakeWorld } from '../../fake-world.ts'
+import { newStage, request as applyRequest, type Stage, testModules } from '../../play.ts'
 
 const PLAYBOOK = `
 name: t

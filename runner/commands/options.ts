@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { Request } from './events/request.ts'
+import type { Request } from '../events/request.ts'
 
 /** The options of plan and apply, as commander gives them. */
 export interface RunFlags {

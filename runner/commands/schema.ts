@@ -1,5 +1,5 @@
-import { keywords, type Kind } from './language/playbook/keywords.ts'
-import type { AnyModule } from './module.ts'
+import { keywords, type Kind } from '../language/playbook/keywords.ts'
+import type { AnyModule } from '../module.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
