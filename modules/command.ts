@@ -1,6 +1,6 @@
 import { defineModule, Failure } from '../runner/module.ts'
-import { jobParams, jobReturns, planJob, runJob, type Job } from './lib/process.ts'
-import { showWords, splitWords } from './lib/words.ts'
+import { jobParams, jobReturns, planJob, runJob, type Job } from './lib/host/process.ts'
+import { showWords, splitWords } from './lib/text/shell-words.ts'
 
 /** Runs one program, without a shell. */
 export default defineModule({

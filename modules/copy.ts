@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { defineModule, Failure, type Target } from '../runner/module.ts'
-import { attributeParams } from './lib/attributes.ts'
+import { attributeParams } from './lib/files/attributes.ts'
 import {
   applyContent,
   lookAgainst,
@@ -10,7 +10,7 @@ import {
   undoContent,
   validateParam,
   type Current,
-} from './lib/content.ts'
+} from './lib/files/content.ts'
 
 interface Params {
   readonly dest: string

@@ -1,7 +1,7 @@
 import { defineModule, Failure, type HostAccess } from '../runner/module.ts'
-import { attributeParams, mustRun, setAttributes, writeOptions } from './lib/attributes.ts'
-import { attributesFor, planners, type FileState } from './lib/file-states.ts'
-import { imageInWords, lookIn, placeLink, restore } from './lib/image.ts'
+import { attributeParams, mustRun, setAttributes, writeOptions } from './lib/files/attributes.ts'
+import { attributesFor, planners, type FileState } from './lib/files/file-states.ts'
+import { imageInWords, lookIn, placeLink, restore } from './lib/files/image.ts'
 
 /** Makes folders, links and empty files, sets owner and mode, removes. */
 export default defineModule({

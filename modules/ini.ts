@@ -1,5 +1,5 @@
 import { defineModule, Failure, type Change } from '../runner/module.ts'
-import { attributeParams } from './lib/attributes.ts'
+import { attributeParams } from './lib/files/attributes.ts'
 import {
   applyContent,
   converged,
@@ -9,10 +9,10 @@ import {
   sawContent,
   undoContent,
   validateParam,
-} from './lib/content.ts'
-import { readOption, setOption, type Wanted } from './lib/ini.ts'
+} from './lib/files/content.ts'
+import { readOption, setOption, type Wanted } from './lib/text/ini.ts'
 import { isSecret } from './lib/secrets.ts'
-import { decodeText, encodeText } from './lib/text.ts'
+import { decodeText, encodeText } from './lib/text/lines.ts'
 
 interface Params {
   readonly path: string

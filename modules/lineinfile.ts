@@ -1,5 +1,5 @@
 import { defineModule, Failure } from '../runner/module.ts'
-import { attributeParams } from './lib/attributes.ts'
+import { attributeParams } from './lib/files/attributes.ts'
 import {
   applyContent,
   converged,
@@ -9,10 +9,10 @@ import {
   sawContent,
   undoContent,
   validateParam,
-} from './lib/content.ts'
-import { editLines, type LineEdit } from './lib/line-edit.ts'
-import { pattern } from './lib/pattern.ts'
-import { decodeText, encodeText } from './lib/text.ts'
+} from './lib/files/content.ts'
+import { editLines, type LineEdit } from './lib/text/line-edit.ts'
+import { pattern } from './lib/text/pattern.ts'
+import { decodeText, encodeText } from './lib/text/lines.ts'
 
 interface Params {
   readonly path: string

@@ -9,13 +9,13 @@ import {
   type Server,
   type Target,
 } from '../runner/module.ts'
-import { cloudParam } from './lib/cloud-param.ts'
-import { conclude } from './lib/live-migration/conclude.ts'
-import { follow } from './lib/live-migration/follow.ts'
-import { inFlight } from './lib/live-migration/in-flight.ts'
-import { defaultLimit, type OnTimeout } from './lib/live-migration/ladder.ts'
-import { moveLocks } from './lib/move-locks.ts'
-import { isRunning, oneServer } from './lib/servers.ts'
+import { cloudParam } from './lib/nova/cloud-param.ts'
+import { conclude } from './lib/nova/live-migration/conclude.ts'
+import { follow } from './lib/nova/live-migration/follow.ts'
+import { inFlight } from './lib/nova/live-migration/in-flight.ts'
+import { defaultLimit, type OnTimeout } from './lib/nova/live-migration/ladder.ts'
+import { moveLocks } from './lib/nova/move-locks.ts'
+import { isRunning, oneServer } from './lib/nova/servers.ts'
 
 interface Before {
   readonly server_id: string

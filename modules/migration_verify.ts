@@ -1,8 +1,8 @@
 import { defineModule, Failure, type Compute, type Target } from '../runner/module.ts'
-import { cloudParam } from './lib/cloud-param.ts'
+import { cloudParam } from './lib/nova/cloud-param.ts'
 import { mapLimit } from './lib/limit.ts'
-import { isRunning } from './lib/servers.ts'
-import { count, list } from './lib/units.ts'
+import { isRunning } from './lib/nova/servers.ts'
+import { count, list } from './lib/format.ts'
 
 /** One server of the table at the end, as plain JSON. */
 export interface Row {

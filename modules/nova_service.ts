@@ -1,8 +1,8 @@
 import { defineModule, Failure, type Change, type Compute, type ComputeService, type Target } from '../runner/module.ts'
-import { cloudParam } from './lib/cloud-param.ts'
-import { inventoryName } from './lib/compute-host.ts'
+import { cloudParam } from './lib/nova/cloud-param.ts'
+import { inventoryName } from './lib/nova/compute-host.ts'
 import { didYouMean } from './lib/did-you-mean.ts'
-import { duration, list } from './lib/units.ts'
+import { duration, list } from './lib/format.ts'
 
 interface Before {
   readonly id: string

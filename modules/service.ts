@@ -12,7 +12,7 @@ import {
   mustStayUp,
   readUnit,
   type Unit,
-} from './lib/systemd.ts'
+} from './lib/host/systemd.ts'
 
 interface Params {
   readonly name: string

@@ -1,5 +1,5 @@
 import { defineModule } from '../runner/module.ts'
-import { jobParams, jobReturns, planJob, runJob, type Job } from './lib/process.ts'
+import { jobParams, jobReturns, planJob, runJob, type Job } from './lib/host/process.ts'
 
 /** Runs a script of a line or more by a shell. */
 export default defineModule({

@@ -1,7 +1,15 @@
 import { posix } from 'node:path'
 import { defineModule, type Target } from '../runner/module.ts'
-import { attributeParams } from './lib/attributes.ts'
-import { applyContent, lookAgainst, planContent, leftContent, sawContent, undoContent, validateParam } from './lib/content.ts'
+import { attributeParams } from './lib/files/attributes.ts'
+import {
+  applyContent,
+  lookAgainst,
+  planContent,
+  leftContent,
+  sawContent,
+  undoContent,
+  validateParam,
+} from './lib/files/content.ts'
 
 interface Params {
   readonly src: string

@@ -1,7 +1,7 @@
 import { defineModule, Failure, type Change, type Target } from '../runner/module.ts'
-import { follow } from './lib/paths.ts'
-import { pattern } from './lib/pattern.ts'
-import { probePort } from './lib/port.ts'
+import { follow } from './lib/files/paths.ts'
+import { pattern } from './lib/text/pattern.ts'
+import { probePort } from './lib/host/port.ts'
 
 interface Params {
   readonly host: string

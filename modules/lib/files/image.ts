@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
+import type { HostAccess, Stat } from '../../../runner/module.ts'
+import { mustRun, setAttributes } from './attributes.ts'
+
+/**
+ * What was at a path: all that is needed to put it back. Bytes are base64, as JSON cannot hold them otherwise. `attributes` is
+ * for a file or folder whose content is left alone.
+ */
+export type Image =
+  | { readonly kind: 'absent' }
+  | AttributesImage
+  | (Owned & { readonly kind: 'file'; readonly content: string })
+  | (Owned & { readonly kind: 'directory'; readonly entries: Readonly<Record<string, Image>> })
+  | { readonly kind: 'link'; readonly target: string; readonly uid: number; readonly gid: number }
+
+export type AttributesImage = Owned & { readonly kind: 'attributes'; readonly of: Stat['kind'] }
+
+interface Owned {
+  readonly mode: string
+  readonly uid: number
+  readonly gid: number
+}
+
+/** What is restored at most by `state: absent` of a folder: beyond it, removal is not undone. */
+export const MOST_BYTES = 32 * 1024 * 1024
+export const MOST_ENTRIES = 2000
+
+export const toBase64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+export const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))
+
+const owned = ({ mode, uid, gid }: Stat): Owned => ({ mode, uid, gid })
+
+/** The image of a file whose bytes were read already. */
+export const imageOf = (stat: Stat | undefined, bytes: Uint8Array | undefined): Image =>
+  stat === undefined || bytes === undefined ? { kind: 'absent' } : { kind: 'file', ...owned(stat), content: toBase64(bytes) }
+
+export const attributesOf = (stat: Stat): AttributesImage => ({ kind: 'attributes', of: stat.kind, ...owned(stat) })
+
+/**
+ * What a path holds, with everything below it. Devices, sockets and pipes cannot be kept, nor can too much: the answer says
+ * why.
+ */
+export async function capture(host: HostAccess, path: string): Promise<{ readonly image: Image } | { readonly tooMuch: string }> {
+  const size = { entries: 0, bytes: 0 }
+  try {
+    return { image: await imageAt(host, path, size) }
+  } catch (error) {
+    if (error instanceof TooMuch) return { tooMuch: error.message }
+    throw error
+  }
+}
+
+class TooMuch extends Error {}
+
+async function imageAt(host: HostAccess, path: string, size: { entries: number; bytes: number }): Promise<Image> {
+  const stat = await host.stat(path)
+  if (stat === undefined) return { kind: 'absent' }
+  size.entries += 1
+  if (size.entries > MOST_ENTRIES) throw new TooMuch(`more than ${MOST_ENTRIES} files`)
+  if (stat.kind === 'link') return { kind: 'link', target: stat.target ?? '', uid: stat.uid, gid: stat.gid }
+  if (stat.kind === 'other') throw new TooMuch(`${path} is neither file, folder nor link`)
+  if (stat.kind === 'file') {
+    size.bytes += stat.size
+    if (size.bytes > MOST_BYTES) throw new TooMuch(`more than ${MOST_BYTES / 1024 / 1024} MiB`)
+    return imageOf(stat, await host.read(path))
+  }
+  const names = (await host.list(path)) ?? []
+  // Started together, so that the reads of one folder travel in one request.
+  const entries = await Promise.all(names.map(async (name) => [name, await imageAt(host, posix.join(path, name), size)] as const))
+  return { kind: 'directory', ...owned(stat), entries: Object.fromEntries(entries) }
+}
+
+/** What is at a path, in the words of `imageInWords`, as far as `restore` of the image would change it: its content by digest, a folder's by its names. */
+export async function lookIn(host: HostAccess, path: string, image: Image): Promise<Readonly<Record<string, string>>> {
+  const stat = await host.stat(path)
+  if (stat === undefined) return { kind: 'absent' }
+  const { kind, mode, uid, gid, target } = stat
+  const owners = { owner: String(uid), group: String(gid) }
+  if (kind === 'link') return { kind, target: target ?? '', ...owners }
+  const own = { kind, mode, ...owners }
+  if (image.kind === 'attributes') return own
+  if (kind === 'directory') return { ...own, entries: namesIn((await host.list(path)) ?? []) }
+  return kind === 'file' ? { ...own, content: inShort((await digestOn(host, path)) ?? '') } : own
+}
+
+const namesIn = (names: readonly string[]): string => names.toSorted().join(', ') || 'none'
+
+/** The SHA-256 of a file, found on its host; undefined where there is none. coreutils puts a backslash before it where the name has a line end or a backslash in it. */
+export const digestOn = async (host: HostAccess, path: string): Promise<string | undefined> =>
+  /^\\?([0-9a-f]{64}) /.exec((await host.run(['sha256sum', '--', path])).stdout)?.[1]
+
+/**
+ * Puts back what was there, whatever is there now, except a folder with something in it where there was none: that is somebody
+ * else's.
+ */
+export async function restore(host: HostAccess, path: string, image: Image): Promise<void> {
+  if (image.kind === 'attributes') return setAttributes(host, [path], numeric(image))
+  const now = await host.stat(path)
+  if (now !== undefined && now.kind !== image.kind)
+    await mustRun(host, now.kind === 'directory' ? ['rmdir', '--', path] : ['rm', '-f', '--', path])
+  if (image.kind === 'absent') return
+  if (image.kind === 'link') return restoreLink(host, path, image)
+  const attributes = numeric(image)
+  if (image.kind === 'file') return host.write(path, fromBase64(image.content), attributes)
+  if (now?.kind !== 'directory') await mustRun(host, ['mkdir', '--', path])
+  await setAttributes(host, [path], { owner: attributes.owner, group: attributes.group })
+  for (const [name, entry] of Object.entries(image.entries)) await restore(host, posix.join(path, name), entry)
+  // Last, because the folder may have been one that cannot be written to.
+  await setAttributes(host, [path], { mode: attributes.mode })
+}
+
+const numeric = ({ uid, gid, mode }: Owned) => ({ owner: String(uid), group: String(gid), mode })
+
+async function restoreLink(
+  host: HostAccess,
+  path: string,
+  { target, uid, gid }: Image & { readonly kind: 'link' },
+): Promise<void> {
+  await placeLink(host, path, target)
+  const now = await host.stat(path)
+  if (now?.uid !== uid || now.gid !== gid) await mustRun(host, ['chown', '-h', `${uid}:${gid}`, '--', path])
+}
+
+/** Makes a symbolic link, or points one elsewhere, without a moment in which it is missing. */
+export async function placeLink(host: Pick<HostAccess, 'run'>, path: string, target: string): Promise<void> {
+  const temporary = `${path}.runbook-new`
+  await mustRun(host, ['rm', '-f', '--', temporary])
+  await mustRun(host, ['ln', '-s', '--', target, temporary])
+  await mustRun(host, ['mv', '-T', '--', temporary, path])
+}
+
+/** An image in words, for `saw` of a module: content by its digest. */
+export function imageInWords(image: Image): Readonly<Record<string, string>> {
+  if (image.kind === 'absent') return { kind: 'absent' }
+  if (image.kind === 'link') return { kind: 'link', target: image.target, ...ownersOf(image) }
+  const own = { kind: image.kind === 'attributes' ? image.of : image.kind, mode: image.mode, ...ownersOf(image) }
+  if (image.kind === 'attributes') return own
+  if (image.kind === 'file') return { ...own, content: digestOf(fromBase64(image.content)) }
+  return { ...own, entries: namesIn(Object.keys(image.entries)), content: digestOf(JSON.stringify(image.entries)) }
+}
+
+const ownersOf = ({ uid, gid }: Pick<Owned, 'uid' | 'gid'>) => ({ owner: String(uid), group: String(gid) })
+const digestOf = (content: string | Uint8Array): string => inShort(createHash('sha256').update(content).digest('hex'))
+const inShort = (sha256: string): string => `sha256 ${sha256.slice(0, 16)}`

@@ -1,0 +1,151 @@
+import type { Hypervisor, Server } from '../../../../runner/module.ts'
+import { list } from '../../format.ts'
+import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
+import { nameOf } from './checks-request.ts'
+import { seenHost } from './checks-storage.ts'
+import type { HostSeen, Seen } from './seen.ts'
+import { moving, sources, way } from './sort.ts'
+
+export const guestChecks = (seen: Seen): readonly Check[] => {
+  if (seen.wanted.target === '') return []
+  return [...lines('cpu', moving(seen), nameOf, (server) => cpu(server, seen)), ...machineTypes(seen), ...pairs(seen)]
+}
+
+const CPU_TODO = 'choose a host whose CPU has all that the guest has, or set `cpu_mode` to a model that both have'
+
+function cpu(server: Server, seen: Seen): Verdict {
+  const [from, to] = [seenHost(seen, server.host), seenHost(seen, seen.wanted.target)]
+  const guest = from?.guests[server.id]
+  if (from !== undefined && to !== undefined && guest !== undefined) {
+    if (guest.cpuXml === undefined) return ok("the guest has QEMU's default CPU")
+    const passed = guest.cpuMode === 'host-passthrough'
+    const xml = passed ? from.hostCpuXml : guest.cpuXml
+    const answer = xml === undefined ? undefined : seen.pairs[server.host!]?.cpu[xml]
+    if (answer !== undefined && !answer.fits) return block(`libvirt on ${seen.wanted.target}: ${answer.text}`, CPU_TODO)
+    if (answer !== undefined)
+      return passed ? passthrough(from, to, seen.wanted.target) : ok(`libvirt on ${seen.wanted.target}: ${answer.text}`)
+  }
+  const emulated = to === undefined ? undefined : emulation(to)
+  return emulated === undefined ? byApi(server, seen) : ok(emulated)
+}
+
+/** With host-passthrough the guest sees kernel and microcode too. */
+function passthrough(from: HostSeen, to: HostSeen, target: string): Verdict {
+  const differ = [
+    ...(from.kernel === to.kernel ? [] : [`kernel ${from.kernel} → ${to.kernel}`]),
+    ...(from.microcode === to.microcode ? [] : [`microcode ${from.microcode} → ${to.microcode}`]),
+  ]
+  return differ.length === 0
+    ? ok(`host-passthrough, and the CPU of ${target} has all of it`)
+    : warn(
+        `host-passthrough, and ${differ.join(', ')}`,
+        'give both hosts the same kernel and microcode, or be ready for a guest that fails',
+      )
+}
+
+const emulation = ({ conf }: HostSeen): string | undefined => {
+  if (conf.get('libvirt', 'virt_type') === 'qemu') return 'virt_type is qemu: the CPU is emulated'
+  if (conf.get('libvirt', 'cpu_mode') === 'none') return "cpu_mode is none: the guest has QEMU's default CPU"
+  return undefined
+}
+
+/** Where libvirt could not be asked: what both hypervisors told Nova about their CPUs. */
+function byApi(server: Server, seen: Seen): Verdict {
+  const all = 'value' in seen.api.hypervisors ? seen.api.hypervisors.value : []
+  const [from, to] = [server.host, seen.wanted.target].map((host) => all.find((one) => one.host === host)?.cpu)
+  const skipped =
+    seenHost(seen, seen.wanted.target)?.conf.flag('workarounds', 'skip_cpu_compare_on_dest', false) === true
+      ? '; Nova is set not to compare'
+      : ''
+  const [has, lacks] = [features(from), features(to)]
+  if (from === undefined || to === undefined || has === undefined || lacks === undefined) {
+    return warn(`neither libvirt nor Nova says whether the CPU of ${seen.wanted.target} fits${skipped}`, CPU_TODO)
+  }
+  const missing = has.filter((feature) => !lacks.includes(feature))
+  const models = `${String(from['model'])} → ${String(to['model'])}`
+  if (from['arch'] !== to['arch'])
+    return block(`${String(from['arch'])} → ${String(to['arch'])}`, 'choose a host of the same architecture')
+  if (missing.length > 0)
+    return warn(`as Nova knows it: ${models}; ${seen.wanted.target} lacks ${list(missing, 6)}${skipped}`, CPU_TODO)
+  return from['vendor'] === to['vendor']
+    ? ok(`as Nova knows it: ${models}`)
+    : warn(`as Nova knows it: ${String(from['vendor'])} → ${String(to['vendor'])}${skipped}`, CPU_TODO)
+}
+
+const features = (cpu: Hypervisor['cpu']): readonly string[] | undefined => {
+  const value = cpu?.['features']
+  return Array.isArray(value) ? value.map(String) : undefined
+}
+
+function machineTypes(seen: Seen): readonly Check[] {
+  const { target } = seen.wanted
+  const known = seenHost(seen, target)?.machines
+  if (known === undefined) return []
+  const guests = moving(seen).flatMap((server) => {
+    const machine = seenHost(seen, server.host)?.guests[server.id]?.machine
+    return machine === undefined ? [] : [{ server, machine }]
+  })
+  return lines(
+    'machine_type',
+    guests,
+    ({ server }) => server.name,
+    ({ machine }) =>
+      known.includes(machine)
+        ? ok(`${machine} is known on ${target}`)
+        : warn(
+            `QEMU on ${target} does not list ${machine}`,
+            'move to a host whose QEMU has it, or give the server another machine type',
+          ),
+  )
+}
+
+/** What the two hosts are to each other. */
+function pairs(seen: Seen): readonly Check[] {
+  const { target } = seen.wanted
+  const to = seenHost(seen, target)
+  if (to === undefined) return []
+  return [...sources(moving(seen)).keys()].flatMap((host) => {
+    const from = seenHost(seen, host)
+    if (from === undefined || host === target) return []
+    const pair = way(host, target)
+    return [...libvirt(from, to, pair), line('host_uuid', pair, hostUuid(from, to))]
+  })
+}
+
+function libvirt(from: HostSeen, to: HostSeen, pair: string): readonly Check[] {
+  if (from.libvirt === undefined || to.libvirt === undefined) return []
+  const versions = `libvirt ${from.libvirt} → ${to.libvirt}`
+  return [
+    line(
+      'libvirt',
+      pair,
+      older(to.libvirt, from.libvirt)
+        ? block(`${versions}: the target is older`, 'upgrade the target, or choose another')
+        : ok(versions),
+    ),
+  ]
+}
+
+/** Whether a dotted version comes before another; a part that is not there is 0. */
+export function older(version: string, than: string): boolean {
+  const [a, b] = [version.split('.').map(Number), than.split('.').map(Number)]
+  const parts = Array.from({ length: Math.max(a.length, b.length) }, (_, index) => (a[index] ?? 0) - (b[index] ?? 0))
+  return (parts.find((difference) => difference !== 0) ?? 0) < 0
+}
+
+function hostUuid(from: HostSeen, to: HostSeen): Verdict {
+  if (from.uuid !== undefined && from.uuid === to.uuid) {
+    return block(
+      `libvirt on both says ${from.uuid}: it would take the target for the same host`,
+      'give one host its own `host_uuid` in libvirtd.conf and restart libvirtd there',
+    )
+  }
+  if (from.uuid !== undefined && to.uuid !== undefined) return ok('they differ')
+  if (from.machineId !== undefined && from.machineId === to.machineId) {
+    return warn(
+      `libvirt could not be asked; /etc/machine-id is ${from.machineId} on both`,
+      'one was cloned from the other: give it a machine id and a `host_uuid` of its own',
+    )
+  }
+  return ok('libvirt could not be asked; machine ids differ')
+}

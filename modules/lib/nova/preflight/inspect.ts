@@ -1,0 +1,123 @@
+import { Failure, type Cloud, type Server, type Target } from '../../../../runner/module.ts'
+import { reach, type Reached } from '../compute-host.ts'
+import { lookUp } from '../servers.ts'
+import { askApi } from './ask-api.ts'
+import type { Check } from './check.ts'
+import { guestChecks } from './checks-guest.ts'
+import { pathChecks } from './checks-path.ts'
+import { requestChecks } from './checks-request.ts'
+import { roomChecks } from './checks-room.ts'
+import { serverChecks } from './checks-server.ts'
+import { storageChecks } from './checks-storage.ts'
+import { lookAtHost } from './look-at-host.ts'
+import { lookAtPair } from './look-at-pair.ts'
+import type { HostSeen, PairSeen, Seen, Wanted } from './seen.ts'
+import { sort, sources } from './sort.ts'
+
+/** Every check, in the order in which they are read: pure, of what was seen. */
+export const allChecks = (seen: Seen): readonly Check[] => [
+  ...requestChecks(seen),
+  ...roomChecks(seen),
+  ...serverChecks(seen),
+  ...storageChecks(seen),
+  ...guestChecks(seen),
+  ...pathChecks(seen),
+]
+
+/**
+ * The servers that are asked for: by name or id, as an earlier step registered them, or all of the source. Where the token may not see
+ * them, that is the problem that is told.
+ */
+export async function findServers(
+  cloud: Cloud,
+  asked: readonly unknown[],
+  source: string,
+): Promise<Pick<Wanted, 'servers' | 'problems' | 'named'>> {
+  try {
+    return await search(cloud, asked, source)
+  } catch (error) {
+    if (!(error instanceof Failure) || error.data?.['status'] !== 403) throw error
+    return { servers: [], problems: [`the servers cannot be seen: ${error.why ?? error.message}`], named: asked.length > 0 }
+  }
+}
+
+async function search(
+  cloud: Cloud,
+  asked: readonly unknown[],
+  source: string,
+): Promise<Pick<Wanted, 'servers' | 'problems' | 'named'>> {
+  const { compute } = cloud
+  if (asked.length === 0) {
+    const listed = (await compute.servers({ host: source, allProjects: true })).filter(({ host }) => host === source)
+    // Server groups are in the answer about a single server only.
+    const servers = await Promise.all(
+      listed.map(async (server) => (server.serverGroups.length > 0 ? server : ((await compute.server(server.id)) ?? server))),
+    )
+    return { servers, problems: [], named: false }
+  }
+  const { servers, problems } = await lookUp(compute, asked.map(reference))
+  return {
+    servers: await Promise.all(servers.map(async (server) => (await compute.server(server.id)) ?? server)),
+    problems,
+    named: true,
+  }
+}
+
+function reference(value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value
+  const id: unknown = typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined
+  if (typeof id === 'string') return id
+  throw new Failure(`${JSON.stringify(value)} is no server`, {
+    kind: 'input',
+    todo: 'give names, ids, or what `nova_servers` registered',
+  })
+}
+
+/** Looks at everything that the checks are about; changes nothing. Hosts that cannot be reached are a finding, not an error. */
+export async function inspect(cloud: Cloud, wanted: Wanted, target: Target): Promise<Seen> {
+  const { moving } = sort(wanted)
+  const api = await askApi(cloud, wanted, moving)
+  if (moving.length === 0) return { wanted, api, hosts: {}, pairs: {} }
+  const leaving = sources(moving)
+  const names = [...new Set([...leaving.keys(), ...(wanted.target === '' ? [] : [wanted.target])])]
+  const all = moving.map(({ id }) => id)
+  const looks = new Map(
+    await Promise.all(
+      names.map(async (name) => [name, await look(target, name, { leaving: idsOf(leaving.get(name)), all, names })] as const),
+    ),
+  )
+  const arrival = looks.get(wanted.target)
+  const hypervisor = ('value' in api.hypervisors ? api.hypervisors.value : []).find(({ host }) => host === wanted.target)
+  const pairs = await Promise.all(
+    [...leaving.keys()].map(async (name): Promise<readonly (readonly [string, PairSeen])[]> => {
+      const departure = looks.get(name)
+      if (wanted.target === '' || wanted.target === name || departure === undefined || 'why' in departure) return []
+      const there = arrival === undefined || 'why' in arrival ? { host: undefined, seen: undefined } : arrival
+      return [[name, await lookAtPair(departure, { ...there, name: wanted.target, hypervisor })]]
+    }),
+  )
+  return {
+    wanted,
+    api,
+    hosts: Object.fromEntries([...looks].map(([name, found]) => [name, 'why' in found ? found : { value: found.seen }])),
+    pairs: Object.fromEntries(pairs.flat()),
+  }
+}
+
+const idsOf = (servers: readonly Server[] = []): readonly string[] => servers.map(({ id }) => id)
+
+type Look = { readonly host: Target; readonly seen: HostSeen } | Extract<Reached, { why: string }>
+
+async function look(target: Target, name: string, interest: Parameters<typeof lookAtHost>[1]): Promise<Look> {
+  const reached = await reach(target, name)
+  if ('why' in reached) return reached
+  try {
+    return { host: reached.host, seen: await lookAtHost(reached.host, interest) }
+  } catch (error) {
+    if (target.signal.aborted || !(error instanceof Failure)) throw error
+    return {
+      why: error.why === undefined ? error.message : `${error.message} (${error.why})`,
+      cure: error.todo ?? `make ${name} reachable`,
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import { Failure, type Output, type Target } from '../../../../runner/module.ts'
+import { osloConfig, type OsloConfig } from '../../text/oslo-config.ts'
+import * as reading from './host-readings.ts'
+import type { HostSeen } from './seen.ts'
+
+/** What nova-compute reads, in its order: the later file wins (Debian starts it with both of the first two). */
+const CONFIG_FILES = ['/etc/nova/nova.conf', '/etc/nova/nova-compute.conf']
+const CONFIG_FOLDERS = ['/etc/nova/nova.conf.d', '/etc/nova/nova-compute.conf.d']
+const DEFAULTS = { state_path: '/var/lib/nova', instances_path: '$state_path/instances' }
+
+/** Seconds for one command; virsh waits that long for a libvirtd that hangs. */
+const PATIENCE = 20
+
+/** The servers on this host that are to move, and all that are to arrive: whose folders and files to look for. */
+export interface Interest {
+  readonly leaving: readonly string[]
+  readonly all: readonly string[]
+  /** Compute hosts whose names it should resolve. */
+  readonly names: readonly string[]
+}
+
+/**
+ * Looks at a compute host; reads only. Needs root there, as nova.conf and the disks are not for everyone. Throws `Failure` where
+ * nova.conf cannot be read: without it nothing else means much. What else cannot be read is left undefined.
+ */
+export async function lookAtHost(host: Target, { leaving, all, names }: Interest): Promise<HostSeen> {
+  const [conf, ...basics] = await Promise.all([
+    readConfig(host),
+    text(host, '/proc/meminfo'),
+    text(host, '/etc/machine-id'),
+    text(host, '/proc/sys/vm/unprivileged_userfaultfd'),
+    text(host, '/proc/net/tcp'),
+    text(host, '/proc/net/tcp6'),
+    output(host, ['uname', '-r']),
+    script(host, 'grep -m1 "^microcode" /proc/cpuinfo'),
+    script(host, 'for d in /sys/kernel/mm/hugepages/hugepages-*; do echo "${d##*-} $(cat "$d/free_hugepages")"; done'),
+    script(host, 'for u in nova libvirt-qemu qemu; do id -u "$u" 2>/dev/null | sed "s/^/$u /"; done'),
+    virsh(host, 'capabilities'),
+    virsh(host, 'version'),
+    virsh(host, 'list', '--all', '--uuid'),
+  ])
+  const [meminfo, machineId, userfaultfd, tcp, tcp6, kernel, microcode, pages, users, capabilities, version, domains] = basics
+  const instancesPath = conf.get('DEFAULT', 'instances_path')!
+  const [filesystem, free, folders, disks, guests, resolved] = await Promise.all([
+    output(host, ['stat', '-f', '-c', '%T %i', instancesPath]),
+    output(host, ['df', '-Pk', instancesPath]),
+    script(
+      host,
+      'cd "$1" && shift && for id; do stat -c "%n %i %y" "$id" 2>/dev/null | sed "s/ /T/3; s/ //3"; done',
+      instancesPath,
+      ...all,
+    ),
+    script(host, DISKS, instancesPath, ...leaving),
+    script(host, GUESTS, ...leaving),
+    script(host, 'for n; do getent ahosts "$n" | sed -n "s/^\\([^ ]*\\) .*/\\1/p" | sort -u | sed "s/^/$n /"; done', ...names),
+  ])
+  const { uuid, cpu, machines } =
+    capabilities === undefined ? { uuid: undefined, cpu: undefined, machines: undefined } : reading.capabilities(capabilities)
+  const [type, id] = filesystem?.trim().split(' ') ?? []
+  const space = free === undefined ? undefined : reading.freeSpace(free)
+  return {
+    conf,
+    instancesPath,
+    kernel: kernel?.trim(),
+    microcode: microcode?.split(':')[1]?.trim(),
+    memAvailable: meminfo === undefined ? undefined : reading.memAvailable(meminfo),
+    hugePages: reading.hugePages(pages ?? ''),
+    machineId: machineId?.trim(),
+    uuid,
+    hostCpuXml: cpu,
+    machines,
+    libvirt: version === undefined ? undefined : reading.libvirtVersion(version),
+    domains: domains
+      ?.split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== ''),
+    users: Object.fromEntries([...(users ?? '').matchAll(/^(\S+) (\d+)$/gm)].map(([, name, uid]) => [name!, uid!])),
+    listening: tcp === undefined ? undefined : [...reading.listeningSockets(tcp), ...reading.listeningSockets(tcp6 ?? '')],
+    userfaultfd: userfaultfd?.trim(),
+    clock: await lookAtClock(host),
+    filesystem: type === undefined || id === undefined || space === undefined ? undefined : { type, id, free: space },
+    folders: reading.folders(folders ?? ''),
+    disks: perServer(leaving, disks, reading.diskFiles),
+    guests: perServer(leaving, guests, reading.domain),
+    names: reading.addresses(resolved ?? ''),
+  }
+}
+
+async function readConfig(host: Target): Promise<OsloConfig> {
+  try {
+    const listed = await Promise.all(
+      CONFIG_FOLDERS.map(
+        async (folder) =>
+          (await host.list(folder))?.filter((name) => name.endsWith('.conf')).map((name) => `${folder}/${name}`) ?? [],
+      ),
+    )
+    const contents = await Promise.all([...CONFIG_FILES, ...listed.flat()].map((path) => host.read(path)))
+    if (contents[0] === undefined)
+      throw new Failure(`there is no ${CONFIG_FILES[0]}`, {
+        todo: 'is it a compute host, and does nova-compute run outside a container there?',
+      })
+    return osloConfig(
+      contents.flatMap((content) => (content === undefined ? [] : [decode(content)])),
+      DEFAULTS,
+    )
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new Failure(`${host.host}: ${error.message}`, {
+      kind: error.kind,
+      ...(error.why === undefined ? {} : { why: error.why }),
+      todo: error.todo ?? 'give the play `become: true`, or run with -b: nova.conf is for root and nova only',
+      cause: error,
+    })
+  }
+}
+
+/** In a request of its own, so that no slow command stands between the clock and the answer. */
+async function lookAtClock(host: Target): Promise<HostSeen['clock']> {
+  const before = host.now()
+  const seconds = Number(await output(host, ['date', '+%s.%N']))
+  const after = host.now()
+  return Number.isFinite(seconds) && seconds > 0
+    ? { ahead: seconds - (before + after) / 2, within: (after - before) / 2 }
+    : undefined
+}
+
+// The id of the server stands before each answer, and a separator after it: a disk may be missing, and a guest not be running.
+const DISKS = `cd "$1" && shift && for id; do for f in "$id"/disk*; do case $f in *.info) continue;; esac
+[ -f "$f" ] && { printf '%s\\n' "$id"; qemu-img info -U --output=json --backing-chain "$PWD/$f" 2>/dev/null; printf '\\036'; }; done; done`
+const GUESTS = `for id; do printf '%s\\n' "$id"; virsh -c qemu:///system dumpxml "$id" 2>/dev/null; printf '\\036'; done`
+
+/** Answers by server, without the servers for which nothing came. */
+function perServer<T>(
+  ids: readonly string[],
+  answers: string | undefined,
+  read: (text: string) => T | undefined,
+): Readonly<Record<string, T>> {
+  const parts = (answers ?? '').split(reading.SEPARATOR).map((part) => /^(\S+)\n(.*)$/s.exec(part.trimStart()))
+  return Object.fromEntries(
+    ids.flatMap((id) => {
+      const texts = parts.filter((part) => part?.[1] === id).map((part) => part![2]!)
+      const value = texts.length === 0 ? undefined : read(texts.join(reading.SEPARATOR))
+      return value === undefined ? [] : [[id, value]]
+    }),
+  )
+}
+
+const decode = (content: Uint8Array): string => new TextDecoder().decode(content)
+
+/** Undefined for whatever cannot be read or run there; a lost connection is not swallowed. */
+async function quietly<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind === 'unreachable' || error.kind === 'interrupted') throw error
+    return undefined
+  }
+}
+
+const text = async (host: Target, path: string): Promise<string | undefined> => {
+  const content = await quietly(host.read(path))
+  return content === undefined ? undefined : decode(content)
+}
+
+async function output(host: Target, argv: readonly string[]): Promise<string | undefined> {
+  const done: Output | undefined = await quietly(host.run(argv, { env: { LC_ALL: 'C' }, timeout: PATIENCE }))
+  return done?.code === 0 ? done.stdout : undefined
+}
+
+const script = (host: Target, body: string, ...args: readonly string[]): Promise<string | undefined> =>
+  output(host, ['sh', '-c', `${body}; true`, 'look', ...args])
+
+const virsh = (host: Target, ...args: readonly string[]): Promise<string | undefined> =>
+  output(host, ['virsh', '-c', 'qemu:///system', ...args])

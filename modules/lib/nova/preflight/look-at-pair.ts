@@ -1,0 +1,88 @@
+import type { Hypervisor, Target } from '../../../../runner/module.ts'
+import type { OsloConfig } from '../../text/oslo-config.ts'
+import { probePort } from '../../host/port.ts'
+import { looked } from './ask-api.ts'
+import type { Comparison, HostSeen, PairSeen } from './seen.ts'
+
+const SECONDS = 5
+const PORTS: Readonly<Record<string, number>> = { tcp: 16509, tls: 16514, ssh: 22, libssh: 22, libssh2: 22 }
+
+/** How the source's libvirt reaches the target's: URI and scheme are the source's setting, the address is the target's own. */
+export function route(
+  source: OsloConfig,
+  target: OsloConfig | undefined,
+  targetHost: string,
+  hypervisor: Hypervisor | undefined,
+): Pick<PairSeen, 'address' | 'scheme' | 'portNumber'> {
+  const uri = /^\w+\+(\w+):\/\/(?:[^@/]*@)?[^/:]*(?::(\d+))?/.exec(source.get('libvirt', 'live_migration_uri') ?? '')
+  const scheme = uri?.[1] ?? (source.get('libvirt', 'live_migration_scheme') || 'tcp')
+  const inbound = target?.get('libvirt', 'live_migration_inbound_addr') ?? ''
+  // `$my_ip` that no file sets is the address that Nova found out by itself, and shows as the hypervisor's.
+  const address = inbound === '' ? targetHost : inbound.startsWith('$') ? (hypervisor?.hostIp ?? targetHost) : inbound
+  return { scheme, address, portNumber: uri?.[2] === undefined ? (PORTS[scheme] ?? PORTS['tcp']!) : Number(uri[2]) }
+}
+
+/** Tries what takes both hosts: the connection from source to target, the guests' CPUs on the target, the images that it lacks. */
+export async function lookAtPair(
+  source: { readonly host: Target; readonly seen: HostSeen },
+  target: {
+    readonly host: Target | undefined
+    readonly seen: HostSeen | undefined
+    readonly name: string
+    readonly hypervisor: Hypervisor | undefined
+  },
+): Promise<PairSeen> {
+  const way = route(source.seen.conf, target.seen?.conf, target.name, target.hypervisor)
+  const guests = Object.values(source.seen.guests)
+  const own = source.seen.hostCpuXml
+  const cpus = new Map(
+    guests.flatMap(({ cpuXml, cpuMode, type }) =>
+      cpuXml === undefined || cpuMode === 'host-passthrough' ? [] : [[cpuXml, type] as const],
+    ),
+  )
+  if (own !== undefined && guests.some(({ cpuMode }) => cpuMode === 'host-passthrough')) cpus.set(own, 'host')
+  const images = [
+    ...new Set(Object.values(source.seen.disks).flatMap((disks) => disks.flatMap(({ backing }) => backing?.path ?? []))),
+  ]
+  const { host } = target
+  const [port, compared, missingBacking] = await Promise.all([
+    looked(probePort(source.host, way.address, way.portNumber, SECONDS)),
+    Promise.all(
+      [...cpus].map(async ([xml, type]) => [xml, host === undefined ? undefined : await compare(host, xml, type)] as const),
+    ),
+    host === undefined ? [] : missing(host, images),
+  ])
+  return {
+    ...way,
+    port: 'value' in port ? port.value : undefined,
+    cpu: Object.fromEntries(compared.flatMap(([xml, comparison]) => (comparison === undefined ? [] : [[xml, comparison]]))),
+    missingBacking,
+  }
+}
+
+/**
+ * Asks the target's libvirt whether it can give a guest that CPU; undefined where it cannot say. A guest with host-passthrough needs the
+ * CPU of its host, which is compared with the target's own.
+ */
+async function compare(host: Target, xml: string, type: string): Promise<Comparison | undefined> {
+  const how = type === 'host' ? ['cpu-compare'] : ['hypervisor-cpu-compare', '--virttype', type]
+  const answer = await looked(
+    host.run(['virsh', '-c', 'qemu:///system', ...how, '/dev/stdin'], { stdin: xml, env: { LC_ALL: 'C' }, timeout: 20 }),
+  )
+  return 'value' in answer ? comparison(`${answer.value.stdout}${answer.value.stderr}`) : undefined
+}
+
+/** virsh exits with 1 for a CPU that does not fit and for an error alike: its words tell them apart. */
+export function comparison(words: string): Comparison | undefined {
+  const text = words.trim().replaceAll('/dev/stdin', "the guest's").replace(/\s+/g, ' ')
+  if (/\bincompatible\b/.test(text)) return { fits: false, text }
+  return /\b(identical|superset)\b/.test(text) ? { fits: true, text } : undefined
+}
+
+async function missing(host: Target, paths: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all(paths.map((path) => looked(host.stat(path))))
+  return paths.filter((_, index) => {
+    const answer = found[index]!
+    return 'value' in answer && answer.value === undefined
+  })
+}

@@ -1,0 +1,77 @@
+import { count } from '../../format.ts'
+import type { Check, CheckName } from './check.ts'
+
+/** It is shown indented, and 80 columns are enough. */
+const WIDTH = 72
+
+/** What the checks come to. */
+export interface Summary {
+  readonly blocks: number
+  readonly warns: number
+  /** Of the warns. */
+  readonly accepted: number
+  readonly checks: number
+  /** One line for people. */
+  readonly text: string
+}
+
+export function summaryOf(checks: readonly Check[], accept: readonly string[]): Summary {
+  const blocks = checks.filter(({ level }) => level === 'BLOCK').length
+  const warned = checks.filter(({ level }) => level === 'WARN')
+  const accepted = warned.filter(({ check }) => accept.includes(check)).length
+  const names = new Set(checks.map(({ check }) => check)).size
+  const open = warned.length - accepted
+  const text =
+    blocks + open > 0
+      ? [
+          ...(blocks > 0 ? [`${blocks === 1 ? '1 line blocks' : `${blocks} lines block`}`] : []),
+          ...(open > 0 ? [`${open === 1 ? '1 warns' : `${open} warn`}`] : []),
+        ].join(', ')
+      : `${count(names, 'check')} pass${names === 1 ? 'es' : ''}${accepted > 0 ? `, ${count(accepted, 'warning')} accepted` : ''}`
+  return { blocks, warns: warned.length, accepted, checks: names, text }
+}
+
+/** What stands against the move: every BLOCK, and every WARN that nobody accepted. */
+export const standing = (checks: readonly Check[], accept: readonly string[]): readonly Check[] =>
+  checks.filter(({ level, check }) => level === 'BLOCK' || (level === 'WARN' && !accept.includes(check)))
+
+/** The page: what blocks and warns first, each with its evidence and its cure; what is fine in one paragraph. */
+export function report(checks: readonly Check[], accept: readonly string[]): string {
+  const order = { BLOCK: 0, WARN: 1, ok: 2 } as const
+  const loud = checks.filter(({ level }) => level !== 'ok').toSorted((a, b) => order[a.level] - order[b.level])
+  const width = Math.max(0, ...loud.map(({ check }) => check.length))
+  const troubled = new Set<CheckName>(loud.map(({ check }) => check))
+  const fine = [...new Set(checks.map(({ check }) => check))].filter((check) => !troubled.has(check))
+  return [
+    ...loud.flatMap((check) => entry(check, accept, width)),
+    ...(fine.length === 0 ? [] : wrapped('  ok     ', fine.join(' · '), '')),
+  ].join('\n')
+}
+
+function entry({ check, level, subject, evidence, todo }: Check, accept: readonly string[], width: number): readonly string[] {
+  const lead = `  ${level.padEnd(5)}  ${check.padEnd(width)}  `
+  const margin = ' '.repeat(lead.length)
+  const after = level === 'BLOCK' ? [] : [accept.includes(check) ? 'accepted' : `accept: [${check}]`]
+  return [
+    ...wrapped(lead, `${subject}: ${evidence}`, margin),
+    ...wrapped(margin, todo, margin),
+    ...after.map((text) => margin + text),
+  ]
+}
+
+function wrapped(lead: string, text: string, margin: string): readonly string[] {
+  if (text === '') return []
+  const lines: string[] = []
+  let current = lead
+  let empty = true
+  for (const word of text.split(' ')) {
+    if (!empty && current.length + word.length + 1 > WIDTH) {
+      lines.push(current)
+      current = (margin || ' '.repeat(lead.length)) + word
+    } else {
+      current += empty ? word : ` ${word}`
+    }
+    empty = false
+  }
+  return [...lines, current]
+}

@@ -1,0 +1,88 @@
+import { Failure, type Compute, type Server } from '../../../runner/module.ts'
+import { didYouMean } from '../did-you-mean.ts'
+import { list } from '../format.ts'
+
+/** A server as plain JSON, with the names that playbooks use. */
+export const plainServer = (server: Server) => ({
+  id: server.id,
+  name: server.name,
+  status: server.status,
+  vm_state: server.vmState,
+  task_state: server.taskState ?? null,
+  power_state: server.powerState,
+  host: server.host ?? null,
+  node: server.node ?? null,
+  instance_name: server.instanceName ?? null,
+  project_id: server.projectId,
+  availability_zone: server.availabilityZone ?? null,
+  locked: server.locked,
+  config_drive: server.configDrive,
+  flavor: server.flavor.name,
+  /** MiB. */
+  ram: server.flavor.ram,
+  vcpus: server.flavor.vcpus,
+  /** GiB, root and ephemeral. */
+  disk: server.flavor.disk + server.flavor.ephemeral,
+  volumes: server.volumes,
+})
+
+/** Only a server in one of these states can be moved live. */
+export const isRunning = (server: Server): boolean => server.vmState === 'active' || server.vmState === 'paused'
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/**
+ * The servers of the given names or ids, in that order, each once. Names are exact. The first problems found are reported together.
+ * @returns the servers, and a sentence for each name that is unknown or means several servers
+ */
+export async function lookUp(
+  compute: Compute,
+  wanted: readonly string[],
+): Promise<{ readonly servers: readonly Server[]; readonly problems: readonly string[] }> {
+  const found = await Promise.all([...new Set(wanted)].map(async (name) => ({ name, servers: await named(compute, name) })))
+  const problems = found.flatMap(({ name, servers }) => (servers.length > 1 ? [ambiguous(name, servers)] : []))
+  const missing = found.filter(({ servers }) => servers.length === 0).map(({ name }) => name)
+  const names = missing.length === 0 ? [] : [...new Set((await compute.servers({ allProjects: true })).map(({ name }) => name))]
+  const servers = new Map(
+    found.flatMap(({ servers }) => (servers.length === 1 ? servers : [])).map((server) => [server.id, server]),
+  )
+  return {
+    servers: [...servers.values()],
+    problems: [...problems, ...missing.map((name) => `no server has the name or id \`${name}\`${didYouMean(name, names)}`)],
+  }
+}
+
+/** One server by name or id. Throws `Failure` of kind `input` when there is none, or more than one of that name. */
+export async function oneServer(compute: Compute, nameOrId: string): Promise<Server> {
+  const { servers, problems } = await lookUp(compute, [nameOrId])
+  const server = servers[0]
+  if (server !== undefined) return server
+  throw notFound(problems)
+}
+
+export const notFound = (problems: readonly string[]): Failure =>
+  new Failure(problems.join('; '), {
+    kind: 'input',
+    todo: 'correct the name, or give the id; `openstack server list --all-projects` shows both',
+  })
+
+async function named(compute: Compute, name: string): Promise<readonly Server[]> {
+  if (UUID.test(name)) {
+    const server = await compute.server(name.toLowerCase())
+    if (server !== undefined) return [server]
+  }
+  const servers = await compute.servers({ name: namePattern(name), allProjects: true })
+  return servers.filter((server) => server.name === name)
+}
+
+/**
+ * Nova takes the filter `name` for a regular expression of its database. What could mean something there is let free; the exact
+ * comparison comes afterwards.
+ */
+export const namePattern = (name: string): string => `^${name.replace(/[^A-Za-z0-9_-]+/g, '.*')}$`
+
+const ambiguous = (name: string, servers: readonly Server[]): string =>
+  `${servers.length} servers have the name \`${name}\`: ${list(
+    servers.map(({ id, host }) => `${id} on ${host ?? 'no host'}`),
+    6,
+  )}`
