@@ -3,7 +3,7 @@ import { cloudParam } from './lib/nova/cloud-param.ts'
 import { CHECK_NAMES, CHECKS } from './lib/nova/preflight/check.ts'
 import { allChecks, findServers, inspect } from './lib/nova/preflight/inspect.ts'
 import { report, standing, summaryOf } from './lib/nova/preflight/report.ts'
-import { sort } from './lib/nova/preflight/sort.ts'
+import { sort } from './lib/nova/preflight/partition.ts'
 import { plainServer } from './lib/nova/servers.ts'
 import { count } from './lib/format.ts'
 

@@ -1,7 +1,7 @@
 import { Failure, type Cloud, type ComputeService, type Hypervisor, type Server } from '../../../../runner/module.ts'
 import { mapLimit, recordOf } from '../../limit.ts'
 import { inFlight } from '../live-migration/in-flight.ts'
-import type { Agent, Api, Group, Looked, Port, Room, Wanted } from './seen.ts'
+import type { Agent, Api, Group, Looked, Port, Room, Wanted } from './evidence.ts'
 
 /** Requests that are under way at once. */
 const AT_ONCE = 8

@@ -3,8 +3,8 @@ import { list } from '../../format.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
 import { seenHost } from './checks-storage.ts'
-import type { HostSeen, Seen } from './seen.ts'
-import { moving, sources, way } from './sort.ts'
+import type { HostSeen, Seen } from './evidence.ts'
+import { moving, sources, way } from './partition.ts'
 
 export const guestChecks = (seen: Seen): readonly Check[] => {
   if (seen.wanted.target === '') return []

@@ -1,7 +1,7 @@
 import { block, line, ok, warn, type Check, type Verdict } from './check.ts'
 import { seenHost } from './checks-storage.ts'
-import type { HostSeen, PairSeen, Seen } from './seen.ts'
-import { moving, sources, way } from './sort.ts'
+import type { HostSeen, PairSeen, Seen } from './evidence.ts'
+import { moving, sources, way } from './partition.ts'
 
 /** What lies between the hosts. */
 export const pathChecks = (seen: Seen): readonly Check[] => {

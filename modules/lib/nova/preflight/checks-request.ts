@@ -4,8 +4,8 @@ import { isRunning } from '../servers.ts'
 import { count, list } from '../../format.ts'
 import { candidates } from './ask-api.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
-import type { Seen } from './seen.ts'
-import { moving, sort, sources } from './sort.ts'
+import type { Seen } from './evidence.ts'
+import { moving, sort, sources } from './partition.ts'
 
 export const requestChecks = (seen: Seen): readonly Check[] => [
   permission(seen),

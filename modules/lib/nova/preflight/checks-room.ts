@@ -4,8 +4,8 @@ import { candidates } from './ask-api.ts'
 import { block, line, lines, ok, warn, type Check, type CheckName, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
 import { usesHugePages } from './checks-server.ts'
-import type { Room, Seen } from './seen.ts'
-import { arriving, moving, sources, way } from './sort.ts'
+import type { Room, Seen } from './evidence.ts'
+import { arriving, moving, sources, way } from './partition.ts'
 
 type Amounts = Readonly<Record<string, number>>
 

@@ -3,8 +3,8 @@ import { bytes, list, MIB } from '../../format.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf, reaches } from './checks-request.ts'
 import { keepsDisks } from './checks-storage.ts'
-import type { Agent, Group, Port, Seen } from './seen.ts'
-import { arriving, moving } from './sort.ts'
+import type { Agent, Group, Port, Seen } from './evidence.ts'
+import { arriving, moving } from './partition.ts'
 
 export const serverChecks = (seen: Seen): readonly Check[] => {
   const servers = moving(seen)

@@ -3,8 +3,8 @@ import type { OsloConfig } from '../../text/oslo-config.ts'
 import { bytes, GIB, list, MIB } from '../../format.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
-import type { Folder, HostSeen, Seen } from './seen.ts'
-import { arriving, moving, sources, way } from './sort.ts'
+import type { Folder, HostSeen, Seen } from './evidence.ts'
+import { arriving, moving, sources, way } from './partition.ts'
 
 export const storageChecks = (seen: Seen): readonly Check[] => [
   ...hostAccess(seen),

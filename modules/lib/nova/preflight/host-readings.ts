@@ -1,4 +1,4 @@
-import type { DiskFile, Domain, Folder, Listening } from './seen.ts'
+import type { DiskFile, Domain, Folder, Listening } from './evidence.ts'
 
 /** Between the answers about several servers: a character that neither XML nor JSON may hold. */
 export const SEPARATOR = '\x1e'

@@ -9,10 +9,10 @@ import { requestChecks } from './checks-request.ts'
 import { roomChecks } from './checks-room.ts'
 import { serverChecks } from './checks-server.ts'
 import { storageChecks } from './checks-storage.ts'
-import { lookAtHost } from './look-at-host.ts'
-import { lookAtPair } from './look-at-pair.ts'
-import type { HostSeen, PairSeen, Seen, Wanted } from './seen.ts'
-import { sort, sources } from './sort.ts'
+import { lookAtHost } from './probe-host.ts'
+import { lookAtPair } from './probe-pair.ts'
+import type { HostSeen, PairSeen, Seen, Wanted } from './evidence.ts'
+import { sort, sources } from './partition.ts'
 
 /** Every check, in the order in which they are read: pure, of what was seen. */
 export const allChecks = (seen: Seen): readonly Check[] => [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CHECK_NAMES, type CheckName, type Level } from '../../../../../modules/lib/nova/preflight/check.ts'
 import { allChecks } from '../../../../../modules/lib/nova/preflight/inspect.ts'
-import type { Seen } from '../../../../../modules/lib/nova/preflight/seen.ts'
+import type { Seen } from '../../../../../modules/lib/nova/preflight/evidence.ts'
 import { CPU_XML, GIB, host, HOST_CPU_XML, hypervisor, scene, server, service, type Changes } from './scene.ts'
 
 const TLS = '[libvirt]\nlive_migration_with_native_tls = true\n'

@@ -1,5 +1,5 @@
 import { osloConfig } from '../../../../../modules/lib/text/oslo-config.ts'
-import type { Api, HostSeen, PairSeen, Seen, Wanted } from '../../../../../modules/lib/nova/preflight/seen.ts'
+import type { Api, HostSeen, PairSeen, Seen, Wanted } from '../../../../../modules/lib/nova/preflight/evidence.ts'
 import type { ComputeService, Hypervisor, Server } from '../../../../../runner/module.ts'
 
 /** Two compute hosts that fit each other, and servers on the first: what every check passes. Tests change one thing. */

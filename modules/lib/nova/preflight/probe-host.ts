@@ -1,7 +1,7 @@
 import { Failure, type Output, type Target } from '../../../../runner/module.ts'
 import { osloConfig, type OsloConfig } from '../../text/oslo-config.ts'
 import * as reading from './host-readings.ts'
-import type { HostSeen } from './seen.ts'
+import type { HostSeen } from './evidence.ts'
 
 /** What nova-compute reads, in its order: the later file wins (Debian starts it with both of the first two). */
 const CONFIG_FILES = ['/etc/nova/nova.conf', '/etc/nova/nova-compute.conf']

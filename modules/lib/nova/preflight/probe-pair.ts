@@ -2,7 +2,7 @@ import type { Hypervisor, Target } from '../../../../runner/module.ts'
 import type { OsloConfig } from '../../text/oslo-config.ts'
 import { probePort } from '../../host/port.ts'
 import { looked } from './ask-api.ts'
-import type { Comparison, HostSeen, PairSeen } from './seen.ts'
+import type { Comparison, HostSeen, PairSeen } from './evidence.ts'
 
 const SECONDS = 5
 const PORTS: Readonly<Record<string, number>> = { tcp: 16509, tls: 16514, ssh: 22, libssh: 22, libssh2: 22 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { osloConfig } from '../../../../../modules/lib/text/oslo-config.ts'
-import { comparison, lookAtPair, route } from '../../../../../modules/lib/nova/preflight/look-at-pair.ts'
+import { comparison, lookAtPair, route } from '../../../../../modules/lib/nova/preflight/probe-pair.ts'
 import { fakeTarget } from '../../../../fake-target.ts'
 import { CPU_XML, host, HOST_CPU_XML, hypervisor } from './scene.ts'
 

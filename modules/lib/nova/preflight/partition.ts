@@ -1,6 +1,6 @@
 import type { Server } from '../../../../runner/module.ts'
 import { isRunning } from '../servers.ts'
-import type { Seen, Wanted } from './seen.ts'
+import type { Seen, Wanted } from './evidence.ts'
 
 /** What becomes of the servers that are asked for. */
 export interface Sorted {
