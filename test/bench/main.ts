@@ -8,9 +8,9 @@ import { readJournal } from '../../runner/record/history.ts'
 import { realWorld } from '../../runner/real-world.ts'
 import { run } from '../../runner/run/run.ts'
 import type { World } from '../../runner/world.ts'
-import { fakeTarget } from '../fake-target.ts'
-import { fakeWorld } from '../fake-world.ts'
-import { request } from '../play.ts'
+import { fakeTarget } from '../doubles/target.ts'
+import { fakeWorld } from '../doubles/world.ts'
+import { request } from '../scenes/play.ts'
 
 /** `npm run bench`: how long the journal of a large run takes to read, and what it costs to keep. */
 const HOSTS = 1000

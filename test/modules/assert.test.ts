@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import assert from '../../modules/assert.ts'
 import { Failure } from '../../runner/module.ts'
-import { fakeTarget } from '../fake-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { fakeTarget } from '../doubles/target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
 
 const defaults = { quiet: false }
 const holds = (condition: string): boolean => condition === 'yes'

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import command from '../../modules/command.ts'
-import { localTarget, scratchFolder } from '../local-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { localTarget, scratchFolder } from '../doubles/local-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
 
 const folder = scratchFolder()
 

@@ -12,9 +12,9 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import copy from '../../modules/copy.ts'
-import { fakeTarget } from '../fake-target.ts'
-import { freshFolder, scratchFolder, type LocalTarget } from '../local-target.ts'
-import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
+import { fakeTarget } from '../doubles/target.ts'
+import { freshFolder, scratchFolder, type LocalTarget } from '../doubles/local-target.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
 
 const root = scratchFolder()
 const BINARY = new Uint8Array([0, 255, 10, 13, 0xe9, 0])

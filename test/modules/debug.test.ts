@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import debug from '../../modules/debug.ts'
 import type { TypeOf } from '../../runner/module.ts'
-import { fakeTarget } from '../fake-target.ts'
-import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
+import { fakeTarget } from '../doubles/target.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
 
 const rows = [
   { name: 'web-1', status: 'ACTIVE', host: 'compute15' },

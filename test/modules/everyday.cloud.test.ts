@@ -10,8 +10,8 @@ import type { Connection, Endpoint } from '../../runner/connection/connection.ts
 import { connect } from '../../runner/connection/connect.ts'
 import type { AnyModule, Target } from '../../runner/module.ts'
 import { up } from '../cloud/real/cloud.ts'
-import { fakeTarget } from '../fake-target.ts'
-import { behavesLikeAModule, type ObservedTarget } from '../module-contract.ts'
+import { fakeTarget } from '../doubles/target.ts'
+import { behavesLikeAModule, type ObservedTarget } from '../contracts/module.ts'
 
 // The everyday modules on a whole machine: real systemd, real sshd, the connection that playbooks use.
 const HOME = '/root/runbook-scratch'

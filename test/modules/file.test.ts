@@ -12,9 +12,9 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import file from '../../modules/file.ts'
-import { fakeTarget } from '../fake-target.ts'
-import { freshFolder, scratchFolder } from '../local-target.ts'
-import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
+import { fakeTarget } from '../doubles/target.ts'
+import { freshFolder, scratchFolder } from '../doubles/local-target.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
 
 const home = join(scratchFolder(), 'home')
 const fresh = freshFolder(home)

@@ -2,9 +2,9 @@ import { lstatSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import ini from '../../modules/ini.ts'
-import { fakeTarget } from '../fake-target.ts'
-import { freshFolder, scratchFolder } from '../local-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { fakeTarget } from '../doubles/target.ts'
+import { freshFolder, scratchFolder } from '../doubles/local-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
 
 const NOVA = '[DEFAULT]\n# keep me\nmy_ip = 10.0.0.1\ntransport_url = rabbit://nova:old@mq\n\n[libvirt]\nvirt_type = kvm\n'
 const home = join(scratchFolder(), 'home')

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import lineinfile from '../../modules/lineinfile.ts'
-import { fakeTarget } from '../fake-target.ts'
-import { freshFolder, scratchFolder } from '../local-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { fakeTarget } from '../doubles/target.ts'
+import { freshFolder, scratchFolder } from '../doubles/local-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
 
 const home = join(scratchFolder(), 'home')
 const fresh = freshFolder(home)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import liveMigration from '../../modules/live_migration.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
-import { apply, check, cloudTarget, failureOf, filled, targetOf, type CloudTarget } from './cloud-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
+import { apply, check, cloudTarget, failureOf, filled, targetOf, type CloudTarget } from '../doubles/cloud-target.ts'
 
 const web = { name: 'web-1', ram: 1024, residentMemory: 512, dirtyRate: 1, allocatedDisk: 256 } as const
 /** Changes memory faster than the link sends it: pre-copy never ends. */

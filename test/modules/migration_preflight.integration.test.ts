@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import migrationPreflight from '../../modules/migration_preflight.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
-import { check, cloudTarget, failureOf, filled, sharedCloud, targetOf, type CloudTarget } from './cloud-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
+import { check, cloudTarget, failureOf, filled, sharedCloud, targetOf, type CloudTarget } from '../doubles/cloud-target.ts'
 
 const servers = [
   { name: 'web-1', host: 'compute14', ram: 1024 },

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import liveMigration from '../../modules/live_migration.ts'
 import migrationVerify from '../../modules/migration_verify.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
-import { apply, check, cloudTarget, failureOf, filled, type CloudTarget } from './cloud-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
+import { apply, check, cloudTarget, failureOf, filled, type CloudTarget } from '../doubles/cloud-target.ts'
 
 const servers = [
   { name: 'web-1', host: 'compute14', ram: 1024 },

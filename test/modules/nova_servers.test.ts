@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import novaServers from '../../modules/nova_servers.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
-import { check, cloudTarget, failureOf, filled } from './cloud-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
+import { check, cloudTarget, failureOf, filled } from '../doubles/cloud-target.ts'
 
 behavesLikeAModule(novaServers, { params: filled(novaServers, { host: 'compute14' }), target: cloudTarget })
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import novaService from '../../modules/nova_service.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
-import { apply, check, cloudTarget, failureOf, filled, targetOf } from './cloud-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
+import { apply, check, cloudTarget, failureOf, filled, targetOf } from '../doubles/cloud-target.ts'
 
 const disabled = { hosts: { compute14: { disabled: true } } }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import service from '../../modules/service.ts'
-import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
-import { fakeSystemd, STOPPED, type FakeSystemd, type FakeUnit } from './fake-systemd.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
+import { fakeSystemd, STOPPED, type FakeSystemd, type FakeUnit } from '../doubles/systemd.ts'
 
 const NOVA = 'nova-compute.service'
 const defaults = { name: 'nova-compute', daemon_reload: false, settle: 3 } as const

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import shell from '../../modules/shell.ts'
-import { localTarget, scratchFolder } from '../local-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { localTarget, scratchFolder } from '../doubles/local-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
 
 const folder = scratchFolder()
 const sh = { executable: '/bin/sh' }

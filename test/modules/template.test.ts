@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import template from '../../modules/template.ts'
 import { Failure } from '../../runner/module.ts'
-import { freshFolder, scratchFolder } from '../local-target.ts'
-import { behavesLikeAModule } from '../module-contract.ts'
+import { freshFolder, scratchFolder } from '../doubles/local-target.ts'
+import { behavesLikeAModule } from '../contracts/module.ts'
 
 const home = join(scratchFolder(), 'home')
 const render = (text: string, file: string): string => {

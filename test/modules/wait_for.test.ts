@@ -4,9 +4,9 @@ import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import waitFor from '../../modules/wait_for.ts'
-import { fakeTarget, type FakeGiven } from '../fake-target.ts'
-import { localTarget, scratchFolder } from '../local-target.ts'
-import { behavesLikeAModule, sensiblyChecked } from '../module-contract.ts'
+import { fakeTarget, type FakeGiven } from '../doubles/target.ts'
+import { localTarget, scratchFolder } from '../doubles/local-target.ts'
+import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
 
 const defaults = { host: '127.0.0.1', state: 'started', timeout: 30, delay: 0, sleep: 1, connect_timeout: 5 } as const
 type Given = Partial<Parameters<typeof waitFor.check>[0]>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createCli } from '../../runner/cli.ts'
-import { fakeWorld } from '../fake-world.ts'
-import { newStage, testModules } from '../play.ts'
+import { fakeWorld } from '../doubles/world.ts'
+import { newStage, testModules } from '../scenes/play.ts'
 
 const PLAYBOOK = `
 name: t

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { readJournal } from '../../runner/record/history.ts'
 import { realWorld } from '../../runner/real-world.ts'
-import { fakeWorld } from '../fake-world.ts'
+import { fakeWorld } from '../doubles/world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runbook-world-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -2,9 +2,9 @@ import type { StepRef } from '../../runner/events/events.ts'
 import { type AnyModule, defineModule } from '../../runner/module.ts'
 import { resume, type ResumeRequest } from '../../runner/commands/resume.ts'
 import { run } from '../../runner/run/run.ts'
-import { fakeTarget } from '../fake-target.ts'
-import { type FakeWorld, fakeWorld } from '../fake-world.ts'
-import { newStage, request, type Stage, testModules } from '../play.ts'
+import { fakeTarget } from '../doubles/target.ts'
+import { type FakeWorld, fakeWorld } from '../doubles/world.ts'
+import { newStage, request, type Stage, testModules } from './play.ts'
 
 export const asked: ResumeRequest = {
   run: undefined,

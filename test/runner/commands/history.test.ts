@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { runs, show } from '../../../runner/commands/history.ts'
 import { resume } from '../../../runner/commands/resume.ts'
-import { fakeWorld } from '../../fake-world.ts'
+import { fakeWorld } from '../../doubles/world.ts'
 
 const lines = (...all: readonly (object | string)[]) =>
   all.map((line) => (typeof line === 'string' ? line : `${JSON.stringify(line)}\n`)).join('')

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { resume, type ResumeRequest } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { digestOf } from '../../../runner/record/runs.ts'
-import { type FakeWorld, fakeWorld } from '../../fake-world.ts'
-import { newStage, request, type Stage, testModules } from '../../play.ts'
+import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
+import { newStage, request, type Stage, testModules } from '../../scenes/play.ts'
 import { asked as inJson } from '../../scenes/resume.ts'
 
 const PLAYBOOK = `

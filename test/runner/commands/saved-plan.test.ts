@@ -5,8 +5,8 @@ import type { Request } from '../../../runner/events/request.ts'
 import { resume } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { applySaved, type AskedOfPlan, askedApply, planTo } from '../../../runner/commands/saved-plan.ts'
-import { type FakeWorld, fakeWorld } from '../../fake-world.ts'
-import { newStage, request as applyRequest, type Stage, testModules } from '../../play.ts'
+import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
+import { newStage, request as applyRequest, type Stage, testModules } from '../../scenes/play.ts'
 
 const PLAYBOOK = `
 name: t

@@ -4,8 +4,8 @@ import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import { run } from '../../../runner/run/run.ts'
 import { resume } from '../../../runner/commands/resume.ts'
 import { takeBack, type UndoRequest } from '../../../runner/commands/undo.ts'
-import { type FakeWorld, fakeWorld } from '../../fake-world.ts'
-import { newStage, request, type Stage, testModules } from '../../play.ts'
+import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
+import { newStage, request, type Stage, testModules } from '../../scenes/play.ts'
 
 const asked: UndoRequest = {
   run: undefined,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { who } from '../../../runner/commands/who.ts'
-import { fakeWorld } from '../../fake-world.ts'
+import { fakeWorld } from '../../doubles/world.ts'
 
 test('hosts that do not answer are not called free: 3', async () => {
   const world = fakeWorld({ files: { 'hosts.yml': 'all: { hosts: { a: , b: } }' }, down: ['a', 'b'] })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { defineModule } from '../../../runner/module.ts'
-import { play } from '../../play.ts'
+import { play } from '../../scenes/play.ts'
 
 /** Renders a file of the controller, whose names nobody knows before it is read. */
 const letter = defineModule({

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import { resume } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
-import { fakeWorld } from '../../fake-world.ts'
-import { newStage, request, testModules } from '../../play.ts'
+import { fakeWorld } from '../../doubles/world.ts'
+import { newStage, request, testModules } from '../../scenes/play.ts'
 
 const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
 const step = (module: string) => ({ key: `0.tasks.0/a`, task: '0.tasks.0', host: 'a', name: 'it', module, place })

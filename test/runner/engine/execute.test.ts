@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { defineModule } from '../../../runner/module.ts'
 import { interruptedLines, plainLine } from '../../../runner/output/plain.ts'
 import { nextCommands } from '../../../runner/output/summary.ts'
-import { fakeTarget } from '../../fake-target.ts'
-import { newStage, play } from '../../play.ts'
+import { fakeTarget } from '../../doubles/target.ts'
+import { newStage, play } from '../../scenes/play.ts'
 
 const plays = (tasks: string, more = ''): string =>
   `name: t\nplays:\n  - name: p\n    hosts: all\n${more}    tasks:\n${tasks.replace(/^/gm, '      ')}\n`

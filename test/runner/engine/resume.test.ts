@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import { resume } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
-import { type FakeWorld, fakeWorld } from '../../fake-world.ts'
-import { newStage, request, type Stage, testModules } from '../../play.ts'
+import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
+import { newStage, request, type Stage, testModules } from '../../scenes/play.ts'
 
 /** A run of several hosts with everything that resume must bring back: registered values, a loop, handlers, a rescue, a step that must not run twice. */
 const PLAYBOOK = `

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Endpoint, HostLock, LockWanted } from '../../../runner/connection/connection.ts'
 import { type AnyModule, defineModule, Failure, type LockRequest } from '../../../runner/module.ts'
-import { fakeTarget } from '../../fake-target.ts'
-import { newStage, play, type PlayGiven } from '../../play.ts'
+import { fakeTarget } from '../../doubles/target.ts'
+import { newStage, play, type PlayGiven } from '../../scenes/play.ts'
 
 /** The kernels of some hosts: who has which lock. */
 function kernels() {

@@ -3,10 +3,10 @@ import { registry } from '../../../modules/index.ts'
 import type { Event } from '../../../runner/events/events.ts'
 import { resume } from '../../../runner/commands/resume.ts'
 import { applySaved, planTo } from '../../../runner/commands/saved-plan.ts'
-import { fakeTarget, type FakeTarget } from '../../fake-target.ts'
-import { fakeWorld } from '../../fake-world.ts'
-import { fakeSystemd } from '../../modules/fake-systemd.ts'
-import { request } from '../../play.ts'
+import { fakeTarget, type FakeTarget } from '../../doubles/target.ts'
+import { fakeWorld } from '../../doubles/world.ts'
+import { fakeSystemd } from '../../doubles/systemd.ts'
+import { request } from '../../scenes/play.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const fileOf = (text: string, mode = '0600') => ({ content: bytes(text), mode, owner: 'root', group: 'root' })

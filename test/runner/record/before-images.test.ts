@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { openBeforeImages, readBeforeImage } from '../../../runner/record/before-images.ts'
-import { fakeWorld } from '../../fake-world.ts'
+import { fakeWorld } from '../../doubles/world.ts'
 
 const RUN = '1MNCRE0PMS'
 const step = {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { resume } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
-import { type FakeWorld, fakeWorld, type FakeWorldGiven } from '../../fake-world.ts'
-import { newStage, play, request, testModules } from '../../play.ts'
+import { type FakeWorld, fakeWorld, type FakeWorldGiven } from '../../doubles/world.ts'
+import { newStage, play, request, testModules } from '../../scenes/play.ts'
 
 const ASKED = { run: undefined, failed: false, acceptChanges: false, yes: false, params: [], waitLock: 0, detach: false } as const
 const LOST = {

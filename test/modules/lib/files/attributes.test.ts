@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { attributeChanges, mustRun, setAttributes, writeOptions } from '../../../../modules/lib/files/attributes.ts'
-import { fakeTarget } from '../../../fake-target.ts'
+import { fakeTarget } from '../../../doubles/target.ts'
 
 const stat = { kind: 'file', size: 0, mode: '0644', uid: 0, gid: 5, owner: 'root', group: 'tty', mtime: 0 } as const
 

@@ -8,7 +8,7 @@ import file from '../../../../modules/file.ts'
 import ini from '../../../../modules/ini.ts'
 import lineinfile from '../../../../modules/lineinfile.ts'
 import type { AnyModule } from '../../../../runner/module.ts'
-import { localTarget, scratchFolder } from '../../../local-target.ts'
+import { localTarget, scratchFolder } from '../../../doubles/local-target.ts'
 
 // Needs root (it mounts small file systems) and Debian's acl and attr.
 const root = scratchFolder()

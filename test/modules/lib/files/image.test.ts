@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSyn
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { capture, MOST_ENTRIES, placeLink, restore } from '../../../../modules/lib/files/image.ts'
-import { freshFolder, scratchFolder } from '../../../local-target.ts'
+import { freshFolder, scratchFolder } from '../../../doubles/local-target.ts'
 
 const home = join(scratchFolder(), 'home')
 const fresh = freshFolder(home)

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { follow } from '../../../../modules/lib/files/paths.ts'
-import { localTarget, scratchFolder } from '../../../local-target.ts'
+import { localTarget, scratchFolder } from '../../../doubles/local-target.ts'
 
 const folder = scratchFolder()
 const here = localTarget(folder)

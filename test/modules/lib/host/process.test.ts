@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { planJob, runJob } from '../../../../modules/lib/host/process.ts'
-import { fakeTarget } from '../../../fake-target.ts'
-import { localTarget, scratchFolder } from '../../../local-target.ts'
+import { fakeTarget } from '../../../doubles/target.ts'
+import { localTarget, scratchFolder } from '../../../doubles/local-target.ts'
 
 const folder = scratchFolder()
 const here = localTarget(folder)

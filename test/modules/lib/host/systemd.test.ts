@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { inWords, isDisabled, isEnabled, isMasked, isUp, parseUnit, readUnit } from '../../../../modules/lib/host/systemd.ts'
-import { fakeTarget } from '../../../fake-target.ts'
+import { fakeTarget } from '../../../doubles/target.ts'
 
 // As systemd 252 of Debian 12 prints it: in an order of its own, without what the unit's kind does not have.
 const NOVA = `Type=notify

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { inventoryName, reach } from '../../../../modules/lib/nova/compute-host.ts'
 import { Failure } from '../../../../runner/module.ts'
-import { fakeTarget } from '../../../fake-target.ts'
+import { fakeTarget } from '../../../doubles/target.ts'
 
 test.each([
   ['the same name', ['compute14', 'compute15'], 'compute14', 'compute14'],

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readIni, setOption, type Wanted } from '../../../../modules/lib/text/ini.ts'
-import { scratchFolder } from '../../../local-target.ts'
+import { scratchFolder } from '../../../doubles/local-target.ts'
 
 // Reads every file named on standard input with oslo.config (Debian: python3-oslo.config) and answers one line of JSON for
 // each: what its parser finds, and what a service sees of the options asked for, registered as a single option and as one that

@@ -1,6 +1,6 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
-import type { Diff, Module, ObjectSchema, Schema, Target } from '../runner/module.ts'
+import type { Diff, Module, ObjectSchema, Schema, Target } from '../../runner/module.ts'
 
 /** A target that can tell all that a module may have changed through it: files, or the state of a cloud. */
 export interface ObservedTarget extends Target {

@@ -13,9 +13,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import type { Connection } from '../runner/connection/connection.ts'
-import { connectLocal } from '../runner/connection/local.ts'
-import { fakeTarget, type FakeGiven, type FakeTarget } from './fake-target.ts'
+import type { Connection } from '../../runner/connection/connection.ts'
+import { connectLocal } from '../../runner/connection/local.ts'
+import { fakeTarget, type FakeGiven, type FakeTarget } from './target.ts'
 
 /** A new empty folder that is removed after the tests of the file. */
 export function scratchFolder(): string {

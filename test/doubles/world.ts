@@ -1,9 +1,9 @@
 import { posix } from 'node:path'
-import type { Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../runner/connection/connection.ts'
-import { Failure } from '../runner/base/failure.ts'
-import type { Cloud } from '../runner/openstack/cloud.ts'
-import type { Interrupt, World } from '../runner/world.ts'
-import { fakeTarget } from './fake-target.ts'
+import type { Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../../runner/connection/connection.ts'
+import { Failure } from '../../runner/base/failure.ts'
+import type { Cloud } from '../../runner/openstack/cloud.ts'
+import type { Interrupt, World } from '../../runner/world.ts'
+import { fakeTarget } from './target.ts'
 
 export interface FakeWorld extends World {
   readonly written: { stdout: string; stderr: string }

@@ -1,4 +1,4 @@
-import { Failure, type Cloud, type Output, type Progress, type RunOptions, type Stat, type Target } from '../runner/module.ts'
+import { Failure, type Cloud, type Output, type Progress, type RunOptions, type Stat, type Target } from '../../runner/module.ts'
 
 export interface FakeFile {
   readonly content: Uint8Array

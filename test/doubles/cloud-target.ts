@@ -6,7 +6,7 @@ import type { Connection } from '../../runner/connection/connection.ts'
 import { Failure, type AnyModule, type Diff, type Progress, type Result, type Target } from '../../runner/module.ts'
 import { openCloud } from '../../runner/openstack/index.ts'
 import { startCloud, type CloudOptions, type SimulatedCloud } from '../cloud/simulated/cloud.ts'
-import { sensiblyChecked } from '../module-contract.ts'
+import { sensiblyChecked } from '../contracts/module.ts'
 
 /** A module's view of a simulated cloud: the real client and real SSH; waiting and the clock are the cloud's own, which run fast. */
 export interface CloudTarget extends Target {

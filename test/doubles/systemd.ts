@@ -1,4 +1,4 @@
-import { fakeTarget, type Answer, type FakeTarget } from '../fake-target.ts'
+import { fakeTarget, type Answer, type FakeTarget } from './target.ts'
 
 /** A unit of the fake, in the words of `systemctl show`. */
 export interface FakeUnit {

@@ -1,8 +1,8 @@
-import type { Event, StepFinished } from '../runner/events/events.ts'
-import { type AnyModule, defineModule, Failure } from '../runner/module.ts'
-import type { Request } from '../runner/events/request.ts'
-import { run } from '../runner/run/run.ts'
-import { type FakeWorld, fakeWorld, type FakeWorldGiven } from './fake-world.ts'
+import type { Event, StepFinished } from '../../runner/events/events.ts'
+import { type AnyModule, defineModule, Failure } from '../../runner/module.ts'
+import type { Request } from '../../runner/events/request.ts'
+import { run } from '../../runner/run/run.ts'
+import { type FakeWorld, fakeWorld, type FakeWorldGiven } from '../doubles/world.ts'
 
 /** What the test modules know of the world: the state of named things, by host, and what was done to them, in order. */
 export interface Stage {
