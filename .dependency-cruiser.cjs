@@ -1,5 +1,8 @@
 const forbidden = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to })
 
+/** Types of values that every stage may name: they import nothing that acts. */
+const VOCABULARY = '^runner/(openstack/cloud|connection/connection|module|world)\\.ts$'
+
 module.exports = {
   forbidden: [
     forbidden(
@@ -27,22 +30,52 @@ module.exports = {
       { path: '^test/' },
     ),
     forbidden(
+      'base-knows-nothing',
+      'what all stages use imports none of them',
+      { path: '^runner/base/' },
+      { path: '^(runner|modules|test)/', pathNot: '^runner/base/' },
+    ),
+    forbidden(
+      'source-is-a-floor',
+      'text with places is read by the language, the inventory and clouds.yaml alike',
+      { path: '^runner/source/' },
+      { path: '^runner/', pathNot: `^runner/(source|base|events)/|${VOCABULARY}` },
+    ),
+    forbidden(
       'language-is-pure',
       'files come in through the world record',
       { path: '^runner/(language|inventory)/' },
-      { path: '^runner/(connection|engine|openstack|output)/' },
+      { path: '^runner/', pathNot: `^runner/(source|base|events|language|inventory)/|${VOCABULARY}` },
     ),
     forbidden(
       'output-is-a-fold',
       'a view knows events, not how they come about',
       { path: '^runner/output/' },
-      { path: '^runner/(connection|engine|inventory|openstack)/' },
+      { path: '^runner/', pathNot: `^runner/(output|events|source|base)/|${VOCABULARY}` },
     ),
     forbidden(
       'clients-stand-alone',
       'connections and clouds know nothing of playbooks',
       { path: '^runner/(connection|openstack)/' },
-      { path: '^runner/(engine|output|inventory|language)/' },
+      { path: '^runner/', pathNot: `^runner/(connection|openstack|source|base)/|${VOCABULARY}` },
+    ),
+    forbidden(
+      'commands-are-the-roof',
+      'only the command line calls a command, or one command another',
+      { path: '^runner/', pathNot: '^runner/(cli\\.ts|commands/)' },
+      { path: '^runner/commands/' },
+    ),
+    forbidden(
+      'the-walk-knows-no-pipeline',
+      'what a run does with hosts does not know how it was started or what is shown of it',
+      { path: '^runner/(engine|undo|plan|locks|hosts|state|record)/' },
+      { path: '^runner/(run|commands|output)/' },
+    ),
+    forbidden(
+      'state-is-below-the-walk',
+      'values that the walk is made of do not call it',
+      { path: '^runner/(state|record)/' },
+      { path: '^runner/(engine|undo|plan|locks|hosts)/' },
     ),
     forbidden('no-circular', 'no cycles', {}, { circular: true }),
   ],

@@ -117,7 +117,7 @@ const POINTS = [
 async function disturbed(inventory: string, point: (typeof POINTS)[number], disturb: () => void): Promise<Ended> {
   const midst = point === 'in the midst of the command'
   if (midst) place.put('hold', '')
-  const ending = place.runbook(apply(inventory), midst ? {} : { hook: 'runner/pausing.js', env: { PAUSE_AT: point } })
+  const ending = place.runbook(apply(inventory), midst ? {} : { hook: 'scenes/pausing.js', env: { PAUSE_AT: point } })
   let over = false
   void ending.finally(() => (over = true))
   while (!over && !existsSync(place.path(midst ? 'root/once' : 'paused'))) await sleep(10)

@@ -94,7 +94,7 @@ const apply = (server: string) => ['apply', 'play.yml', '-o', 'json', '-p', `ser
 
 /** One life of the run, until it is killed where none was killed before, or ends. */
 const life = (args: readonly string[], more: RunOptions = {}) =>
-  place.runbook(args, { hook: 'runner/dying.js', ...more, env: { ...cloud.env, DEATHS: 'deaths', ...more.env } })
+  place.runbook(args, { hook: 'scenes/dying.js', ...more, env: { ...cloud.env, DEATHS: 'deaths', ...more.env } })
 const deaths = () => readFileSync(place.path('deaths'), 'utf8')
 const killed = ({ code, signal }: Ended) => signal === 'SIGKILL' || code === 128 + 9
 
