@@ -4,6 +4,7 @@ import type { ObjectSchema, TypeOf } from './base/schema.ts'
 
 export { Failure } from './base/failure.ts'
 export { nearest } from './base/suggest.ts'
+export { parseXml, type Xml } from './base/xml.ts'
 export type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection/connection.ts'
 export type * from './openstack/cloud.ts'
 export type { ObjectSchema, Schema, TypeOf } from './base/schema.ts'

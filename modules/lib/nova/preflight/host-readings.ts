@@ -1,3 +1,4 @@
+import { Failure, parseXml, type Xml } from '../../../../runner/module.ts'
 import type { DiskFile, Domain, Folder, Listening } from './evidence.ts'
 
 /** Between the answers about several servers: a character that neither XML nor JSON may hold. */
@@ -37,16 +38,29 @@ export const hugePages = (text: string): readonly { kib: number; free: number }[
   [...text.matchAll(/^(\d+)kB (\d+)$/gm)].map(([, kib, free]) => ({ kib: Number(kib), free: Number(free) }))
 
 /** `virsh capabilities`: the host's UUID, its CPU, and the machine types that its QEMU knows. */
-export function capabilities(xml: string): {
+export function capabilities(text: string): {
   readonly uuid: string | undefined
   readonly cpu: string | undefined
   readonly machines: readonly string[]
 } {
-  const host = /<host>.*?<\/host>/s.exec(xml)?.[0] ?? ''
+  const xml = readable(text)
+  const [host, architectures] = [xml?.at('host'), xml?.all('guest/arch') ?? []]
+  // A domain type of an architecture may have machines of its own.
+  const machines = architectures.flatMap((each) => [...each.all('machine'), ...each.all('domain/machine')])
   return {
-    uuid: /<uuid>([^<]+)<\/uuid>/.exec(host)?.[1],
-    cpu: /<cpu>.*?<\/cpu>/s.exec(host)?.[0],
-    machines: [...new Set([...xml.matchAll(/<machine[^>]*>([^<]+)<\/machine>/g)].map(([, name]) => name!))],
+    uuid: host?.at('uuid')?.text,
+    cpu: host?.at('cpu')?.toString(),
+    machines: [...new Set(machines.map((each) => each.text))],
+  }
+}
+
+/** The root element; undefined if the host gave no answer, or half of one. */
+function readable(text: string): Xml | undefined {
+  try {
+    return parseXml(text)
+  } catch (error) {
+    if (error instanceof Failure) return undefined
+    throw error
   }
 }
 
@@ -54,15 +68,16 @@ export function capabilities(xml: string): {
 export const libvirtVersion = (text: string): string | undefined => /Using library: libvirt (\S+)/.exec(text)?.[1]
 
 /** `virsh dumpxml` of a running guest: what libvirt started it with. */
-export function domain(xml: string): Domain | undefined {
-  const type = /<domain type='([^']+)'/.exec(xml)?.[1]
+export function domain(text: string): Domain | undefined {
+  const xml = readable(text)
+  const type = xml?.attributes['type']
   if (type === undefined) return undefined
-  const cpu = /<cpu[ >].*?<\/cpu>|<cpu [^>]*\/>/s.exec(xml)?.[0]
+  const cpu = xml?.at('cpu')
   return {
     type,
-    machine: /<type [^>]*machine='([^']+)'/.exec(xml)?.[1],
-    cpuMode: cpu === undefined ? undefined : /mode='([^']+)'/.exec(cpu)?.[1],
-    cpuXml: cpu,
+    machine: xml?.at('os/type')?.attributes['machine'],
+    cpuMode: cpu?.attributes['mode'],
+    cpuXml: cpu?.toString(),
   }
 }
 

@@ -82,20 +82,26 @@ describe('virsh dumpxml', () => {
     `<domain type='kvm' id='6'>\n  <vcpu placement='static'>1</vcpu>\n  <os>\n    <type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type>\n  </os>\n${cpu}\n  <clock offset='utc'/>\n</domain>`
 
   test('a guest with a CPU model', () => {
-    const cpu = "<cpu mode='custom' match='exact' check='full'>\n    <model fallback='forbid'>qemu64</model>\n  </cpu>"
+    const cpu = '<cpu mode="custom" match="exact" check="full">\n    <model fallback="forbid">qemu64</model>\n  </cpu>'
     expect(reading.domain(guest(`  ${cpu}`))).toEqual({ type: 'kvm', machine: 'pc-i440fx-7.2', cpuMode: 'custom', cpuXml: cpu })
   })
 
   test('a guest with the CPU of its host, in one tag', () => {
     expect(reading.domain(guest("  <cpu mode='host-passthrough' check='none' migratable='on'/>"))).toMatchObject({
       cpuMode: 'host-passthrough',
-      cpuXml: "<cpu mode='host-passthrough' check='none' migratable='on'/>",
+      cpuXml: '<cpu mode="host-passthrough" check="none" migratable="on"/>',
     })
   })
 
   test('a guest without a CPU of its own, and none at all', () => {
     expect(reading.domain(guest(''))).toEqual({ type: 'kvm', machine: 'pc-i440fx-7.2', cpuMode: undefined, cpuXml: undefined })
     expect(reading.domain('')).toBeUndefined()
+    expect(reading.domain(guest('').slice(0, -9))).toBeUndefined()
+  })
+
+  test('what an operator wrote into it is not taken for what libvirt runs', () => {
+    const xml = guest('').replace('<vcpu', "<description>&lt;cpu mode='x'/&gt;</description><!-- <cpu mode='y'/> --><vcpu")
+    expect(reading.domain(xml)).toMatchObject({ cpuMode: undefined, cpuXml: undefined })
   })
 })
 
