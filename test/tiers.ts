@@ -72,11 +72,13 @@ const say = (text: string) => process.stdout.write(`${text}\n`)
 
 const outcomes: Outcome[] = []
 // First, as apt does one thing at a time, and the cloud has packages of its own.
+const noShellcheck = options.tier === undefined ? whyNoShellcheck() : undefined
 const noIntegration = wanted('integration') ? whyNoIntegration() : undefined
 // The real cloud takes minutes to start, and its tests wait more than they work: the other tiers run beside it.
 const cloud = wanted('cloud') ? startCloud() : undefined
 if (options.tier === undefined) {
   for (const script of ['lint', 'layers', 'unused']) outcomes.push(check(script))
+  outcomes.push(noShellcheck === undefined ? check('shellcheck') : skipped('shellcheck', noShellcheck))
 }
 if (wanted('fast')) outcomes.push(await vitest('fast'))
 const onTheCloud = cloud === undefined ? undefined : cloudTier(cloud)
@@ -97,8 +99,16 @@ function check(script: string): Outcome {
   return { name: script, passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0, seconds: since(started) }
 }
 
+function whyNoShellcheck(): string | undefined {
+  return spawnSync('shellcheck', ['--version']).status === 0 ? undefined : whyNotInstalled(['shellcheck'])
+}
+
 function whyNoIntegration(): string | undefined {
-  return !isRoot ? 'it needs root' : !isDebian ? 'it needs Debian' : install(INTEGRATION_PACKAGES)
+  return whyNotInstalled(INTEGRATION_PACKAGES)
+}
+
+function whyNotInstalled(packages: readonly string[]): string | undefined {
+  return !isRoot ? 'it needs root' : !isDebian ? 'it needs Debian' : install(packages)
 }
 
 /** A real OpenStack that is on its way up, and a file with what it says meanwhile. */
@@ -197,7 +207,7 @@ function failuresOf({ name, status, message, assertionResults }: VitestReport['t
 }
 
 function skipped(name: string, note: string): Outcome {
-  say(`\n!!! ${name} tier SKIPPED: ${note} !!!`)
+  say(`\n!!! ${name} SKIPPED: ${note} !!!`)
   return { name, passed: 0, failed: 0, skipped: 1, seconds: 0, note }
 }
 

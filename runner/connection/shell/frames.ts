@@ -4,7 +4,7 @@ export interface Frame {
   readonly sections: readonly Buffer[]
 }
 
-/** Sections that follow the first line of each kind of answer: see `host-program.ts`. */
+/** Sections that follow the first line of each kind of answer: see `host-program.sh`. */
 const sectionCount: Readonly<Record<string, number>> = { e: 0, r: 2, s: 2, l: 1, d: 2, '!': 0 }
 
 /** The longest section that is held in memory. */

@@ -1,6 +1,6 @@
 import { nonce, quote } from './host-program.ts'
 
-/** What one line, or one payload, asks of the program on a host: see `host-program.ts`. */
+/** What one line, or one payload, asks of the program on a host: see `host-program.sh`. */
 export type Operation =
   | { readonly kind: 'read' | 'stat' | 'list'; readonly id: number; readonly path: string }
   | {

@@ -212,6 +212,27 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
     rmSync(bin, { recursive: true })
   })
 
+  test('a folder for temporary files with a space in its name: nothing else is removed', async () => {
+    mkdirSync(path('two words'))
+    writeFileSync(path('two'), 'kept')
+    // Its own /dev/shm, too small to be taken.
+    const small = 'mount -t tmpfs -o size=1M tmpfs /dev/shm && exec /bin/sh "$@"'
+    writeFileSync(path('spaced'), `#!/bin/sh\nexec unshare --mount --propagation private sh -c '${small}' sh "$@"\n`, {
+      mode: 0o755,
+    })
+    const spaced = connectLocal(
+      { name: 'here', kind: 'local', address: 'localhost' },
+      { env: { ...process.env, TMPDIR: path('two words') }, shell: path('spaced') },
+    )
+    const host = spaced.as(undefined)
+    for (let n = 0; n < 300; n += 1) await host.run(['true'], { stdin: 'x' })
+    const [own] = readdirSync(path('two words'))
+    expect(readdirSync(join(path('two words'), own!)).length).toBeLessThan(250)
+    expect(readFileSync(path('two'), 'utf8')).toBe('kept')
+    await spaced.close()
+    expect(readdirSync(path('two words'))).toEqual([])
+  })
+
   describe('a host with hardly any room for temporary files', () => {
     let narrow: Connection
     beforeAll(() => {

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Makes the private root of a simulated host and stays as its first process: sh make-root.sh NAME DISK_GIB [SHARED_FOLDER]
 # Runs in fresh mount, uts, pid and ipc namespaces. Ends, and everything inside with it, when standard input ends.
 set -e

@@ -14,7 +14,7 @@ case $1 in
     as keystone keystone-manage db_sync
     keystone-manage fernet_setup --keystone-user keystone --keystone-group keystone
     keystone-manage credential_setup --keystone-user keystone --keystone-group keystone
-    url={{identity}}/
+    url='{{identity}}/'
     keystone-manage bootstrap --bootstrap-password '{{password}}' --bootstrap-region-id '{{region}}' \
       --bootstrap-public-url "$url" --bootstrap-internal-url "$url" --bootstrap-admin-url "$url"
     start keystone ;;
