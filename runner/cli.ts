@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { EXIT, exitCode } from './events/exit.ts'
 import { Failure } from './base/failure.ts'
 import type { AnyModule } from './module.ts'
-import type { Request } from './events/request.ts'
+import type { Request, Show, What } from './events/request.ts'
 import {
   assignment,
   collect,
@@ -162,9 +162,9 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
           yes?: true
           detach?: true
           acceptChanges: boolean
-          param: Request['params']
+          param: What['params']
           waitLock: number
-          output: Request['output']
+          output: Show['output']
         },
       ) => {
         const { registry } = await loadModules()
@@ -199,9 +199,9 @@ function historyCommands(program: Command, world: World, loadModules: LoadModule
           to?: string
           host?: string
           acceptChanges: boolean
-          param: Request['params']
+          param: What['params']
           waitLock: number
-          output: Request['output']
+          output: Show['output']
         },
       ) => {
         const { registry } = await loadModules()

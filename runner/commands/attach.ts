@@ -4,7 +4,7 @@ import { follow } from '../record/follow.ts'
 import { runningAs } from '../record/liveness.ts'
 import { createReport } from '../output/report.ts'
 import { openView } from '../output/view.ts'
-import type { Request } from '../events/request.ts'
+import type { Show } from '../events/request.ts'
 import { sourcesOf } from './history.ts'
 import { findRun, listRuns, loadKeptInputs } from '../record/runs.ts'
 import type { World } from '../world.ts'
@@ -13,7 +13,7 @@ import type { World } from '../world.ts'
  * `runbook attach [RUN]`: shows a run as it shows itself, from its beginning and on until it ends. A fold over its journal: the run knows nothing
  * of it. Ctrl-C ends the showing, not the run. Exits as the run does.
  */
-export async function attach(text: string | undefined, output: Request['output'], world: World): Promise<number> {
+export async function attach(text: string | undefined, output: Show['output'], world: World): Promise<number> {
   const { run, history } = await findRun(
     world,
     text ?? (await newestUnderWay(world)),
@@ -24,7 +24,7 @@ export async function attach(text: string | undefined, output: Request['output']
   const goal = history.started.goal
   const report = createReport()
   const view = await openView(
-    { ...request, goal, output, attached: true },
+    { goal, ...request.show, output, attached: true },
     world,
     report,
     await sourcesOf(world, Object.keys(digests)),

@@ -1,7 +1,7 @@
 import type { History } from '../record/history.ts'
 import { Failure } from '../base/failure.ts'
 import { MASK } from '../events/secrets.ts'
-import type { Request } from '../events/request.ts'
+import type { Request, What } from '../events/request.ts'
 import { digestOf, type KeptInputs } from '../record/runs.ts'
 import type { World } from '../world.ts'
 
@@ -15,7 +15,7 @@ export async function refuseChangedInputs(
   world: World,
   { started }: History,
   kept: KeptInputs,
-  given: Request['params'],
+  given: What['params'],
 ): Promise<void> {
   const changed = [...(await changedFiles(world, kept)), ...changedParams(kept.request, started.params, given)]
   if (changed.length === 0) return
@@ -37,8 +37,8 @@ async function changedFiles(world: World, { digests }: KeptInputs): Promise<stri
 }
 
 /** @param used the values that the run began with, defaults among them; secrets are masked */
-function changedParams(request: Request, used: Readonly<Record<string, unknown>>, given: Request['params']): string[] {
-  const before = new Map(request.params.map(({ name, text }) => [name, text]))
+function changedParams(request: Request, used: Readonly<Record<string, unknown>>, given: What['params']): string[] {
+  const before = new Map(request.what.params.map(({ name, text }) => [name, text]))
   const same = (name: string, text: string): boolean => {
     const value = used[name]
     const texts = [before.get(name), String(value), JSON.stringify(value)].filter((one) => one !== undefined)
@@ -48,8 +48,10 @@ function changedParams(request: Request, used: Readonly<Record<string, unknown>>
 }
 
 /** Parameters of a run that goes on: those it began with, but for secrets, which are not kept, and those given now. */
-export function paramsNow(kept: KeptInputs, given: Request['params']): Request['params'] {
-  const params = new Map(kept.request.params.filter(({ text }) => !text.includes(MASK)).map(({ name, text }) => [name, text]))
+export function paramsNow(kept: KeptInputs, given: What['params']): What['params'] {
+  const params = new Map(
+    kept.request.what.params.filter(({ text }) => !text.includes(MASK)).map(({ name, text }) => [name, text]),
+  )
   for (const { name, text } of given) params.set(name, text)
   return [...params].map(([name, text]) => ({ name, text }))
 }

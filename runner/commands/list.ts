@@ -3,7 +3,7 @@ import { selected } from '../state/task-context.ts'
 import type { Item } from '../language/playbook/types.ts'
 import { loadInputs } from '../run/inputs.ts'
 import type { AnyModule } from '../module.ts'
-import type { Request } from '../events/request.ts'
+import type { Request, Which } from '../events/request.ts'
 import { showDiagnostics } from '../run/run.ts'
 import type { World } from '../world.ts'
 
@@ -26,20 +26,20 @@ export async function list(
       }
       if (hosts.length === 0) world.stdout.write('  no host\n')
     }
-    if (wanted.listTasks) world.stdout.write(taskLines(play.tasks, play.tags, request, '  ').join(''))
+    if (wanted.listTasks) world.stdout.write(taskLines(play.tasks, play.tags, request.which, '  ').join(''))
   }
   return EXIT.done
 }
 
-function taskLines(items: readonly Item[], outer: readonly string[], selection: Request, indent: string): string[] {
+function taskLines(items: readonly Item[], outer: readonly string[], which: Which, indent: string): string[] {
   return items.flatMap((item) => {
     const tags = [...outer, ...item.tags]
     const shown = tags.length === 0 ? '' : `   [${tags.join(', ')}]`
     if (item.kind === 'block') {
       const parts = [...item.block, ...item.rescue, ...item.always]
-      return [`${indent}${item.name?.value ?? 'block'}\n`, ...taskLines(parts, tags, selection, `${indent}  `)]
+      return [`${indent}${item.name?.value ?? 'block'}\n`, ...taskLines(parts, tags, which, `${indent}  `)]
     }
-    if (!selected(tags, selection)) return []
+    if (!selected(tags, which)) return []
     return [`${indent}${item.kind === 'meta' ? `meta: ${item.action}` : `${item.name.value} (${item.module})`}${shown}\n`]
   })
 }

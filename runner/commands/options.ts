@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { Request } from '../events/request.ts'
+import type { Request, Show } from '../events/request.ts'
 
 /** The options of plan and apply, as commander gives them. */
 export interface RunFlags {
@@ -22,7 +22,7 @@ export interface RunFlags {
   readonly askBecomePass?: true
   readonly user?: string
   readonly acceptNewHostKeys?: true
-  readonly output: Request['output']
+  readonly output: Show['output']
   readonly verbose: number
   readonly diff?: true
   readonly exitCode?: true
@@ -95,29 +95,35 @@ export const givenOptions = (command: Command): ReadonlyMap<string, string> =>
 export function requestOf(goal: Request['goal'], playbook: string, flags: RunFlags): Request {
   return {
     goal: flags.check ? 'plan' : goal,
-    playbook,
-    inventory: flags.inventory,
-    params: flags.param,
-    paramsFile: flags.paramsFile,
-    extra: flags.extraVars,
-    limit: flags.limit,
-    tags: flags.tags,
-    skipTags: flags.skipTags,
-    forks: flags.forks,
-    startAtTask: flags.startAtTask,
-    step: flags.step === true,
-    waitLock: flags.waitLock,
-    detach: flags.detach === true,
-    yes: flags.yes === true,
-    become: flags.become === true,
-    becomeUser: flags.becomeUser,
-    askBecomePass: flags.askBecomePass === true,
-    user: flags.user,
-    acceptNewHostKeys: flags.acceptNewHostKeys === true,
-    output: flags.output,
-    verbose: flags.verbose,
-    diff: flags.diff === true,
-    exitCode: flags.exitCode === true,
+    what: {
+      playbook,
+      inventory: flags.inventory,
+      params: flags.param,
+      paramsFile: flags.paramsFile,
+      extra: flags.extraVars,
+    },
+    which: {
+      limit: flags.limit,
+      tags: flags.tags,
+      skipTags: flags.skipTags,
+      startAtTask: flags.startAtTask,
+      step: flags.step === true,
+    },
+    as: { user: flags.user, become: flags.become === true, becomeUser: flags.becomeUser },
+    how: {
+      forks: flags.forks,
+      yes: flags.yes === true,
+      waitLock: flags.waitLock,
+      detach: flags.detach === true,
+      askBecomePass: flags.askBecomePass === true,
+      acceptNewHostKeys: flags.acceptNewHostKeys === true,
+    },
+    show: {
+      output: flags.output,
+      verbose: flags.verbose,
+      diff: flags.diff === true,
+      exitCode: flags.exitCode === true,
+    },
   }
 }
 

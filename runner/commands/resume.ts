@@ -4,7 +4,7 @@ import { EXIT } from '../events/exit.ts'
 import { Failure } from '../base/failure.ts'
 import { runningAs } from '../record/liveness.ts'
 import type { AnyModule } from '../module.ts'
-import type { Request } from '../events/request.ts'
+import type { Request, Show, What } from '../events/request.ts'
 import { run } from '../run/run.ts'
 import { findRun, loadKeptInputs } from '../record/runs.ts'
 import { takeBack } from './undo.ts'
@@ -20,8 +20,8 @@ export interface ResumeRequest {
   /** Agree to whatever a `confirm` asks. */
   readonly yes: boolean
   /** Parameters to use instead of those of the run (a change that must be accepted), and secrets, which are not kept. */
-  readonly params: Request['params']
-  readonly output: Request['output']
+  readonly params: What['params']
+  readonly output: Show['output']
   readonly waitLock: number
   readonly detach: boolean
 }
@@ -53,11 +53,9 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   )
   const request: Request = {
     ...kept.request,
-    params: paramsNow(kept, asked.params),
-    yes: kept.request.yes || asked.yes,
-    output: asked.output,
-    waitLock: asked.waitLock,
-    detach: asked.detach,
+    what: { ...kept.request.what, params: paramsNow(kept, asked.params) },
+    how: { ...kept.request.how, yes: kept.request.how.yes || asked.yes, waitLock: asked.waitLock, detach: asked.detach },
+    show: { ...kept.request.show, output: asked.output },
   }
   // Whoever accepts other inputs than the plan was made from has left the plan.
   const agreed = kept.agreed === undefined || asked.acceptChanges ? undefined : new Map(Object.entries(kept.agreed))

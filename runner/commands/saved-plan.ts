@@ -7,14 +7,17 @@ import { Failure } from '../base/failure.ts'
 import type { Source } from '../source/source.ts'
 import type { AnyModule } from '../module.ts'
 import type { Report } from '../output/report.ts'
-import type { Request } from '../events/request.ts'
+import { readRequest, type Request } from '../events/request.ts'
 import { run } from '../run/run.ts'
 import type { World } from '../world.ts'
+
+/** 1: the request had no parts. */
+const VERSION = 2
 
 /** A plan on disk: what was asked, every file it was made from, and what each step would do. Good for one apply. */
 interface SavedPlan {
   readonly type: 'runbook-plan'
-  readonly version: 1
+  readonly version: number
   /** ISO 8601. */
   readonly made: string
   readonly request: Request
@@ -55,7 +58,7 @@ export async function planTo(
 
 const savedPlan = (request: Request, sources: readonly Source[], report: Report, world: World): SavedPlan => ({
   type: 'runbook-plan',
-  version: 1,
+  version: VERSION,
   made: new Date(world.clock.now()).toISOString(),
   request,
   files: Object.fromEntries(sources.map(({ file, text }) => [file, text])),
@@ -70,9 +73,9 @@ async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; 
   try {
     const plan = JSON.parse(text) as SavedPlan
     if (plan.type !== 'runbook-plan') return undefined
-    if (plan.version !== 1)
+    if (plan.version > VERSION)
       throw new Failure(`${file} was made by a newer runbook`, { kind: 'input', todo: 'make the plan anew' })
-    return { plan, digest: shortDigest(text) }
+    return { plan: { ...plan, request: readRequest(plan.request) }, digest: shortDigest(text) }
   } catch (error) {
     if (error instanceof Failure) throw error
     return undefined
@@ -89,11 +92,6 @@ export interface AskedOfPlan {
   readonly given: ReadonlyMap<string, string>
 }
 
-/** Options that change nothing of what is done, only how: a saved plan holds all the others itself. */
-const HONOURED = new Set(
-  'check ask yes waitLock detach forks askBecomePass acceptNewHostKeys output verbose diff exitCode'.split(' '),
-)
-
 /** `apply FILE` (or `plan FILE`: would it still be applied?) where FILE is a saved plan; undefined where it is a playbook. */
 export async function applySaved(
   { file, request: asked, ask, given }: AskedOfPlan,
@@ -103,11 +101,13 @@ export async function applySaved(
   const saved = await readPlan(file, world)
   if (saved === undefined) return undefined
   const { plan, digest } = saved
-  refuseOptions(file, given)
+  refuseOptions(file, asked, given)
   const marks = [markBeside(file, digest), markHere(digest)]
   for (const mark of marks) await refuseUsed(digest, mark, world)
   const own = frozen(world, plan.files)
-  const request: Request = { ...plan.request, ...howOf(asked, given) }
+  // An option that is left out is as it was when the plan was made.
+  const how = Object.fromEntries(Object.entries(asked.how).filter(([name]) => given.has(name)))
+  const request: Request = { ...plan.request, how: { ...plan.request.how, ...how }, show: asked.show }
   const agreed = new Map(Object.entries(plan.steps))
   if (asked.goal === 'plan' || ask) {
     if (ask) mustBeInteractive(world)
@@ -126,8 +126,11 @@ export async function applySaved(
   })
 }
 
-function refuseOptions(file: string, given: AskedOfPlan['given']): void {
-  const refused = [...given].flatMap(([name, written]) => (HONOURED.has(name) ? [] : [`\`${written}\``]))
+/** A saved plan holds all of its request; how it is applied and shown may be chosen anew. */
+function refuseOptions(file: string, { how, show }: Request, given: AskedOfPlan['given']): void {
+  // `--check` and `--ask` say what is to become of the plan.
+  const free = new Set([...Object.keys(how), ...Object.keys(show), 'check', 'ask'])
+  const refused = [...given].flatMap(([name, written]) => (free.has(name) ? [] : [`\`${written}\``]))
   if (refused.length === 0) return
   throw new Failure(`${refused.join(', ')} cannot be given with a saved plan`, {
     kind: 'input',
@@ -135,16 +138,6 @@ function refuseOptions(file: string, given: AskedOfPlan['given']): void {
     todo: 'leave it out, or make a new plan with it',
   })
 }
-
-/** What is asked of the applying itself; what is left out is as it was when the plan was made. */
-const howOf = (asked: Request, given: AskedOfPlan['given']): Partial<Request> => ({
-  ...Object.fromEntries(Object.entries(asked).filter(([name]) => given.has(name))),
-  detach: asked.detach,
-  output: asked.output,
-  verbose: asked.verbose,
-  diff: asked.diff,
-  exitCode: asked.exitCode,
-})
 
 /** The quick answer, before anything is read or locked; what counts is who makes the mark. */
 async function refuseUsed(digest: string, mark: string, world: World): Promise<void> {

@@ -10,7 +10,7 @@ import { Failure } from '../base/failure.ts'
 import { runningAs } from '../record/liveness.ts'
 import type { AnyModule } from '../module.ts'
 import { createReport } from '../output/report.ts'
-import type { Request } from '../events/request.ts'
+import type { Request, Show, What } from '../events/request.ts'
 import { run } from '../run/run.ts'
 import { findRun, loadHistory, loadKeptInputs } from '../record/runs.ts'
 import type { World } from '../world.ts'
@@ -26,8 +26,8 @@ export interface UndoRequest {
   readonly plan: boolean
   readonly acceptChanges: boolean
   /** Secrets, which are not kept. */
-  readonly params: Request['params']
-  readonly output: Request['output']
+  readonly params: What['params']
+  readonly output: Show['output']
   readonly waitLock: number
 }
 
@@ -66,11 +66,10 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
     ...kept.request,
     goal: asked.plan ? 'plan' : 'undo',
     undoes: { run: id, to: asked.to, host: asked.host },
-    params: paramsNow(kept, asked.params),
-    output: asked.output,
-    waitLock: asked.waitLock,
-    startAtTask: undefined,
-    step: false,
+    what: { ...kept.request.what, params: paramsNow(kept, asked.params) },
+    which: { ...kept.request.which, startAtTask: undefined, step: false },
+    how: { ...kept.request.how, waitLock: asked.waitLock },
+    show: { ...kept.request.show, output: asked.output },
   }
   const original = asked.plan ? undefined : await world.files.append(journalPath(id))
   const mark = async (event: UndoStarted | StepUndone | UndoPassed) => {

@@ -8,11 +8,11 @@ import { loadInventory } from '../inventory/inventory.ts'
 import { matchHosts } from '../inventory/pattern.ts'
 import { hasErrors, inventoryPaths } from '../run/inputs.ts'
 import { createSecrets } from '../events/secrets.ts'
-import type { Request } from '../events/request.ts'
+import type { As, How, What } from '../events/request.ts'
 import { showDiagnostics } from '../run/run.ts'
 import type { World } from '../world.ts'
 
-export interface WhoRequest extends Pick<Request, 'inventory' | 'user' | 'acceptNewHostKeys' | 'forks'> {
+export interface WhoRequest extends Pick<What, 'inventory'>, Pick<As, 'user'>, Pick<How, 'acceptNewHostKeys' | 'forks'> {
   /** Patterns; none means all hosts of the inventory. */
   readonly hosts: readonly string[]
   readonly json: boolean
@@ -32,7 +32,6 @@ export async function who(asked: WhoRequest, world: World): Promise<number> {
   const abort = new AbortController()
   const stop = world.onInterrupt(() => abort.abort(new Failure('stopped', { kind: 'interrupted' })))
   const session = openSession(world, abort.signal)
-  const options = { ...asked, become: false, becomeUser: undefined, becomePassword: undefined }
   const run: Reachable = {
     playbook: { vars: {} },
     inventory,
@@ -41,7 +40,9 @@ export async function who(asked: WhoRequest, world: World): Promise<number> {
     session,
     secrets: createSecrets(),
     world,
-    options,
+    as: { user: asked.user, become: false, becomeUser: undefined },
+    becomePassword: undefined,
+    how: asked,
   }
   const held: Held[] = []
   let failed = 0

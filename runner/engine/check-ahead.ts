@@ -21,8 +21,8 @@ export function checkAhead(
   hosts: readonly HostState[],
   local: Local,
 ): void {
-  const { control, options } = run
-  if (options.step || !control.started) return
+  const { control, which } = run
+  if (which.step || !control.started) return
   const window = tasksAhead(run, items, from, context, control.window)
   if (window.length < 2) return
   for (const state of hosts.filter((each) => isActive(each) && mayAct(run, each))) {
@@ -63,7 +63,7 @@ function tasksAhead(run: Run, items: readonly Item[], from: number, context: Con
   const registered = new Set<string>()
   for (const item of items.slice(from)) {
     if (found.length >= most || item.kind !== 'task' || !plain(run, item, inside(context, item))) break
-    if (!selected([...context.tags, ...item.tags], run.options)) continue
+    if (!selected([...context.tags, ...item.tags], run.which)) continue
     if (namesUsed(run, item, context).some((name) => registered.has(name) || name === 'hostvars')) break
     found.push(item)
     if (item.register !== undefined) registered.add(item.register)

@@ -94,7 +94,7 @@ export async function runItems(
     if (!hosts.some(isActive) || run.control.stopping) return
     if (item.kind === 'block') await runBlock(run, item, context, hosts, local, batch)
     else if (item.kind === 'meta') await runMeta(run, item, context, hosts, local)
-    else if (selected([...context.tags, ...item.tags], run.options)) {
+    else if (selected([...context.tags, ...item.tags], run.which)) {
       checkAhead(run, items, index, context, hosts, local)
       await runTask(run, item, context, hosts, local)
       enforceLimits(run, inside(context, item), hosts, batch)
@@ -154,7 +154,7 @@ function foretellRescue(
   hosts: readonly HostState[],
   local: Readonly<Record<string, unknown>>,
 ): void {
-  const tasks = selectedTasks(block.rescue, context.tags, run.options)
+  const tasks = selectedTasks(block.rescue, context.tags, run.which)
   if (tasks.length === 0) return
   for (const state of hosts) {
     const scope = scopeOf(run, state, context, local)
@@ -181,7 +181,7 @@ async function runMeta(
   hosts: readonly HostState[],
   local: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  if (!selected([...context.tags, ...meta.tags], run.options)) return
+  if (!selected([...context.tags, ...meta.tags], run.which)) return
   const conditions = [...context.when, ...meta.when]
   const meant = hosts.filter((state) => isActive(state) && isMeant(run, conditions, context, state, local))
   if (meta.action === 'flush_handlers') await flushHandlers(run, context, meant)

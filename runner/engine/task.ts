@@ -43,7 +43,7 @@ export async function runTask(
     handler,
     hosts: shown,
   })
-  const limit = Math.min(run.options.forks, context.throttle ?? run.options.forks)
+  const limit = Math.min(run.how.forks, context.throttle ?? run.how.forks)
   const sharing = (state: HostState) => (once === undefined ? [state] : [...new Set([state, ...active])])
   await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, sharing(state)))
   run.emit({ type: 'task-finished', at: clock.now(), task: task.id })
@@ -54,10 +54,10 @@ const withoutTemplates = (name: string): string => name.replaceAll(/\{\{.*?\}\}/
 
 /** `--start-at-task` passes over what comes before; `--step` asks. */
 async function admitted(run: Run, task: Task): Promise<boolean> {
-  const { control, options } = run
-  if (!control.started) control.started = task.name.value === options.startAtTask
+  const { control, which } = run
+  if (!control.started) control.started = task.name.value === which.startAtTask
   if (!control.started) return false
-  if (!options.step || control.stepAll) return true
+  if (!which.step || control.stepAll) return true
   const answer = (await run.ask(`${task.name.value}: run it? [y]es, [n]o, [c]ontinue with all: `))?.trim().toLowerCase()
   if (answer === 'c') control.stepAll = true
   return answer === 'y' || answer === 'c'

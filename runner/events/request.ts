@@ -1,10 +1,19 @@
 import type { Goal } from './events.ts'
 
-/** What the command line asked for. */
+/** The command line in named parts. JSON: kept with a run and in a saved plan. */
 export interface Request {
   readonly goal: Goal
-  /** The run to take back, and how much of it. */
+  /** The run to undo, and how much of it. */
   readonly undoes?: { readonly run: string; readonly to: string | undefined; readonly host: string | undefined }
+  readonly what: What
+  readonly which: Which
+  readonly as: As
+  readonly how: How
+  readonly show: Show
+}
+
+/** The files and values that a run is made from. */
+export interface What {
   readonly playbook: string
   readonly inventory: readonly string[]
   /** `-p name=value`, in order. */
@@ -12,24 +21,63 @@ export interface Request {
   readonly paramsFile: string | undefined
   /** `-e`, as given. */
   readonly extra: readonly string[]
+}
+
+/** The hosts and tasks that are selected. */
+export interface Which {
+  /** Host patterns. */
   readonly limit: readonly string[]
   readonly tags: readonly string[]
   readonly skipTags: readonly string[]
-  readonly forks: number
   readonly startAtTask: string | undefined
+  /** Ask before each task. */
   readonly step: boolean
-  readonly yes: boolean
+}
+
+/** The users to act as on the hosts. */
+export interface As {
+  readonly user: string | undefined
   readonly become: boolean
   readonly becomeUser: string | undefined
-  readonly askBecomePass: boolean
-  readonly user: string | undefined
-  readonly acceptNewHostKeys: boolean
+}
+
+/** The way a run goes about it. Nothing here changes what is done, so whoever applies a saved plan may choose it anew. */
+export interface How {
+  readonly forks: number
+  /** Agree to whatever a `confirm` asks. */
+  readonly yes: boolean
   /** Seconds to wait for what another run holds. */
   readonly waitLock: number
-  /** A hang-up (the terminal is gone) does not stop it. */
+  /** Survive a hang-up: the terminal is gone. */
   readonly detach: boolean
+  readonly askBecomePass: boolean
+  readonly acceptNewHostKeys: boolean
+}
+
+/** The form of what is shown, the exit code included. */
+export interface Show {
   readonly output: 'auto' | 'plain' | 'json'
   readonly verbose: number
   readonly diff: boolean
   readonly exitCode: boolean
+}
+
+/** A request as it was kept before it had parts. */
+type FlatRequest = Pick<Request, 'goal' | 'undoes'> & What & Which & As & How & Show
+
+/** The request of a file that may have been written before requests had parts. */
+export function readRequest(kept: Request | FlatRequest): Request {
+  if ('what' in kept) return kept
+  const { goal, undoes, playbook, inventory, params, paramsFile, extra, limit, tags, skipTags, startAtTask } = kept
+  const { user, become, becomeUser, forks, step, yes, waitLock, detach, askBecomePass, acceptNewHostKeys } = kept
+  const { output, verbose, diff, exitCode } = kept
+  return {
+    goal,
+    ...(undoes === undefined ? {} : { undoes }),
+    what: { playbook, inventory, params, paramsFile, extra },
+    which: { limit, tags, skipTags, startAtTask, step },
+    as: { user, become, becomeUser },
+    how: { forks, yes, waitLock, detach, askBecomePass, acceptNewHostKeys },
+    show: { output, verbose, diff, exitCode },
+  }
 }

@@ -17,12 +17,12 @@ export interface PlayHosts {
   readonly batches: readonly (readonly string[])[]
 }
 
-type Inputs = Pick<Run, 'playbook' | 'inventory' | 'params' | 'extra'> & { readonly options: Pick<Run['options'], 'limit'> }
+type Inputs = Pick<Run, 'playbook' | 'inventory' | 'params' | 'extra'> & { readonly which: Pick<Run['which'], 'limit'> }
 
 /** Which hosts each play runs on, before anything is connected to. An unknown host or group is an error, all of them at once. */
 export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics: Diagnostic[] } {
   const diagnostics: Diagnostic[] = []
-  const limit = inputs.options.limit.length === 0 ? undefined : matchHosts(inputs.options.limit, inputs.inventory)
+  const limit = inputs.which.limit.length === 0 ? undefined : matchHosts(inputs.which.limit, inputs.inventory)
   diagnostics.push(...(limit?.diagnostics ?? []), ...strayDelegates(inputs))
   const plays = inputs.playbook.plays.map((play): PlayHosts => {
     const found = selectedHosts(inputs, play)
@@ -46,7 +46,7 @@ export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics:
   if (limit !== undefined && limit.diagnostics.length === 0 && plays.every(({ hosts }) => hosts.length === 0))
     diagnostics.push({
       severity: 'error',
-      summary: `no host of this playbook is left by \`--limit ${inputs.options.limit.join(',')}\``,
+      summary: `no host of this playbook is left by \`--limit ${inputs.which.limit.join(',')}\``,
       notes: ['`--list-hosts` shows the hosts of each play'],
     })
   return { plays, diagnostics }

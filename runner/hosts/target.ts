@@ -83,9 +83,12 @@ function unknownHost(run: Pick<Run, 'inventory'>, host: string): never {
 /** Whom a host is reached as. */
 export type Reaching = Pick<TargetOptions, 'host' | 'become' | 'remoteUser' | 'port'>
 /** What of a run is needed to reach a host. */
-export type Reachable = Pick<Run, 'inventory' | 'extra' | 'params' | 'session' | 'secrets' | 'world'> & {
+export type Reachable = Pick<
+  Run,
+  'inventory' | 'extra' | 'params' | 'session' | 'secrets' | 'world' | 'as' | 'becomePassword'
+> & {
   readonly playbook: Pick<Run['playbook'], 'vars'>
-  readonly options: Pick<Run['options'], 'user' | 'acceptNewHostKeys' | 'become' | 'becomeUser' | 'becomePassword'>
+  readonly how: Pick<Run['how'], 'acceptNewHostKeys'>
 }
 
 /** The controller's own name is locked by nobody: that is where operators work side by side. */
@@ -117,14 +120,14 @@ async function reach(run: Reachable, options: Reaching): Promise<{ endpoint: End
     if (typeof vars[name] === 'string' || typeof vars[name] === 'number') run.secrets.add(vars[name])
   }
   const endpoint = endpointFrom(host.name, vars, {
-    user: options.remoteUser ?? run.options.user,
+    user: options.remoteUser ?? run.as.user,
     port: options.port,
-    acceptNewHostKeys: run.options.acceptNewHostKeys,
+    acceptNewHostKeys: run.how.acceptNewHostKeys,
   })
   const become = becomeFrom(vars, {
-    wanted: options.become.wanted ?? (run.options.become || undefined),
-    user: options.become.user ?? run.options.becomeUser,
-    password: run.options.becomePassword,
+    wanted: options.become.wanted ?? (run.as.become || undefined),
+    user: options.become.user ?? run.as.becomeUser,
+    password: run.becomePassword,
   })
   const near = (path: string) => besideInventory(run, path)
   return {

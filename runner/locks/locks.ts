@@ -39,7 +39,7 @@ export async function lockHosts(run: Run, plays: readonly PlayHosts[]): Promise<
   const all = [...new Map(wanted.map((each) => [each.what, each])).values()]
   await patiently(run, async () => {
     const busy: Busy[] = []
-    await mapLimit(all, run.options.forks, async (each) => {
+    await mapLimit(all, run.how.forks, async (each) => {
       const holders = await take(run, each).catch(leftToItsSteps)
       if (Array.isArray(holders)) busy.push({ wanted: each, holders })
     })
@@ -151,7 +151,7 @@ async function patiently(run: Run, ask: () => Promise<readonly Busy[]>): Promise
     const busy = await ask()
     if (busy.length === 0) return
     const going = busy.every(({ holders }) => holders.every((holder) => holder.run === run.id))
-    const until = started + Math.max(run.options.waitLock, going ? GOING_SECONDS : 0) * 1000
+    const until = started + Math.max(run.how.waitLock, going ? GOING_SECONDS : 0) * 1000
     if (clock.monotonic() >= until) throw locked(run, busy)
     if (!said && !going) {
       said = true
@@ -217,7 +217,7 @@ const reason = ({ wanted, holders }: Busy, now: number): string => {
 }
 
 function locked(run: Run, busy: readonly Busy[]): Failure {
-  const { waitLock } = run.options
+  const { waitLock } = run.how
   const now = run.world.clock.now()
   const [first] = busy
   const what = busy.length === 1 ? `${first?.wanted.what} is locked` : `${busy.length} hosts are locked`

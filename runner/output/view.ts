@@ -1,6 +1,6 @@
 import type { Event, RunFinished } from '../events/events.ts'
 import type { Source } from '../source/source.ts'
-import type { Request } from '../events/request.ts'
+import type { Request, Show } from '../events/request.ts'
 import type { Screen, World } from '../world.ts'
 import { changedLines } from './change.ts'
 import { jsonLine } from './json.ts'
@@ -23,11 +23,11 @@ export const styleOf = (screen: Screen): Style => ({
 })
 
 /** What is shown: a run of this process, or one that goes on without it. */
-export type Shown = Pick<Request, 'goal' | 'output' | 'diff'> & { readonly attached?: true }
+export type Shown = Pick<Request, 'goal'> & Pick<Show, 'output' | 'diff'> & { readonly attached?: true }
 
 /** JSON lines, a live terminal, or plain lines: chosen once. A plan is a page of its own, written at the end. */
 export async function openView(
-  request: Shown & Pick<Request, 'verbose'>,
+  request: Shown & Pick<Show, 'verbose'>,
   world: World,
   report: Report,
   sources: readonly Source[],

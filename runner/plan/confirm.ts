@@ -24,7 +24,7 @@ interface Asked {
  * same text applies. A no stops the run. Throws `Failure` (refused).
  */
 export async function confirmed({ run, task, scope, step }: Asked): Promise<void> {
-  if (task.confirm === undefined || run.options.yes || wasSeen(run, step)) return
+  if (task.confirm === undefined || run.how.yes || wasSeen(run, step)) return
   const text = questionOf(task.confirm, scope)
   const key = `${task.id} ${text}`
   const answer = run.confirmations.get(key) ?? run.ask(`${step.name}: ${text}\nGo on? [y]es, [n]o: `)
@@ -57,10 +57,10 @@ export function foretold({ modules }: Run, task: Task, scope: Scope): Pick<StepF
 export const isYes = (answer: string | undefined): boolean => /^y(?:es)?$/i.test(answer?.trim() ?? '')
 
 /** Where somebody must agree and there is nobody to ask, the run does not begin: the first such task, with the cure. */
-export function unasked(plays: readonly PlayHosts[], selection: TagSelection): Diagnostic[] {
+export function unasked(plays: readonly PlayHosts[], which: TagSelection): Diagnostic[] {
   const asking = plays
     .filter(({ hosts }) => hosts.length > 0)
-    .flatMap(({ play }) => [...selectedTasks(play.tasks, play.tags, selection), ...play.handlers])
+    .flatMap(({ play }) => [...selectedTasks(play.tasks, play.tags, which), ...play.handlers])
     .flatMap(({ confirm }) => (confirm === undefined ? [] : [confirm]))
   return asking.slice(0, 1).map((confirm) => ({
     severity: 'error',

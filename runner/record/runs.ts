@@ -5,12 +5,15 @@ import type { AgreedStep, Run } from '../state/run-state.ts'
 import { Failure } from '../base/failure.ts'
 import { nearest } from '../base/suggest.ts'
 import type { Source } from '../source/source.ts'
-import type { Request } from '../events/request.ts'
+import { readRequest, type Request } from '../events/request.ts'
 import type { World } from '../world.ts'
+
+/** 1: the request had no parts. */
+const VERSION = 2
 
 /** What a run was started with: enough to start it again, and to see whether its files are still the same. */
 export interface KeptInputs {
-  readonly version: 1
+  readonly version: number
   /** As asked; secrets are masked, and asked for again. */
   readonly request: Request
   /** SHA-256 of every file that was read, by its name. */
@@ -30,7 +33,7 @@ export async function keepInputs(
 ): Promise<void> {
   const digests = Object.fromEntries(sources.map(({ file, text }) => [file, digestOf(text)]))
   const kept: KeptInputs = {
-    version: 1,
+    version: VERSION,
     request,
     digests,
     ...(agreed === undefined ? {} : { agreed: Object.fromEntries(agreed) }),
@@ -45,7 +48,13 @@ export async function loadKeptInputs(world: World, run: string): Promise<KeptInp
       kind: 'input',
       todo: 'it cannot be resumed; start the playbook anew',
     })
-  return JSON.parse(new TextDecoder().decode(content)) as KeptInputs
+  const kept = JSON.parse(new TextDecoder().decode(content)) as KeptInputs
+  if (kept.version > VERSION)
+    throw new Failure(`run ${run} was started by a newer runbook`, {
+      kind: 'input',
+      todo: `use at least the version that started it: this one cannot read ${inputsPath(run)}`,
+    })
+  return { ...kept, request: readRequest(kept.request) }
 }
 
 /** Ids of all runs kept here, oldest first. */

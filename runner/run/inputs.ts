@@ -10,7 +10,7 @@ import { flatten, type Param, type Playbook, type Vars } from '../language/playb
 import type { Source } from '../source/source.ts'
 import { checkNames, loadPlaybook } from '../language/playbook/load-playbook.ts'
 import type { AnyModule } from '../module.ts'
-import type { Request } from '../events/request.ts'
+import type { Request, What } from '../events/request.ts'
 import { didYouMean } from '../base/suggest.ts'
 import type { World } from '../world.ts'
 
@@ -29,22 +29,24 @@ export interface Loaded {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-type Asked = Pick<Request, 'playbook' | 'inventory' | 'params' | 'paramsFile' | 'extra' | 'limit' | 'startAtTask'>
-
 /** Load, validate and resolve: touches files of the controller only. Missing parameters are asked for where there is a terminal. */
-export async function loadInputs(asked: Asked, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<Loaded> {
+export async function loadInputs(
+  { what, which }: Pick<Request, 'what' | 'which'>,
+  world: World,
+  modules: ReadonlyMap<string, AnyModule>,
+): Promise<Loaded> {
   const [book, inventory, extra, file] = await Promise.all([
-    loadPlaybook(asked.playbook, world, modules),
-    loadInventory(inventoryPaths(asked, world), world, dirname(asked.playbook)),
-    loadExtraVars(asked.extra, world),
-    paramsFile(asked.paramsFile, world),
+    loadPlaybook(what.playbook, world, modules),
+    loadInventory(inventoryPaths(what, world), world, dirname(what.playbook)),
+    loadExtraVars(what.extra, world),
+    paramsFile(what.paramsFile, world),
   ])
   const sources = [...book.sources, ...inventory.sources, ...extra.sources, ...file.sources]
   const diagnostics = [...book.diagnostics, ...inventory.diagnostics, ...extra.diagnostics, ...file.diagnostics]
   const { playbook } = book
   if (playbook === undefined) return { sources, diagnostics }
 
-  const params = await askForMissing(resolveParams(playbook, asked.params, file.source), playbook, asked, file.source, world)
+  const params = await askForMissing(resolveParams(playbook, what.params, file.source), playbook, what, file.source, world)
   sources.push(...params.sources)
   diagnostics.push(...params.diagnostics)
   diagnostics.push(
@@ -57,8 +59,8 @@ export async function loadInputs(asked: Asked, world: World, modules: ReadonlyMa
   if (hasErrors(diagnostics)) return { sources, diagnostics }
 
   const partial = { playbook, inventory: inventory.inventory, params: params.values, extra: extra.vars }
-  const { plays, diagnostics: unresolved } = resolveHosts({ ...partial, options: { limit: asked.limit } })
-  diagnostics.push(...unresolved, ...startOf(playbook, asked.startAtTask))
+  const { plays, diagnostics: unresolved } = resolveHosts({ ...partial, which })
+  diagnostics.push(...unresolved, ...startOf(playbook, which.startAtTask))
   return hasErrors(diagnostics) ? { sources, diagnostics } : { inputs: { ...partial, plays }, sources, diagnostics }
 }
 
@@ -74,7 +76,7 @@ function startOf({ plays }: Playbook, name: string | undefined): Diagnostic[] {
 export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')
 
 /** `-i`, or what RUNBOOK_INVENTORY or ANSIBLE_INVENTORY name; otherwise localhost alone. */
-export function inventoryPaths(asked: Pick<Request, 'inventory'>, { env }: World): readonly string[] {
+export function inventoryPaths(asked: Pick<What, 'inventory'>, { env }: World): readonly string[] {
   if (asked.inventory.length > 0) return asked.inventory
   const named = env['RUNBOOK_INVENTORY'] || env['ANSIBLE_INVENTORY']
   return named === undefined || named === '' ? [] : [named]
@@ -95,7 +97,7 @@ async function paramsFile(
 async function askForMissing(
   first: ReturnType<typeof resolveParams>,
   playbook: Playbook,
-  asked: Asked,
+  asked: Pick<What, 'params'>,
   file: Source | undefined,
   world: World,
 ): Promise<ReturnType<typeof resolveParams>> {

@@ -52,14 +52,14 @@ export async function run(
   const { inputs, sources, diagnostics } = await loadInputs(request, world, modules)
   showDiagnostics(diagnostics, sources, world)
   if (inputs === undefined) return EXIT.input
-  const nobody = request.goal === 'apply' && !request.yes && agreed === undefined && !world.interactive
-  const questions = nobody ? unasked(inputs.plays, request) : []
+  const nobody = request.goal === 'apply' && !request.how.yes && agreed === undefined && !world.interactive
+  const questions = nobody ? unasked(inputs.plays, request.which) : []
   if (questions.length > 0) {
     showDiagnostics(questions, sources, world)
     return EXIT.refused
   }
-  const becomePassword = request.askBecomePass ? await world.ask('BECOME password: ', { secret: true }) : undefined
-  if (request.askBecomePass && becomePassword === undefined)
+  const becomePassword = request.how.askBecomePass ? await world.ask('BECOME password: ', { secret: true }) : undefined
+  if (request.how.askBecomePass && becomePassword === undefined)
     throw new Failure('`--ask-become-pass` needs a terminal to ask on', {
       kind: 'input',
       todo: 'give `ansible_become_password` in the inventory, or let sudo ask for none',
@@ -78,7 +78,7 @@ export async function run(
       await keepInputs(world, id, secrets.mask(request), sources, agreed)
   }
   const report = createReport()
-  const view = await openView(request, world, report, sources)
+  const view = await openView({ goal: request.goal, ...request.show }, world, report, sources)
   const tell = { emit: teller(secrets, report, view, () => journal), durable: async () => journal?.durable() }
   const lost = () => journal?.lost
   // Until the end has been written down: a second hang-up, say, must not cut it off when the run itself listens no more.
@@ -101,7 +101,9 @@ export async function run(
   const why = lost()
   if (why !== undefined) throw why
   const changes = end.counts.planned + end.counts.unknown
-  return request.goal === 'plan' && request.exitCode && end.exitCode === EXIT.done && changes > 0 ? EXIT.changes : end.exitCode
+  return request.goal === 'plan' && request.show.exitCode && end.exitCode === EXIT.done && changes > 0
+    ? EXIT.changes
+    : end.exitCode
 }
 
 /** Everything that is shown or kept goes through here: secrets are masked once, for all. */
@@ -178,7 +180,8 @@ async function executed(
   const session = openSession(world, abort.signal)
   const state: Run = {
     id,
-    goal: request.goal,
+    ...request,
+    becomePassword,
     ...inputs,
     ...tell,
     modules,
@@ -193,19 +196,18 @@ async function executed(
     resumed: past?.how,
     agreed,
     states: new Map(),
-    options: { ...request, becomePassword },
     control: {
       stopping: false,
       interrupted: false,
       aborted: false,
       signal: abort.signal,
-      started: request.startAtTask === undefined,
+      started: request.which.startAtTask === undefined,
       stepAll: false,
       changes: 0,
       window: Number.POSITIVE_INFINITY,
     },
   }
-  const stop = watchInterrupts(state, report, abort, request.detach)
+  const stop = watchInterrupts(state, report, abort, request.how.detach)
   let started = clock.monotonic()
   let unfinished: readonly string[] | void
   try {
@@ -244,10 +246,10 @@ const beginning = (request: Request, run: string, { playbook, plays, params }: I
   at,
   run,
   goal: request.goal,
-  playbook: request.playbook,
+  playbook: request.what.playbook,
   name: request.undoes === undefined ? playbook.name : `Undo of run ${request.undoes.run}: ${playbook.name}`,
   ...(request.undoes === undefined ? {} : { undoes: request.undoes.run }),
-  inventory: request.inventory,
+  inventory: request.what.inventory,
   hosts: [...new Set(plays.flatMap(({ hosts }) => hosts))],
   tasks: playbook.plays.reduce((sum, play) => sum + play.tasks.length, 0),
   params,

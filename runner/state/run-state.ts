@@ -1,19 +1,19 @@
 import type { HostLock } from '../connection/connection.ts'
-import type { Emit, Goal, Outcome } from '../events/events.ts'
+import type { Emit, Outcome } from '../events/events.ts'
+import type { Request } from '../events/request.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
 import type { Playbook, Vars } from '../language/playbook/types.ts'
 import type { AnyModule, Saw } from '../module.ts'
 import type { Secrets } from '../events/secrets.ts'
 import type { World } from '../world.ts'
-import type { TagSelection } from './task-context.ts'
 import type { History } from '../record/history.ts'
 import type { Prepared } from './attempt-result.ts'
 import type { Session } from './session.ts'
 
 /** What the whole run shares. Made once by `run.ts`; the engine's functions take it as their first argument. */
-export interface Run {
+export interface Run extends Pick<Request, 'goal' | 'which' | 'as' | 'how'> {
   readonly id: string
-  readonly goal: Goal
+  readonly becomePassword: string | undefined
   readonly playbook: Playbook
   readonly inventory: Inventory
   readonly modules: ReadonlyMap<string, AnyModule>
@@ -34,7 +34,6 @@ export interface Run {
   readonly confirmations: Map<string, Promise<string | undefined>>
   /** Asks on the terminal, one question at a time, while the live view stands still. */
   ask(question: string): Promise<string | undefined>
-  readonly options: RunOptions
   /** `params`, validated and with defaults. */
   readonly params: Readonly<Record<string, unknown>>
   /** Values of `-e`. */
@@ -62,24 +61,6 @@ export interface Locks {
   readonly held: Map<string, { readonly shared: boolean; readonly lock: HostLock | undefined }>
   /** Locks being taken now: another step that wants the same one waits for it. */
   readonly taking: Map<string, Promise<unknown>>
-}
-
-export interface RunOptions extends TagSelection {
-  readonly forks: number
-  /** Hosts (a pattern) that the run is limited to. */
-  readonly limit: readonly string[]
-  readonly startAtTask: string | undefined
-  /** Ask before each task. */
-  readonly step: boolean
-  /** `--yes`: whatever a `confirm` asks is agreed to. */
-  readonly yes: boolean
-  readonly become: boolean
-  readonly becomeUser: string | undefined
-  readonly becomePassword: string | undefined
-  readonly user: string | undefined
-  readonly acceptNewHostKeys: boolean
-  /** Seconds to wait for what another run holds. */
-  readonly waitLock: number
 }
 
 export interface Control {

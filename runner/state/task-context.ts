@@ -1,4 +1,5 @@
 import type { Block, Item, Play, Task, Vars } from '../language/playbook/types.ts'
+import type { Which } from '../events/request.ts'
 import type { Node } from '../source/source.ts'
 
 /** What the play and the blocks around a task give to it. */
@@ -52,10 +53,7 @@ export const inside = (outer: Context, inner: Block | Task): Context => ({
   tags: [...outer.tags, ...inner.tags],
 })
 
-export interface TagSelection {
-  readonly tags: readonly string[]
-  readonly skipTags: readonly string[]
-}
+export type TagSelection = Pick<Which, 'tags' | 'skipTags'>
 
 /** The tasks of a list that are chosen by their own tags and those around them. */
 export const selectedTasks = (items: readonly Item[], outer: readonly string[], selection: TagSelection): Task[] =>

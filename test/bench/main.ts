@@ -10,7 +10,7 @@ import { run } from '../../runner/run/run.ts'
 import type { World } from '../../runner/world.ts'
 import { fakeTarget } from '../doubles/target.ts'
 import { fakeWorld } from '../doubles/world.ts'
-import { request } from '../scenes/play.ts'
+import { request } from '../doubles/request.ts'
 
 /** `npm run bench`: how long the journal of a large run takes to read, and what it costs to keep. */
 const HOSTS = 1000
@@ -76,7 +76,7 @@ async function make(name: string, tasks: readonly string[]): Promise<Kept> {
     },
   }
   const started = performance.now()
-  await run({ ...request, output: 'plain' }, world, registry)
+  await run(request({ show: { output: 'plain' } }), world, registry)
   const seconds = (performance.now() - started) / 1000
   // It says that the run is under way as long as this process lives.
   rmSync(join(dirname(journalOf(place)), 'process.json'))

@@ -1,7 +1,7 @@
 import type { Event, StepFinished } from '../../runner/events/events.ts'
 import { type AnyModule, defineModule, Failure } from '../../runner/module.ts'
-import type { Request } from '../../runner/events/request.ts'
 import { run } from '../../runner/run/run.ts'
+import { request, type RequestGiven } from '../doubles/request.ts'
 import { type FakeWorld, fakeWorld, type FakeWorldGiven } from '../doubles/world.ts'
 
 /** What the test modules know of the world: the state of named things, by host, and what was done to them, in order. */
@@ -22,7 +22,7 @@ export interface Played {
 
 export interface PlayGiven extends FakeWorldGiven {
   readonly inventory?: string
-  readonly request?: Partial<Request>
+  readonly request?: RequestGiven
   readonly stage?: Stage
   readonly modules?: readonly AnyModule[]
   readonly onEvent?: (event: Event, world: FakeWorld) => void
@@ -51,40 +51,13 @@ export async function play(playbook: string, given: PlayGiven = {}): Promise<Pla
     },
   }
   const modules = new Map([...testModules(stage), ...(given.modules ?? [])].map((module) => [module.name, module]))
-  const code = await run({ ...request, output: 'json', ...given.request }, watched, modules)
+  const code = await run(request(given.request), watched, modules)
   const finished = events.filter((event) => event.type === 'step-finished')
   const outcomes = finished.map(
     ({ step, outcome, ignored }) =>
       `${step.host} ${step.item === undefined ? step.name : `${step.name}[${step.item}]`}: ${ignored ? 'ignored' : outcome}`,
   )
   return { code, events, finished, stage, world, outcomes }
-}
-
-export const request: Request = {
-  goal: 'apply',
-  playbook: 'play.yml',
-  inventory: ['hosts.yml'],
-  params: [],
-  paramsFile: undefined,
-  extra: [],
-  limit: [],
-  tags: [],
-  skipTags: [],
-  forks: 50,
-  startAtTask: undefined,
-  step: false,
-  yes: false,
-  become: false,
-  becomeUser: undefined,
-  askBecomePass: false,
-  user: undefined,
-  acceptNewHostKeys: false,
-  waitLock: 0,
-  detach: false,
-  output: 'json',
-  verbose: 0,
-  diff: false,
-  exitCode: false,
 }
 
 /**

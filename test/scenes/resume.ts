@@ -4,7 +4,8 @@ import { resume, type ResumeRequest } from '../../runner/commands/resume.ts'
 import { run } from '../../runner/run/run.ts'
 import { fakeTarget } from '../doubles/target.ts'
 import { type FakeWorld, fakeWorld } from '../doubles/world.ts'
-import { newStage, request, type Stage, testModules } from './play.ts'
+import { newStage, type Stage, testModules } from './play.ts'
+import { request } from '../doubles/request.ts'
 
 export const asked: ResumeRequest = {
   run: undefined,
@@ -110,7 +111,7 @@ export function scene(tasks: string, { hosts = 'a, b, c', play = '' } = {}): Sce
     stage,
     edit,
     did: () => stage.did.filter((what) => !what.includes('look')),
-    apply: () => (begin(), run(request, world, modules)),
+    apply: () => (begin(), run(request(), world, modules)),
     resume: (more = {}) => (begin(), resume({ ...asked, ...more }, world, modules)),
     events: () =>
       world.written.stdout

@@ -3,8 +3,9 @@ import { resume, type ResumeRequest } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { digestOf } from '../../../runner/record/runs.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
-import { newStage, request, type Stage, testModules } from '../../scenes/play.ts'
+import { newStage, type Stage, testModules } from '../../scenes/play.ts'
 import { asked as inJson } from '../../scenes/resume.ts'
+import { FLAT, request } from '../../doubles/request.ts'
 
 const PLAYBOOK = `
 name: t
@@ -36,7 +37,7 @@ async function failedRun(): Promise<{ world: FakeWorld; stage: Stage; go: (more?
   const world = fakeWorld({ files: { 'play.yml': PLAYBOOK, 'hosts.yml': 'all: { hosts: { a: , b: } }' } })
   const modules = new Map(testModules(stage).map((module) => [module.name, module]))
   const params = [{ name: 'key', text: 'sesamesesame' }]
-  expect(await run({ ...request, params, output: 'plain' }, world, modules)).toBe(1)
+  expect(await run(request({ what: { params }, show: { output: 'plain' } }), world, modules)).toBe(1)
   expect(stage.things.get('a/y')).toBe('sesamesesame')
   expect(stage.things.has('b/handled')).toBe(false)
   stage.things.set('b/mended', 'yes')
@@ -93,6 +94,17 @@ describe('resume', () => {
     const key = { name: 'key', text: 'sesamesesame' }
     await expect(go({ params: [key, { name: 'to', text: '2' }] })).rejects.toMatchObject({ why: 'changed since: parameter to' })
     expect(await go({ params: [key, { name: 'to', text: '1' }] })).toBe(0)
+  })
+
+  test.each([
+    ['one with a request that has no parts is resumed', { version: 1, request: FLAT }, 0],
+    ['one of a newer version is refused', { version: 3 }, 'was started by a newer runbook'],
+  ])('inputs of another version: %s', async (_what, other, expected) => {
+    const { world, go } = await failedRun()
+    const [path, text] = [...world.disk].find(([name]) => name.endsWith('/inputs.json')) as [string, Uint8Array]
+    world.disk.set(path, new TextEncoder().encode(JSON.stringify({ ...JSON.parse(new TextDecoder().decode(text)), ...other })))
+    const code = await go({ params: [{ name: 'key', text: 'sesamesesame' }] }).catch((error: unknown) => (error as Error).message)
+    expect(code).toEqual(typeof expected === 'number' ? expected : expect.stringContaining(expected))
   })
 
   test('a run that was killed before it began anything is named', async () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../../runner/events/events.ts'
 import { type AnyModule, defineModule } from '../../../runner/module.ts'
-import type { Request } from '../../../runner/events/request.ts'
 import { resume } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { applySaved, type AskedOfPlan, askedApply, planTo } from '../../../runner/commands/saved-plan.ts'
+import { FLAT, request, type RequestGiven } from '../../doubles/request.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
-import { newStage, request as applyRequest, type Stage, testModules } from '../../scenes/play.ts'
+import { newStage, type Stage, testModules } from '../../scenes/play.ts'
 
 const PLAYBOOK = `
 name: t
@@ -75,7 +75,6 @@ plays:
       - name: handle
         set: { thing: handled, to: "yes" }
 `
-const request: Request = { ...applyRequest, output: 'json' }
 
 interface Scene {
   readonly world: FakeWorld
@@ -109,14 +108,14 @@ function scene(answers?: readonly string[], playbook = PLAYBOOK): Scene {
   return { world, stage, modules: new Map([...testModules(stage), burn].map((module) => [module.name, module])) }
 }
 
-const plan = ({ world, modules }: Scene, more: Partial<Request> = {}) =>
-  planTo('it.plan', { ...request, goal: 'plan', ...more }, world, modules)
+const plan = ({ world, modules }: Scene, more: RequestGiven = {}) =>
+  planTo('it.plan', request({ goal: 'plan', ...more }), world, modules)
 const apply = (
   { world, modules }: Scene,
-  more: Partial<Request> = {},
+  more: RequestGiven = {},
   given: AskedOfPlan['given'] = new Map(),
   { file, ask }: Pick<AskedOfPlan, 'file' | 'ask'> = { file: 'it.plan', ask: false },
-) => applySaved({ file, request: { ...request, playbook: file, inventory: [], ...more }, ask, given }, world, modules)
+) => applySaved({ file, request: request({ what: { playbook: file, inventory: [] }, ...more }), ask, given }, world, modules)
 const failures = ({ world }: Scene) =>
   world.written.stdout
     .split('\n')
@@ -127,7 +126,7 @@ const failures = ({ world }: Scene) =>
 describe('plan', () => {
   test('shows what cannot be undone, what is asked, how long it takes, and what is not known yet', async () => {
     const { world, modules } = scene()
-    expect(await run({ ...request, goal: 'plan', output: 'plain' }, world, modules)).toBe(0)
+    expect(await run(request({ goal: 'plan', show: { output: 'plain' } }), world, modules)).toBe(0)
     expect(world.written.stdout).toMatchInlineSnapshot(`
       "t
       hosts.yml · 2 hosts · nothing is being changed
@@ -197,7 +196,7 @@ describe('a saved plan', () => {
 
   test('is not kept where something could not be planned', async () => {
     const stage = scene()
-    expect(await plan(stage, { limit: ['nobody'] })).toBe(2)
+    expect(await plan(stage, { which: { limit: ['nobody'] } })).toBe(2)
     expect(stage.world.disk.has('/project/it.plan')).toBe(false)
   })
 
@@ -262,16 +261,47 @@ describe('a saved plan', () => {
   test('refuses what it holds itself, and takes what does not change what is done', async () => {
     const stage = scene()
     await plan(stage)
-    const refused = apply(stage, { limit: ['a'] }, new Map([['limit', '--limit'], ['waitLock', '--wait-lock']])) // prettier-ignore
+    const refused = apply(stage, { which: { limit: ['a'] } }, new Map([['limit', '--limit'], ['waitLock', '--wait-lock']])) // prettier-ignore
     await expect(refused).rejects.toMatchObject({
       kind: 'input',
       message: '`--limit` cannot be given with a saved plan',
       why: expect.stringContaining('holds its own'),
     })
-    await expect(apply(stage, { askBecomePass: true }, new Map([['askBecomePass', '--ask-become-pass']]))).rejects.toMatchObject({
+    await expect(
+      apply(stage, { how: { askBecomePass: true } }, new Map([['askBecomePass', '--ask-become-pass']])),
+    ).rejects.toMatchObject({
       message: '`--ask-become-pass` needs a terminal to ask on',
     })
     expect(stage.stage.did).toEqual([])
+  })
+
+  test('keeps what it was made with, but for the options of how that are given', async () => {
+    const stage = scene()
+    await plan(stage, { as: { user: 'planner' }, how: { acceptNewHostKeys: true, yes: true } })
+    expect(
+      await apply(stage, { as: { user: 'other' }, how: { yes: false, waitLock: 60 } }, new Map([['waitLock', '--wait-lock']])),
+    ).toBe(0)
+    const kept = [...stage.world.disk].find(([path]) => path.endsWith('/inputs.json'))
+    expect(JSON.parse(new TextDecoder().decode(kept?.[1]))).toMatchObject({
+      request: {
+        as: { user: 'planner' },
+        how: { acceptNewHostKeys: true, yes: true, waitLock: 60 },
+        what: { playbook: 'play.yml' },
+      },
+    })
+  })
+
+  test('one made before requests had parts is applied, one of a newer version is refused', async () => {
+    const stage = scene()
+    await plan(stage)
+    const path = '/project/it.plan'
+    const made = JSON.parse(new TextDecoder().decode(stage.world.disk.get(path))) as object
+    const put = (more: object) => stage.world.disk.set(path, new TextEncoder().encode(JSON.stringify({ ...made, ...more })))
+    put({ version: 3 })
+    await expect(apply(stage)).rejects.toMatchObject({ kind: 'input', message: 'it.plan was made by a newer runbook' })
+    put({ version: 1, request: { ...FLAT, goal: 'plan' } })
+    expect(await apply(stage)).toBe(0)
+    expect(stage.stage.things.get('b/burnt')).toBe('yes')
   })
 
   test('with --ask it is shown, and applied after a yes', async () => {
@@ -286,7 +316,7 @@ describe('a saved plan', () => {
 
   test('agrees to what a step asks that is known only after others, which the plan shows', async () => {
     const stage = scene(undefined, UNKNOWN)
-    await plan(stage, { output: 'plain' })
+    await plan(stage, { show: { output: 'plain' } })
     expect(stage.world.written.stdout).toMatchInlineSnapshot(`
       "t
       hosts.yml · 1 host · nothing is being changed
@@ -318,13 +348,13 @@ describe('a saved plan', () => {
   test.each(['saved', 'asked'])('of a block that fails runs its rescue and always (%s)', async (how) => {
     const stage = scene(['y'], RESCUE)
     if (how === 'saved') await plan(stage)
-    expect(await (how === 'saved' ? apply(stage) : askedApply(request, stage.world, stage.modules))).toBe(0)
+    expect(await (how === 'saved' ? apply(stage) : askedApply(request(), stage.world, stage.modules))).toBe(0)
     expect(Object.fromEntries(stage.stage.things)).toMatchObject({ 'a/x': 'ordered', 'a/end': 'a', 'a/handled': 'yes' })
   })
 
   test('shows what the rescue of a block would do and ask', async () => {
     const stage = scene(undefined, RESCUE)
-    await plan(stage, { output: 'plain' })
+    await plan(stage, { show: { output: 'plain' } })
     expect(stage.world.written.stdout).toMatchInlineSnapshot(`
       "t
       hosts.yml · 1 host · nothing is being changed
@@ -345,7 +375,7 @@ describe('a saved plan', () => {
       4 changes on 1 host · all can be undone
       "
     `)
-    await run({ ...request, goal: 'plan' }, stage.world, stage.modules)
+    await run(request({ goal: 'plan' }), stage.world, stage.modules)
     expect(stage.world.written.stdout).toContain('"tasks":[{"task":"0.tasks.0.rescue.0","name":"mend","module":"set"')
   })
 
@@ -390,17 +420,17 @@ describe('a saved plan', () => {
 describe('apply --ask', () => {
   test('shows the plan, and applies it after a yes', async () => {
     const stage = scene(['y'])
-    expect(await askedApply(request, stage.world, stage.modules)).toBe(0)
+    expect(await askedApply(request(), stage.world, stage.modules)).toBe(0)
     expect(stage.stage.things.get('b/burnt')).toBe('yes')
-    expect(await askedApply(request, stage.world, stage.modules)).toBe(0) // nothing to do: nothing is asked
+    expect(await askedApply(request(), stage.world, stage.modules)).toBe(0) // nothing to do: nothing is asked
   })
 
   test('a no does nothing; without a terminal it says what to do instead', async () => {
     const stage = scene(['n'])
-    expect(await askedApply(request, stage.world, stage.modules)).toBe(0)
+    expect(await askedApply(request(), stage.world, stage.modules)).toBe(0)
     expect(stage.stage.did).toEqual([])
     expect(stage.world.written.stderr).toContain('Nothing was done.')
     const piped = scene()
-    await expect(askedApply(request, piped.world, piped.modules)).rejects.toMatchObject({ kind: 'input' })
+    await expect(askedApply(request(), piped.world, piped.modules)).rejects.toMatchObject({ kind: 'input' })
   })
 })

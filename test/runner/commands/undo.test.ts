@@ -5,7 +5,8 @@ import { run } from '../../../runner/run/run.ts'
 import { resume } from '../../../runner/commands/resume.ts'
 import { takeBack, type UndoRequest } from '../../../runner/commands/undo.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
-import { newStage, request, type Stage, testModules } from '../../scenes/play.ts'
+import { newStage, type Stage, testModules } from '../../scenes/play.ts'
+import { request } from '../../doubles/request.ts'
 
 const asked: UndoRequest = {
   run: undefined,
@@ -121,7 +122,7 @@ function scene(tasks: string, more = ''): Scene {
   }
 }
 
-const apply = ({ world, modules }: Scene) => run(request, world, modules)
+const apply = ({ world, modules }: Scene) => run(request(), world, modules)
 async function undo(
   { world, modules }: Scene,
   more: Partial<UndoRequest> = {},

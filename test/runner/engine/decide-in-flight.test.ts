@@ -3,7 +3,8 @@ import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import { resume } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { fakeWorld } from '../../doubles/world.ts'
-import { newStage, request, testModules } from '../../scenes/play.ts'
+import { newStage, testModules } from '../../scenes/play.ts'
+import { request } from '../../doubles/request.ts'
 
 const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
 const step = (module: string) => ({ key: `0.tasks.0/a`, task: '0.tasks.0', host: 'a', name: 'it', module, place })
@@ -22,7 +23,7 @@ async function cutOff(
     'hosts.yml': 'all: { hosts: { a: } }\n',
   }
   const first = fakeWorld({ files, down: ['a'] })
-  await run({ ...request, output: 'json' }, first, modules)
+  await run(request(), first, modules)
   const journal = [...first.disk.keys()].find((path) => path.endsWith('journal.jsonl')) ?? ''
   const lines = [
     ...new TextDecoder().decode(first.disk.get(journal)).split('\n').slice(0, 2),

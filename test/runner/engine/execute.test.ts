@@ -3,6 +3,7 @@ import { defineModule } from '../../../runner/module.ts'
 import { interruptedLines, plainLine } from '../../../runner/output/plain.ts'
 import { nextCommands } from '../../../runner/output/summary.ts'
 import { fakeTarget } from '../../doubles/target.ts'
+import type { Which } from '../../../runner/events/request.ts'
 import { newStage, play } from '../../scenes/play.ts'
 
 const plays = (tasks: string, more = ''): string =>
@@ -69,9 +70,9 @@ describe('plan', () => {
   test('--exit-code tells of changes', async () => {
     const stage = newStage()
     const text = plays('- set: { thing: light, to: "on" }')
-    expect((await play(text, { stage, request: { goal: 'plan', exitCode: true } })).code).toBe(5)
+    expect((await play(text, { stage, request: { goal: 'plan', show: { exitCode: true } } })).code).toBe(5)
     await play(text, { stage })
-    expect((await play(text, { stage, request: { goal: 'plan', exitCode: true } })).code).toBe(0)
+    expect((await play(text, { stage, request: { goal: 'plan', show: { exitCode: true } } })).code).toBe(0)
   })
 })
 
@@ -172,9 +173,9 @@ describe('failures', () => {
 
   test('a run that would do nothing by mistake is refused: no such task to start at, no host left', async () => {
     const text = plays('- name: one\n  say: {}')
-    const start = await play(text, { request: { startAtTask: 'onee' } })
+    const start = await play(text, { request: { which: { startAtTask: 'onee' } } })
     expect([start.code, start.world.written.stderr]).toEqual([2, expect.stringContaining('did you mean `one`?')])
-    const limited = await play(text, { request: { limit: ['all:!all'] } })
+    const limited = await play(text, { request: { which: { limit: ['all:!all'] } } })
     expect(limited.code).toBe(2)
     expect(limited.world.written.stderr).toContain('no host of this playbook is left by `--limit all:!all`')
     const empty = await play('name: t\nplays:\n  - name: p\n    hosts: "{{ chosen }}"\n    vars: { chosen: [] }\n    tasks: []\n')
@@ -329,8 +330,10 @@ describe('order of things', () => {
       '  say: {}',
       '  tags: [never, z]',
     ].join('\n')
-    const names = async (request: object) =>
-      (await play(plays(tasks), { inventory: 'all: { hosts: { a: } }', request })).outcomes.map((line) => line.split(' ')[1])
+    const names = async (which: Partial<Which>) =>
+      (await play(plays(tasks), { inventory: 'all: { hosts: { a: } }', request: { which } })).outcomes.map(
+        (line) => line.split(' ')[1],
+      )
     expect(await names({})).toEqual(['x:', 'y:', 'al:'])
     expect(await names({ tags: ['x'] })).toEqual(['x:', 'al:'])
     expect(await names({ skipTags: ['x', 'always'] })).toEqual(['y:'])
@@ -452,14 +455,19 @@ describe('the operator', () => {
   })
 
   test('-K without a terminal is refused, not ignored', async () => {
-    await expect(play(plays('- say: {}'), { request: { askBecomePass: true } })).rejects.toMatchObject({ kind: 'input' })
+    await expect(play(plays('- say: {}'), { request: { how: { askBecomePass: true } } })).rejects.toMatchObject({ kind: 'input' })
   })
 
   test('--start-at-task passes over the tasks before, --step asks', async () => {
     const text = plays('- name: one\n  say: {}\n- name: two\n  say: {}\n- name: three\n  say: {}')
     const one = { inventory: 'all: { hosts: { a: } }' }
-    expect((await play(text, { ...one, request: { startAtTask: 'two' } })).outcomes).toEqual(['a two: ok', 'a three: ok'])
-    expect((await play(text, { ...one, request: { step: true }, answers: ['n', 'y', 'n'] })).outcomes).toEqual(['a two: ok'])
+    expect((await play(text, { ...one, request: { which: { startAtTask: 'two' } } })).outcomes).toEqual([
+      'a two: ok',
+      'a three: ok',
+    ])
+    expect((await play(text, { ...one, request: { which: { step: true } }, answers: ['n', 'y', 'n'] })).outcomes).toEqual([
+      'a two: ok',
+    ])
   })
 })
 
@@ -513,10 +521,10 @@ describe('what a step promises', () => {
     expect(events).toEqual([])
     expect(world.written.stderr).toContain('play.yml:8:18')
     expect(world.written.stderr).toContain('--yes')
-    expect((await play(confirming, { ...one, request: { yes: true } })).code).toBe(0)
+    expect((await play(confirming, { ...one, request: { how: { yes: true } } })).code).toBe(0)
     expect((await play(confirming, { ...one, request: { goal: 'plan' } })).code).toBe(0)
     // Nobody need agree to what is not going to run.
-    expect((await play(confirming, { ...one, request: { tags: ['other'] } })).code).toBe(0)
+    expect((await play(confirming, { ...one, request: { which: { tags: ['other'] } } })).code).toBe(0)
   })
 })
 
@@ -524,7 +532,7 @@ describe('secrets', () => {
   test('a secret parameter is masked wherever it turns up', async () => {
     const text =
       'name: t\nparams:\n  key: { type: string, description: k, secret: true }\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use {{ key }}\n        fail: { msg: "wrong key {{ key }}!" }\n'
-    const { world, finished } = await play(text, { request: { params: [{ name: 'key', text: 'hunter2hunter2' }] } })
+    const { world, finished } = await play(text, { request: { what: { params: [{ name: 'key', text: 'hunter2hunter2' }] } } })
     expect(world.written.stdout + world.written.stderr).not.toContain('hunter2')
     expect(finished[0]?.failure?.what).toBe('wrong key ********!')
   })
@@ -565,7 +573,7 @@ describe('what a task is given', () => {
       '',
     ].join('\n')
     const values = async (extra: string[]) =>
-      (await play(text, { ...one, request: { extra } })).finished.map(({ result }) => result['value'])
+      (await play(text, { ...one, request: { what: { extra } } })).finished.map(({ result }) => result['value'])
     expect(await values([])).toEqual(['host group playbook play', 'block', 'task', 'task'])
     expect((await values(['from=line', 'low=line']))[0]).toBe('line group line play')
   })

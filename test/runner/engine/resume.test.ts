@@ -3,7 +3,8 @@ import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import { resume } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
-import { newStage, request, type Stage, testModules } from '../../scenes/play.ts'
+import { newStage, type Stage, testModules } from '../../scenes/play.ts'
+import { request } from '../../doubles/request.ts'
 
 /** A run of several hosts with everything that resume must bring back: registered values, a loop, handlers, a rescue, a step that must not run twice. */
 const PLAYBOOK = `
@@ -137,7 +138,7 @@ async function undisturbed(): Promise<{ stage: Stage; events: number; code: numb
   const stage = newStage()
   const life = { dead: false }
   const { world, events } = dying(INPUTS, life, -1, true)
-  const code = await run(request, world, registry(stage, life))
+  const code = await run(request(), world, registry(stage, life))
   if (code !== 0) throw new Error(world.written.stderr + world.written.stdout.slice(-600))
   return { stage, events: events(), code }
 }
@@ -152,7 +153,7 @@ describe('a run killed at any point and resumed', () => {
         const stage = newStage()
         const life = { dead: false }
         const { world, dead } = dying(INPUTS, life, at, persisted)
-        void run(request, world, registry(stage, life))
+        void run(request(), world, registry(stage, life))
         await dead
         const where = `killed at event ${at} of ${whole.events}, ${persisted ? 'written' : 'lost'}`
         await resumed(world.disk, stage, where)
@@ -181,7 +182,7 @@ async function resumed(disk: Map<string, Uint8Array>, stage: Stage, where: strin
     if (String(error).includes('ended well') && stage.did.length > 0) return 0
     // Killed before its inputs were kept: nothing had been begun, and it says so.
     if (stage.did.length > 0) throw error
-    return run(request, dying(INPUTS, life, -1, true).world, registry(stage, life))
+    return run(request(), dying(INPUTS, life, -1, true).world, registry(stage, life))
   })
   expect(code, where).toBe(0)
 }

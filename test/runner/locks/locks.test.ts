@@ -96,7 +96,7 @@ describe('the hosts of the plays', () => {
         if (endpoint.name === 'a' && ++looks === 3) theirs.release()
         return world.lock?.(endpoint, wanted)
       },
-      request: { waitLock: 600 },
+      request: { how: { waitLock: 600 } },
       onEvent: (event) => {
         if (event.type === 'lock-awaited') setImmediate(() => whileWaiting.push(hostLocks(kernel.held)))
       },
@@ -111,7 +111,7 @@ describe('the hosts of the plays', () => {
   test('the wait has its limit', async () => {
     const kernel = kernels()
     kernel.colleague('b')
-    await expect(play(both, { ...kernel.world(), request: { waitLock: 60 } })).rejects.toMatchObject({
+    await expect(play(both, { ...kernel.world(), request: { how: { waitLock: 60 } } })).rejects.toMatchObject({
       kind: 'refused',
       todo: expect.stringContaining('60 s'),
     })
@@ -146,7 +146,7 @@ describe('the hosts of the plays', () => {
     kernel.colleague('b')
     const work = play(both, {
       ...kernel.world(),
-      request: { waitLock: 6000 },
+      request: { how: { waitLock: 6000 } },
       onEvent: (event, world) => void (event.type === 'lock-awaited' && world.interrupt()),
     })
     await expect(work).rejects.toMatchObject({ kind: 'interrupted' })
@@ -316,7 +316,12 @@ describe('what a step needs besides', () => {
     const kernel = kernels()
     kernel.colleague('a', 'thing-4711', 'server db-2') // and waits for what this run has
     const modules = [mover(stage, () => [{ host: 'a', thing }])]
-    const { code, finished, events } = await play(move, { ...kernel.world(), stage, modules, request: { waitLock: 600 } })
+    const { code, finished, events } = await play(move, {
+      ...kernel.world(),
+      stage,
+      modules,
+      request: { how: { waitLock: 600 } },
+    })
     expect(code).toBe(4)
     expect(finished[0]?.failure?.todo).toContain('600 s')
     expect(events.filter(({ type }) => type === 'lock-awaited')).toHaveLength(1)

@@ -6,7 +6,7 @@ import { applySaved, planTo } from '../../../runner/commands/saved-plan.ts'
 import { fakeTarget, type FakeTarget } from '../../doubles/target.ts'
 import { fakeWorld } from '../../doubles/world.ts'
 import { fakeSystemd } from '../../doubles/systemd.ts'
-import { request } from '../../scenes/play.ts'
+import { request } from '../../doubles/request.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const fileOf = (text: string, mode = '0600') => ({ content: bytes(text), mode, owner: 'root', group: 'root' })
@@ -20,11 +20,11 @@ async function applied(
 ) {
   const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n    tasks:\n${tasks.replaceAll(/^/gm, '      ')}\n`
   const world = fakeWorld({ host: () => host, files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: } }' } })
-  expect(await planTo('p', { ...request, goal: 'plan' }, world, registry)).toBe(0)
+  expect(await planTo('p', request({ goal: 'plan' }), world, registry)).toBe(0)
   world.disk.set('/project/p', bytes(strip(new TextDecoder().decode(world.disk.get('/project/p')))))
   meanwhile(host)
   world.written.stdout = ''
-  const code = await applySaved({ file: 'p', request, ask: false, given: new Map() }, world, registry)
+  const code = await applySaved({ file: 'p', request: request(), ask: false, given: new Map() }, world, registry)
   const whys = world.written.stdout
     .split('\n')
     .filter((line) => line !== '')

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { resume } from '../../../runner/commands/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { type FakeWorld, fakeWorld, type FakeWorldGiven } from '../../doubles/world.ts'
-import { newStage, play, request, testModules } from '../../scenes/play.ts'
+import { newStage, play, testModules } from '../../scenes/play.ts'
+import { request } from '../../doubles/request.ts'
 
 const ASKED = { run: undefined, failed: false, acceptChanges: false, yes: false, params: [], waitLock: 0, detach: false } as const
 const LOST = {
@@ -21,7 +22,7 @@ function scene(tasks: string, given: FakeWorldGiven = {}) {
   return {
     world,
     stage,
-    apply: () => run(request, world, modules),
+    apply: () => run(request(), world, modules),
     resume: () => resume({ ...ASKED, output: 'json' }, world, modules),
     ends: () => [...world.written.stdout.matchAll(/"type":"run-finished".*?"exitCode":(\d+)/g)].map(([, code]) => code),
     journal: () =>
@@ -112,7 +113,7 @@ describe('secrets', () => {
 
   test('of several lines are masked line by line and as JSON', async () => {
     const played = await play(secret('type: string', `["{{ s }}", "{{ json s }}", "${PEM.split('\n')[1]}"]`), {
-      request: { params: [{ name: 's', text: `${PEM}\n` }] },
+      request: { what: { params: [{ name: 's', text: `${PEM}\n` }] } },
     })
     expect(played.code).toBe(0)
     expect(kept(played)).toContain('********')
@@ -121,14 +122,14 @@ describe('secrets', () => {
 
   test('every text and number in a list or an object is masked', async () => {
     const list = await play(secret('type: array, items: { type: string }', '"{{ s.1 }}!"'), {
-      request: { params: [{ name: 's', text: 'sesame-one,sesame-two' }] },
+      request: { what: { params: [{ name: 's', text: 'sesame-one,sesame-two' }] } },
     })
     expect(list.finished[0]?.result['value']).toBe('********!')
     expect(kept(list)).not.toContain('sesame')
     const object = await play(
       secret('type: object, additionalProperties: { type: array, items: { type: integer } }', '"{{ s.pins.0 }}"'),
       {
-        request: { params: [{ name: 's', text: '{"pins": [24681357, 97531864]}' }] },
+        request: { what: { params: [{ name: 's', text: '{"pins": [24681357, 97531864]}' }] } },
       },
     )
     expect(object.code).toBe(0)
@@ -144,10 +145,10 @@ describe('secrets', () => {
   })
 
   test('one that is too short to be masked is told, without its value', async () => {
-    const { world } = await play(secret('type: string', '1'), { request: { params: [{ name: 's', text: 'q7z' }] } })
+    const { world } = await play(secret('type: string', '1'), { request: { what: { params: [{ name: 's', text: 'q7z' }] } } })
     expect(world.written.stderr).toContain('warning: the secret parameter `s` is not masked in all its parts')
     expect(world.written.stderr).not.toContain('q7z')
-    const long = await play(secret('type: string', '1'), { request: { params: [{ name: 's', text: 'q7zq7z' }] } })
+    const long = await play(secret('type: string', '1'), { request: { what: { params: [{ name: 's', text: 'q7zq7z' }] } } })
     expect(long.world.written.stderr).toBe('')
   })
 })
