@@ -46,7 +46,7 @@ export default defineModule({
       regexp: {
         type: 'string',
         minLength: 1,
-        description: 'Regular expression that finds the line to replace or the lines to remove.',
+        description: 'Regular expression (RE2) that finds the line to replace or the lines to remove.',
       },
       search_string: { type: 'string', minLength: 1, description: 'Text that finds them, instead of `regexp`.' },
       state: {
@@ -88,7 +88,7 @@ export default defineModule({
       name: 'Keep a part of the line',
       params: {
         path: '/etc/default/libvirtd',
-        regexp: '^(LIBVIRTD_ARGS=")(?!--listen)(.*)$',
+        regexp: '^(LIBVIRTD_ARGS=")(?:--listen )?(.*)$',
         line: '\\1--listen \\2',
         backrefs: true,
       },
@@ -133,7 +133,7 @@ function editOf(params: Params): LineEdit {
     backrefs,
     firstmatch,
     matches: expression
-      ? (text) => expression.exec(text)
+      ? (text) => expression.match(text)
       : search_string === undefined
         ? undefined
         : (text) => text.includes(search_string),

@@ -67,7 +67,7 @@ export default defineModule({
     if (port !== undefined && path !== undefined) throw new Failure('`port` and `path` exclude each other', { kind: 'input' })
     if (search_regex === undefined) return
     if (path === undefined) throw new Failure('`search_regex` is for `path`, which is not given', { kind: 'input' })
-    pattern(search_regex, 'search_regex', 'm')
+    pattern(search_regex, 'search_regex', { multiline: true })
   },
 
   async check(params, target) {
@@ -146,7 +146,7 @@ async function lookAtPort(params: Params, port: number, target: Target): Promise
 }
 
 async function lookAtPath({ path = '', search_regex }: Params, target: Target): Promise<Seen> {
-  const expression = search_regex === undefined ? undefined : pattern(search_regex, 'search_regex', 'm')
+  const expression = search_regex === undefined ? undefined : pattern(search_regex, 'search_regex', { multiline: true })
   const { stat } = await follow(target, path)
   if (stat === undefined) return { there: false, state: 'absent' }
   if (expression === undefined) return { there: true, state: 'present' }

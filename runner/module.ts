@@ -3,6 +3,7 @@ import type { Cloud } from './openstack/cloud.ts'
 import type { ObjectSchema, TypeOf } from './base/schema.ts'
 
 export { Failure } from './base/failure.ts'
+export { compilePattern, type Match, type Pattern, PatternError } from './base/pattern.ts'
 export { nearest } from './base/suggest.ts'
 export { parseXml, type Xml } from './base/xml.ts'
 export type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection/connection.ts'

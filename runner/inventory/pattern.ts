@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../source/diagnostic.ts'
 import type { Place } from '../source/source.ts'
+import { compilePattern, literally, type Pattern, PatternError } from '../base/pattern.ts'
 import { didYouMean } from '../base/suggest.ts'
 import type { Inventory } from './inventory.ts'
 import { isHostName, isIPv6 } from './range.ts'
@@ -116,24 +117,24 @@ const enumerate = (pattern: string, inventory: Inventory, report: Report): { hos
   return { hosts, found: groups.length > 0 || hosts.length > 0 }
 }
 
-const matcherOf = (pattern: string, report: Report): RegExp | undefined => {
+const matcherOf = (pattern: string, report: Report): Pattern | undefined => {
   if (!pattern.startsWith('~')) return wildcard(pattern)
   try {
-    // Python writes named groups with a P.
-    return new RegExp(`^(?:${pattern.slice(1).replaceAll('(?P<', '(?<')})`)
+    return compilePattern(`^(?:${pattern.slice(1)})`)
   } catch (error) {
-    report({ severity: 'error', summary: `\`${pattern}\` is not a regular expression`, notes: [(error as Error).message] })
+    if (!(error instanceof PatternError)) throw error
+    report({ severity: 'error', summary: `\`${pattern}\` is not a regular expression`, notes: [error.message] })
     return undefined
   }
 }
 
 /** Shell wildcards: `*`, `?`, `[abc]`, `[!abc]`. */
-const wildcard = (pattern: string): RegExp => {
+const wildcard = (pattern: string): Pattern => {
   const source = pattern.replace(/\[(!?)([^\]]+)\]|[*?]|[^\w]/g, (part, negated: string | undefined, set: string | undefined) => {
     if (part === '*') return '.*'
     if (part === '?') return '.'
-    if (set === undefined) return `\\${part}`
-    return `[${negated === '!' ? '^' : ''}${set.replace(/[\\^\]]/g, '\\$&')}]`
+    if (set === undefined) return literally(part)
+    return `[${negated === '!' ? '^' : ''}${set.replace(/[\\^\][]/g, '\\$&')}]`
   })
-  return new RegExp(`^${source}$`)
+  return compilePattern(`^${source}$`)
 }

@@ -1,3 +1,4 @@
+import type { Match, Pattern } from '../../../runner/module.ts'
 import { insertLines, joinLines, replaceLines, splitLines, type Line } from './lines.ts'
 
 /** What `lineinfile` wants of a text. */
@@ -5,13 +6,13 @@ export interface LineEdit {
   readonly state: 'present' | 'absent'
   readonly line: string | undefined
   /** Which lines are meant; where it is missing, those that equal `line`. */
-  readonly matches: ((text: string) => RegExpExecArray | boolean | null) | undefined
+  readonly matches: ((text: string) => Match | boolean | undefined) | undefined
   /** `line` holds `\1` or `\g<name>`, to be filled in from the match; without a match nothing is added. */
   readonly backrefs: boolean
   /** The first match counts instead of the last. */
   readonly firstmatch: boolean
   /** Where a new line goes when no line matches: at the start, at the end, or before or after a line. */
-  readonly place: 'start' | 'end' | { readonly side: 'before' | 'after'; readonly of: RegExp }
+  readonly place: 'start' | 'end' | { readonly side: 'before' | 'after'; readonly of: Pattern }
 }
 
 /** The text with one line made sure of, or with all matching lines removed; every other byte stays, and how the lines end. */
@@ -23,7 +24,7 @@ export function editLines(text: string, edit: LineEdit): string {
   const at = find(lines, edit.firstmatch, (line) => Boolean(matches(line.text)))
   if (at >= 0) {
     const match = matches(lines[at]?.text ?? '')
-    const line = edit.backrefs && match !== null && typeof match === 'object' ? expand(wanted, match) : wanted
+    const line = edit.backrefs && typeof match === 'object' ? expand(wanted, match) : wanted
     return lines[at]?.text === line ? text : joinLines(replaceLines(lines, at, at + 1, [line]))
   }
   // The line is there although the pattern does not know it: adding it once more would add it at every run.
@@ -46,15 +47,15 @@ function position(lines: readonly Line[], { place, firstmatch }: LineEdit): numb
 }
 
 /** Python's `match.expand`: `\1`, `\g<1>`, `\g<name>`; a group that took no part is empty, `\\` is a backslash. */
-export function expand(template: string, match: RegExpExecArray): string {
+export function expand(template: string, match: Match): string {
   return template.replace(/\\(?:(\d{1,2})|g<(\w+)>|\\)/g, (whole, number: string | undefined, name: string | undefined) => {
     const group = number ?? name
     if (group === undefined) return '\\'
     if (/^\d+$/.test(group)) {
-      if (Number(group) >= match.length) throw new RangeError(`the pattern has no group ${whole}`)
-      return match[Number(group)] ?? ''
+      if (Number(group) >= match.groups.length) throw new RangeError(`the pattern has no group ${whole}`)
+      return match.groups[Number(group)] ?? ''
     }
-    if (!(group in (match.groups ?? {}))) throw new RangeError(`the pattern has no group ${whole}`)
-    return match.groups?.[group] ?? ''
+    if (!Object.hasOwn(match.named, group)) throw new RangeError(`the pattern has no group ${whole}`)
+    return match.named[group] ?? ''
   })
 }

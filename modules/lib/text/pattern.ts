@@ -1,21 +1,23 @@
-import { Failure } from '../../../runner/module.ts'
+import { compilePattern, Failure, type Pattern, PatternError } from '../../../runner/module.ts'
 
 /**
- * A regular expression as Ansible users write it, which is Python's: `(?i)`, `(?m)` and `(?s)` at the start, `(?P<name>…)`,
- * `(?P=name)`, `\A` and `\Z` mean what they mean there. Throws `Failure` of kind `input` where it is not one.
+ * A regular expression as Ansible users write it, which is Python's: `\Z` is the end of the text, `{,3}` is up to three times.
+ * Throws `Failure` of kind `input` where it is not one, or holds what the engine does not have.
+ *
  * @param what names the parameter in the error
- * @param more flags besides those at the start of the text
  */
-export function pattern(text: string, what: string, more = ''): RegExp {
-  const [, flags = '', body = ''] = /^(?:\(\?([ims]+)\))?([\s\S]*)$/.exec(text) ?? []
-  const translated = body.replace(/\\[\s\S]|\(\?P<|\(\?P=(\w+)\)/g, (found, name: string | undefined) => {
-    if (found === '(?P<') return '(?<'
-    if (name !== undefined) return `\\k<${name}>`
-    return found === '\\A' ? '(?<![\\s\\S])' : found === '\\Z' ? '(?![\\s\\S])' : found
-  })
+export function pattern(text: string, what: string, options?: { readonly multiline?: boolean }): Pattern {
+  const translated = text.replace(/\\[\s\S]|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|\{,(?=\d+\})/g, (found) =>
+    found === '\\Z' ? '\\z' : found === '{,' ? '{0,' : found,
+  )
   try {
-    return new RegExp(translated, [...new Set(flags + more)].join(''))
+    return compilePattern(translated, options)
   } catch (error) {
-    throw new Failure(`\`${what}\` is no regular expression: \`${text}\``, { kind: 'input', why: (error as Error).message })
+    if (!(error instanceof PatternError)) throw error
+    throw new Failure(`\`${what}\` is no regular expression: \`${text}\``, {
+      kind: 'input',
+      why: error.message,
+      todo: 'write it in the syntax of RE2: https://github.com/google/re2/wiki/Syntax',
+    })
   }
 }

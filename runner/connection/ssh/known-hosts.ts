@@ -1,3 +1,4 @@
+import { compilePattern, literally, type Pattern } from '../../base/pattern.ts'
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 
 /** One line of a known_hosts file. The format is that of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". */
@@ -56,15 +57,10 @@ function matchesHash(hosts: string, name: string): boolean {
   return createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === hash
 }
 
-const wildcard = (pattern: string): RegExp =>
-  new RegExp(
-    `^${pattern
-      .toLowerCase()
-      .replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.')}$`,
-    's',
-  )
+const wildcard = (pattern: string): Pattern =>
+  compilePattern(`(?s)^${pattern.toLowerCase().replaceAll(/[*?]|[^*?]+/g, (part) => WILD[part[0]!] ?? literally(part))}$`)
+
+const WILD: Readonly<Record<string, string>> = { '*': '.*', '?': '.' }
 
 /** What is known of a host whose name is as `knownName` gives it. */
 export const hostLines = (known: readonly KnownHost[], name: string): KnownHost[] =>

@@ -1,3 +1,4 @@
+import { compilePattern, type Pattern, PatternError } from '../../base/pattern.ts'
 import { type ASTNode, Environment, EvaluationError, type ParseResult, TypeError as CelTypeError } from '@marcbachmann/cel-js'
 
 /** The expression language: CEL (https://cel.dev) with `defined` and `default`, and numbers that mix. */
@@ -26,6 +27,8 @@ const createEnvironment = (): Environment => {
     made.registerOperator(`int ${operator} double`, (a: bigint, b: number) => compute(Number(a), b))
     made.registerOperator(`double ${operator} int`, (a: number, b: bigint) => compute(a, Number(b)))
   }
+  // The library lets no overload be replaced; a macro of the name is found first, and any receiver's will do.
+  made.registerFunction('bytes.matches(ast): bool', matches)
   made.registerFunction(
     'defined(ast): bool',
     presence('defined', (present) => present),
@@ -35,6 +38,54 @@ const createEnvironment = (): Environment => {
     presence('default', (present, value, fallback) => (present && value !== null ? value : fallback())),
   )
   return made
+}
+
+/** `text.matches(expression)` in the engine that cannot hang; CEL's own definition is RE2's syntax, the library takes JavaScript's. */
+const matches = ({ args: [wanted], receiver }: Macro & { readonly receiver: Ast }) => {
+  const call = (text: unknown, expression: unknown): boolean => {
+    if (typeof text === 'string' && typeof expression === 'string') return patternAt(wanted!, expression).test(text)
+    throw new EvaluationError({ ...noOverload(celType(text), celType(expression)), node: wanted! })
+  }
+  return {
+    async: false,
+    typeCheck(checker: Checker, _macro: Macro, context: unknown) {
+      const [text, expression] = [checker.check(receiver, context), checker.check(wanted!, context)].map(String)
+      if (![text, expression].every((type) => /^(?:string|dyn)/.test(type!)))
+        throw new CelTypeError({ ...noOverload(text!, expression!), node: wanted! })
+      if (wanted!.op === 'value') patternAt(wanted!, String(wanted!.args))
+      return checker.getType('bool')
+    },
+    evaluate: (evaluator: Evaluator, _macro: Macro, context: unknown) =>
+      call(evaluator.run(receiver, context), evaluator.run(wanted!, context)),
+  }
+}
+
+/** In the library's words, which are explained with its own. */
+const noOverload = (text: string, expression: string) => ({
+  code: 'no_matching_overload',
+  message: `found no matching overload for '${text}.matches(${expression})'`,
+})
+
+const celType = (value: unknown): string =>
+  value === null
+    ? 'null'
+    : Array.isArray(value)
+      ? 'list'
+      : value instanceof Map
+        ? 'map'
+        : typeof value === 'boolean'
+          ? 'bool'
+          : typeof value === 'string'
+            ? 'string'
+            : 'int'
+
+const patternAt = (node: Ast, expression: string): Pattern => {
+  try {
+    return compilePattern(expression)
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error
+    throw new EvaluationError({ code: 'invalid_regular_expression', message: error.message, node })
+  }
 }
 
 /** What a missing variable, key or item raises. */

@@ -99,6 +99,8 @@ const typing = (
       return { summary: 'true or false is needed here', label: `this is ${typeName(/got '(.*)'$/.exec(summary)?.[1] ?? '')}` }
     case 'invalid_comprehension_range':
       return { summary: 'a list is needed here', label: `this is ${typeName(/type '(.*?)'/.exec(summary)?.[1] ?? '')}` }
+    case 'invalid_regular_expression':
+      return { summary: 'this is not a regular expression', label: summary }
     case 'invalid_macro_argument':
       return {
         summary: marked === '' ? summary : `\`${marked}\` cannot stand here`,

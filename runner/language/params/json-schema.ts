@@ -1,4 +1,5 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import { compilePattern } from '../../base/pattern.ts'
 import type { Schema } from '../../base/schema.ts'
 import { kindOf } from '../template/helpers.ts'
 import type { Path } from '../../source/source.ts'
@@ -20,13 +21,23 @@ export interface SchemaProblem {
   readonly secret?: true
 }
 
+/** Ajv tells compiled expressions apart by their text. The code is for schemas compiled to files, which these are not. */
+const regExp = Object.assign((text: string) => ({ ...compilePattern(text), toString: () => text }), { code: 'new RegExp' })
+
 let shared: Ajv2020 | undefined
 const compiled = new WeakMap<object, ValidateFunction>()
 
 /** One instance for everything: a fresh one costs some 30 ms. */
 const ajv = (): Ajv2020 => {
   if (shared !== undefined) return shared
-  shared = new Ajv2020({ allErrors: true, strict: true, verbose: true, useDefaults: true, validateSchema: false })
+  shared = new Ajv2020({
+    allErrors: true,
+    strict: true,
+    verbose: true,
+    useDefaults: true,
+    validateSchema: false,
+    code: { regExp },
+  })
   shared.addVocabulary(['secret'])
   shared.addFormat('expression', true)
   return shared

@@ -1,3 +1,4 @@
+import { compilePattern, PatternError } from '../../base/pattern.ts'
 import type { Schema } from '../../base/schema.ts'
 import { kindOf } from '../template/helpers.ts'
 import { checkSchema, pathName, typeNames } from './json-schema.ts'
@@ -170,9 +171,10 @@ const checkPattern = (node: Node | undefined, wrong: Wrong): void => {
   if (node === undefined) return
   if (!isText(node)) return wrong(node, '`pattern` must be text')
   try {
-    new RegExp(node.value, 'u')
+    compilePattern(node.value)
   } catch (error) {
-    wrong(node, '`pattern` is not a regular expression', { label: (error as Error).message.replace(/^.*: /, '').toLowerCase() })
+    if (!(error instanceof PatternError)) throw error
+    wrong(node, '`pattern` is not a regular expression', { label: error.message })
   }
 }
 

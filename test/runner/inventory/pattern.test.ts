@@ -88,6 +88,13 @@ describe('matchHosts', () => {
     expect(matchHosts('localhost', none).hosts).toEqual(['localhost'])
   })
 
+  test('expressions are read by the engine whose time is linear', () => {
+    expect(hosts(String.raw`~(?i)W\d\z`)).toEqual(hosts('~w[0-9]$'))
+    expect(matchHosts('~(?!web)', inventory).diagnostics).toMatchObject([
+      { summary: '`~(?!web)` is not a regular expression', notes: ['a lookahead, `(?!`, is not supported'] },
+    ])
+  })
+
   test('diagnostics stand where the pattern is written', () => {
     const place = { file: 'p.yml', line: 3, column: 12, length: 3 }
     expect(matchHosts('wbe', inventory, place).diagnostics[0]!.place).toBe(place)

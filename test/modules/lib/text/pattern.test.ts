@@ -11,19 +11,20 @@ describe('pattern', () => {
     [String.raw`\Aa`, 'ba', false],
     [String.raw`a\Z`, 'a\n', false],
     [String.raw`a\Z`, 'ba', true],
-    [String.raw`(?P<x>.)-(?P=x)`, 'a-a', true],
-    [String.raw`(?P<x>.)-(?P=x)`, 'a-b', false],
+    [String.raw`^(?P<x>\w+)=`, 'a=1', true],
+    ['^a{,2}$', 'aa', true],
+    ['^[{,2}]+$', ',}', true],
     [String.raw`\\A`, '\\A', true],
     [String.raw`a\.b`, 'axb', false],
   ])('%s on %j: %s', (text, subject, matches) => {
     expect(pattern(text, 'regexp').test(subject)).toBe(matches)
   })
 
-  test('flags are added to those in the text', () => {
-    expect(pattern('(?i)^b', 'regexp', 'm').flags).toBe('im')
+  test('a text of many lines is looked at line by line where that is asked for', () => {
+    expect(pattern('(?i)^B', 'regexp', { multiline: true }).test('a\nb')).toBe(true)
   })
 
-  test.each(['(', '[a', 'a**', String.raw`\k<x>(?<y>)`])('%s is refused with the parameter named', (text) => {
+  test.each(['(', '[a', 'a**', 'a(?!b)', String.raw`(?P<x>.)(?P=x)`])('%s is refused with the parameter named', (text) => {
     expect(() => pattern(text, 'search_regex')).toThrow(
       expect.objectContaining({ kind: 'input', message: expect.stringContaining('`search_regex`') }),
     )

@@ -62,6 +62,8 @@ describe('evaluate', () => {
     ['found.constructor', 'own'],
     ['found.loop', 1],
     ['name.startsWith("web") && name.matches("-[0-9]+$")', true],
+    // Not in JavaScript's syntax: the engine is RE2, whose time is linear.
+    ['name.matches("(?i)^WEB-[[:digit:]]\\\\z")', true],
     ['string(port) + "/tcp"', '22/tcp'],
     ['cel.bind(n, size(name), n * 2)', 10],
     ['port == 22.0', true],
@@ -99,6 +101,9 @@ describe('evaluate', () => {
     ['ready ? 1 : "x"', 'both results of `… ? … : …` must be of one type', undefined],
     ['type == "compute"', '`type` is a type of the expression language, not a variable', undefined],
     ['size(list) > 1', '`size` cannot be called like this', undefined],
+    ['name.matches("a(?=b)")', 'this is not a regular expression', 'a lookahead, `(?=`, is not supported'],
+    ['port.matches("2")', '`matches` cannot be called like this', 'given: text, on a number'],
+    ['name.matches(port)', '`matches` cannot be called like this', 'given: a number, on text'],
     ['found.toString', '`found` has no key `toString`', undefined],
     ['found.__proto__', '`found` has no key `__proto__`', undefined],
     ['duration("1h")', 'the result of this expression is nothing that JSON can hold', undefined],

@@ -13,6 +13,9 @@ describe('checkSchema', () => {
     [{ ...text, minLength: 3 }, 'ab', ['`x` must have at least 3 characters']],
     [{ ...text, minLength: 1 }, '', ['`x` must not be empty']],
     [{ ...text, pattern: '^a$' }, 'b', ['`x` does not match `^a$`']],
+    // Not JavaScript's syntax: the engine is RE2, whose time is linear.
+    [{ ...text, pattern: '(?i)^A\\z' }, 'b', ['`x` does not match `(?i)^A\\z`']],
+    [{ ...text, pattern: '(?i)^A\\z' }, 'a', []],
     [{ ...text, enum: ['tcp', 'tls', ''] }, 'tpc', ['`x` must be one of tcp, tls, "": did you mean `tcp`?']],
     [{ type: 'integer', description: '' }, 1.5, ['`x` must be a whole number: this is a number']],
     [{ type: 'integer', description: '', minimum: 1, maximum: 3 }, 0, ['`x` must be at least 1']],
