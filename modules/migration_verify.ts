@@ -1,6 +1,5 @@
-import { defineModule, Failure, type Compute, type Target } from '../runner/module.ts'
+import { defineModule, Failure, mapLimit, type Compute, type Target } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
-import { mapLimit } from './lib/limit.ts'
 import { isRunning } from './lib/nova/servers.ts'
 import { count, list } from './lib/format.ts'
 

@@ -2,6 +2,7 @@ import type { HostAccess } from './connection/connection.ts'
 import type { Cloud } from './openstack/cloud.ts'
 import type { ObjectSchema, TypeOf } from './base/schema.ts'
 
+export { mapLimit } from './base/concurrency.ts'
 export { Failure } from './base/failure.ts'
 export { compilePattern, type Match, type Pattern, PatternError } from './base/pattern.ts'
 export { nearest } from './base/suggest.ts'

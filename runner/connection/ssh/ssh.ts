@@ -76,7 +76,7 @@ async function enter(hop: Hop, before: Client | undefined, options: LoginOptions
   const identities = await findIdentities(hop)
   for (let attempt = 1; ; attempt++) {
     try {
-      return await gate.pass(async () => login(hop, await reach(hop, before, options.signal), identities, options))
+      return await gate(async () => login(hop, await reach(hop, before, options.signal), identities, options))
     } catch (error) {
       if (!(error instanceof Crowded)) throw error
       if (attempt === tries.most) {

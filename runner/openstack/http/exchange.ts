@@ -1,6 +1,7 @@
 import http, { type IncomingMessage, type RequestOptions } from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
+import { createLimiter } from '../../base/concurrency.ts'
 import { CONNECT_TIMEOUT, type Dial, HANDSHAKE_CLOSED, PROXY_REFUSED } from './dial.ts'
 import { proxyHeaders } from './proxy.ts'
 
@@ -106,29 +107,9 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
         .end(body)
     })
 
-  const turn = turns(CONNECTIONS)
-  return async (request) => {
-    await turn.take()
-    try {
-      return await once(request)
-    } finally {
-      turn.give()
-    }
-  }
-}
-
-/** Lets so many through at once, in order. (An agent's own limit counts a connection only once it is made.) */
-const turns = (most: number) => {
-  let free = most
-  const waiting: (() => void)[] = []
-  return {
-    take: () => (free > 0 ? void free-- : new Promise<void>((resolve) => waiting.push(resolve))),
-    give: () => {
-      const next = waiting.shift()
-      if (next) next()
-      else free++
-    },
-  }
+  // An agent's own limit counts a connection only once it is made.
+  const limited = createLimiter(CONNECTIONS)
+  return (request) => limited(() => once(request))
 }
 
 /**

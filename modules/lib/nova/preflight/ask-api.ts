@@ -1,5 +1,4 @@
-import { Failure, type Cloud, type ComputeService, type Hypervisor, type Server } from '../../../../runner/module.ts'
-import { mapLimit, recordOf } from '../../limit.ts'
+import { Failure, mapLimit, type Cloud, type ComputeService, type Hypervisor, type Server } from '../../../../runner/module.ts'
 import { inFlight } from '../live-migration/in-flight.ts'
 import type { Agent, Api, Group, Looked, Port, Room, Wanted } from './evidence.ts'
 
@@ -27,12 +26,12 @@ export async function askApi(cloud: Cloud, wanted: Wanted, moving: readonly Serv
     return Promise.resolve({ why: 'why' in providers ? providers.why : `Placement has no resource provider \`${node(host)}\`` })
   }
   const [room, traits, allocations, ports, groups, running] = await Promise.all([
-    recordOf(hosts, AT_ONCE, (host) => ofProvider(host, (id) => roomOf(cloud, id))),
-    recordOf(hosts, AT_ONCE, (host) => ofProvider(host, placement.traits)),
-    recordOf(ids, AT_ONCE, (id) => looked(placement.allocations(id).then(overProviders))),
-    recordOf(ids, AT_ONCE, (id) => looked(withNetwork(portsOf(cloud, id)))),
+    recordOf(hosts, (host) => ofProvider(host, (id) => roomOf(cloud, id))),
+    recordOf(hosts, (host) => ofProvider(host, placement.traits)),
+    recordOf(ids, (id) => looked(placement.allocations(id).then(overProviders))),
+    recordOf(ids, (id) => looked(withNetwork(portsOf(cloud, id)))),
     groupsOf(cloud, moving),
-    recordOf(ids, AT_ONCE, async (id) =>
+    recordOf(ids, async (id) =>
       inFlight(
         compute,
         moving.find((server) => server.id === id)!,
@@ -138,4 +137,10 @@ async function agentsOf(cloud: Cloud, host: string): Promise<readonly Agent[]> {
   return agents
     .filter((agent) => agent.host === undefined || agent.host === host)
     .map((agent) => ({ type: agent.agent_type ?? 'agent', alive: agent.alive === true }))
+}
+
+/** A record from keys and what `work` makes of each. */
+async function recordOf<R>(keys: readonly string[], work: (key: string) => Promise<R>): Promise<Readonly<Record<string, R>>> {
+  const values = await mapLimit(keys, AT_ONCE, work)
+  return Object.fromEntries(keys.map((key, index) => [key, values[index]!]))
 }
