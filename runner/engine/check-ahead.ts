@@ -6,7 +6,8 @@ import { type Context, inside, selected } from '../state/task-context.ts'
 import { expressionParams } from '../state/render-keywords.ts'
 import { type HostState, isActive, mayAct, type Run } from '../state/run-state.ts'
 import type { Prepared } from '../state/attempt-result.ts'
-import { stepRef } from '../state/step-address.ts'
+import { stepKey } from '../events/step-address.ts'
+import { stepRef } from '../state/step-ref.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 
 /**
@@ -56,7 +57,7 @@ const same = (before: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unk
   before.size === now.size && [...now].every(([name, value]) => before.get(name) === value)
 
 const fresh = (run: Run, state: HostState, task: string): boolean =>
-  state.ahead.get(`${task}/${state.name}`)?.changes === run.control.changes
+  state.ahead.get(stepKey(task, state.name))?.changes === run.control.changes
 
 function tasksAhead(run: Run, items: readonly Item[], from: number, context: Context, most: number): readonly Task[] {
   const found: Task[] = []

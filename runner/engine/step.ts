@@ -20,7 +20,7 @@ import {
 } from '../state/attempt-result.ts'
 import { recorded } from '../state/match-record.ts'
 import { isActive, mayAct, type Run } from '../state/run-state.ts'
-import { type StepOf, stepRef } from '../state/step-address.ts'
+import { type StepOf, stepRef } from '../state/step-ref.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 
 export interface StepInput extends StepOf {

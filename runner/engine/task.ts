@@ -12,7 +12,8 @@ import { onceOn } from '../state/match-record.ts'
 import { type HostState, isActive, mayAct, type Run } from '../state/run-state.ts'
 import { sameOf } from '../state/fingerprint.ts'
 import { LEFT, runStep, type StepEnd } from './step.ts'
-import { textOf } from '../state/step-address.ts'
+import { stepKey } from '../events/step-address.ts'
+import { textOf } from '../state/step-ref.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 
 /** One task on every host of the batch that is still in it, at most `forks` (or `throttle`) hosts at once. */
@@ -179,7 +180,7 @@ function endWithoutItems(
     type: 'step-finished',
     at: run.world.clock.now(),
     step: {
-      key: `${task.id}/${state.name}`,
+      key: stepKey(task.id, state.name),
       task: task.id,
       host: state.name,
       name: withoutTemplates(task.name.value),

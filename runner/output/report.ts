@@ -1,4 +1,5 @@
 import type { Counts, Event, Interrupted, Outcome, RescuePlanned, RunStarted, StepFinished } from '../events/events.ts'
+import { isWithin } from '../events/step-address.ts'
 import type { FailureKind } from '../base/failure.ts'
 
 /** What a run has come to so far: a fold over its events. */
@@ -47,7 +48,7 @@ export function createReport(): ReportFold {
       else if (event.type === 'rescue-planned') rescues.push(event)
       else if (event.type === 'rescued') {
         for (const step of finished)
-          if (step.step.host === event.host && step.step.task.startsWith(`${event.block}.`) && lost(step)) rescued.add(step)
+          if (step.step.host === event.host && isWithin(step.step.task, event.block) && lost(step)) rescued.add(step)
       }
     },
     failures: () => finished.filter((step) => lost(step) && !rescued.has(step)),

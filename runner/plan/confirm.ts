@@ -10,7 +10,7 @@ import { wasSeen } from './guard.ts'
 import { selectedTasks, type TagSelection } from '../state/task-context.ts'
 import type { PlayHosts } from '../hosts/play-hosts.ts'
 import type { Run } from '../state/run-state.ts'
-import { textOf } from '../state/step-address.ts'
+import { textOf } from '../state/step-ref.ts'
 
 interface Asked {
   readonly run: Run

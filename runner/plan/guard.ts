@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { StepFinished, StepRef } from '../events/events.ts'
+import { isIn, stepKey } from '../events/step-address.ts'
 import { Failure } from '../base/failure.ts'
 import type { Change, Saw } from '../module.ts'
 import { maskSensitive } from '../events/secrets.ts'
@@ -30,7 +31,7 @@ const digest = ({ before, after }: Change): string =>
 
 /** What the plan says of the step: of itself, or of the loop whose items were not known. */
 const planned = (agreed: NonNullable<Run['agreed']>, { key, task, host }: StepRef): AgreedStep | undefined =>
-  agreed.get(key) ?? agreed.get(`${task}/${host}`)
+  agreed.get(key) ?? agreed.get(stepKey(task, host))
 
 /** Whether what the step asks was seen by whoever agreed to the plan. Of a `rescue` it shows the tasks as they are written. */
 export const wasSeen = ({ agreed }: Run, step: StepRef): boolean =>
@@ -63,7 +64,7 @@ function differences({ agreed }: Run, step: StepRef, { changes, saw, failed }: I
   if (own?.outcome === 'unknown') return []
   if (own === undefined) return followsFromAnother(step) ? [] : ['the plan does not have this step']
   // What it puts in order is what the failure left.
-  if (failed && step.task.includes('.always.')) return []
+  if (failed && isIn(step.task, 'always')) return []
   // An earlier step of this run has been there, which the plan could not see the outcome of.
   if (Object.keys(saw ?? {}).some((thing) => touched.things.some((other) => overlap(thing, other)))) return []
   const others = otherChanges(own, changes)
@@ -93,10 +94,10 @@ const otherSights = (was: Saw | undefined, now: Saw | undefined): string[] =>
             }),
       )
 
-const inRescue = ({ task }: StepRef): boolean => task.includes('.rescue.')
+const inRescue = ({ task }: StepRef): boolean => isIn(task, 'rescue')
 
 /** A plan walks into a `rescue`, and to what that notifies, only where the block fails already; what they follow from was agreed to. */
-const followsFromAnother = (step: StepRef): boolean => inRescue(step) || /^\d+\.handlers\./.test(step.task)
+const followsFromAnother = (step: StepRef): boolean => inRescue(step) || isIn(step.task, 'handlers')
 
 /** A path overlaps with all that is below it. */
 export const overlap = (one: string, other: string): boolean =>

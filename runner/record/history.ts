@@ -1,4 +1,5 @@
 import type { ApplyStarted, Event, RunFinished, RunStarted, StepFinished, StepRef } from '../events/events.ts'
+import { owners } from '../events/step-address.ts'
 import { Failure } from '../base/failure.ts'
 import { MASK } from '../events/secrets.ts'
 import { JOURNAL_VERSION } from './journal.ts'
@@ -228,12 +229,8 @@ const isKnown = ({ step, failure, ignored }: StepFinished, begunInThisLife: Read
   ignored === true ||
   (begunInThisLife.has(step.key) && !['unreachable', 'timeout', 'interrupted'].includes(failure.kind))
 
-const RESCUE = '.rescue.'
 /** Every block that a step is in the rescue of, as `HOST BLOCK`. */
-const rescuesOf = ({ task, host }: StepRef): string[] =>
-  task.includes(RESCUE)
-    ? task.split(RESCUE).flatMap((_part, index, parts) => (index === 0 ? [] : [`${host} ${parts.slice(0, index).join(RESCUE)}`]))
-    : []
+const rescuesOf = ({ task, host }: StepRef): string[] => owners(task, 'rescue').map((block) => `${host} ${block}`)
 
 /** The recorded end of a step that a resumed run need not do again. */
 export function replayable(history: History, key: string): StepFinished | undefined {
@@ -248,4 +245,4 @@ export function replayable(history: History, key: string): StepFinished | undefi
 
 /** @param rescues as `HOST BLOCK` */
 const isInBlockOf = (rescues: ReadonlySet<string>, { task, host }: StepRef): boolean =>
-  task.split('.').some((part, index, parts) => part === 'block' && rescues.has(`${host} ${parts.slice(0, index).join('.')}`))
+  owners(task, 'block').some((block) => rescues.has(`${host} ${block}`))

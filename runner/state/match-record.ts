@@ -1,4 +1,5 @@
 import type { StepFinished, StepRef } from '../events/events.ts'
+import { keyBeside } from '../events/step-address.ts'
 import type { Task } from '../language/playbook/types.ts'
 import type { Context } from './task-context.ts'
 import { type History, replayable } from '../record/history.ts'
@@ -23,7 +24,7 @@ export function recorded({ history, resumed, secrets }: Run, state: HostState, s
   const free = (record: StepRef | undefined) => record !== undefined && !state.replayed.has(record.key)
   const moved = (record: StepRef) => resumed?.changed === true || record.task === step.task
   const inPlace = history.records.get(step.key)
-  const besides = `${step.key}~${step.same}`
+  const besides = keyBeside(step)
   const found =
     inPlace !== undefined && free(inPlace) && agrees(inPlace, step, secrets)
       ? inPlace

@@ -1,5 +1,6 @@
 import { expressionReferences } from '../language/expression/expression.ts'
 import { magicNames } from '../language/magic.ts'
+import { isWithin } from '../events/step-address.ts'
 import { flatten, type Item, type Play, type Task } from '../language/playbook/types.ts'
 import { references } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
@@ -61,7 +62,7 @@ export function taskWithContext(plays: readonly Play[], id: string): TaskWithCon
     for (const item of items) {
       if (item.kind === 'task' && item.id === id)
         return { task: item, context: { ...inside(outer, item), when: [], ignoreErrors: false } }
-      if (item.kind !== 'block' || !id.startsWith(`${item.id}.`)) continue
+      if (item.kind !== 'block' || !isWithin(id, item.id)) continue
       const found = find([...item.block, ...item.rescue, ...item.always], inside(outer, item))
       if (found !== undefined) return found
     }

@@ -1,6 +1,7 @@
 import type { StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
-import { flatten, type Item, type Play, type Task } from '../language/playbook/types.ts'
+import { undoTaskId } from '../events/step-address.ts'
+import { flatten, type Item, type Play } from '../language/playbook/types.ts'
 import {
   mustBeAsLeft,
   takenBackBefore,
@@ -166,18 +167,16 @@ async function undoByTasks(
   const local = { ...record.variables, ...(task.register === undefined ? {} : { [task.register]: result }) }
   // What an earlier undo did of them is passed over, and what it had in flight is decided, as in a resumed run.
   const own = begun === undefined ? run : { ...run, history: begun }
-  await runItems(own, tasksOf(task, step), context, [state], local, [state])
+  await runItems(own, tasksFor(step, task.undo), context, [state], local, [state])
   return state.status === 'active'
 }
 
-/** The items of a loop have the same tasks, and must not be taken for one another: what tells the steps apart is added to the tasks' ids. */
-function tasksOf({ undo }: Task, step: StepRef): readonly Item[] {
-  const suffix = step.key.slice(`${step.task}/${step.host}`.length)
-  const rename = (items: readonly Item[]): readonly Item[] =>
-    items.map((item) =>
-      item.kind === 'block'
-        ? { ...item, id: item.id + suffix, block: rename(item.block), rescue: rename(item.rescue), always: rename(item.always) }
-        : { ...item, id: item.id + suffix },
-    )
-  return suffix === '' ? undo : rename(undo)
+function tasksFor(step: StepRef, items: readonly Item[]): readonly Item[] {
+  const inside = (list: readonly Item[]) => tasksFor(step, list)
+  return items.map((item) => {
+    const id = undoTaskId(item.id, step)
+    return item.kind === 'block'
+      ? { ...item, id, block: inside(item.block), rescue: inside(item.rescue), always: inside(item.always) }
+      : { ...item, id }
+  })
 }

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../../source/diagnostic.ts'
+import { listId } from '../../events/step-address.ts'
 import { kindOf } from '../template/helpers.ts'
 import { entries, items, placeOfNode, rootOf } from '../../source/yaml.ts'
 import { readParams } from '../params/param-schemas.ts'
@@ -67,8 +68,8 @@ const readPlay = (r: Reading, node: Node, index: number): Play | undefined => {
   if (!('hosts' in node.value) && !Object.keys(node.value).some((key) => nearestKeyword(key, 'play') === 'hosts'))
     complain(r, node, 'this play has no `hosts`', { notes: ['for what needs no host of the inventory: hosts: localhost'] })
   const shared = readShared(r, node)
-  const tasks = readItems(r, given(node, 'tasks'), `${index}.tasks`, { imports: [], handlers: false })
-  const handlers = readItems(r, given(node, 'handlers'), `${index}.handlers`, { imports: [], handlers: true }).filter(
+  const tasks = readItems(r, given(node, 'tasks'), listId(index, 'tasks'), { imports: [], handlers: false })
+  const handlers = readItems(r, given(node, 'handlers'), listId(index, 'handlers'), { imports: [], handlers: true }).filter(
     (item) => item.kind === 'task',
   )
   checkHandlers(r, tasks, handlers, namesWritten(given(node, 'handlers')))

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../../source/diagnostic.ts'
+import { itemId, listId } from '../../events/step-address.ts'
 import { kindOf } from '../template/helpers.ts'
 import { keywordsOf, refusalOf } from './keywords.ts'
 import { child, entries, items, placeOfNode, rootOf } from '../../source/yaml.ts'
@@ -38,8 +39,8 @@ export interface Inside {
   readonly handlers: boolean
 }
 
-/** A list of tasks, blocks and the like. `prefix` is the id of the list. */
-export const readItems = (r: Reading, node: Node | undefined, prefix: string, inside: Inside): Item[] => {
+/** A list of tasks, blocks and the like. `list` is its id. */
+export const readItems = (r: Reading, node: Node | undefined, list: string, inside: Inside): Item[] => {
   if (node === undefined || node.value === null) return []
   if (!isList(node)) {
     const where = node.path.length === 0 ? 'a file of tasks' : `\`${String(node.path.at(-1))}\``
@@ -50,7 +51,7 @@ export const readItems = (r: Reading, node: Node | undefined, prefix: string, in
     complain(r, node, `${where} must be a list of tasks`, { label, which: node.path.length === 0 ? 'value' : 'key' })
     return []
   }
-  return items(node).flatMap((item, index) => readItem(r, item, `${prefix}.${index}`, inside))
+  return items(node).flatMap((item, index) => readItem(r, item, itemId(list, index), inside))
 }
 
 const readItem = (r: Reading, node: Node, id: string, inside: Inside): Item[] => {
@@ -109,7 +110,7 @@ const readSteps = (r: Reading, node: Mapping) => ({
 
 const readBlock = (r: Reading, node: Mapping, id: string, inside: Inside): Block => {
   checkKeys(r, node, 'block')
-  const list = (key: string) => readItems(r, given(node, key), `${id}.${key}`, inside)
+  const list = (key: 'block' | 'rescue' | 'always') => readItems(r, given(node, key), listId(id, key), inside)
   return {
     kind: 'block',
     id,
@@ -158,7 +159,7 @@ const readImport = (r: Reading, node: Mapping, id: string, inside: Inside): Item
       name: readText(r, given(node, 'name')),
       ...readShared(r, node),
       ...readSteps(r, node),
-      block: readItems(r, root, `${id}.block`, within),
+      block: readItems(r, root, listId(id, 'block'), within),
       rescue: [],
       always: [],
       place: placeOfNode(key, 'key'),
@@ -237,7 +238,7 @@ const readUndo = (r: Reading, node: Mapping, module: string | undefined, id: str
       label: 'remove it: undo knows what was there before',
     })
   if (known?.readOnly) complain(r, undo, `\`${known.name}\` changes nothing that could be undone`, { which: 'key' })
-  const tasks = readItems(r, undo, `${id}.undo`, { ...inside, handlers: false })
+  const tasks = readItems(r, undo, listId(id, 'undo'), { ...inside, handlers: false })
   for (const task of flatten(tasks)) {
     const [stray] = [task.notify[0], task.confirm].filter((one) => one !== undefined)
     if (stray !== undefined) complain(r, stray, 'a task of an `undo` neither notifies nor asks: undo shows its plan first')

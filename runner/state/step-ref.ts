@@ -1,4 +1,5 @@
 import type { StepRef } from '../events/events.ts'
+import { stepKey } from '../events/step-address.ts'
 import type { Task } from '../language/playbook/types.ts'
 import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
@@ -19,7 +20,7 @@ export interface StepOf {
 
 export function stepRef({ run, task, context, state, item, round = 1 }: StepOf, scope: Scope): StepRef {
   return {
-    key: [task.id, state.name, ...(item === undefined ? [] : [item.index]), ...(round > 1 ? [`#${round}`] : [])].join('/'),
+    key: stepKey(task.id, state.name, { item: item?.index, round }),
     task: task.id,
     host: state.name,
     name: textOf(task.name, scope),
