@@ -11,6 +11,7 @@ import {
   validateParam,
   type Current,
 } from './lib/files/content.ts'
+import { fileAt } from './lib/files/paths.ts'
 
 interface Params {
   readonly dest: string
@@ -78,7 +79,7 @@ export default defineModule({
     const content = await contentOf(params, target)
     const [path, current] = await look(params, content, target)
     const kept = !params.force && current.bytes !== undefined ? current.bytes : content
-    return planContent(path, current, kept, params)
+    return planContent(fileAt(target.host, path), current, kept, params)
   },
 
   async apply(params, { before }, target) {

@@ -1,4 +1,4 @@
-import { defineModule, Failure, type Change } from '../runner/module.ts'
+import { defineModule, Failure, type Address, type Change } from '../runner/module.ts'
 import { attributeParams } from './lib/files/attributes.ts'
 import {
   applyContent,
@@ -10,6 +10,7 @@ import {
   undoContent,
   validateParam,
 } from './lib/files/content.ts'
+import { fileAt } from './lib/files/paths.ts'
 import { readOption, setOption, type Wanted } from './lib/text/ini.ts'
 import { isSecret } from './lib/secrets.ts'
 import { decodeText, encodeText } from './lib/text/lines.ts'
@@ -97,12 +98,13 @@ export default defineModule({
     }
     const bytes = edited(params.path, wishes, current.bytes)
     const { text } = decodeText(current.bytes ?? new Uint8Array())
+    const resource = fileAt(target.host, params.path)
     return planContent(
-      params.path,
+      resource,
       current,
       bytes,
       params,
-      current.bytes === undefined ? undefined : optionChanges(params.path, wishes, text),
+      current.bytes === undefined ? undefined : optionChanges(resource, wishes, text),
     )
   },
 
@@ -175,7 +177,7 @@ function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array = new U
  * One change for each option: what is seen of it before and after. A text looks at the last assignment only, which is the one
  * that counts.
  */
-function optionChanges(path: string, wishes: readonly Wish[], old: string): readonly Change[] {
+function optionChanges(resource: Address, wishes: readonly Wish[], old: string): readonly Change[] {
   return wishes.flatMap(({ section, option, wanted }) => {
     const values = readOption(old, section, option)
     const before = typeof wanted === 'string' ? values.at(-1) : values.length === 0 ? undefined : values.join('\n')
@@ -186,7 +188,8 @@ function optionChanges(path: string, wishes: readonly Wish[], old: string): read
       ? []
       : [
           {
-            path: `${path}[${section}]${option}`,
+            resource,
+            property: `[${section}] ${option}`,
             before,
             after,
             ...(isSecret(option, before, after) ? { sensitive: true as const } : {}),

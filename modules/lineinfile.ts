@@ -10,6 +10,7 @@ import {
   undoContent,
   validateParam,
 } from './lib/files/content.ts'
+import { fileAt } from './lib/files/paths.ts'
 import { editLines, type LineEdit } from './lib/text/line-edit.ts'
 import { pattern } from './lib/text/pattern.ts'
 import { decodeText, encodeText } from './lib/text/lines.ts'
@@ -105,7 +106,7 @@ export default defineModule({
     if (current.bytes === undefined && !params.create) {
       throw new Failure(`${params.path} does not exist on ${target.host}`, { todo: 'make it first, or set `create: true`' })
     }
-    return planContent(params.path, current, edited(params.path, edit, current.bytes), params)
+    return planContent(fileAt(target.host, params.path), current, edited(params.path, edit, current.bytes), params)
   },
 
   async apply(params, { before }, target) {

@@ -1,6 +1,7 @@
 import {
   defineModule,
   Failure,
+  type Address,
   type Change,
   type Compute,
   type Estimate,
@@ -117,7 +118,8 @@ export default defineModule({
     const running = await inFlight(compute, server)
     const locks = moveLocks(server, [host, running?.targetHost ?? to], target.hosts)
     const change: Change = {
-      path: `server ${server.name}: host`,
+      resource: addressOf(server, cloud),
+      property: 'host',
       before: host,
       after: to === '' ? 'chosen by the scheduler' : to,
     }
@@ -148,13 +150,13 @@ export default defineModule({
   async verify({ target: to, cloud }, { before }, target) {
     const { compute } = await target.cloud(cloud)
     const server = await compute.server(before.server_id)
-    const path = `server ${before.name}`
-    if (server === undefined) return [{ path, before: undefined, after: `on ${to === '' ? 'another host' : to}` }]
+    const resource = addressOf(before, cloud)
+    if (server === undefined) return [{ resource, before: undefined, after: `on ${to === '' ? 'another host' : to}` }]
     const there = to === '' ? server.host !== before.host : server.host === to
     return [
-      ...(there ? [] : [{ path: `${path}: host`, before: server.host, after: to === '' ? `not ${before.host}` : to }]),
-      ...(server.taskState === undefined ? [] : [{ path: `${path}: task`, before: server.taskState, after: 'none' }]),
-      ...(isRunning(server) ? [] : [{ path: `${path}: state`, before: server.status, after: 'ACTIVE' }]),
+      ...(there ? [] : [{ resource, property: 'host', before: server.host, after: to === '' ? `not ${before.host}` : to }]),
+      ...(server.taskState === undefined ? [] : [{ resource, property: 'task', before: server.taskState, after: 'none' }]),
+      ...(isRunning(server) ? [] : [{ resource, property: 'state', before: server.status, after: 'ACTIVE' }]),
     ]
   },
 
@@ -168,6 +170,8 @@ export default defineModule({
     )
   },
 })
+
+const addressOf = ({ name }: Pick<Server, 'name'>, cloud = ''): Address => ({ host: cloud, kind: 'server', name })
 
 /** As long as this server's last live migration took; where none is known, what a link of 1 Gbit/s makes of it. */
 async function estimate(compute: Compute, { id, flavor }: Server, block: Wish['block']): Promise<Estimate> {

@@ -1,4 +1,12 @@
-import { defineModule, Failure, type Change, type Compute, type ComputeService, type Target } from '../runner/module.ts'
+import {
+  defineModule,
+  Failure,
+  type Address,
+  type Change,
+  type Compute,
+  type ComputeService,
+  type Target,
+} from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { inventoryName } from './lib/nova/compute-host.ts'
 import { didYouMean } from './lib/did-you-mean.ts'
@@ -75,9 +83,10 @@ export default defineModule({
   async check(params, target) {
     const { compute } = await target.cloud(params.cloud)
     const service = await find(compute, params.host, params.binary)
-    const name = `${service.binary} on ${service.host}`
+    const resource: Address = { host: params.cloud ?? '', kind: 'service-record', name: `${service.binary} on ${service.host}` }
     const status = {
-      path: `${name}: status`,
+      resource,
+      property: 'status',
       before: shown(service.status, service.disabledReason),
       after: shown(params.state, params.reason),
     }
@@ -88,9 +97,9 @@ export default defineModule({
     const changes: Change[] = [
       ...(statusDiffers || reasonDiffers ? [status] : []),
       ...(forcedDiffers
-        ? [{ path: `${name}: forced down`, before: String(service.forcedDown), after: String(params.forced_down) }]
+        ? [{ resource, property: 'forced down', before: String(service.forcedDown), after: String(params.forced_down) }]
         : []),
-      ...(mustComeUp ? [{ path: `${name}: state`, before: 'down', after: `up, within ${duration(params.wait_up)}` }] : []),
+      ...(mustComeUp ? [{ resource, property: 'state', before: 'down', after: `up, within ${duration(params.wait_up)}` }] : []),
     ]
     const locks = [{ host: inventoryName(target.hosts, service.host) ?? service.host }]
     return { changes, before: recorded(service), result: plain(service), locks }

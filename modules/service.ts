@@ -1,4 +1,4 @@
-import { defineModule, Failure, type Change, type Target } from '../runner/module.ts'
+import { defineModule, Failure, type Address, type Change, type Target } from '../runner/module.ts'
 import {
   control,
   inWords,
@@ -115,7 +115,11 @@ export default defineModule({
       invocation: unit.invocation,
     }
     return {
-      changes: [...reloadChanges(params, unit), ...fileChanges(params, unit), ...stateChanges(params, unit)],
+      changes: [
+        ...reloadChanges(target, params, unit),
+        ...fileChanges(target, params, unit),
+        ...stateChanges(target, params, unit),
+      ],
       before,
       result: resultOf(unit),
       ...staticOnes,
@@ -123,14 +127,14 @@ export default defineModule({
   },
 
   async apply(params, { changes }, target) {
-    if (changes.some(({ path }) => path === 'systemd')) await reloadSystemd(target)
+    if (changes.some(({ property }) => property === READ)) await reloadSystemd(target)
     const unit = await readUnit(target, params.name)
     if (params.masked !== true) await mustExist(target, unit)
     if (params.masked !== undefined && params.masked !== isMasked(unit))
       await control(target, [params.masked ? 'mask' : 'unmask', '--quiet'], unit)
     if (params.enabled !== undefined && !(params.enabled ? isEnabled(unit) : isDisabled(unit)))
       await control(target, [params.enabled ? 'enable' : 'disable', '--quiet'], unit)
-    const [act] = stateChanges(params, unit)
+    const [act] = stateChanges(target, params, unit)
     if (act === undefined) return resultOf(await readUnit(target, params.name))
     const how = verb(params, unit)
     await control(target, [how], unit)
@@ -146,14 +150,14 @@ export default defineModule({
     const state = wantsUp(params)
       ? isUp(unit)
         ? []
-        : [{ path: unit.id, before: inWords(unit), after: 'active' }]
-      : stateChanges(params, unit)
+        : [{ resource: unitAt(target, unit), before: inWords(unit), after: 'active' }]
+      : stateChanges(target, params, unit)
     const again = params.state === 'restarted' && before.up && before.invocation !== '' && unit.invocation === before.invocation
     return [
-      ...reloadChanges(params, unit),
-      ...fileChanges(params, unit),
+      ...reloadChanges(target, params, unit),
+      ...fileChanges(target, params, unit),
       ...state,
-      ...(again ? [{ path: `${unit.id} run`, before: unit.invocation, after: 'another' }] : []),
+      ...(again ? [{ resource: unitAt(target, unit), property: 'run', before: unit.invocation, after: 'another' }] : []),
     ]
   },
 
@@ -183,27 +187,33 @@ const wantsUp = ({ state }: Params): boolean => state !== undefined && state !==
 /** A unit that is missing or bad may be there and good once systemd has read its files again. */
 const mayMend = ({ daemon_reload }: Params, { load }: Unit): boolean => daemon_reload && load !== 'loaded' && load !== 'masked'
 
-const reloadChanges = (params: Params, unit: Unit): readonly Change[] =>
+/** The property that `daemon_reload` makes right. */
+const READ = 'as systemd has read it'
+
+const unitAt = ({ host }: Target, { id }: Unit): Address => ({ host, kind: 'unit', name: id })
+
+const reloadChanges = (target: Target, params: Params, unit: Unit): readonly Change[] =>
   params.daemon_reload && (unit.outdated || mayMend(params, unit))
-    ? [{ path: 'systemd', before: `read ${unit.id} before it changed`, after: 'reads it again' }]
+    ? [{ resource: unitAt(target, unit), property: READ, before: 'before it changed', after: 'as it is now' }]
     : []
 
-function fileChanges({ enabled, masked }: Params, unit: Unit): readonly Change[] {
+function fileChanges(target: Target, { enabled, masked }: Params, unit: Unit): readonly Change[] {
+  const resource = unitAt(target, unit)
   const mask =
     masked === undefined || masked === isMasked(unit)
       ? []
-      : [{ path: `${unit.id} masked`, before: yesNo(!masked), after: yesNo(masked) }]
+      : [{ resource, property: 'masked', before: yesNo(!masked), after: yesNo(masked) }]
   const right = enabled === undefined || (enabled ? isEnabled(unit) : isDisabled(unit))
   return [
     ...mask,
-    ...(right ? [] : [{ path: `${unit.id} enabled`, before: unit.file || 'no', after: enabled ? 'enabled' : 'disabled' }]),
+    ...(right ? [] : [{ resource, property: 'enabled', before: unit.file || 'no', after: enabled ? 'enabled' : 'disabled' }]),
   ]
 }
 
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no')
 
-function stateChanges({ state }: Params, unit: Unit): readonly Change[] {
-  const to = (after: string): readonly Change[] => [{ path: unit.id, before: inWords(unit), after }]
+function stateChanges(target: Target, { state }: Params, unit: Unit): readonly Change[] {
+  const to = (after: string): readonly Change[] => [{ resource: unitAt(target, unit), before: inWords(unit), after }]
   if (state === undefined) return []
   if (state === 'started') return unit.active === 'active' || unit.active === 'reloading' ? [] : to('active')
   if (state === 'stopped') return isStopped(unit) ? [] : to('inactive')

@@ -10,6 +10,7 @@ import {
   undoContent,
   validateParam,
 } from './lib/files/content.ts'
+import { fileAt } from './lib/files/paths.ts'
 
 interface Params {
   readonly src: string
@@ -52,7 +53,7 @@ export default defineModule({
   async check(params, target) {
     const path = destination(params)
     const content = await rendered(params, target)
-    return planContent(path, await lookAgainst(target, path, content), content, params)
+    return planContent(fileAt(target.host, path), await lookAgainst(target, path, content), content, params)
   },
 
   async apply(params, { before }, target) {

@@ -73,7 +73,7 @@ export default defineModule({
   async check(params, target) {
     const seen = await look(params, target)
     if (params.delay === 0 && seen.met) return { changes: [], before: undefined, result: { elapsed: 0, state: seen.state } }
-    return { changes: [change(params, seen.state)], before: undefined }
+    return { changes: [change(target, params, seen.state)], before: undefined }
   },
 
   async apply(params, _diff, target) {
@@ -92,7 +92,7 @@ export default defineModule({
 
   async verify(params, _diff, target) {
     const seen = await look(params, target)
-    return seen.met ? [] : [change(params, seen.state)]
+    return seen.met ? [] : [change(target, params, seen.state)]
   },
 })
 
@@ -116,9 +116,9 @@ const words = ({ port, search_regex }: Params): { readonly yes: string; readonly
 const subject = ({ host, port, path, search_regex }: Params): string =>
   port !== undefined ? `port ${port} of ${host}` : search_regex === undefined ? `${path}` : `\`${search_regex}\` in ${path}`
 
-const change = (params: Params, state: string): Change => {
+const change = ({ host }: Target, params: Params, state: string): Change => {
   const { yes, no } = words(params)
-  return { path: subject(params), before: state, after: wanted(params) ? yes : no }
+  return { resource: { host, kind: 'act', name: subject(params) }, before: state, after: wanted(params) ? yes : no }
 }
 
 const late = (params: Params, { state, why }: Seen, elapsed: number): Failure =>

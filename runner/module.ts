@@ -1,8 +1,10 @@
+import type { Address } from './base/address.ts'
 import type { HostAccess } from './connection/connection.ts'
 import type { Cloud } from './openstack/cloud.ts'
 import type { ObjectSchema, TypeOf } from './base/schema.ts'
 
 export { mapLimit } from './base/concurrency.ts'
+export type { Address, ResourceKind } from './base/address.ts'
 export { Failure } from './base/failure.ts'
 export { compilePattern, type Match, type Pattern, PatternError } from './base/pattern.ts'
 export { nearest } from './base/suggest.ts'
@@ -11,9 +13,11 @@ export type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './conne
 export type * from './openstack/cloud.ts'
 export type { ObjectSchema, Schema, TypeOf } from './base/schema.ts'
 
-/** One difference between what is and what should be; `path` names the thing, e.g. `/etc/nova/nova.conf[DEFAULT]my_ip`. */
+/** One difference between what is and what should be. */
 export interface Change {
-  readonly path: string
+  readonly resource: Address
+  /** `mode`, `[DEFAULT] my_ip`. Left out: the resource itself, as far as it is there, its content, its state. */
+  readonly property?: string
   readonly before: string | undefined
   readonly after: string | undefined
   /** Set when the values must never reach a terminal, a journal or a report. */

@@ -174,7 +174,7 @@ async function load(
     touched:
       end === undefined || (end.left === undefined && end.changes.length === 0)
         ? undefined
-        : new Set([...Object.keys(end.left ?? {}), ...end.changes.map(({ path }) => path.replace(/\/\*\*$/, ''))].map(tidy)),
+        : new Set([...Object.keys(end.left ?? {}), ...end.changes.map(({ resource }) => resource.name)].map(tidy)),
     result: end?.result ?? {},
     begun: undoing.length === 0 ? undefined : await loadHistory(world, ...undoing),
   }

@@ -1,3 +1,4 @@
+import { inWords } from '../base/address.ts'
 import { Failure } from '../base/failure.ts'
 import { evaluate, evaluateCondition } from '../language/expression/expression.ts'
 import { checkParams } from '../language/playbook/load-playbook.ts'
@@ -5,7 +6,7 @@ import type { Task } from '../language/playbook/types.ts'
 import type { Node } from '../source/source.ts'
 import { render, TemplateError } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import type { AnyModule, Diff, Saw, Target } from '../module.ts'
+import type { AnyModule, Change, Diff, Saw, Target } from '../module.ts'
 import type { StepRef, UndoRecord } from '../events/events.ts'
 import { agreedOnly } from '../plan/guard.ts'
 import { confirmed, questionOf } from '../plan/confirm.ts'
@@ -220,17 +221,19 @@ async function verified(
       : module.verify(params as never, diff, target),
     signal,
   )
-  if (left.length === 0) return
   const [first] = left
-  throw new Failure(`${module.name} was applied, but ${first?.path} is not as it should be`, {
+  if (first === undefined) return
+  throw new Failure(`${module.name} was applied, but ${nameOf(first)} is not as it should be`, {
     why: left
-      .map(({ path, before, after, sensitive }) =>
-        sensitive ? path : `${path}: ${before ?? 'absent'}, wanted ${after ?? 'absent'}`,
+      .map((change) =>
+        change.sensitive ? nameOf(change) : `${nameOf(change)}: ${change.before ?? 'absent'}, wanted ${change.after ?? 'absent'}`,
       )
       .join('\n'),
     todo: 'something changes it back, or the host did not take it: look at the host, then run again',
   })
 }
+
+const nameOf = ({ resource, property }: Change): string => inWords(resource, property)
 
 /** What undo will compare with. Where it cannot be told, undo has the module's check alone. */
 async function leftBy(module: AnyModule, params: unknown, { before }: Diff<unknown>, target: Target): Promise<{ left?: Saw }> {

@@ -1,15 +1,17 @@
 import { createTwoFilesPatch } from 'diff'
+import { inWords } from '../base/address.ts'
 import type { StepFinished } from '../events/events.ts'
 import type { Change } from '../module.ts'
 import { indent, sign, type Style, tint } from './style.ts'
 
 /** One difference: a line where both sides are short, a unified diff where one has several lines. */
-export function renderChange({ path, before, after, sensitive }: Change, style: Style): string {
-  if (sensitive) return `${path}   (hidden)`
+export function renderChange({ resource, property, before, after, sensitive }: Change, style: Style): string {
+  const what = inWords(resource, property)
+  if (sensitive) return `${what}   (hidden)`
   const lines = (text: string | undefined) => (text ?? '').includes('\n')
   if (!lines(before) && !lines(after)) {
-    if (before === undefined && after === undefined) return path
-    return `${path}   ${before ?? 'absent'} ${sign(style, 'arrow')} ${after ?? 'absent'}`
+    if (before === undefined && after === undefined) return what
+    return `${what}   ${before ?? 'absent'} ${sign(style, 'arrow')} ${after ?? 'absent'}`
   }
   const patch = createTwoFilesPatch('', '', before ?? '', after ?? '', undefined, undefined, { context: 1 })
   const body = patch
@@ -20,7 +22,7 @@ export function renderChange({ path, before, after, sensitive }: Change, style: 
       (line) =>
         `  ${line.startsWith('+') ? tint(style, 'green', line) : line.startsWith('-') ? tint(style, 'red', line) : tint(style, 'dim', line)}`,
     )
-  return [path, ...body].join('\n')
+  return [what, ...body].join('\n')
 }
 
 /** What a step changed, for `--diff`; nothing for a step that changed nothing. */

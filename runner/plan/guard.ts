@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { StepFinished, StepRef } from '../events/events.ts'
 import { isIn, stepKey } from '../events/step-address.ts'
+import { addressKey, inWords } from '../base/address.ts'
 import { Failure } from '../base/failure.ts'
 import type { Change, Saw } from '../module.ts'
-import { maskSensitive } from '../events/secrets.ts'
+import { maskChange } from '../events/mask-event.ts'
+import { maskSensitive, type Secrets } from '../events/secrets.ts'
 import type { History } from '../record/history.ts'
 import type { AgreedStep, Run, Touched } from '../state/run-state.ts'
 
@@ -20,9 +22,13 @@ export interface Intended {
 /** @param step as it is shown: its secrets are masked */
 export const agreedStep = ({ outcome, changes, saw }: Pick<StepFinished, 'outcome' | 'changes' | 'saw'>): AgreedStep => ({
   outcome,
-  changes: changes.map((change) => ({ path: change.path, digest: digest(change) })),
+  changes: changes.map((change) => ({ ...fieldsOf(change), digest: digest(change) })),
   ...(saw === undefined ? {} : { saw }),
 })
+
+const fieldsOf = ({ resource, property }: Change) => ({ resource, ...(property === undefined ? {} : { property }) })
+const keyOf = ({ resource, property }: Pick<Change, 'resource' | 'property'>): string =>
+  `${addressKey(resource)} ${property ?? ''}`
 
 const digest = ({ before, after }: Change): string =>
   createHash('sha256')
@@ -44,7 +50,7 @@ export const wasSeen = ({ agreed }: Run, step: StepRef): boolean =>
 export function agreedOnly(run: Run, step: StepRef, intended: Intended): void {
   if (run.agreed === undefined) return
   const touched = touchedOn(run, intended.host)
-  const drift = differences(run, step, run.secrets.mask(masked(intended)), touched)
+  const drift = differences(run, step, masked(run.secrets, intended), touched)
   if (drift.length > 0) {
     run.control.stopping ||= run.goal !== 'plan'
     throw new Failure(`${step.host} is not as the plan saw it: ${step.name} would do something else`, {
@@ -57,7 +63,11 @@ export function agreedOnly(run: Run, step: StepRef, intended: Intended): void {
 }
 
 /** As the plan saw it: it was made from what may be shown. */
-const masked = (intended: Intended): Intended => ({ ...intended, changes: intended.changes.map(maskSensitive) })
+const masked = (secrets: Secrets, { saw, changes, ...rest }: Intended): Intended => ({
+  ...rest,
+  saw: secrets.mask(saw),
+  changes: changes.map((change) => maskChange(secrets, maskSensitive(change))),
+})
 
 function differences({ agreed }: Run, step: StepRef, { changes, saw, failed }: Intended, touched: Touched): string[] {
   const own = agreed && planned(agreed, step)
@@ -72,12 +82,14 @@ function differences({ agreed }: Run, step: StepRef, { changes, saw, failed }: I
 }
 
 function otherChanges(own: AgreedStep, changes: readonly Change[]): string[] {
-  const expected = new Map(own.changes.map(({ path, digest }) => [path, digest]))
+  const expected = new Map(own.changes.map((change) => [keyOf(change), change.digest]))
   return changes.flatMap((change) => {
-    const was = expected.get(change.path)
+    const was = expected.get(keyOf(change))
     if (was === digest(change)) return []
     const now = change.sensitive ? '(hidden)' : `${change.before ?? 'absent'} → ${change.after ?? 'absent'}`
-    return [was === undefined ? `${change.path}: not in the plan, now ${now}` : `${change.path}: planned otherwise, now ${now}`]
+    return [
+      `${inWords(change.resource, change.property)}: ${was === undefined ? 'not in the plan' : 'planned otherwise'}, now ${now}`,
+    ]
   })
 }
 

@@ -85,7 +85,7 @@ export function registeredValue(
 /** `no_log`: that something happened stays visible, what it was does not. */
 export const HIDDEN = '(hidden by no_log)'
 export const hideChanges = (changes: readonly Change[]): readonly Change[] =>
-  changes.map(({ path }) => ({ path, before: HIDDEN, after: HIDDEN, sensitive: true as const }))
+  changes.map((change) => ({ ...change, before: HIDDEN, after: HIDDEN, sensitive: true as const }))
 export const hideFailure = ({ kind, place }: FailureInfo): FailureInfo => ({
   kind,
   what: `the step failed ${HIDDEN}`,

@@ -3,7 +3,7 @@ import type { Emit, Outcome } from '../events/events.ts'
 import type { Request } from '../events/request.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
 import type { Playbook, Vars } from '../language/playbook/types.ts'
-import type { AnyModule, Saw } from '../module.ts'
+import type { AnyModule, Change, Saw } from '../module.ts'
 import type { Secrets } from '../events/secrets.ts'
 import type { World } from '../world.ts'
 import type { History } from '../record/history.ts'
@@ -107,7 +107,7 @@ export interface HostState {
 /** What a saved plan holds of one step: its outcome then, and a digest of each difference (the values can be secrets). */
 export interface AgreedStep {
   readonly outcome: Outcome
-  readonly changes: readonly { readonly path: string; readonly digest: string }[]
+  readonly changes: readonly (Pick<Change, 'resource' | 'property'> & { readonly digest: string })[]
   /** What was there then, where the module tells. */
   readonly saw?: Saw
 }

@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import type { StepRef, UndoRecord } from '../events/events.ts'
+import { inWords } from '../base/address.ts'
 import { Failure } from '../base/failure.ts'
 import { createScope } from '../language/scope.ts'
 import type { Play } from '../language/playbook/types.ts'
@@ -175,7 +176,8 @@ const unlike = (left: Saw, now: Saw): readonly Change[] =>
       .filter(isTold)
       .filter((property) => was[property] !== is[property])
       .map((property) => ({
-        path: `${thing}: ${property}`,
+        resource: { host: '', kind: 'act' as const, name: thing },
+        property,
         before: is[property],
         after: was[property],
         ...(property === 'content' ? { sensitive: true as const } : {}),
@@ -192,11 +194,13 @@ async function differences(module: AnyModule, { params, before }: UndoRecord, ta
 function unchangedSince(module: string, changes: readonly Change[], unknown: readonly string[]): void {
   const [first] = changes
   if (first === undefined) return
-  const lines = changes.map(({ path, before, after, sensitive }) =>
-    sensitive ? path : `${path}: ${before ?? 'absent'}, was left as ${after ?? 'absent'}`,
+  const lines = changes.map(({ resource, property, before, after, sensitive }) =>
+    sensitive
+      ? inWords(resource, property)
+      : `${inWords(resource, property)}: ${before ?? 'absent'}, was left as ${after ?? 'absent'}`,
   )
   if (unknown.length > 0) lines.push(`(may be the work of the run itself, which cannot be undone: ${unknown.join(', ')})`)
-  throw new Failure(`it has changed since: ${first.path} is not as the run left it`, {
+  throw new Failure(`it has changed since: ${inWords(first.resource, first.property)} is not as the run left it`, {
     kind: 'refused',
     why: lines.join('\n'),
     todo: `put it back as it was left, or undo ${module} by hand; then run undo again`,

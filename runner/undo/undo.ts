@@ -1,4 +1,5 @@
 import type { StepRef } from '../events/events.ts'
+import type { Address } from '../base/address.ts'
 import { Failure } from '../base/failure.ts'
 import { undoTaskId } from '../events/step-address.ts'
 import { flatten, type Item, type Play } from '../language/playbook/types.ts'
@@ -112,7 +113,7 @@ async function undoStep(walk: Walk, undoable: Undoable): Promise<boolean> {
     if (module?.undo === undefined && own !== undefined && own.task.undo.length > 0) {
       if (run.goal === 'plan') {
         const names = flatten(own.task.undo).map(({ name }) => name.value)
-        finish('planned', { changes: [{ path: `${step.module} ${step.name}`, before: 'done', after: names.join(', ') }] })
+        finish('planned', { changes: [{ resource: actOf(step), before: 'done', after: names.join(', ') }] })
         return true
       }
       await begin(run, marks, undoable)
@@ -134,7 +135,7 @@ async function undoStep(walk: Walk, undoable: Undoable): Promise<boolean> {
     if (run.goal === 'plan') {
       const last = earlier.at(-1)
       const before = last === undefined ? 'as the run left it' : `as the run left it, once ${last.step.name} is taken back`
-      finish('planned', { changes: [{ path: `${step.module} ${step.name}`, before, after: 'as it was before' }] })
+      finish('planned', { changes: [{ resource: actOf(step), before, after: 'as it was before' }] })
       return true
     }
     const { host, become } = record
@@ -149,6 +150,8 @@ async function undoStep(walk: Walk, undoable: Undoable): Promise<boolean> {
     return false
   }
 }
+
+const actOf = ({ host, module, name }: StepRef): Address => ({ host, kind: 'act', name: `${module} ${name}` })
 
 /** Its own journal is on the disk before the mark that refers to it. */
 async function begin(run: Run, marks: UndoMarks, undoable: Undoable): Promise<void> {

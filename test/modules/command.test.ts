@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import command from '../../modules/command.ts'
 import { localTarget, scratchFolder } from '../doubles/local-target.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'
+import { onAct } from '../doubles/address.ts'
 
 const folder = scratchFolder()
 
@@ -45,6 +46,6 @@ describe('command', () => {
 
   test('says what it would run', async () => {
     const { changes } = await command.check({ cmd: "echo 'a b' c" }, localTarget(folder))
-    expect(changes).toEqual([{ path: 'command', before: undefined, after: "echo 'a b' c" }])
+    expect(changes).toEqual([{ ...onAct('command'), before: undefined, after: "echo 'a b' c" }])
   })
 })

@@ -15,6 +15,7 @@ import copy from '../../modules/copy.ts'
 import { fakeTarget } from '../doubles/target.ts'
 import { freshFolder, scratchFolder, type LocalTarget } from '../doubles/local-target.ts'
 import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
+import { onFile } from '../doubles/address.ts'
 
 const root = scratchFolder()
 const BINARY = new Uint8Array([0, 255, 10, 13, 0xe9, 0])
@@ -95,27 +96,27 @@ describe('copy', () => {
     const { at, target } = folderWith({ file: 'a\nb\n' })
     const { changes } = await copy.check({ dest: at('file'), content: 'a\nc\n', force: true, mode: '0600' }, target)
     expect(changes).toEqual([
-      { path: at('file'), before: 'a\nb\n', after: 'a\nc\n' },
-      { path: `${at('file')} mode`, before: '0640', after: '0600' },
+      { ...onFile(at('file')), before: 'a\nb\n', after: 'a\nc\n' },
+      { ...onFile(at('file'), 'mode'), before: '0640', after: '0600' },
     ])
   })
 
   test('shows no secret, but says that one changes', async () => {
     const { at, target } = folderWith({ file: 'password = old\n' })
     const { changes } = await copy.check({ dest: at('file'), content: 'password = new\n', force: true }, target)
-    expect(changes).toEqual([{ path: `${at('file')} (secrets)`, before: 'old', after: 'new', sensitive: true }])
+    expect(changes).toEqual([{ ...onFile(at('file'), 'secrets'), before: 'old', after: 'new', sensitive: true }])
   })
 
   test('shows size and digest of what is not text', async () => {
     const { at, target } = folderWith({})
     const { changes } = await copy.check({ dest: at('file'), src: 'files.bin', force: true }, target)
-    expect(changes).toEqual([{ path: at('file'), before: undefined, after: '6 B, sha256 f96fafc742d6cae2' }])
+    expect(changes).toEqual([{ ...onFile(at('file')), before: undefined, after: '6 B, sha256 f96fafc742d6cae2' }])
   })
 
   test('says so when only the encoding changes', async () => {
     const { at, target } = folderWith({ file: new Uint8Array([0xe9]) })
     const { changes } = await copy.check({ dest: at('file'), content: 'é', force: true }, target)
-    expect(changes).toEqual([{ path: `${at('file')} encoding`, before: 'Latin-1', after: 'UTF-8' }])
+    expect(changes).toEqual([{ ...onFile(at('file'), 'encoding'), before: 'Latin-1', after: 'UTF-8' }])
   })
 
   test('changes nothing that is right', async () => {
@@ -137,7 +138,7 @@ describe('copy', () => {
     const { at, target } = folderWith({})
     mkdirSync(at('folder'))
     const { diff, result } = await run({ dest: at('folder'), src: 'sub/conf', force: true }, target)
-    expect(diff.changes[0]?.path).toBe(at('folder/conf'))
+    expect(diff.changes[0]?.resource.name).toBe(at('folder/conf'))
     expect(result).toBeUndefined()
     expect(readFileSync(at('folder/conf'), 'utf8')).toBe('from src\n')
   })

@@ -15,6 +15,7 @@ import file from '../../modules/file.ts'
 import { fakeTarget } from '../doubles/target.ts'
 import { freshFolder, scratchFolder } from '../doubles/local-target.ts'
 import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
+import { onFile } from '../doubles/address.ts'
 
 const home = join(scratchFolder(), 'home')
 const fresh = freshFolder(home)
@@ -137,7 +138,7 @@ describe('file', () => {
     [{ path: at('new'), state: 'directory' }, undefined, 'directory'],
     [{ path: at('new'), state: 'touch' }, undefined, 'empty file'],
   ])('%j', async (given, before, after) => {
-    expect(await changesOf(given)).toEqual([{ path: given.path ?? at('file'), before, after }])
+    expect(await changesOf(given)).toEqual([{ ...onFile(given.path ?? at('file')), before, after }])
   })
 
   test.each<Partial<Params>>([
@@ -154,7 +155,7 @@ describe('file', () => {
 
   test('all below is one change', async () => {
     expect(await changesOf({ path: at('dir'), state: 'directory', mode: '0755', recurse: true })).toEqual([
-      { path: `${at('dir')}/**`, before: '3 of other owner, group or mode', after: '0755' },
+      { ...onFile(at('dir'), 'all below'), before: '3 of other owner, group or mode', after: '0755' },
     ])
   })
 

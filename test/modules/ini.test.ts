@@ -5,6 +5,7 @@ import ini from '../../modules/ini.ts'
 import { fakeTarget } from '../doubles/target.ts'
 import { freshFolder, scratchFolder } from '../doubles/local-target.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'
+import { onFile } from '../doubles/address.ts'
 
 const NOVA = '[DEFAULT]\n# keep me\nmy_ip = 10.0.0.1\ntransport_url = rabbit://nova:old@mq\n\n[libvirt]\nvirt_type = kvm\n'
 const home = join(scratchFolder(), 'home')
@@ -44,7 +45,7 @@ const changesOf = async (given: Given, content = NOVA) =>
 describe('ini', () => {
   test('plans one change with its old and new value', async () => {
     expect(await changesOf({ section: 'DEFAULT', option: 'my_ip', value: '10.0.0.2' })).toEqual([
-      { path: '/nova.conf[DEFAULT]my_ip', before: '10.0.0.1', after: '10.0.0.2' },
+      { ...onFile('/nova.conf', '[DEFAULT] my_ip'), before: '10.0.0.1', after: '10.0.0.2' },
     ])
   })
 
@@ -55,9 +56,9 @@ describe('ini', () => {
       pci: { alias: ['a', 'b'] },
     }
     expect(await changesOf({ options })).toEqual([
-      { path: '/nova.conf[DEFAULT]debug', before: undefined, after: 'false' },
-      { path: '/nova.conf[libvirt]virt_type', before: 'kvm', after: undefined },
-      { path: '/nova.conf[pci]alias', before: undefined, after: 'a\nb' },
+      { ...onFile('/nova.conf', '[DEFAULT] debug'), before: undefined, after: 'false' },
+      { ...onFile('/nova.conf', '[libvirt] virt_type'), before: 'kvm', after: undefined },
+      { ...onFile('/nova.conf', '[pci] alias'), before: undefined, after: 'a\nb' },
     ])
   })
 
@@ -71,24 +72,24 @@ describe('ini', () => {
 
   test('a new file is shown whole', async () => {
     const { changes } = await ini.check({ ...one, create: true, path: '/etc/x' }, fakeTarget())
-    expect(changes).toEqual([{ path: '/etc/x', before: undefined, after: '[DEFAULT]\nmy_ip = 10.0.0.2\n' }])
+    expect(changes).toEqual([{ ...onFile('/etc/x'), before: undefined, after: '[DEFAULT]\nmy_ip = 10.0.0.2\n' }])
   })
 
   test('the last assignment of a single option is the one that counts', async () => {
     const twice = '[s]\na = 1\na = 2\n'
     expect(await changesOf({ section: 's', option: 'a', value: '2' }, twice)).toEqual([])
     expect(await changesOf({ section: 's', option: 'a', value: '1' }, twice)).toEqual([
-      { path: '/nova.conf[s]a', before: '2', after: '1' },
+      { ...onFile('/nova.conf', '[s] a'), before: '2', after: '1' },
     ])
     expect(await changesOf({ section: 's', option: 'a', value: ['2'] }, twice)).toEqual([
-      { path: '/nova.conf[s]a', before: '1\n2', after: '2' },
+      { ...onFile('/nova.conf', '[s] a'), before: '1\n2', after: '2' },
     ])
     expect(await changesOf({ section: 's', option: 'a', value: ['1\n2'] }, twice)).toHaveLength(1)
   })
 
   test('removes with state absent', async () => {
     expect(await changesOf({ section: 'DEFAULT', option: 'my_ip', state: 'absent' })).toEqual([
-      { path: '/nova.conf[DEFAULT]my_ip', before: '10.0.0.1', after: undefined },
+      { ...onFile('/nova.conf', '[DEFAULT] my_ip'), before: '10.0.0.1', after: undefined },
     ])
     expect(await changesOf({ section: 'DEFAULT', option: 'not_there', state: 'absent' })).toEqual([])
   })

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import lineinfile from '../../modules/lineinfile.ts'
 import { fakeTarget } from '../doubles/target.ts'
 import { freshFolder, scratchFolder } from '../doubles/local-target.ts'
+import { onFile } from '../doubles/address.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'
 
 const home = join(scratchFolder(), 'home')
@@ -44,13 +45,13 @@ const changesOf = async (given: Given, content = LIBVIRTD) =>
 describe('lineinfile', () => {
   test('shows the text before and after', async () => {
     expect(await changesOf({ regexp: '^#?listen_tcp', line: 'listen_tcp = 1' })).toEqual([
-      { path: '/f', before: LIBVIRTD, after: LIBVIRTD.replace('#listen_tcp', 'listen_tcp') },
+      { ...onFile('/f'), before: LIBVIRTD, after: LIBVIRTD.replace('#listen_tcp', 'listen_tcp') },
     ])
   })
 
   test('reads patterns as Ansible users write them', async () => {
     expect(await changesOf({ regexp: '(?i)^#LISTEN_(?P<what>tcp)', line: 'listen_\\g<what> = 1', backrefs: true })).toEqual([
-      { path: '/f', before: LIBVIRTD, after: LIBVIRTD.replace('#listen_tcp', 'listen_tcp') },
+      { ...onFile('/f'), before: LIBVIRTD, after: LIBVIRTD.replace('#listen_tcp', 'listen_tcp') },
     ])
   })
 
@@ -70,7 +71,9 @@ describe('lineinfile', () => {
       todo: expect.stringContaining('create'),
     })
     expect((await on({ state: 'absent' })).changes).toEqual([])
-    expect((await on({ create: true })).changes).toEqual([{ path: '/f', before: undefined, after: 'x\n' }])
+    expect((await on({ create: true })).changes).toEqual([
+      { ...onFile('/f', undefined, 'compute1'), before: undefined, after: 'x\n' },
+    ])
   })
 
   test.each<[Given, string]>([

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import liveMigration from '../../modules/live_migration.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'
 import { apply, check, cloudTarget, failureOf, filled, targetOf, type CloudTarget } from '../doubles/cloud-target.ts'
+import { onServer } from '../doubles/address.ts'
 
 const web = { name: 'web-1', ram: 1024, residentMemory: 512, dirtyRate: 1, allocatedDisk: 256 } as const
 /** Changes memory faster than the link sends it: pre-copy never ends. */
@@ -459,6 +460,6 @@ test('verify sees a server that moved on afterwards', async () => {
   await liveMigration.apply!(params, diff, target)
   await apply(liveMigration, { server: 'web-1', target: 'compute16' }, target)
   expect(await liveMigration.verify!(params, diff, target)).toEqual([
-    { path: 'server web-1: host', before: 'compute16', after: 'compute15' },
+    { ...onServer('web-1', 'host'), before: 'compute16', after: 'compute15' },
   ])
 })

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import novaService from '../../modules/nova_service.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'
 import { apply, check, cloudTarget, failureOf, filled, targetOf } from '../doubles/cloud-target.ts'
+import { onService } from '../doubles/address.ts'
 
 const disabled = { hosts: { compute14: { disabled: true } } }
 
@@ -31,7 +32,7 @@ describe('what somebody else has set', () => {
     await apply(novaService, { host: 'compute14', state: 'disabled', reason: 'bad RAM' }, target)
     expect(await changes({ host: 'compute14', state: 'disabled' }, target)).toEqual([])
     expect(await changes({ host: 'compute14', state: 'disabled', reason: 'mine' }, target)).toEqual([
-      { path: 'nova-compute on compute14: status', before: 'disabled (bad RAM)', after: 'disabled (mine)' },
+      { ...onService('nova-compute on compute14', 'status'), before: 'disabled (bad RAM)', after: 'disabled (mine)' },
     ])
   })
 
@@ -60,7 +61,7 @@ describe('waiting until it is up', () => {
     const target = await cloudTarget()
     const silence = target.simulated.serviceDown('compute14')
     expect(await changes({ host: 'compute14', wait_up: 60 }, target)).toEqual([
-      { path: 'nova-compute on compute14: state', before: 'down', after: 'up, within 1 min' },
+      { ...onService('nova-compute on compute14', 'state'), before: 'down', after: 'up, within 1 min' },
     ])
     const applied = apply(novaService, { host: 'compute14', wait_up: 600 }, target)
     await target.simulated.clock.sleep(5)

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import service from '../../modules/service.ts'
+import type { Change } from '../../runner/module.ts'
 import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
 import { fakeSystemd, STOPPED, type FakeSystemd, type FakeUnit } from '../doubles/systemd.ts'
+import { onUnit } from '../doubles/address.ts'
 
 const NOVA = 'nova-compute.service'
 const defaults = { name: 'nova-compute', daemon_reload: false, settle: 3 } as const
@@ -38,35 +40,39 @@ const run = async (world: FakeSystemd, given: Partial<Params>) => {
 }
 
 describe('service', () => {
-  test.each<[Partial<FakeUnit>, Partial<Params>, { path: string; before: string; after: string }[]]>([
-    [STOPPED, { state: 'started' }, [{ path: NOVA, before: 'inactive (dead)', after: 'active' }]],
-    [{ ActiveState: 'failed', SubState: 'failed' }, { state: 'started' }, [{ path: NOVA, before: 'failed', after: 'active' }]],
+  test.each<[Partial<FakeUnit>, Partial<Params>, Change[]]>([
+    [STOPPED, { state: 'started' }, [{ ...onUnit(NOVA), before: 'inactive (dead)', after: 'active' }]],
+    [
+      { ActiveState: 'failed', SubState: 'failed' },
+      { state: 'started' },
+      [{ ...onUnit(NOVA), before: 'failed', after: 'active' }],
+    ],
     [{}, { state: 'started' }, []],
-    [{}, { state: 'stopped' }, [{ path: NOVA, before: 'active (running)', after: 'inactive' }]],
+    [{}, { state: 'stopped' }, [{ ...onUnit(NOVA), before: 'active (running)', after: 'inactive' }]],
     [{ ActiveState: 'failed' }, { state: 'stopped' }, []],
-    [{}, { state: 'restarted' }, [{ path: NOVA, before: 'active (running)', after: 'restarted' }]],
-    [{}, { state: 'reloaded' }, [{ path: NOVA, before: 'active (running)', after: 'reloaded' }]],
+    [{}, { state: 'restarted' }, [{ ...onUnit(NOVA), before: 'active (running)', after: 'restarted' }]],
+    [{}, { state: 'reloaded' }, [{ ...onUnit(NOVA), before: 'active (running)', after: 'reloaded' }]],
     [
       { ActiveState: 'activating', SubState: 'auto-restart' },
       { state: 'started' },
-      [{ path: NOVA, before: 'activating (auto-restart)', after: 'active' }],
+      [{ ...onUnit(NOVA), before: 'activating (auto-restart)', after: 'active' }],
     ],
-    [{ UnitFileState: 'disabled' }, { enabled: true }, [{ path: `${NOVA} enabled`, before: 'disabled', after: 'enabled' }]],
+    [{ UnitFileState: 'disabled' }, { enabled: true }, [{ ...onUnit(NOVA, 'enabled'), before: 'disabled', after: 'enabled' }]],
     [
       { UnitFileState: 'enabled-runtime' },
       { enabled: true },
-      [{ path: `${NOVA} enabled`, before: 'enabled-runtime', after: 'enabled' }],
+      [{ ...onUnit(NOVA, 'enabled'), before: 'enabled-runtime', after: 'enabled' }],
     ],
-    [{ UnitFileState: '' }, { enabled: true }, [{ path: `${NOVA} enabled`, before: 'no', after: 'enabled' }]],
+    [{ UnitFileState: '' }, { enabled: true }, [{ ...onUnit(NOVA, 'enabled'), before: 'no', after: 'enabled' }]],
     [{ UnitFileState: 'masked' }, { enabled: false }, []],
     [{ UnitFileState: 'static' }, { enabled: true }, []],
     [{ UnitFileState: 'static' }, { enabled: false }, []],
-    [{}, { masked: true }, [{ path: `${NOVA} masked`, before: 'no', after: 'yes' }]],
+    [{}, { masked: true }, [{ ...onUnit(NOVA, 'masked'), before: 'no', after: 'yes' }]],
     [{}, { masked: false }, []],
     [
       { NeedDaemonReload: 'yes' },
       { daemon_reload: true },
-      [{ path: 'systemd', before: `read ${NOVA} before it changed`, after: 'reads it again' }],
+      [{ ...onUnit(NOVA, 'as systemd has read it'), before: 'before it changed', after: 'as it is now' }],
     ],
     [{}, { daemon_reload: true }, []],
   ])('%j, wanted %j', async (unit, given, changes) => {
@@ -111,7 +117,7 @@ describe('service', () => {
     const params = { ...defaults, state: 'restarted' } as const
     const diff = await service.check(params, world.target)
     expect(await service.verify?.(params, diff, world.target)).toEqual([
-      { path: `${NOVA} run`, before: 'run-2', after: 'another' },
+      { ...onUnit(NOVA, 'run'), before: 'run-2', after: 'another' },
     ])
   })
 
@@ -132,7 +138,7 @@ describe('service', () => {
   test('a unit may come with the files that systemd has still to read', async () => {
     const world = fakeSystemd({})
     const { changes } = await service.check({ ...defaults, daemon_reload: true, state: 'started' }, world.target)
-    expect(changes.map(({ path }) => path)).toEqual(['systemd', NOVA])
+    expect(changes).toMatchObject([onUnit(NOVA, 'as systemd has read it'), onUnit(NOVA)])
     await expect(run(world, { daemon_reload: true, state: 'started' })).rejects.toThrow(`there is no unit ${NOVA} on compute15`)
   })
 
@@ -141,7 +147,7 @@ describe('service', () => {
       { ...defaults, daemon_reload: true, state: 'started' },
       one({ ...STOPPED, LoadState: 'bad-setting' })(),
     )
-    expect(changes.map(({ path }) => path)).toEqual(['systemd', NOVA])
+    expect(changes).toMatchObject([onUnit(NOVA, 'as systemd has read it'), onUnit(NOVA)])
   })
 
   test('undoing a restart restarts, so that the unit runs with what was put back', async () => {

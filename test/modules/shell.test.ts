@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import shell from '../../modules/shell.ts'
 import { localTarget, scratchFolder } from '../doubles/local-target.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'
+import { onAct } from '../doubles/address.ts'
 
 const folder = scratchFolder()
 const sh = { executable: '/bin/sh' }
@@ -33,6 +34,6 @@ describe('shell', () => {
 
   test('says what it would run', async () => {
     const { changes } = await shell.check({ ...sh, cmd: 'a | b' }, localTarget(folder))
-    expect(changes).toEqual([{ path: 'command', before: undefined, after: 'a | b' }])
+    expect(changes).toEqual([{ ...onAct('command'), before: undefined, after: 'a | b' }])
   })
 })

@@ -5,6 +5,7 @@ import template from '../../modules/template.ts'
 import { Failure } from '../../runner/module.ts'
 import { freshFolder, scratchFolder } from '../doubles/local-target.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'
+import { onFile } from '../doubles/address.ts'
 
 const home = join(scratchFolder(), 'home')
 const render = (text: string, file: string): string => {
@@ -30,7 +31,7 @@ describe('template', () => {
     const target = fresh({ 'nova.conf': 'my_ip = 1\r\n' })()
     const params = { src: 'nova.conf.hbs', dest }
     const diff = await template.check(params, target)
-    expect(diff.changes).toEqual([{ path: dest, before: 'my_ip = 1\r\n', after: 'my_ip = 10.0.0.5\r\ngrüße' }])
+    expect(diff.changes).toEqual([{ ...onFile(dest), before: 'my_ip = 1\r\n', after: 'my_ip = 10.0.0.5\r\ngrüße' }])
     await template.apply?.(params, diff, target)
     expect(readFileSync(dest, 'utf8')).toBe('my_ip = 10.0.0.5\r\ngrüße')
   })

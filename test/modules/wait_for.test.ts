@@ -7,6 +7,7 @@ import waitFor from '../../modules/wait_for.ts'
 import { fakeTarget, type FakeGiven } from '../doubles/target.ts'
 import { localTarget, scratchFolder } from '../doubles/local-target.ts'
 import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
+import { onAct } from '../doubles/address.ts'
 
 const defaults = { host: '127.0.0.1', state: 'started', timeout: 30, delay: 0, sleep: 1, connect_timeout: 5 } as const
 type Given = Partial<Parameters<typeof waitFor.check>[0]>
@@ -38,7 +39,7 @@ behavesLikeAModule(
 describe('wait_for a file', () => {
   test('waits until it is there, and says how long', async () => {
     const { diff, result, target } = await waited({ path: '/run/x' }, appearing('/run/x', 3))
-    expect(diff.changes).toEqual([{ path: '/run/x', before: 'absent', after: 'present' }])
+    expect(diff.changes).toEqual([{ ...onAct('/run/x'), before: 'absent', after: 'present' }])
     expect(result).toEqual({ elapsed: 3, state: 'present' })
     expect(target.progressed).toHaveLength(3)
     expect(target.progressed[1]).toEqual({ done: 1, total: 30, unit: 's', note: '/run/x is absent' })
@@ -62,7 +63,7 @@ describe('wait_for a file', () => {
       { path: '/log', search_regex: '^rea.y$' },
       { files: { '/log': 'start\n' }, ...appearing('/log', 4, 'start\nready\n') },
     )
-    expect(diff.changes).toEqual([{ path: '`^rea.y$` in /log', before: 'not matched', after: 'matched' }])
+    expect(diff.changes).toEqual([{ ...onAct('`^rea.y$` in /log'), before: 'not matched', after: 'matched' }])
     expect(result).toEqual({ elapsed: 4, state: 'matched' })
   })
 
@@ -127,7 +128,7 @@ describe('wait_for a port', () => {
     server.close()
     await once(server, 'close')
     const { changes } = await waitFor.check({ ...defaults, port }, target)
-    expect(changes).toEqual([{ path: `port ${port} of 127.0.0.1`, before: 'closed', after: 'open' }])
+    expect(changes).toEqual([{ ...onAct(`port ${port} of 127.0.0.1`), before: 'closed', after: 'open' }])
     expect((await waitFor.check({ ...defaults, port, state: 'stopped' }, target)).changes).toEqual([])
   })
 

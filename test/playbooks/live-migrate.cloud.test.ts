@@ -2,6 +2,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { up, type RealCloud } from '../cloud/real/cloud.ts'
 import { operator, step, steps, type Operator } from '../cloud/real/operator.ts'
 import { isDirty, migrationsOf, whereItRuns } from '../cloud/real/observe.ts'
+import { onServer } from '../doubles/address.ts'
 
 let cloud: RealCloud
 let someone: Operator
@@ -26,7 +27,7 @@ test('a running guest with a local disk: to a chosen target, nothing to do a sec
   expect(step(there, 'migration_preflight')).toMatchObject({ outcome: 'ok', result: { summary: { blocks: 0, warns: 0 } } })
   expect(step(there, 'live_migration')).toMatchObject({
     outcome: 'changed',
-    changes: [{ path: 'server web-1: host', before: 'compute14', after: 'compute15' }],
+    changes: [{ ...onServer('web-1', 'host'), before: 'compute14', after: 'compute15' }],
     result: { server_id: id, from: 'compute14', to: 'compute15', forced: false },
   })
   expect(step(there, 'migration_verify')).toMatchObject({

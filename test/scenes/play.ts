@@ -3,6 +3,7 @@ import { type AnyModule, defineModule, Failure } from '../../runner/module.ts'
 import { run } from '../../runner/run/run.ts'
 import { request, type RequestGiven } from '../doubles/request.ts'
 import { type FakeWorld, fakeWorld, type FakeWorldGiven } from '../doubles/world.ts'
+import { onAct } from '../doubles/address.ts'
 
 /** What the test modules know of the world: the state of named things, by host, and what was done to them, in order. */
 export interface Stage {
@@ -80,7 +81,7 @@ export function testModules(stage: Stage, life = { dead: false }): AnyModule[] {
     async check({ thing, to }, target) {
       const before = stage.things.get(`${target.host}/${thing}`)
       return {
-        changes: before === to ? [] : [{ path: thing, before, after: to }],
+        changes: before === to ? [] : [{ ...onAct(thing), before, after: to }],
         before: before ?? null,
         result: { value: before ?? null },
       }

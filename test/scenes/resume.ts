@@ -6,6 +6,7 @@ import { fakeTarget } from '../doubles/target.ts'
 import { type FakeWorld, fakeWorld } from '../doubles/world.ts'
 import { newStage, type Stage, testModules } from './play.ts'
 import { request } from '../doubles/request.ts'
+import { onAct } from '../doubles/address.ts'
 
 export const asked: ResumeRequest = {
   run: undefined,
@@ -56,7 +57,7 @@ export function scene(tasks: string, { hosts = 'a, b, c', play = '' } = {}): Sce
     params: { type: 'object', additionalProperties: false, properties: { what: { ...text, default: '' } } },
     examples: [],
     check: async () => ({
-      changes: [{ path: 'count', before: undefined, after: '1 more' }],
+      changes: [{ ...onAct('count'), before: undefined, after: '1 more' }],
       before: undefined,
       blind: true as const,
     }),
@@ -83,7 +84,7 @@ export function scene(tasks: string, { hosts = 'a, b, c', play = '' } = {}): Sce
     params: { type: 'object', additionalProperties: false, required: ['on'], properties: { on: text } },
     examples: [],
     check: async ({ on }, { host }) => ({
-      changes: on === host && !stage.things.has('stopped') ? [{ path: 'stop', before: undefined, after: 'stopped' }] : [],
+      changes: on === host && !stage.things.has('stopped') ? [{ ...onAct('stop'), before: undefined, after: 'stopped' }] : [],
       before: undefined,
     }),
     async apply() {

@@ -1,4 +1,4 @@
-import { Failure, type Change, type HostAccess, type Stat, type WriteOptions } from '../../../runner/module.ts'
+import { Failure, type Address, type Change, type HostAccess, type Stat, type WriteOptions } from '../../../runner/module.ts'
 
 /** Owner, group and mode that a file should have; what is not given stays as it is. */
 export interface Attributes {
@@ -20,14 +20,18 @@ const fourDigits = (mode: string): string => mode.padStart(4, '0')
 const isName = (wanted: string): boolean => !/^\d+$/.test(wanted)
 
 /** What differs between a file and what it should be. Of a file that is not there yet, only what is asked for. */
-export function attributeChanges(path: string, stat: Stat | undefined, { owner, group, mode }: Attributes): readonly Change[] {
+export function attributeChanges(
+  resource: Address,
+  stat: Stat | undefined,
+  { owner, group, mode }: Attributes,
+): readonly Change[] {
   const compared = [
     ['owner', owner, stat && (owner !== undefined && isName(owner) ? stat.owner : String(stat.uid))],
     ['group', group, stat && (group !== undefined && isName(group) ? stat.group : String(stat.gid))],
     ['mode', mode && fourDigits(mode), stat?.mode],
   ] as const
-  return compared.flatMap(([what, after, before]) =>
-    after === undefined || after === before ? [] : [{ path: `${path} ${what}`, before, after }],
+  return compared.flatMap(([property, after, before]) =>
+    after === undefined || after === before ? [] : [{ resource, property, before, after }],
   )
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
-import { Failure, type Change, type Diff, type HostAccess, type Saw, type Target } from '../../../runner/module.ts'
+import { Failure, type Address, type Change, type Diff, type HostAccess, type Saw, type Target } from '../../../runner/module.ts'
 import { attributeChanges, mustRun, setAttributes, writeOptions, type Attributes } from './attributes.ts'
 import { attributesOf, digestOn, fromBase64, imageInWords, imageOf, lookIn, restore, type Image } from './image.ts'
 import { follow, type Found } from './paths.ts'
@@ -67,20 +67,21 @@ export const converged = ({ path }: Current): Diff<Before> => ({ changes: [], be
  * itself.
  */
 export function planContent(
-  path: string,
+  resource: Address,
   current: Current,
   wanted: Uint8Array,
   attributes: Attributes,
   changes?: readonly Change[],
 ): Diff<Before> {
+  const path = resource.name
   mustBeFile(path, current)
   const { stat, bytes } = current
-  const other = attributeChanges(path, stat, attributes)
+  const other = attributeChanges(resource, stat, attributes)
   if (stat !== undefined && bytes !== undefined && sameBytes(bytes, wanted)) {
     return { changes: other, before: { path: current.path, image: attributesOf(stat) }, result: { path } }
   }
   return {
-    changes: [...(changes ?? contentChanges(path, bytes, wanted)), ...other],
+    changes: [...(changes ?? contentChanges(resource, bytes, wanted)), ...other],
     before: { path: current.path, image: imageOf(stat, bytes) },
     result: { path },
   }
@@ -158,18 +159,18 @@ async function mustBeValid(target: Target, path: string, content: Uint8Array, va
 }
 
 /** How a change of content is shown: as text with its secrets hidden, or as size and digest where it is not for reading. */
-export function contentChanges(path: string, before: Uint8Array | undefined, after: Uint8Array): readonly Change[] {
+export function contentChanges(resource: Address, before: Uint8Array | undefined, after: Uint8Array): readonly Change[] {
   const readable = [before, after].every((bytes) => bytes === undefined || (bytes.length <= SMALL && isText(bytes)))
-  if (!readable) return [{ path, before: before && inShort(before), after: inShort(after) }]
+  if (!readable) return [{ resource, before: before && inShort(before), after: inShort(after) }]
   const [old, fresh] = [before && decodeText(before), decodeText(after)]
   const [was, will] = [old && hideSecrets(old.text), hideSecrets(fresh.text)]
-  const visible = was?.text === will.text ? [] : [{ path, before: was?.text, after: will.text }]
+  const visible = was?.text === will.text ? [] : [{ resource, before: was?.text, after: will.text }]
   const hidden =
     (was?.secrets ?? '') === will.secrets
       ? []
-      : [{ path: `${path} (secrets)`, before: was?.secrets, after: will.secrets, sensitive: true as const }]
+      : [{ resource, property: 'secrets', before: was?.secrets, after: will.secrets, sensitive: true as const }]
   const changes = [...visible, ...hidden]
-  return changes.length > 0 ? changes : [{ path: `${path} encoding`, before: old?.encoding, after: fresh.encoding }]
+  return changes.length > 0 ? changes : [{ resource, property: 'encoding', before: old?.encoding, after: fresh.encoding }]
 }
 
 const inShort = (bytes: Uint8Array): string => `${inUnits(bytes.length)}, sha256 ${sha256(bytes).slice(0, 16)}`

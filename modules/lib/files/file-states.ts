@@ -1,8 +1,8 @@
 import { posix } from 'node:path'
-import { Failure, type Change, type Diff, type HostAccess, type Stat } from '../../../runner/module.ts'
+import { Failure, type Change, type Diff, type HostAccess, type Stat, type Target } from '../../../runner/module.ts'
 import { attributeChanges, type Attributes } from './attributes.ts'
 import { attributesOf, capture, type Image } from './image.ts'
-import { follow } from './paths.ts'
+import { fileAt, follow } from './paths.ts'
 
 /** What `undo` of `file` needs: folders that were not there, and what other paths were. */
 export interface FileState {
@@ -20,7 +20,7 @@ export interface FileWish extends Attributes {
   readonly force: boolean
 }
 
-type Planner = (wish: FileWish, host: HostAccess) => Promise<Diff<FileState>>
+type Planner = (wish: FileWish, host: Pick<Target, 'host' | keyof HostAccess>) => Promise<Diff<FileState>>
 
 const inWords = (stat: Stat | undefined): string | undefined =>
   stat === undefined
@@ -55,7 +55,7 @@ const absent: Planner = async ({ path }, host) => {
   // `/`, `/etc`, `/var` …: nobody means to remove these.
   if (/^\/+[^/]*\/*$/.test(posix.normalize(path)))
     throw new Failure(`${path} is not removed: the whole system is in it`, { kind: 'input', todo: 'name what is below it' })
-  return replacing(host, path, [{ path, before: inWords(stat), after: undefined }])
+  return replacing(host, path, [{ resource: fileAt(host.host, path), before: inWords(stat), after: undefined }])
 }
 
 const file: Planner = async (wish, host) => {
@@ -63,17 +63,22 @@ const file: Planner = async (wish, host) => {
   if (found.stat === undefined)
     throw new Failure(`${wish.path} does not exist`, { todo: 'make it with `copy`, `template` or `state: touch`' })
   if (found.stat.kind === 'directory') throw new Failure(`${wish.path} is a folder`, { todo: 'say `state: directory`' })
-  return diff(attributeChanges(wish.path, found.stat, wish), { images: { [found.path]: attributesOf(found.stat) } })
+  return diff(attributeChanges(fileAt(host.host, wish.path), found.stat, wish), {
+    images: { [found.path]: attributesOf(found.stat) },
+  })
 }
 
 const touch: Planner = async (wish, host) => {
   const found = await follow(host, wish.path)
   if (found.stat === undefined) {
-    return diff([{ path: wish.path, before: undefined, after: 'empty file' }, ...attributeChanges(wish.path, undefined, wish)], {
+    const resource = fileAt(host.host, wish.path)
+    return diff([{ resource, before: undefined, after: 'empty file' }, ...attributeChanges(resource, undefined, wish)], {
       images: { [found.path]: { kind: 'absent' } },
     })
   }
-  return diff(attributeChanges(wish.path, found.stat, wish), { images: { [found.path]: attributesOf(found.stat) } })
+  return diff(attributeChanges(fileAt(host.host, wish.path), found.stat, wish), {
+    images: { [found.path]: attributesOf(found.stat) },
+  })
 }
 
 const link: Planner = async ({ path, src, force, owner, group, mode }, host) => {
@@ -91,15 +96,16 @@ const link: Planner = async ({ path, src, force, owner, group, mode }, host) => 
     throw new Failure(`${path} is a folder, which no link replaces`, { todo: 'remove it first, with `state: absent`' })
   if (stat !== undefined && stat.kind !== 'link' && !force)
     throw new Failure(`${path} is a ${inWords(stat) ?? ''}, not a link`, { todo: 'set `force: true` to replace it' })
-  return replacing(host, path, [{ path, before: inWords(stat), after: `link to ${src}` }], warnings)
+  return replacing(host, path, [{ resource: fileAt(host.host, path), before: inWords(stat), after: `link to ${src}` }], warnings)
 }
 
 const directory: Planner = async (wish, host) => {
   // A slash at its end would have the kernel follow a link to a folder that is not there yet.
   const found = await follow(host, posix.resolve(wish.path))
+  const resource = fileAt(host.host, wish.path)
   if (found.stat === undefined) {
     const created = await missingFolders(host, found.path)
-    return diff([{ path: wish.path, before: undefined, after: 'directory' }, ...attributeChanges(wish.path, undefined, wish)], {
+    return diff([{ resource, before: undefined, after: 'directory' }, ...attributeChanges(resource, undefined, wish)], {
       created,
     })
   }
@@ -107,16 +113,16 @@ const directory: Planner = async (wish, host) => {
     throw new Failure(`${wish.path} is a ${inWords(found.stat) ?? ''}, not a folder`, {
       todo: 'remove it first, with `state: absent`',
     })
-  const own = attributeChanges(wish.path, found.stat, attributesFor(wish, found.stat))
+  const own = attributeChanges(resource, found.stat, attributesFor(wish, found.stat))
   const below = wish.recurse
     ? (await everythingBelow(host, found.path)).filter(
-        ([path, stat]) => attributeChanges(path, stat, attributesFor(wish, stat)).length > 0,
+        ([path, stat]) => attributeChanges(fileAt(host.host, path), stat, attributesFor(wish, stat)).length > 0,
       )
     : []
   const differing =
     below.length === 0
       ? []
-      : [{ path: `${wish.path}/**`, before: `${below.length} of other owner, group or mode`, after: wantedInWords(wish) }]
+      : [{ resource, property: 'all below', before: `${below.length} of other owner, group or mode`, after: wantedInWords(wish) }]
   const touched = own.length === 0 ? below : [[found.path, found.stat] as const, ...below]
   return diff([...own, ...differing], { images: Object.fromEntries(touched.map(([path, stat]) => [path, attributesOf(stat)])) })
 }

@@ -1,8 +1,18 @@
 import { posix } from 'node:path'
-import { Failure, type HostAccess, type Stat } from '../../../runner/module.ts'
+import { Failure, type Address, type HostAccess, type Stat } from '../../../runner/module.ts'
 
 /** As many symbolic links in a row as Linux itself follows (`MAXSYMLINKS`). */
 const MOST_LINKS = 40
+
+/**
+ * The address of a file, folder or link. Its name is the path without what says nothing in it (`//`, `/./`, a slash at the end); `..` stays, as
+ * after a link it leads elsewhere than it seems.
+ */
+export const fileAt = (host: string, path: string): Address => ({
+  host,
+  kind: 'file',
+  name: path.includes('/..') ? path : posix.resolve(path),
+})
 
 export interface Found {
   /** Where the links led: the path itself where there is none. */

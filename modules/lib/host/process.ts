@@ -51,7 +51,7 @@ export async function planJob(job: Job, target: Target): Promise<Diff<undefined>
   const reason = await doneBefore(job, target)
   if (reason !== undefined)
     return { changes: [], before: undefined, result: { ...resultOf(job, '', '', 0, 0), skip_reason: reason } }
-  const change: Change = { path: 'command', before: undefined, after: job.shown }
+  const change: Change = { resource: { host: target.host, kind: 'act', name: 'command' }, before: undefined, after: job.shown }
   // `creates` and `removes` tell after a crash whether it went through; nothing else does.
   const blind = job.creates === undefined && job.removes === undefined
   return { changes: [change], before: undefined, ...(blind ? { blind } : {}) }

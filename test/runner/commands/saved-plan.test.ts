@@ -7,6 +7,7 @@ import { applySaved, type AskedOfPlan, askedApply, planTo } from '../../../runne
 import { FLAT, request, type RequestGiven } from '../../doubles/request.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
 import { newStage, type Stage, testModules } from '../../scenes/play.ts'
+import { onAct } from '../../doubles/address.ts'
 
 const PLAYBOOK = `
 name: t
@@ -95,7 +96,7 @@ function scene(answers?: readonly string[], playbook = PLAYBOOK): Scene {
     examples: [],
     async check({ minutes }, target) {
       const done = stage.things.has(`${target.host}/burnt`)
-      const changes = done ? [] : [{ path: 'wood', before: 'whole', after: 'ashes' }]
+      const changes = done ? [] : [{ ...onAct('wood'), before: 'whole', after: 'ashes' }]
       return { changes, before: null, estimate: { seconds: minutes * 60, basis: 'as wood does' } }
     },
     async apply(_params, _diff, target) {
@@ -399,7 +400,7 @@ describe('a saved plan', () => {
       stage.stage.things.set('a/burnt', 'yes')
       const other = {
         ...broken,
-        check: async () => ({ changes: [{ path: 'house', before: 'whole', after: 'ashes' }], before: null }),
+        check: async () => ({ changes: [{ ...onAct('house'), before: 'whole', after: 'ashes' }], before: null }),
       }
       const asked = {
         run: undefined,

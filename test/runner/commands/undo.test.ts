@@ -7,6 +7,7 @@ import { takeBack, type UndoRequest } from '../../../runner/commands/undo.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
 import { newStage, type Stage, testModules } from '../../scenes/play.ts'
 import { request } from '../../doubles/request.ts'
+import { onAct } from '../../doubles/address.ts'
 
 const asked: UndoRequest = {
   run: undefined,
@@ -36,7 +37,7 @@ function scene(tasks: string, more = ''): Scene {
     summary: 'Does something.',
     params: { type: 'object', additionalProperties: false, required: ['do'], properties: { do: text } },
     examples: [],
-    check: async () => ({ changes: [{ path: 'act', before: undefined, after: 'done' }], before: null, blind: true }),
+    check: async () => ({ changes: [{ ...onAct('act'), before: undefined, after: 'done' }], before: null, blind: true }),
     async apply({ do: what }, _diff, target) {
       stage.did.push(`${target.host} ${what}`)
       if (what === 'spoil') stage.things.set(`${target.host}/file`, 'spoilt')
@@ -49,7 +50,7 @@ function scene(tasks: string, more = ''): Scene {
     summary: 'Restarts.',
     params: { type: 'object', additionalProperties: false, properties: {} },
     examples: [],
-    check: async () => ({ changes: [{ path: 'unit', before: 'running', after: 'restarted' }], before: null }),
+    check: async () => ({ changes: [{ ...onAct('unit'), before: 'running', after: 'restarted' }], before: null }),
     async apply(_params, _diff, target) {
       stage.did.push(`${target.host} kicked with ${stage.things.get(`${target.host}/conf`) ?? 'none'}`)
     },
@@ -75,7 +76,7 @@ function scene(tasks: string, more = ''): Scene {
     examples: [],
     async check({ add, at }: any, target) {
       const now = textAt(target, at)
-      return { changes: now?.includes(add) ? [] : [{ path: `${at} ${add}`, before: undefined, after: add }], before: now }
+      return { changes: now?.includes(add) ? [] : [{ ...onAct(`${at} ${add}`), before: undefined, after: add }], before: now }
     },
     async apply({ add, at }: any, { before }, target) {
       stage.things.set(`${target.host}${at}`, before === undefined ? add : `${before} ${add}`)
@@ -93,7 +94,7 @@ function scene(tasks: string, more = ''): Scene {
     params: { type: 'object', additionalProperties: false, required: ['at'], properties: { at: text } },
     examples: [],
     check: async ({ at }: any, target) => ({
-      changes: textAt(target, at) === undefined ? [{ path: at, before: undefined, after: 'folder' }] : [],
+      changes: textAt(target, at) === undefined ? [{ ...onAct(at), before: undefined, after: 'folder' }] : [],
       before: undefined,
     }),
     async apply({ at }: any, _diff, target) {

@@ -5,6 +5,7 @@ import { run } from '../../../runner/run/run.ts'
 import { fakeWorld } from '../../doubles/world.ts'
 import { newStage, testModules } from '../../scenes/play.ts'
 import { request } from '../../doubles/request.ts'
+import { onAct } from '../../doubles/address.ts'
 
 const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
 const step = (module: string) => ({ key: `0.tasks.0/a`, task: '0.tasks.0', host: 'a', name: 'it', module, place })
@@ -59,7 +60,7 @@ const blind = () => {
     summary: 'Acts.',
     params: { type: 'object', additionalProperties: false, properties: {} },
     examples: [],
-    check: async () => ({ changes: [{ path: 'x', before: undefined, after: 'x' }], before: undefined, blind: true as const }),
+    check: async () => ({ changes: [{ ...onAct('x'), before: undefined, after: 'x' }], before: undefined, blind: true as const }),
     apply: async () => void times++,
     verify: async () => [],
   })

@@ -5,6 +5,7 @@ import { run } from '../../../runner/run/run.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
 import { newStage, type Stage, testModules } from '../../scenes/play.ts'
 import { request } from '../../doubles/request.ts'
+import { onAct } from '../../doubles/address.ts'
 
 /** A run of several hosts with everything that resume must bring back: registered values, a loop, handlers, a rescue, a step that must not run twice. */
 const PLAYBOOK = `
@@ -102,7 +103,7 @@ const registry = (stage: Stage, life: Life): ReadonlyMap<string, AnyModule> => {
     params: { type: 'object', additionalProperties: false, properties: {} },
     examples: [],
     check: async () => ({
-      changes: [{ path: 'count', before: undefined, after: 'one more' }],
+      changes: [{ ...onAct('count'), before: undefined, after: 'one more' }],
       before: undefined,
       blind: true as const,
     }),
@@ -124,7 +125,7 @@ const registry = (stage: Stage, life: Life): ReadonlyMap<string, AnyModule> => {
       properties: { to: { type: 'string', description: 'thing' } },
     },
     examples: [],
-    check: async () => ({ changes: [{ path: 'append', before: undefined, after: 'run' }], before: undefined }),
+    check: async () => ({ changes: [{ ...onAct('append'), before: undefined, after: 'run' }], before: undefined }),
     async apply({ to }, _diff, target) {
       await alive()
       stage.things.set(`${target.host}/${to}`, 'handled')

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { maskEvent } from '../../../runner/events/mask-event.ts'
 import { createSecrets } from '../../../runner/events/secrets.ts'
+import { onAct } from '../../doubles/address.ts'
 
 const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
 const step = {
@@ -26,7 +27,7 @@ test('a secret is masked in what an event says, not in what it is looked up by',
     step,
     outcome: 'changed',
     seconds: 0,
-    changes: [{ path: '/pute14', before: undefined, after: 'pute14' }],
+    changes: [{ ...onAct('/pute14', undefined, 'compute14'), before: undefined, after: 'pute14' }],
     warnings: [],
     result,
     reversible: true,
@@ -34,7 +35,7 @@ test('a secret is masked in what an event says, not in what it is looked up by',
   expect(maskEvent(secrets, event)).toEqual({
     ...event,
     step: shown,
-    changes: [{ path: '/********', before: undefined, after: '********' }],
+    changes: [{ ...onAct('/********', undefined, 'compute14'), before: undefined, after: '********' }],
     result: { host: 'com********', key: '********' },
   })
 })

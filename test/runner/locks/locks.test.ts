@@ -3,6 +3,7 @@ import type { Endpoint, HostLock, LockWanted } from '../../../runner/connection/
 import { type AnyModule, defineModule, Failure, type LockRequest } from '../../../runner/module.ts'
 import { fakeTarget } from '../../doubles/target.ts'
 import { newStage, play, type PlayGiven } from '../../scenes/play.ts'
+import { onAct } from '../../doubles/address.ts'
 
 /** The kernels of some hosts: who has which lock. */
 function kernels() {
@@ -204,7 +205,7 @@ describe('a host that could not be reached for its lock', () => {
       examples: [],
       async check(_, target) {
         await target.stat('/')
-        return { changes: [{ path: '/', before: undefined, after: 'x' }], before: null }
+        return { changes: [{ ...onAct('/'), before: undefined, after: 'x' }], before: null }
       },
       async apply() {},
     })
@@ -251,7 +252,7 @@ describe('what a step needs besides', () => {
       examples: [],
       async check({ to }) {
         const at = stage.things.get('thing') ?? 'a'
-        return { changes: at === to ? [] : [{ path: 'thing', before: at, after: to }], before: at, locks: locks(at) }
+        return { changes: at === to ? [] : [{ ...onAct('thing'), before: at, after: to }], before: at, locks: locks(at) }
       },
       async apply({ to }) {
         stage.did.push(`moved to ${to}`)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { attributeChanges, mustRun, setAttributes, writeOptions } from '../../../../modules/lib/files/attributes.ts'
 import { fakeTarget } from '../../../doubles/target.ts'
+import { onFile } from '../../../doubles/address.ts'
 
 const stat = { kind: 'file', size: 0, mode: '0644', uid: 0, gid: 5, owner: 'root', group: 'tty', mtime: 0 } as const
 
@@ -9,16 +10,18 @@ describe('attributes', () => {
     [{}, []],
     [{ owner: 'root', group: 'tty', mode: '644' }, []],
     [{ owner: '0', group: '5', mode: '0644' }, []],
-    [{ owner: 'nova' }, [{ path: '/x owner', before: 'root', after: 'nova' }]],
-    [{ owner: '64055' }, [{ path: '/x owner', before: '0', after: '64055' }]],
-    [{ group: '0' }, [{ path: '/x group', before: '5', after: '0' }]],
-    [{ mode: '640' }, [{ path: '/x mode', before: '0644', after: '0640' }]],
+    [{ owner: 'nova' }, [{ ...onFile('/x', 'owner'), before: 'root', after: 'nova' }]],
+    [{ owner: '64055' }, [{ ...onFile('/x', 'owner'), before: '0', after: '64055' }]],
+    [{ group: '0' }, [{ ...onFile('/x', 'group'), before: '5', after: '0' }]],
+    [{ mode: '640' }, [{ ...onFile('/x', 'mode'), before: '0644', after: '0640' }]],
   ])('%j', (wanted, changes) => {
-    expect(attributeChanges('/x', stat, wanted)).toEqual(changes)
+    expect(attributeChanges(onFile('/x').resource, stat, wanted)).toEqual(changes)
   })
 
   test('of a new file only what is asked for', () => {
-    expect(attributeChanges('/x', undefined, { mode: '640' })).toEqual([{ path: '/x mode', before: undefined, after: '0640' }])
+    expect(attributeChanges(onFile('/x').resource, undefined, { mode: '640' })).toEqual([
+      { ...onFile('/x', 'mode'), before: undefined, after: '0640' },
+    ])
   })
 
   test('the owner is changed before the mode', async () => {

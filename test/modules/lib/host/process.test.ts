@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { planJob, runJob } from '../../../../modules/lib/host/process.ts'
 import { fakeTarget } from '../../../doubles/target.ts'
 import { localTarget, scratchFolder } from '../../../doubles/local-target.ts'
+import { onAct } from '../../../doubles/address.ts'
 
 const folder = scratchFolder()
 const here = localTarget(folder)
@@ -14,7 +15,7 @@ describe('planJob', () => {
 
   test('a command is a change, whatever it does', async () => {
     expect(await planJob(sh('true'), here)).toEqual({
-      changes: [{ path: 'command', before: undefined, after: 'true' }],
+      changes: [{ ...onAct('command'), before: undefined, after: 'true' }],
       before: undefined,
       blind: true,
     })
