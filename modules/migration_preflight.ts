@@ -1,11 +1,10 @@
-import { defineModule, Failure, nearest } from '../runner/module.ts'
+import { count, defineModule, Failure, nearest } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { CHECK_NAMES, CHECKS } from './lib/nova/preflight/check.ts'
 import { allChecks, findServers, inspect } from './lib/nova/preflight/inspect.ts'
 import { report, standing, summaryOf } from './lib/nova/preflight/report.ts'
 import { sort } from './lib/nova/preflight/partition.ts'
 import { plainServer } from './lib/nova/servers.ts'
-import { count } from './lib/format.ts'
 
 /** Checks everything that is known to stop a live migration, before the first one is started. */
 export default defineModule({

@@ -1,7 +1,6 @@
-import { defineModule, Failure, mapLimit, type Compute, type Target } from '../runner/module.ts'
+import { type Compute, count, defineModule, Failure, list, mapLimit, type Target } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { isRunning } from './lib/nova/servers.ts'
-import { count, list } from './lib/format.ts'
 
 /** One server of the table at the end, as plain JSON. */
 export interface Row {

@@ -1,8 +1,7 @@
-import { type Compute, defineModule, Failure, type Server } from '../runner/module.ts'
+import { type Compute, defineModule, Failure, list, type Server } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { didYouMean } from './lib/did-you-mean.ts'
 import { lookUp, notFound, plainServer } from './lib/nova/servers.ts'
-import { list } from './lib/format.ts'
 
 /** Finds servers. Filters are a conjunction; every server that is named must be there. */
 export default defineModule({

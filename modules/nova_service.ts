@@ -1,16 +1,17 @@
 import {
-  defineModule,
-  Failure,
   type Address,
   type Change,
   type Compute,
   type ComputeService,
+  defineModule,
+  duration,
+  Failure,
+  list,
   type Target,
 } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { inventoryName } from './lib/nova/compute-host.ts'
 import { didYouMean } from './lib/did-you-mean.ts'
-import { duration, list } from './lib/format.ts'
 
 interface Before {
   readonly id: string

@@ -40,7 +40,7 @@ export function createCli(world: World, loadModules: LoadModules): (argv: readon
 
 const failureText = ({ message, why, todo }: Failure): string =>
   [`error: ${message}`, ...(why === undefined ? [] : [why]), ...(todo === undefined ? [] : [`= ${todo}`])]
-    .map((line, index) => (index === 0 ? line : `  ${line.replaceAll('\n', '\n  ')}`))
+    .map((line, index) => `${index === 0 ? '' : '  '}${line.replaceAll('\n', '\n  ')}`)
     .join('\n')
     .concat('\n')
 

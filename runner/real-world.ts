@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from './base/failure.ts'
+import { onScreen } from './base/screen.ts'
 import type { Appender, Clock, Files, Interrupt, Screen, World } from './world.ts'
 
 /** The world as it is. Heavy libraries are loaded when a host or a cloud is first asked for, not before. */
@@ -60,7 +61,7 @@ function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
   const isTerminal = stream.isTTY === true && env['TERM'] !== 'dumb'
   return {
     write(text) {
-      if (open) stream.write(text)
+      if (open) stream.write(onScreen(text))
     },
     isTerminal,
     get columns() {
@@ -241,8 +242,9 @@ function appender(path: string, file: FileHandle, first: string): Appender {
 }
 
 /** A question on the terminal (standard error, so that a pipe of standard output stays clean); a secret is not echoed. */
-async function ask(process: NodeJS.Process, question: string, secret: boolean): Promise<string | undefined> {
+async function ask(process: NodeJS.Process, asked: string, secret: boolean): Promise<string | undefined> {
   if (process.stdin.isTTY !== true) return undefined
+  const question = onScreen(asked)
   const { Writable } = await import('node:stream')
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   if (secret) process.stderr.write(question)

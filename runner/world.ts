@@ -31,6 +31,7 @@ export interface CloudChoice {
 }
 
 export interface Screen {
+  /** Shows control characters as marks (`onScreen`), but for newlines, tabs and what `paint` has coloured. */
   write(text: string): void
   readonly isTerminal: boolean
   readonly columns: number

@@ -1,4 +1,5 @@
 import { EXIT } from '../events/exit.ts'
+import { oneLine } from '../base/screen.ts'
 import { selected } from '../state/task-context.ts'
 import type { Item } from '../language/playbook/types.ts'
 import { loadInputs } from '../run/inputs.ts'
@@ -18,11 +19,11 @@ export async function list(
   showDiagnostics(diagnostics, sources, world)
   if (inputs === undefined) return EXIT.input
   for (const { play, hosts, batches } of inputs.plays) {
-    world.stdout.write(`${play.name.value}\n`)
+    world.stdout.write(`${oneLine(play.name.value)}\n`)
     if (wanted.listHosts) {
       for (const [index, batch] of batches.entries()) {
         const label = batches.length > 1 ? `batch ${index + 1}: ` : ''
-        world.stdout.write(batch.map((host) => `  ${label}${host}\n`).join(''))
+        world.stdout.write(batch.map((host) => `  ${label}${oneLine(host)}\n`).join(''))
       }
       if (hosts.length === 0) world.stdout.write('  no host\n')
     }
@@ -37,9 +38,11 @@ function taskLines(items: readonly Item[], outer: readonly string[], which: Whic
     const shown = tags.length === 0 ? '' : `   [${tags.join(', ')}]`
     if (item.kind === 'block') {
       const parts = [...item.block, ...item.rescue, ...item.always]
-      return [`${indent}${item.name?.value ?? 'block'}\n`, ...taskLines(parts, tags, which, `${indent}  `)]
+      return [`${indent}${oneLine(item.name?.value ?? 'block')}\n`, ...taskLines(parts, tags, which, `${indent}  `)]
     }
     if (!selected(tags, which)) return []
-    return [`${indent}${item.kind === 'meta' ? `meta: ${item.action}` : `${item.name.value} (${item.module})`}${shown}\n`]
+    return [
+      `${indent}${item.kind === 'meta' ? `meta: ${item.action}` : `${oneLine(item.name.value)} (${item.module})`}${shown}\n`,
+    ]
   })
 }

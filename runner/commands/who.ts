@@ -4,6 +4,7 @@ import { openSession } from '../state/session.ts'
 import type { Reachable } from '../hosts/target.ts'
 import { EXIT } from '../events/exit.ts'
 import { Failure } from '../base/failure.ts'
+import { oneLine, pad, width } from '../base/screen.ts'
 import { loadInventory } from '../inventory/inventory.ts'
 import { matchHosts } from '../inventory/pattern.ts'
 import { hasErrors, inventoryPaths } from '../run/inputs.ts'
@@ -53,7 +54,9 @@ export async function who(asked: WhoRequest, world: World): Promise<number> {
       } catch (error) {
         if (!(error instanceof Failure)) throw error
         failed++
-        world.stderr.write(`${host}: ${[error.message, error.why].filter((text) => text !== undefined).join(': ')}\n`)
+        world.stderr.write(
+          `${oneLine(`${host}: ${[error.message, error.why].filter((text) => text !== undefined).join(': ')}`)}\n`,
+        )
       }
     })
   } finally {
@@ -80,11 +83,11 @@ const nothing = (answered: number, silent: number): string =>
 function table(held: readonly Held[], now: number): string {
   const byHolder = new Map<string, { readonly what: Set<string>; readonly who: string }>()
   for (const { holder } of held) {
-    const line = byHolder.get(holder.token) ?? { what: new Set(), who: describeHolder(holder, now) }
-    line.what.add(holder.shared === true ? `${holder.what} (shared)` : holder.what)
+    const line = byHolder.get(holder.token) ?? { what: new Set(), who: oneLine(describeHolder(holder, now)) }
+    line.what.add(oneLine(holder.shared === true ? `${holder.what} (shared)` : holder.what))
     byHolder.set(holder.token, line)
   }
   const lines = [...byHolder.values()].map(({ what, who: text }) => [[...what].toSorted().join(', '), text] as const)
-  const width = Math.max(...lines.map(([what]) => what.length))
-  return lines.map(([what, text]) => `${what.padEnd(width)}   held by ${text}\n`).join('')
+  const wide = Math.max(...lines.map(([what]) => width(what)))
+  return lines.map(([what, text]) => `${pad(what, wide)}   held by ${text}\n`).join('')
 }

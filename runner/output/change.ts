@@ -2,11 +2,12 @@ import { createTwoFilesPatch } from 'diff'
 import { inWords } from '../base/address.ts'
 import type { StepFinished } from '../events/events.ts'
 import type { Change } from '../module.ts'
-import { indent, sign, type Style, tint } from './style.ts'
+import { oneLine, paint } from '../base/screen.ts'
+import { indent, sign, type Style } from './style.ts'
 
 /** One difference: a line where both sides are short, a unified diff where one has several lines. */
 export function renderChange({ resource, property, before, after, sensitive }: Change, style: Style): string {
-  const what = inWords(resource, property)
+  const what = oneLine(inWords(resource, property))
   if (sensitive) return `${what}   (hidden)`
   const lines = (text: string | undefined) => (text ?? '').includes('\n')
   if (!lines(before) && !lines(after)) {
@@ -20,7 +21,7 @@ export function renderChange({ resource, property, before, after, sensitive }: C
     .filter((line) => line !== '')
     .map(
       (line) =>
-        `  ${line.startsWith('+') ? tint(style, 'green', line) : line.startsWith('-') ? tint(style, 'red', line) : tint(style, 'dim', line)}`,
+        `  ${line.startsWith('+') ? paint(style, 'green', line) : line.startsWith('-') ? paint(style, 'red', line) : paint(style, 'dim', line)}`,
     )
   return [what, ...body].join('\n')
 }

@@ -1,7 +1,8 @@
 import type { StepFinished } from '../events/events.ts'
 import { frame } from '../source/render.ts'
 import type { Place, Source } from '../source/source.ts'
-import { indent, sign, spread, type Style, tint } from './style.ts'
+import { paint } from '../base/screen.ts'
+import { indent, sign, spread, type Style } from './style.ts'
 
 /** One failed step as people see it: what and where, the task's lines, the reason, the cure. */
 export function renderFailure({ step, failure, ignored }: StepFinished, sources: readonly Source[], style: Style): string {
@@ -11,7 +12,7 @@ export function renderFailure({ step, failure, ignored }: StepFinished, sources:
   const head = `${sign(style, 'failed')} ${title} ${sign(style, 'dot')} ${step.host}${ignored ? ' (ignored)' : ''}`
   const source = sources.find((candidate) => candidate.file === place.file)
   return [
-    tint(style, 'red', spread(style, head, where(place))),
+    paint(style, 'red', spread(style, head, where(place))),
     '',
     ...frame(place, source, { color: style.color, unicode: style.unicode, columns: style.columns }).map((line) => `  ${line}`),
     '',
@@ -29,7 +30,7 @@ const labelled = (label: string, text: string | undefined, style: Style): string
   if (text === undefined || text.trim() === '') return []
   const [first = '', ...rest] = text.trimEnd().split('\n')
   return [
-    `  ${tint(style, 'bold', label.padEnd(LABEL_WIDTH))}${first}`,
+    `  ${paint(style, 'bold', label.padEnd(LABEL_WIDTH))}${first}`,
     ...rest.map((line) => `  ${' '.repeat(LABEL_WIDTH)}${line}`),
   ]
 }

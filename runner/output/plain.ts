@@ -1,27 +1,29 @@
 import type { Event, Interrupted, PlayStopped, StepFinished } from '../events/events.ts'
 import type { Progress } from '../module.ts'
-import { duration, indent, plural } from './style.ts'
+import { count, duration } from '../base/format.ts'
+import { oneLine } from '../base/screen.ts'
+import { indent } from './style.ts'
 
 /** One line an event, for pipes and logs; undefined for events that a log does not need. */
 export function plainLine(event: Event): string | undefined {
   const line = (word: string, text: string) => `${clock(event.at)} ${word.padEnd(11)} ${text}`
   switch (event.type) {
     case 'run-started':
-      return line('start', `${event.name} run=${event.run} hosts=${event.hosts.length}`)
+      return line('start', `${oneLine(event.name)} run=${event.run} hosts=${event.hosts.length}`)
     case 'play-started': {
       const batch = event.batch === undefined ? '' : `, batch ${event.batch.number} of ${event.batch.of}`
-      return line('play', `${event.name} (${plural(event.hosts.length, 'host')}${batch})`)
+      return line('play', `${oneLine(event.name)} (${count(event.hosts.length, 'host')}${batch})`)
     }
     case 'step-finished':
       return stepLines(event, line)
     case 'rescued':
-      return line('rescued', event.host)
+      return line('rescued', oneLine(event.host))
     case 'play-stopped':
       return line('stopped', stopText(event))
     case 'handlers-pending':
-      return line('pending', `${event.host}  ${event.handlers.join(', ')}`)
+      return line('pending', oneLine(`${event.host}  ${event.handlers.join(', ')}`))
     case 'lock-awaited':
-      return line('waiting', event.reasons.join('\n'.padEnd(14)))
+      return line('waiting', event.reasons.map(oneLine).join('\n'.padEnd(14)))
     case 'interrupted':
       return line('interrupted', interruptedLines(event).join('\n             '))
     case 'run-finished': {
@@ -46,9 +48,9 @@ function stepLines(event: StepFinished, line: (word: string, text: string) => st
       ? ` (${duration(seconds)})`
       : reason === undefined
         ? ''
-        : ` (${outcome === 'unknown' ? 'known after: ' : ''}${reason})`
+        : ` (${outcome === 'unknown' ? 'known after: ' : ''}${oneLine(reason)})`
   return [
-    line(ignored ? 'ignored' : outcome, `${step.host}  ${name}${detail}`),
+    line(ignored ? 'ignored' : outcome, `${oneLine(step.host)}  ${name}${detail}`),
     ...(failure === undefined ? [] : [indent(failure.what, '             ')]),
     ...warnings.map((warning) => indent(`warning: ${warning}`, '             ')),
     ...(message === undefined ? [] : [indent(message, '             ')]),
@@ -57,7 +59,7 @@ function stepLines(event: StepFinished, line: (word: string, text: string) => st
 
 /** The step's name, and its item where the name does not say it already. */
 export const titleOf = ({ step }: Pick<StepFinished, 'step'>): string =>
-  step.item === undefined || step.name.includes(step.item) ? step.name : `${step.name} [${step.item}]`
+  oneLine(step.item === undefined || step.name.includes(step.item) ? step.name : `${step.name} [${step.item}]`)
 
 /** What a first or a second Ctrl-C leads to, then what is under way at that moment, one step a line. */
 export function interruptedLines({ times, inFlight }: Interrupted): string[] {
@@ -65,14 +67,14 @@ export function interruptedLines({ times, inFlight }: Interrupted): string[] {
     inFlight.length === 0
       ? 'Stopping: nothing is in flight.'
       : times === 1
-        ? `Stopping when ${plural(inFlight.length, 'step')} in flight ${inFlight.length === 1 ? 'has' : 'have'} ended; Ctrl-C again aborts at once.`
+        ? `Stopping when ${count(inFlight.length, 'step')} in flight ${inFlight.length === 1 ? 'has' : 'have'} ended; Ctrl-C again aborts at once.`
         : 'Aborting; these were in flight:'
-  return [head, ...inFlight.map(({ step, progress }) => `${step.host}  ${titleOf({ step })}${underWay(progress)}`)]
+  return [head, ...inFlight.map(({ step, progress }) => oneLine(`${step.host}  ${titleOf({ step })}${underWay(progress)}`))]
 }
 
 /** Why the run goes no further, and who stands still because of others. */
 export const stopText = ({ reason, hosts }: PlayStopped): string =>
-  hosts.length === 0 ? reason : `${reason}: nothing more is done on ${hosts.join(', ')}`
+  oneLine(hosts.length === 0 ? reason : `${reason}: nothing more is done on ${hosts.join(', ')}`)
 
 const underWay = (progress: Progress | undefined): string => {
   if (progress === undefined) return ''

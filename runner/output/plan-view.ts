@@ -2,7 +2,9 @@ import type { RescuePlanned, StepFinished } from '../events/events.ts'
 import { renderChange } from './change.ts'
 import { titleOf } from './plain.ts'
 import type { Report } from './report.ts'
-import { cut, duration, indent, plural, sign, spread, type Style, tint } from './style.ts'
+import { count, duration } from '../base/format.ts'
+import { oneLine, paint, wrap } from '../base/screen.ts'
+import { cut, indent, sign, spread, type Style } from './style.ts'
 
 /** The plan as a page: what changes first, host by host; hosts whose plans are alike stand together; what is fine is rolled up. */
 export function renderPlan(report: Report, style: Style, options: { readonly verbose: boolean }): string {
@@ -20,7 +22,7 @@ export function renderPlan(report: Report, style: Style, options: { readonly ver
     .filter(([text]) => text !== '')
     .map(
       ([text, hosts]) =>
-        `${tint(
+        `${paint(
           style,
           'bold',
           hostNames(
@@ -33,21 +35,21 @@ export function renderPlan(report: Report, style: Style, options: { readonly ver
     quiet.length === 0
       ? []
       : [
-          `${tint(
+          `${paint(
             style,
             'bold',
             hostNames(
               quiet.map(([host]) => host),
               style,
             ),
-          )}\n${spread(style, `  ${sign(style, 'ok')} nothing to change`, plural(quiet.length, 'host'))}`,
+          )}\n${spread(style, `  ${sign(style, 'ok')} nothing to change`, count(quiet.length, 'host'))}`,
         ]
   return [
-    tint(style, 'bold', started?.name ?? ''),
-    tint(
+    paint(style, 'bold', oneLine(started?.name ?? '')),
+    paint(
       style,
       'dim',
-      `${[...(started?.inventory ?? []), plural(started?.hosts.length ?? 0, 'host')].join(` ${sign(style, 'dot')} `)} ${sign(style, 'dot')} nothing is being changed`,
+      `${[...(started?.inventory ?? []).map(oneLine), count(started?.hosts.length ?? 0, 'host')].join(` ${sign(style, 'dot')} `)} ${sign(style, 'dot')} nothing is being changed`,
     ),
     '',
     ...body.flatMap((block) => [block, '']),
@@ -69,7 +71,7 @@ function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
 }
 
 const hostNames = (hosts: readonly string[], style: Style): string =>
-  hosts.length <= 3 ? hosts.join(', ') : `${hosts[0]} ${style.unicode ? '…' : '...'} ${hosts.at(-1)} (${hosts.length})`
+  oneLine(hosts.length <= 3 ? hosts.join(', ') : `${hosts[0]} ${sign(style, 'ellipsis')} ${hosts.at(-1)} (${hosts.length})`)
 
 /** @param undo the plan is that of an undo, which itself is final */
 function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boolean): string {
@@ -78,7 +80,7 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
   switch (step.outcome) {
     case 'planned':
       return [
-        tint(
+        paint(
           style,
           'yellow',
           spread(style, `  ${sign(style, 'planned')} ${title}`, step.reversible || undo ? right : `${right}, cannot be undone`),
@@ -87,13 +89,13 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
         ...(step.confirm === undefined ? [] : [indent(`asks first: ${step.confirm}`, '      ')]),
         ...(step.estimate === undefined
           ? []
-          : [`      likely takes ${duration(step.estimate.seconds)} (${step.estimate.basis})`]),
-        ...step.warnings.map((warning) => `      warning: ${warning}`),
+          : [`      likely takes ${duration(step.estimate.seconds)} (${oneLine(step.estimate.basis)})`]),
+        ...step.warnings.map((warning) => indent(`warning: ${warning}`, '      ')),
         ...(step.message === undefined ? [] : [indent(step.message, '      ')]),
       ].join('\n')
     case 'unknown':
       return [
-        tint(
+        paint(
           style,
           'cyan',
           spread(
@@ -108,12 +110,12 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
     case 'failed':
     case 'unreachable':
       return (
-        tint(style, 'red', spread(style, `  ${sign(style, 'failed')} ${title}`, right)) +
+        paint(style, 'red', spread(style, `  ${sign(style, 'failed')} ${title}`, right)) +
         `\n${indent(step.failure?.what ?? '', '      ')}`
       )
     default: {
       const told = [
-        ...step.warnings.map((warning) => `      warning: ${warning}`),
+        ...step.warnings.map((warning) => indent(`warning: ${warning}`, '      ')),
         ...(step.message === undefined ? [] : [indent(step.message, '      ')]),
       ]
       if (!verbose && told.length === 0) return ''
@@ -129,7 +131,7 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
 /** What is not done as long as all goes well; a saved plan agrees to it too. */
 const rescueLines = ({ name, tasks }: RescuePlanned, style: Style): string =>
   [
-    `  only if ${name ?? 'its block'} fails: ${plural(tasks.length, 'task')} of its rescue`,
+    `  only if ${oneLine(name ?? 'its block')} fails: ${count(tasks.length, 'task')} of its rescue`,
     ...tasks.flatMap((task) => [
       spread(style, `      ${task.name}`, task.reversible ? task.module : `${task.module}, cannot be undone`),
       ...(task.confirm === undefined ? [] : [indent(`asks first: ${task.confirm}`, '          ')]),
@@ -145,15 +147,16 @@ function planSummary(report: Report, style: Style): string {
   ).length
   const asking = report.finished.filter(({ confirm }) => confirm !== undefined).length
   const seconds = report.finished.reduce((sum, { estimate }) => sum + (estimate?.seconds ?? 0), 0)
-  if (failed + unreachable > 0) return `${plural(failed + unreachable, 'step')} cannot be planned${dot}apply would stop there`
+  if (failed + unreachable > 0) return `${count(failed + unreachable, 'step')} cannot be planned${dot}apply would stop there`
   if (planned + unknown === 0) return 'Nothing to do.'
-  return [
-    `${plural(planned, 'change')} on ${plural(changing, 'host')}`,
-    ...(unknown > 0 ? [`${plural(unknown, 'step')} known only after others have run`] : []),
-    ...(asking > 0 ? [`${plural(asking, 'step')} asked about first`] : []),
+  const said = [
+    `${count(planned, 'change')} on ${count(changing, 'host')}`,
+    ...(unknown > 0 ? [`${count(unknown, 'step')} known only after others have run`] : []),
+    ...(asking > 0 ? [`${count(asking, 'step')} asked about first`] : []),
     ...(seconds > 0 ? [`likely ${duration(seconds)} one after another`] : []),
     ...(report.started?.undoes === undefined
       ? [irreversible === 0 ? 'all can be undone' : `${irreversible} cannot be undone`]
       : []),
   ].join(dot)
+  return wrap(said, style.columns).join('\n')
 }

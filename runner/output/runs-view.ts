@@ -3,7 +3,9 @@ import type { Source } from '../source/source.ts'
 import { renderFailure } from './failure.ts'
 import { titleOf } from './plain.ts'
 import { renderChange } from './change.ts'
-import { duration, indent, plural, sign, type Style, tint } from './style.ts'
+import { ago, count, duration } from '../base/format.ts'
+import { oneLine, paint } from '../base/screen.ts'
+import { indent, sign, type Style } from './style.ts'
 import { nextCommands, notFinished } from './summary.ts'
 
 /** What this view needs of a journal's history. */
@@ -46,18 +48,13 @@ export function outcomeWord({ ended, running, unfinished }: SeenHistory): string
 export const endedWell = ({ ended, unfinished }: Pick<SeenHistory, 'ended' | 'unfinished'>): boolean =>
   ended?.exitCode === 0 && unfinished.size === 0
 
-export function lastSeen({ last }: SeenHistory, now: number): string {
-  const seconds = Math.max(0, now - last) / 1000
-  if (seconds < 90) return `${Math.round(seconds)} s ago`
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`
-  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`
-}
+export const lastSeen = ({ last }: SeenHistory, now: number): string => ago(Math.max(0, now - last) / 1000)
 
 /** What it has changed and what of that an undo has taken back: `3 changes, 1 taken back`. */
 function changesWord({ finished, undone }: SeenHistory): string {
   const changed = [...finished.values()].filter(({ outcome }) => outcome === 'changed').length
-  if (undone.size === 0) return plural(changed, 'change')
-  return changed === 0 ? 'taken back' : `${plural(changed, 'change')}, ${undone.size} taken back`
+  if (undone.size === 0) return count(changed, 'change')
+  return changed === 0 ? 'taken back' : `${count(changed, 'change')}, ${undone.size} taken back`
 }
 
 /** `runbook runs`: a line each, newest first. */
@@ -66,9 +63,9 @@ export function renderRuns(runs: readonly (SeenHistory | UnreadRun)[], now: numb
   const wide = Math.max(...runs.map((run) => ('why' in run ? 0 : changesWord(run).length)))
   return runs
     .map((history) => {
-      if ('why' in history) return `${history.run}  ${'cannot be read'.padEnd(15)}  ${history.why}\n`
+      if ('why' in history) return `${history.run}  ${'cannot be read'.padEnd(15)}  ${oneLine(history.why)}\n`
       const { started } = history
-      return `${started.run}  ${outcomeWord(history).padEnd(15)}  ${changesWord(history).padEnd(wide)}  ${lastSeen(history, now).padEnd(11)}  ${started.undoes === undefined ? '' : `undo of ${started.undoes}: `}${started.playbook}\n`
+      return `${started.run}  ${outcomeWord(history).padEnd(15)}  ${changesWord(history).padEnd(wide)}  ${lastSeen(history, now).padEnd(11)}  ${started.undoes === undefined ? '' : `undo of ${started.undoes}: `}${oneLine(started.playbook)}\n`
     })
     .join('')
 }
@@ -95,13 +92,13 @@ export function renderRun(
   const flying = [...inFlight.values()].filter(({ host }) => options.host === undefined || host === options.host)
   const failures = steps.filter(({ failure, ignored }) => failure !== undefined && ignored !== true)
   return `${[
-    tint(style, 'bold', `${started.name}   run ${started.run}`),
-    `${started.playbook} ${sign(style, 'dot')} ${plural(started.hosts.length, 'host')} ${sign(style, 'dot')} ${outcomeWord(history)} ${lastSeen(history, now)}${undone.size === 0 ? '' : ` ${sign(style, 'dot')} ${changesWord(history)}`}${ended === undefined ? '' : ` ${sign(style, 'dot')} ${duration(ended.seconds)}`}`,
+    paint(style, 'bold', oneLine(`${started.name}   run ${started.run}`)),
+    `${oneLine(started.playbook)} ${sign(style, 'dot')} ${count(started.hosts.length, 'host')} ${sign(style, 'dot')} ${outcomeWord(history)} ${lastSeen(history, now)}${undone.size === 0 ? '' : ` ${sign(style, 'dot')} ${changesWord(history)}`}${ended === undefined ? '' : ` ${sign(style, 'dot')} ${duration(ended.seconds)}`}`,
     '',
     ...said,
-    ...(quiet > 0 ? [`  ${sign(style, 'ok')} ${plural(quiet, 'step')} with nothing to change`] : []),
+    ...(quiet > 0 ? [`  ${sign(style, 'ok')} ${count(quiet, 'step')} with nothing to change`] : []),
     ...flying.map((step) =>
-      tint(style, 'yellow', `  ${sign(style, 'running')} ${step.host}  ${titleOf({ step })}: was in flight`),
+      paint(style, 'yellow', `  ${sign(style, 'running')} ${oneLine(step.host)}  ${titleOf({ step })}: was in flight`),
     ),
     ...failures.flatMap((step) => ['', renderFailure(step, sources, style)]),
     ...(ended === undefined || unfinished.size === 0 ? [] : ['', notFinished([...unfinished])]),
@@ -112,6 +109,6 @@ export function renderRun(
 
 const stepLines = (event: StepFinished, { diff }: ShowOptions, style: Style): string => {
   const { step, outcome, changes, seconds } = event
-  const line = `  ${sign(style, outcome)} ${step.host}  ${titleOf(event)}${outcome === 'changed' ? ` (${duration(seconds)})` : `: ${outcome}`}`
+  const line = `  ${sign(style, outcome)} ${oneLine(step.host)}  ${titleOf(event)}${outcome === 'changed' ? ` (${duration(seconds)})` : `: ${outcome}`}`
   return diff ? [line, ...changes.map((change) => indent(renderChange(change, style), '      '))].join('\n') : line
 }

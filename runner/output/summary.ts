@@ -2,13 +2,15 @@ import type { RunFinished, StepFinished } from '../events/events.ts'
 import type { Source } from '../source/source.ts'
 import { renderFailure } from './failure.ts'
 import type { Report } from './report.ts'
-import { duration, plural, sign, type Style, tint } from './style.ts'
+import { count, duration } from '../base/format.ts'
+import { oneLine, paint } from '../base/screen.ts'
+import { sign, type Style } from './style.ts'
 
 /** The end of an apply: every failure with its place and cure, then one line of what was done. */
 export function renderSummary(report: Report, end: RunFinished, sources: readonly Source[], style: Style): string {
   const failures = report.failures().map((step) => renderFailure(step, sources, style))
-  const pending = [...report.pendingHandlers].map(
-    ([host, handlers]) => `${host}: handlers that did not run: ${handlers.join(', ')}`,
+  const pending = [...report.pendingHandlers].map(([host, handlers]) =>
+    oneLine(`${host}: handlers that did not run: ${handlers.join(', ')}`),
   )
   const left = end.unfinished ?? []
   const next =
@@ -18,13 +20,13 @@ export function renderSummary(report: Report, end: RunFinished, sources: readonl
     ...pending,
     ...(left.length > 0 && end.exitCode === 0 ? [notFinished(left)] : []),
     lastLine(report, end, style),
-    ...(next.length > 0 ? [tint(style, 'dim', next.join(` ${sign(style, 'dot')} `))] : []),
+    ...(next.length > 0 ? [paint(style, 'dim', next.join(` ${sign(style, 'dot')} `))] : []),
   ].join('\n')
 }
 
 /** The hosts that a resume has something to do on: many are counted, a few are named. */
 export const notFinished = (hosts: readonly string[]): string =>
-  `not finished on ${hosts.length > 5 ? plural(hosts.length, 'host') : hosts.join(', ')}`
+  oneLine(`not finished on ${hosts.length > 5 ? count(hosts.length, 'host') : hosts.join(', ')}`)
 
 /** What can be done with a run now: go on where it did not end well, take back where it changed something that can be. */
 export function nextCommands(run: string, endedWell: boolean, finished: Iterable<StepFinished>): string[] {
@@ -38,18 +40,18 @@ function lastLine(report: Report, end: RunFinished, style: Style): string {
   const parts = [
     ...(changed > 0 ? [`${changed} changed and verified`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
-    ...(unreachable > 0 ? [`${plural(unreachable, 'host')} unreachable`] : []),
+    ...(unreachable > 0 ? [`${count(unreachable, 'host')} unreachable`] : []),
     ...(ignored > 0 ? [`${ignored} failed and ignored`] : []),
     ...(rescued > 0 ? [`${rescued} failed and rescued`] : []),
     ...(end.interrupted ? ['interrupted: not everything was started'] : []),
   ]
   const ended = duration(end.seconds)
   if (parts.length === 0)
-    return tint(
+    return paint(
       style,
       'green',
-      `Nothing to do: ${plural(ok, 'check')} fine${skipped > 0 ? `, ${skipped} skipped` : ''}${dot}${ended}`,
+      `Nothing to do: ${count(ok, 'check')} fine${skipped > 0 ? `, ${skipped} skipped` : ''}${dot}${ended}`,
     )
   const color = end.exitCode === 0 ? 'green' : end.interrupted ? 'yellow' : 'red'
-  return tint(style, color, [...parts, ended, ...(end.exitCode === 0 ? [] : [`exit ${end.exitCode}`])].join(dot))
+  return paint(style, color, [...parts, ended, ...(end.exitCode === 0 ? [] : [`exit ${end.exitCode}`])].join(dot))
 }

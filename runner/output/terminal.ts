@@ -1,7 +1,9 @@
 import type { Event, StepFinished, StepProgress, TaskStarted } from '../events/events.ts'
 import { changedLines } from './change.ts'
 import { interruptedLines, stopText, titleOf } from './plain.ts'
-import { cut, indent, plural, sign, size, spread, type Style, tint } from './style.ts'
+import { bytes, count } from '../base/format.ts'
+import { onScreen, oneLine, pad, paint, width } from '../base/screen.ts'
+import { cut, indent, sign, spread, type Style } from './style.ts'
 
 /** What a view does with events; `close` resolves when everything is on the screen. */
 export interface View {
@@ -56,7 +58,7 @@ export function terminalView(
         case 'run-started':
           shown = shown.then(() =>
             write(
-              `${tint(style, 'bold', spread(style, event.name, `run ${event.run} ${sign(style, 'dot')} Ctrl-C ${ctrlC}`))}\n`,
+              `${paint(style, 'bold', spread(style, event.name, `run ${event.run} ${sign(style, 'dot')} Ctrl-C ${ctrlC}`))}\n`,
             ),
           )
           break
@@ -86,12 +88,12 @@ export function terminalView(
           break
         case 'lock-awaited':
           shown = shown.then(() =>
-            write(`${event.reasons.map((reason) => tint(style, 'yellow', `Waiting: ${reason}`)).join('\n')}\n`),
+            write(`${event.reasons.map((reason) => paint(style, 'yellow', `Waiting: ${oneLine(reason)}`)).join('\n')}\n`),
           )
           break
         case 'play-stopped': {
           const text = `Stopped: ${stopText(event)}`
-          shown = shown.then(() => write(`${tint(style, 'yellow', text)}\n`))
+          shown = shown.then(() => write(`${paint(style, 'yellow', text)}\n`))
           break
         }
         case 'interrupted': {
@@ -100,7 +102,7 @@ export function terminalView(
           current?.redraw()
           const past =
             event.times === 1 ? 'Ctrl-C: nothing new was started; what was in flight was let end.' : 'Ctrl-C again: aborted.'
-          shown = shown.then(() => write(`${tint(style, 'yellow', past)}\n`))
+          shown = shown.then(() => write(`${paint(style, 'yellow', past)}\n`))
           break
         }
         default:
@@ -125,7 +127,7 @@ export function terminalView(
 
 const playLine = (event: Extract<Event, { type: 'play-started' }>, style: Style): string => {
   const batch = event.batch === undefined ? '' : `, batch ${event.batch.number} of ${event.batch.of}`
-  return `${tint(style, 'bold', spread(style, event.name, `${plural(event.hosts.length, 'host')}${batch}`))}\n`
+  return `${paint(style, 'bold', spread(style, event.name, `${count(event.hosts.length, 'host')}${batch}`))}\n`
 }
 
 const labelOf = (step: StepProgress['step']) => step.item ?? step.host
@@ -151,19 +153,19 @@ async function show(task: LiveTask, style: Style, diff: boolean, write: (text: s
   const view = new Listr(
     [
       {
-        title: titleLine(task, style),
+        title: onScreen(titleLine(task, style)),
         task: async (_context, line) => {
           let timer: NodeJS.Timeout | undefined
           const draw = () => {
             timer = undefined
-            line.title = titleLine(task, style)
-            line.output = liveLines(task, style).join('\n')
+            line.title = onScreen(titleLine(task, style))
+            line.output = onScreen(liveLines(task, style).join('\n'))
           }
           task.redraw = () => (timer ??= setTimeout(draw, REDRAW_MS))
           await task.ended
           clearTimeout(timer)
           task.redraw = () => {}
-          line.title = titleLine(task, style)
+          line.title = onScreen(titleLine(task, style))
           line.output = ''
           if (task.held) return line.skip()
           if (task.finished.some((step) => step.failure !== undefined && step.ignored !== true)) throw new Error('failed')
@@ -192,7 +194,7 @@ async function show(task: LiveTask, style: Style, diff: boolean, write: (text: s
     ...(step.message === undefined
       ? []
       : [indent(task.started.hosts.length > 1 ? `${step.step.host}: ${step.message}` : step.message, '  ')]),
-    ...step.warnings.map((warning) => tint(style, 'yellow', `  ${step.step.host}: warning: ${warning}`)),
+    ...step.warnings.map((warning) => paint(style, 'yellow', indent(`${step.step.host}: warning: ${warning}`, '  '))),
   ])
   if (told.length > 0) write(`${told.join('\n')}\n`)
 }
@@ -211,11 +213,11 @@ function titleLine({ started, finished, running }: LiveTask, style: Style): stri
       ? `${done} done, ${running.size} running`
       : said.length > 0
         ? said.join(', ')
-        : plural(started.hosts.length, 'host')
+        : count(started.hosts.length, 'host')
   return spread(style, started.handler ? `${started.name} (handler)` : started.name, right, style.columns - margin(style))
 }
 /** What listr2 puts before a title: a sign and a blank; it keeps two columns free. */
-const margin = (style: Style): number => sign(style, 'ok').length + 3
+const margin = (style: Style): number => width(sign(style, 'ok')) + 3
 
 /** Running steps, those with progress first; only the failures of finished ones stay in sight. */
 function liveLines({ running, finished, notice }: LiveTask, style: Style): string[] {
@@ -223,26 +225,27 @@ function liveLines({ running, finished, notice }: LiveTask, style: Style): strin
     .filter((step) => step.failure !== undefined)
     .map((step) => `${sign(style, 'failed')} ${step.step.host} ${titleOf(step)}: ${step.failure?.what}`)
   const live = [...running.values()].toSorted((a, b) => Number(b.progress !== undefined) - Number(a.progress !== undefined))
-  const width = Math.min(24, Math.max(0, ...live.map(({ label }) => label.length)))
+  const room = style.columns - margin(style)
+  const wide = Math.min(LABEL_WIDTH, Math.max(0, ...live.map(({ label }) => width(oneLine(label)))))
   const lines = [
     ...(notice === undefined ? [] : [notice]),
     ...failed,
     ...live.map(
       ({ label, progress }) =>
-        `${cut(style, label, width).padEnd(width)}  ${progress === undefined ? '' : progressText(progress, style)}`,
+        `${pad(cut(style, label, wide), wide)}  ${progress === undefined ? '' : progressText(progress, style)}`,
     ),
   ]
-  const room = style.columns - margin(style)
   const cutOff = lines.length > LIVE_LINES ? [`${sign(style, 'ellipsis')} and ${lines.length - LIVE_LINES + 1} more`] : []
   return [...lines.slice(0, LIVE_LINES - cutOff.length), ...cutOff].map((line) => cut(style, line.trimEnd(), room))
 }
 
 const BAR_WIDTH = 20
+const LABEL_WIDTH = 24
 
 export function progressText({ progress: { done, total, unit, note } }: StepProgress, style: Style): string {
   const share = total > 0 ? Math.min(1, done / total) : 0
   const full = Math.round(share * BAR_WIDTH)
   const bar = sign(style, 'full').repeat(full) + sign(style, 'empty').repeat(BAR_WIDTH - full)
-  const amount = unit === 'bytes' ? `${size(done)} of ${size(total)}` : `${done} of ${total} ${unit}`
+  const amount = unit === 'bytes' ? `${bytes(done)} of ${bytes(total)}` : `${done} of ${total} ${unit}`
   return `${bar} ${String(Math.round(share * 100)).padStart(3)} %  ${note ?? amount}`
 }

@@ -1,5 +1,7 @@
 import type { Diagnostic } from './diagnostic.ts'
 import type { Place, Source } from './source.ts'
+import { count } from '../base/format.ts'
+import { type Color, head, oneLine, paint, tail, width } from '../base/screen.ts'
 
 export interface Look {
   readonly color: boolean
@@ -25,12 +27,11 @@ export const renderDiagnostics = (diagnostics: readonly Diagnostic[], sources: r
 /** `2 errors, 1 warning, nothing was run`; undefined where there is nothing to say. */
 export const summaryLine = (diagnostics: readonly Diagnostic[], outcome = 'nothing was run'): string | undefined => {
   const unique = inOrder(diagnostics, [])
-  const count = (severity: Diagnostic['severity']) => unique.filter((diagnostic) => diagnostic.severity === severity).length
+  const of = (severity: Diagnostic['severity']) => unique.filter((diagnostic) => diagnostic.severity === severity).length
   const counted = (['error', 'warning'] as const)
-    .map((severity) => ({ severity, number: count(severity) }))
-    .filter(({ number }) => number > 0)
-    .map(({ severity, number }) => `${number} ${severity}${number === 1 ? '' : 's'}`)
-  return counted.length === 0 ? undefined : [...counted, ...(count('error') > 0 ? [outcome] : [])].join(', ')
+    .filter((severity) => of(severity) > 0)
+    .map((severity) => count(of(severity), severity))
+  return counted.length === 0 ? undefined : [...counted, ...(of('error') > 0 ? [outcome] : [])].join(', ')
 }
 
 /** By file in the order of the sources, then from top to bottom; what has no place comes first. The same thing is said once. */
@@ -47,8 +48,8 @@ export const inOrder = (diagnostics: readonly Diagnostic[], sources: readonly So
 
 const renderOne = (diagnostic: Diagnostic, byFile: ReadonlyMap<string, Source>, look: Look): string[] => {
   const { severity, summary, place, label, notes = [] } = diagnostic
-  const paint = painter(look)
-  const head = `${severity === 'error' ? paint('error:', 'red', 'bold') : paint('warning:', 'yellow', 'bold')} ${paint(clean(summary), 'bold')}`
+  const tint = painter(look)
+  const first = `${severity === 'error' ? tint('error:', 'red', 'bold') : tint('warning:', 'yellow', 'bold')} ${tint(oneLine(summary), 'bold')}`
   const source = place === undefined ? undefined : byFile.get(place.file)
   const gutter = gutterOf(place, source)
   const corner = look.unicode ? '┌─' : '-->'
@@ -62,40 +63,38 @@ const renderOne = (diagnostic: Diagnostic, byFile: ReadonlyMap<string, Source>, 
           : `${place.file}:${place.line}:${place.column}`
   const drawn = place === undefined ? [] : frame(place, source, look, label)
   return [
-    head,
-    ...(place === undefined ? [] : [`${gutter} ${paint(corner, 'blue')} ${clean(where)}`]),
+    first,
+    ...(place === undefined ? [] : [`${gutter} ${tint(corner, 'blue')} ${oneLine(where)}`]),
     ...drawn,
-    ...[...(drawn.length === 0 && label !== undefined ? [label] : []), ...notes].flatMap((note) =>
-      noteLines(note, gutter, paint),
-    ),
+    ...[...(drawn.length === 0 && label !== undefined ? [label] : []), ...notes].flatMap((note) => noteLines(note, gutter, tint)),
   ]
 }
 
 /** Further lines of one note stand under its first. */
-const noteLines = (note: string, gutter: string, paint: Paint): string[] =>
-  note.split('\n').map((line, index) => `${gutter} ${index === 0 ? paint('=', 'blue') : ' '} ${clean(line)}`)
+const noteLines = (note: string, gutter: string, tint: Paint): string[] =>
+  note.split('\n').map((line, index) => `${gutter} ${index === 0 ? tint('=', 'blue') : ' '} ${oneLine(line)}`)
 
 const gutterOf = (place: Place | undefined, source: Source | undefined): string =>
   ' '.repeat(place === undefined || source === undefined || isArgument(place.file) ? 2 : String(place.line).length)
 
 /**
  * The line of a place with what it marks underlined: `12 │ text`, `   │ ^^^^ label`. Nothing where the source is not at hand. Tabs are
- * widened and control characters shown, so that the marks stand right and a file cannot write escape sequences to the terminal.
+ * widened and control characters shown as marks, so that the carets stand right.
  */
 export const frame = (place: Place, source: Source | undefined, look: Look, label?: string): string[] => {
   const line = source?.text.split('\n', place.line)[place.line - 1]?.replace(/\r$/, '')
   if (line === undefined) return []
   const raw = withoutPasswords(line)
-  const paint = painter(look)
-  const bar = paint(look.unicode ? '│' : '|', 'blue')
+  const tint = painter(look)
+  const bar = tint(look.unicode ? '│' : '|', 'blue')
   const number = isArgument(place.file) ? '  ' : String(place.line)
   const start = Math.min(place.column - 1, raw.length)
   const marked = raw.slice(start, start + place.length)
   const view = cut(visible(raw.slice(0, start)), visible(marked), visible(raw.slice(start + place.length)), look)
-  const carets = paint('^'.repeat(Math.max(1, width(view.marked))), 'red', 'bold')
-  const under = `${' '.repeat(width(view.before))}${carets}${label === undefined ? '' : ` ${paint(clean(label), 'red')}`}`
+  const carets = tint('^'.repeat(Math.max(1, width(view.marked))), 'red', 'bold')
+  const under = `${' '.repeat(width(view.before))}${carets}${label === undefined ? '' : ` ${tint(oneLine(label), 'red')}`}`
   return [
-    `${paint(number, 'blue')} ${bar} ${(view.before + view.marked + view.after).trimEnd()}`,
+    `${tint(number, 'blue')} ${bar} ${(view.before + view.marked + view.after).trimEnd()}`,
     `${' '.repeat(number.length)} ${bar} ${under}`,
   ]
 }
@@ -112,44 +111,19 @@ const cut = (before: string, marked: string, after: string, look: Look) => {
   const room = Math.max(40, (look.columns ?? 120) - 8)
   const dots = look.unicode ? '…' : '...'
   if (width(before) + width(marked) + width(after) <= room) return { before, marked, after }
-  const shownMark = marked.length > room / 2 ? marked.slice(0, Math.floor(room / 2)) + dots : marked
-  const left = Math.floor((room - shownMark.length) / 2)
-  const shownBefore = before.length > left ? dots + before.slice(before.length - left) : before
-  const right = Math.max(0, room - shownBefore.length - shownMark.length)
-  const shownAfter = shownMark === marked ? (after.length > right ? after.slice(0, right) + dots : after) : ''
+  const shownMark = width(marked) > room / 2 ? head(marked, Math.floor(room / 2)) + dots : marked
+  const left = Math.floor((room - width(shownMark)) / 2)
+  const shownBefore = width(before) > left ? dots + tail(before, left) : before
+  const right = Math.max(0, room - width(shownBefore) - width(shownMark))
+  const shownAfter = shownMark === marked ? (width(after) > right ? head(after, right) + dots : after) : ''
   return { before: shownBefore, marked: shownMark, after: shownAfter }
 }
 
-/** C0 and C1 control characters, and the ones that reorder text. */
-// oxlint-disable-next-line no-control-regex
-const invisible = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
+const visible = (text: string): string => oneLine(text.replaceAll('\t', '    '))
 
-const clean = (text: string): string => text.replace(invisible, '\ufffd')
+type Paint = (text: string, ...colors: readonly Color[]) => string
 
-const visible = (text: string): string => clean(text.replaceAll('\t', '    '))
-
-/** Columns of a terminal: East Asian wide and emoji take two, combining marks none. */
-export const width = (text: string): number => {
-  let columns = 0
-  for (const character of text) {
-    if (/\p{Mark}|\u200d|\ufe0f/u.test(character)) continue
-    columns +=
-      /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
-        character,
-      )
-        ? 2
-        : 1
-  }
-  return columns
-}
-
-type Style = 'bold' | 'red' | 'yellow' | 'blue'
-type Paint = (text: string, ...styles: readonly Style[]) => string
-
-const codes: Readonly<Record<Style, number>> = { bold: 1, red: 31, yellow: 33, blue: 34 }
-
-/** SGR sequences of ECMA-48. */
 const painter =
-  ({ color }: Look): Paint =>
-  (text, ...styles) =>
-    color ? `\x1b[${styles.map((style) => codes[style]).join(';')}m${text}\x1b[0m` : text
+  (look: Look): Paint =>
+  (text, ...colors) =>
+    colors.reduce((painted, color) => paint(look, color, painted), text)

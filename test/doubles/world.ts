@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import type { Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../../runner/connection/connection.ts'
 import { Failure } from '../../runner/base/failure.ts'
+import { onScreen } from '../../runner/base/screen.ts'
 import type { Cloud } from '../../runner/openstack/cloud.ts'
 import type { Interrupt, World } from '../../runner/world.ts'
 import { fakeTarget } from './target.ts'
@@ -45,7 +46,7 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
   let now = Date.UTC(2026, 0, 1, 12)
   const screen = (stream: 'stdout' | 'stderr') => ({
     write(text: string) {
-      written[stream] += text
+      written[stream] += onScreen(text)
     },
     isTerminal: false,
     columns: 100,

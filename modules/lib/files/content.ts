@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
-import { Failure, type Address, type Change, type Diff, type HostAccess, type Saw, type Target } from '../../../runner/module.ts'
+import {
+  type Address,
+  bytes as inUnits,
+  type Change,
+  type Diff,
+  Failure,
+  type HostAccess,
+  type Saw,
+  type Target,
+} from '../../../runner/module.ts'
 import { attributeChanges, mustRun, setAttributes, writeOptions, type Attributes } from './attributes.ts'
 import { attributesOf, digestOn, fromBase64, imageInWords, imageOf, lookIn, restore, type Image } from './image.ts'
 import { follow, type Found } from './paths.ts'
 import { hideSecrets } from '../secrets.ts'
 import { decodeText, isText, sameBytes } from '../text/lines.ts'
-import { bytes as inUnits } from '../format.ts'
 import { splitWords } from '../text/shell-words.ts'
 
 /** What `undo` of a module that writes one file needs. */

@@ -1,6 +1,5 @@
-import { Failure, type Compute, type Server } from '../../../runner/module.ts'
+import { type Compute, Failure, list, type Server } from '../../../runner/module.ts'
 import { didYouMean } from '../did-you-mean.ts'
-import { list } from '../format.ts'
 
 /** A server as plain JSON, with the names that playbooks use. */
 export const plainServer = (server: Server) => ({

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { displayWidth, inline, tableOf, tableText } from '../../../modules/lib/table.ts'
+import { inline, tableOf, tableText } from '../../../modules/lib/table.ts'
+import { width } from '../../../runner/module.ts'
 
 describe('table', () => {
   test('columns are all keys in the order they appear first', () => {
@@ -40,22 +41,12 @@ describe('table', () => {
     expect(inline(value)).toBe(expected)
   })
 
-  test.each([
-    ['web', 3],
-    ['データ', 6],
-    ['e\u0301', 1],
-    ['🚀', 2],
-    ['Grüße', 5],
-  ])('%s is %i columns wide', (text, width) => {
-    expect(displayWidth(text)).toBe(width)
-  })
-
   test('every line but for blanks at its end is equally wide', () => {
     const cell = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 8 }), fc.integer(), fc.constant(null))
     fc.assert(
       fc.property(fc.array(fc.record({ a: cell, b: cell }), { minLength: 1, maxLength: 5 }), (rows) => {
         const lines = tableText(tableOf(rows.map((row) => ({ ...row, end: '|' })))).split('\n')
-        expect(new Set(lines.slice(1).map(displayWidth)).size).toBe(1)
+        expect(new Set(lines.slice(1).map(width)).size).toBe(1)
       }),
     )
   })

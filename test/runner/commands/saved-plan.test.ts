@@ -139,7 +139,7 @@ describe('plan', () => {
         ~ boom                                                                      burn, cannot be undone
             wood   whole → ashes
             asks first: Burns on a
-            likely takes 2:00 (as wood does)
+            likely takes 2 min (as wood does)
 
       b
         ~ one                                                                                          set
@@ -148,9 +148,10 @@ describe('plan', () => {
         ~ boom                                                                      burn, cannot be undone
             wood   whole → ashes
             asks first: Burns on b
-            likely takes 2:00 (as wood does)
+            likely takes 2 min (as wood does)
 
-      4 changes on 2 hosts · 2 steps known only after others have run · 2 steps asked about first · likely 4:00 one after another · 2 cannot be undone
+      4 changes on 2 hosts · 2 steps known only after others have run · 2 steps asked about first · likely
+      4 min one after another · 2 cannot be undone
       "
     `)
   })
@@ -325,7 +326,7 @@ describe('a saved plan', () => {
       a
         ~ get                                                                       burn, cannot be undone
             wood   whole → ashes
-            likely takes 1:00 (as wood does)
+            likely takes 1 min (as wood does)
         ? templated                                                                       known after: get
             asks first: Writes {{ d.left.0 }}
         ? each                                                                            known after: get
@@ -337,7 +338,8 @@ describe('a saved plan', () => {
         ~ handle                                                                                       set
             handled   absent → yes
 
-      2 changes on 1 host · 3 steps known only after others have run · 3 steps asked about first · likely 1:00 one after another · 3 cannot be undone
+      2 changes on 1 host · 3 steps known only after others have run · 3 steps asked about first · likely
+      1 min one after another · 3 cannot be undone
       "
     `)
     expect(await apply(stage)).toBe(0)

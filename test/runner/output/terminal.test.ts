@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
+import { width } from '../../../runner/base/screen.ts'
 
 /** The built program on a terminal of its own (script(1) makes one), as `npm test` has just built it. */
 const bin = fileURLToPath(new URL('../../../dist/runner/bin.js', import.meta.url))
@@ -32,10 +33,29 @@ params:
 `
 writeFileSync(join(folder, 'play.yml'), PLAYBOOK)
 
+/** Names, output and a question that would set the window's title, and go to a place on the screen. */
+const HOSTILE = String.raw`
+name: "b\e]2;book\a"
+plays:
+  - name: "p\e]2;play\a"
+    hosts: localhost
+    tasks:
+      - name: "t\e]2;task\a"
+        shell: { cmd: 'printf "\033]2;out\007\033[77;77H\n"; printf "\033]2;err\007\n" >&2; sleep 1' }
+        loop: ["i\e]2;item\a"]
+        confirm: "q\e]2;question\a"
+        register: said
+      - debug: { msg: "{{ said.results.0.stdout }}" }
+      - name: 計算機の仕事をたくさん計算機の仕事をたくさん計算機の仕事をたくさん計算機の仕事
+        shell: { cmd: 'printf "\033]2;why\007\n" >&2; exit 3' }
+`
+writeFileSync(join(folder, 'hostile.yml'), HOSTILE)
+
 interface Told {
   readonly code: number
   /** What was written, without escape sequences and with plain line ends. */
   readonly text: string
+  readonly written: string
 }
 
 /** @param answers what to type, each when the text before it is on the screen */
@@ -59,7 +79,7 @@ async function onTerminal(
   const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)))
   // oxlint-disable-next-line no-control-regex -- that is what escape sequences are
   const text = written.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, '').replaceAll('\r', '')
-  return { code, text }
+  return { code, text, written }
 }
 
 describe('on a terminal', () => {
@@ -87,6 +107,16 @@ describe('on a terminal', () => {
     expect(text).toMatch(/✗ breaks · localhost +play\.yml:16:9\n\n {2}16 │ +command: \{ cmd: "false" \}\n {5}│ +\^+\n/)
     const told = text.split('\n').filter((line) => !line.startsWith('|'))
     expect(Math.max(...told.map((line) => line.length))).toBeLessThanOrEqual(70)
+  })
+
+  test('what hosts and playbooks print is shown as marks and does nothing; wide characters keep the width', async () => {
+    const { code, text, written } = await onTerminal('apply hostile.yml', [['[n]o: ', 'y\n']], { columns: 70 })
+    expect(code).toBe(1)
+    // oxlint-disable-next-line no-control-regex
+    expect(written).not.toMatch(/\x1b\]|\x07|\x1b\[77/)
+    for (const said of ['book', 'play', 'task', 'question', 'out', 'why']) expect(text).toContain(`\\x1b]2;${said}\\x07`)
+    expect(text).toContain('\\x1b[77;77H')
+    expect(text.split('\n').filter((line) => width(line) > 70 && !line.includes('[n]o'))).toEqual([])
   })
 
   test('without UTF-8 every sign is plain', async () => {

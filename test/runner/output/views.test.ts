@@ -111,14 +111,14 @@ describe('the summary', () => {
         '  Do    mend it',
         '',
         'b: handlers that did not run: restart',
-        '1 changed and verified · 1 failed · 1:01 · exit 1',
+        '1 changed and verified · 1 failed · 1 min 1 s · exit 1',
         'runbook resume 01JD8 · runbook undo 01JD8 --plan',
       ].join('\n'),
     )
   })
 
   test('of nothing to do', () => {
-    expect(summary([finished({ outcome: 'ok' })], end())).toBe('Nothing to do: 1 check fine · 1:01')
+    expect(summary([finished({ outcome: 'ok' })], end())).toBe('Nothing to do: 1 check fine · 1 min 1 s')
   })
 
   test('offers what fits: resume after a bad end, undo of what can be undone', () => {

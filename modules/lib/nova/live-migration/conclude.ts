@@ -1,7 +1,6 @@
-import { Failure, type Compute, type Result, type Server, type Target } from '../../../../runner/module.ts'
+import { bytes, type Compute, duration, Failure, type Result, type Server, type Target } from '../../../../runner/module.ts'
 import { reach } from '../compute-host.ts'
 import { isRunning } from '../servers.ts'
-import { bytes, duration } from '../../format.ts'
 import { adviceFor } from './advice.ts'
 import { course } from './convergence.ts'
 import { lastFault } from './fault.ts'

@@ -1,5 +1,13 @@
-import { Failure, type Bytes, type Compute, type Migration, type Server, type Target } from '../../../../runner/module.ts'
-import { bytes, duration } from '../../format.ts'
+import {
+  type Bytes,
+  bytes,
+  type Compute,
+  duration,
+  Failure,
+  type Migration,
+  type Server,
+  type Target,
+} from '../../../../runner/module.ts'
 import { course, withSample, type Sample } from './convergence.ts'
 import { hasEnded, newest } from './in-flight.ts'
 import { nextMove, type OnTimeout } from './ladder.ts'

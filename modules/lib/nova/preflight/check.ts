@@ -1,4 +1,4 @@
-import { count, list } from '../../format.ts'
+import { count, list } from '../../../../runner/module.ts'
 
 export type Level = 'ok' | 'WARN' | 'BLOCK'
 

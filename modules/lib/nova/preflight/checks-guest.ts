@@ -1,5 +1,4 @@
-import type { Hypervisor, Server } from '../../../../runner/module.ts'
-import { list } from '../../format.ts'
+import { type Hypervisor, list, type Server } from '../../../../runner/module.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
 import { seenHost } from './checks-storage.ts'

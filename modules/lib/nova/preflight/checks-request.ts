@@ -1,7 +1,6 @@
-import type { ComputeService, Server } from '../../../../runner/module.ts'
+import { type ComputeService, count, list, type Server } from '../../../../runner/module.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { isRunning } from '../servers.ts'
-import { count, list } from '../../format.ts'
 import { candidates } from './ask-api.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import type { Seen } from './evidence.ts'

@@ -1,5 +1,4 @@
-import type { Hypervisor, Server } from '../../../../runner/module.ts'
-import { bytes, list, MIB } from '../../format.ts'
+import { bytes, type Hypervisor, list, MIB, type Server } from '../../../../runner/module.ts'
 import { candidates } from './ask-api.ts'
 import { block, line, lines, ok, warn, type Check, type CheckName, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'

@@ -1,5 +1,4 @@
-import type { Server } from '../../../../runner/module.ts'
-import { bytes, list, MIB } from '../../format.ts'
+import { bytes, list, MIB, type Server } from '../../../../runner/module.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf, reaches } from './checks-request.ts'
 import { keepsDisks } from './checks-storage.ts'

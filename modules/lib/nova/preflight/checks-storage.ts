@@ -1,6 +1,5 @@
-import type { Server } from '../../../../runner/module.ts'
+import { bytes, GIB, list, MIB, type Server } from '../../../../runner/module.ts'
 import type { OsloConfig } from '../../text/oslo-config.ts'
-import { bytes, GIB, list, MIB } from '../../format.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
 import type { Folder, HostSeen, Seen } from './evidence.ts'

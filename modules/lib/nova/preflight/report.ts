@@ -1,4 +1,4 @@
-import { count } from '../../format.ts'
+import { count, width, wrap } from '../../../../runner/module.ts'
 import type { Check, CheckName } from './check.ts'
 
 /** It is shown indented, and 80 columns are enough. */
@@ -39,39 +39,25 @@ export const standing = (checks: readonly Check[], accept: readonly string[]): r
 export function report(checks: readonly Check[], accept: readonly string[]): string {
   const order = { BLOCK: 0, WARN: 1, ok: 2 } as const
   const loud = checks.filter(({ level }) => level !== 'ok').toSorted((a, b) => order[a.level] - order[b.level])
-  const width = Math.max(0, ...loud.map(({ check }) => check.length))
+  const longest = Math.max(0, ...loud.map(({ check }) => check.length))
   const troubled = new Set<CheckName>(loud.map(({ check }) => check))
   const fine = [...new Set(checks.map(({ check }) => check))].filter((check) => !troubled.has(check))
   return [
-    ...loud.flatMap((check) => entry(check, accept, width)),
-    ...(fine.length === 0 ? [] : wrapped('  ok     ', fine.join(' · '), '')),
+    ...loud.flatMap((check) => entry(check, accept, longest)),
+    ...(fine.length === 0 ? [] : wrapped('  ok     ', fine.join(' · '))),
   ].join('\n')
 }
 
-function entry({ check, level, subject, evidence, todo }: Check, accept: readonly string[], width: number): readonly string[] {
-  const lead = `  ${level.padEnd(5)}  ${check.padEnd(width)}  `
+function entry({ check, level, subject, evidence, todo }: Check, accept: readonly string[], longest: number): readonly string[] {
+  const lead = `  ${level.padEnd(5)}  ${check.padEnd(longest)}  `
   const margin = ' '.repeat(lead.length)
   const after = level === 'BLOCK' ? [] : [accept.includes(check) ? 'accepted' : `accept: [${check}]`]
-  return [
-    ...wrapped(lead, `${subject}: ${evidence}`, margin),
-    ...wrapped(margin, todo, margin),
-    ...after.map((text) => margin + text),
-  ]
+  return [...wrapped(lead, `${subject}: ${evidence}`), ...wrapped(margin, todo), ...after.map((text) => margin + text)]
 }
 
-function wrapped(lead: string, text: string, margin: string): readonly string[] {
+/** After `lead` on the first line, and below it under the same column. */
+function wrapped(lead: string, text: string): readonly string[] {
   if (text === '') return []
-  const lines: string[] = []
-  let current = lead
-  let empty = true
-  for (const word of text.split(' ')) {
-    if (!empty && current.length + word.length + 1 > WIDTH) {
-      lines.push(current)
-      current = (margin || ' '.repeat(lead.length)) + word
-    } else {
-      current += empty ? word : ` ${word}`
-    }
-    empty = false
-  }
-  return [...lines, current]
+  const [first = '', ...rest] = wrap(text, WIDTH - width(lead))
+  return [lead + first, ...rest.map((line) => ' '.repeat(width(lead)) + line)]
 }

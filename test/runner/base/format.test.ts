@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bytes, count, duration, list } from '../../../modules/lib/format.ts'
+import { bytes, count, duration, list } from '../../../runner/base/format.ts'
 
 describe('bytes', () => {
   test.each([

@@ -1,3 +1,5 @@
+/** Amounts in words: one form for each, on every screen. Views and modules (through the contract) write them with this. */
+
 const STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
 
 export const MIB = 1024 ** 2
@@ -18,6 +20,13 @@ export function duration(seconds: number): string {
   const [minutes, rest] = [Math.floor(whole / 60), whole % 60]
   if (minutes < 60) return rest === 0 ? `${minutes} min` : `${minutes} min ${rest} s`
   return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** How long ago, as far as it matters: `40 s ago`, `12 min ago`, `3 days ago`. */
+export function ago(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s ago`
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`
+  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`
 }
 
 /** `1 server`, `3 servers`. */
