@@ -1,6 +1,6 @@
-import { defineModule, Failure } from '../runner/module.ts'
+import { defineModule, Failure, showWords } from '../runner/module.ts'
 import { jobParams, jobReturns, planJob, runJob, type Job } from './lib/host/process.ts'
-import { showWords, splitWords } from './lib/text/shell-words.ts'
+import { readCommandLine } from './lib/text/command-line.ts'
 
 /** Runs one program, without a shell. */
 export default defineModule({
@@ -55,7 +55,7 @@ function jobOf({ cmd, argv, ...rest }: Given): Job {
       todo: 'give `cmd` (a command line) or `argv` (a list of words)',
     })
   }
-  const words = argv ?? splitWords(cmd ?? '')
+  const words = argv ?? readCommandLine(cmd ?? '')
   if (!words[0]) throw new Failure('the command has no program', { kind: 'input' })
   return { ...rest, argv: words, shown: showWords(words) }
 }

@@ -165,12 +165,12 @@ const readHostLine = (
   start: number,
   problems: Problem[],
 ): { names: string[]; assignments: Assignment[] } | undefined => {
-  const words = splitWords(line, true)
+  const { words, open } = splitWords(line, 'inventory')
   const fail = (from: number, to: number, summary: string, label?: string): undefined => {
     problems.push({ start: start + from, end: start + to, summary, ...(label === undefined ? {} : { label }) })
     return undefined
   }
-  if (words === undefined) return fail(0, line.length, 'a quote is not closed')
+  if (open !== undefined) return fail(0, line.length, 'a quote is not closed')
   const [name, ...rest] = words
   if (name === undefined) return undefined
   const comment = line.indexOf('#', words.at(-1)!.end)

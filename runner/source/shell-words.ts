@@ -1,3 +1,5 @@
+/** Lines of shell words, split and written: for `-e`, INI inventories, arguments of ssh, requests to a host, and the commands of modules. */
+
 /** A word of a line, with where it stands there (quotes included). */
 export interface Word {
   readonly text: string
@@ -5,37 +7,89 @@ export interface Word {
   readonly end: number
 }
 
-/**
- * Splits a line into words as a POSIX shell does: blanks separate, quotes group, a backslash takes the next character literally.
- * Undefined where a quote is not closed.
- *
- * @param comments whether `#` outside quotes ends the line, even inside a word (as in Python's shlex, which INI inventories are read with)
- */
-export const splitWords = (line: string, comments = false): Word[] | undefined => {
+export interface Split {
+  readonly words: readonly Word[]
+  /** The quote that is not closed: the words end before it. */
+  readonly open?: string
+}
+
+/** `sh`: as POSIX says (XCU 2.2). `inventory`: as Ansible reads INI files, by Python's shlex: `#` ends the line, even inside a word. */
+export type Dialect = 'sh' | 'inventory'
+
+/** Splits a line into words: blanks separate, quotes group, a backslash takes the next character literally, and is text at the end. */
+export function splitWords(line: string, dialect: Dialect = 'sh'): Split {
   const words: Word[] = []
-  let index = 0
-  while (index < line.length) {
-    if (/\s/.test(line[index]!)) {
-      index++
-      continue
+  let word: { text: string; start: number; end: number } | undefined
+  const { pieces, open } = readPieces(line, dialect)
+  for (const { kind, text, start, end } of pieces) {
+    if (kind === 'blank') word = undefined
+    else if (kind !== 'continuation') {
+      if (word === undefined) words.push((word = { text: '', start, end }))
+      word.text += text
+      word.end = end
     }
-    if (comments && line[index] === '#') break
-    const start = index
-    let text = ''
-    let quote: string | undefined
-    for (; index < line.length; index++) {
-      const character = line[index]!
-      if (quote === undefined && (/\s/.test(character) || (comments && character === '#'))) break
-      if (character === quote) quote = undefined
-      else if (quote === undefined && (character === '"' || character === "'")) quote = character
-      else if (character === '\\' && quote !== "'" && index + 1 < line.length) {
-        // Between double quotes a backslash is one, unless it stands before a quote or another.
-        if (quote === '"' && !'"\\'.includes(line[index + 1]!)) text += character
-        text += line[++index]!
-      } else text += character
-    }
-    if (quote !== undefined) return undefined
-    words.push({ text, start, end: index })
   }
-  return words
+  return open === undefined ? { words } : { words, open }
+}
+
+/**
+ * Finds the first character that a shell does more with than to split words: an operator, a pattern, `$`, a comment, a line end before
+ * another command, a backslash that waits for another line. Undefined if the line holds words alone.
+ */
+export function shellFeature(line: string): string | undefined {
+  const { pieces } = readPieces(line, 'sh')
+  const { words } = splitWords(line)
+  const starts = new Set(words.map(({ start }) => start))
+  const last = words.at(-1)?.end ?? 0
+  for (const { kind, source, start } of pieces) {
+    const [found] =
+      (kind === 'plain' && ((starts.has(start) && /^[#~]/.exec(source)) || /[|&;<>()*?[`$]/.exec(source))) ||
+      (kind === 'double' && /[$`]/.exec(source.replace(/\\./gs, ''))) ||
+      (source === '\\' && [source]) ||
+      (kind === 'blank' && start > 0 && start < last && /\n/.exec(source)) ||
+      []
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** One word of POSIX sh, quoted whatever it holds. */
+export const quoteWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+
+/** A command as one can paste it into a shell: words are quoted where they must be. */
+export const showWords = (argv: readonly string[]): string =>
+  argv.map((word) => (/^[\w%+,./:=@^-]+$/.test(word) ? word : quoteWord(word))).join(' ')
+
+interface Piece {
+  readonly kind: 'single' | 'double' | 'escaped' | 'blank' | 'plain' | 'continuation'
+  readonly text: string
+  readonly source: string
+  readonly start: number
+  readonly end: number
+}
+
+const PIECE =
+  /'(?<single>[^']*)'|"(?<double>(?:[^"\\]|\\.)*)"|\\(?<continuation>\n)|\\(?<escaped>.)|(?<blank>[ \t\r\n]+)|(?<plain>[^'"\\ \t\r\n]+)/gsy
+
+/** What a backslash escapes between double quotes; elsewhere there it is a character like others. */
+const ESCAPED = { sh: /\\([$`"\\\n])/g, inventory: /\\(["\\])/g }
+
+function readPieces(line: string, dialect: Dialect): { readonly pieces: readonly Piece[]; readonly open?: string } {
+  const pieces: Piece[] = []
+  let end = 0
+  for (const { 0: source, index: start, groups = {} } of line.matchAll(PIECE)) {
+    const [kind, inside] = Object.entries(groups).find(([, value]) => value !== undefined) as [Piece['kind'], string]
+    const comment = dialect === 'inventory' && kind === 'plain' ? source.indexOf('#') : -1
+    if (comment >= 0) {
+      if (comment > 0) pieces.push({ kind, text: source.slice(0, comment), source, start, end: start + comment })
+      return { pieces }
+    }
+    end = start + source.length
+    const text = kind === 'double' ? inside.replace(ESCAPED[dialect], (_, char: string) => (char === '\n' ? '' : char)) : inside
+    pieces.push({ kind, text, source, start, end })
+  }
+  const open = line[end]
+  if (open === undefined) return { pieces }
+  if (open !== '\\') return { pieces, open }
+  return { pieces: [...pieces, { kind: 'escaped', text: open, source: open, start: end, end: end + 1 }] }
 }

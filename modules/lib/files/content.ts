@@ -15,7 +15,7 @@ import { attributesOf, digestOn, fromBase64, imageInWords, imageOf, lookIn, rest
 import { follow, type Found } from './paths.ts'
 import { hideSecrets } from '../secrets.ts'
 import { decodeText, isText, sameBytes } from '../text/lines.ts'
-import { splitWords } from '../text/shell-words.ts'
+import { readCommandLine } from '../text/command-line.ts'
 
 /** What `undo` of a module that writes one file needs. */
 export interface Before {
@@ -150,7 +150,7 @@ export const validateParam = {
 
 /** Shows the new content to a program, in a file beside the real one that only its owner can read. */
 async function mustBeValid(target: Target, path: string, content: Uint8Array, validate: string): Promise<void> {
-  const argv = splitWords(validate)
+  const argv = readCommandLine(validate)
   const temporary = (await mustRun(target, ['mktemp', '-p', posix.dirname(path), '.runbook-validate-XXXXXX'])).trim()
   try {
     await target.write(temporary, content)

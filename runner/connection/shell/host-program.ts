@@ -10,6 +10,3 @@ export const hostProgram = readFileSync(new URL('./host-program.sh', import.meta
 export const loader = (ready: string): string => `echo ${ready};P=$(head -c ${Buffer.byteLength(hostProgram)});eval "$P"`
 
 export const nonce = (): string => randomBytes(16).toString('hex')
-
-/** One word of POSIX sh. */
-export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`

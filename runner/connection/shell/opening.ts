@@ -1,6 +1,7 @@
 import { Failure } from '../../base/failure.ts'
+import { quoteWord } from '../../source/shell-words.ts'
 import type { Become } from '../connection.ts'
-import { loader, nonce, quote } from './host-program.ts'
+import { loader, nonce } from './host-program.ts'
 import type { Pipe } from './shell.ts'
 
 /** What `/bin/sh` is to be started with, and how to know that it is ready. */
@@ -36,7 +37,7 @@ export function openingFor(become: Become | undefined): Opening {
 }
 
 /** The same as one line for a login shell that may be bash, zsh, csh or fish: single-quoted words, without a backslash or `!`. */
-export const commandLine = ({ argv }: Opening): string => `exec /bin/sh ${argv.map(quote).join(' ')}`
+export const commandLine = ({ argv }: Opening): string => `exec /bin/sh ${argv.map(quoteWord).join(' ')}`
 
 /**
  * Waits until the program's loader speaks, whatever a login shell's start-up files print before, and answers sudo.

@@ -1,4 +1,5 @@
-import { nonce, quote } from './host-program.ts'
+import { quoteWord } from '../../source/shell-words.ts'
+import { nonce } from './host-program.ts'
 
 /** What one line, or one payload, asks of the program on a host: see `host-program.sh`. */
 export type Operation =
@@ -70,28 +71,30 @@ export function encodeBatch(operations: readonly Operation[], mark: string, name
     return payload
   }
   const pairs = (kind: 'read' | 'stat'): string =>
-    operations.map((operation) => (operation.kind === kind ? ` ${operation.id} ${quote(operation.path)}` : '')).join('')
+    operations.map((operation) => (operation.kind === kind ? ` ${operation.id} ${quoteWord(operation.path)}` : '')).join('')
 
   const stats = pairs('stat')
   const reads = pairs('read')
   if (stats !== '') line(`s${stats}`)
   if (reads !== '') line(`r ${mark}${reads}`)
-  for (const operation of operations) if (operation.kind === 'list') line(`l ${operation.id} ${quote(operation.path)}`)
+  for (const operation of operations) if (operation.kind === 'list') line(`l ${operation.id} ${quoteWord(operation.path)}`)
   for (const operation of operations) {
     const { kind, id } = operation
     if (kind === 'run') {
-      const variables = Object.entries(operation.env).map(([key, value]) => quote(`${key}=${value}`))
+      const variables = Object.entries(operation.env).map(([key, value]) => quoteWord(`${key}=${value}`))
       const stdin = operation.stdin === undefined ? "''" : content(operation.stdin)
-      const words = [...variables, ...operation.argv.map(quote)].join(' ')
-      line(`R ${id} ${operation.limit} ${quote(operation.cwd)} ${stdin} ${variables.length} ${words}`)
+      const words = [...variables, ...operation.argv.map(quoteWord)].join(' ')
+      line(`R ${id} ${operation.limit} ${quoteWord(operation.cwd)} ${stdin} ${variables.length} ${words}`)
     } else if (kind === 'write') {
-      const options = [`.runbook.${nonce().slice(0, 12)}`, operation.owner, operation.group, operation.mode].map(quote).join(' ')
-      line(`W ${id} ${quote(operation.path)} ${content(operation.content)} ${options}`)
+      const options = [`.runbook.${nonce().slice(0, 12)}`, operation.owner, operation.group, operation.mode]
+        .map(quoteWord)
+        .join(' ')
+      line(`W ${id} ${quoteWord(operation.path)} ${content(operation.content)} ${options}`)
     } else if (kind === 'lock') {
       const { lease, path, token, shared, note } = operation
-      line(`L ${id} ${lease} ${[path, token, shared ? '-s' : '-x', note].map(quote).join(' ')}`)
+      line(`L ${id} ${lease} ${[path, token, shared ? '-s' : '-x', note].map(quoteWord).join(' ')}`)
     } else if (kind === 'ask') {
-      line(`C ${id} ${operation.argv.map(quote).join(' ')}`)
+      line(`C ${id} ${operation.argv.map(quoteWord).join(' ')}`)
     }
   }
   line('E')

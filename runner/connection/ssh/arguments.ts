@@ -1,4 +1,5 @@
 import { Failure } from '../../base/failure.ts'
+import { splitWords } from '../../source/shell-words.ts'
 
 /** What the arguments of `ssh` in an inventory say about reaching a host. */
 export interface SshArguments {
@@ -28,7 +29,7 @@ const flagOptions: Readonly<Record<string, string>> = { '-J': 'ProxyJump', '-i':
  */
 export function parseSshArguments(given: string, variable: string): SshArguments {
   const fail = (what: string, todo: string) => new Failure(`${what} in \`${variable}\``, { kind: 'input', todo })
-  const words = splitWords(given)
+  const words = wordsOf(given)
   if (words === undefined) throw fail('a quotation mark is missing', `correct \`${variable}\``)
   let found: SshArguments = { identityFiles: [], acceptNewHostKeys: false }
 
@@ -74,7 +75,7 @@ export function parseSshArguments(given: string, variable: string): SshArguments
 
 /** `ssh -W %h:%p -q user@bastion`, the old way to say ProxyJump. */
 function asProxyJump(command: string): string | undefined {
-  const words = splitWords(command) ?? []
+  const words = wordsOf(command) ?? []
   if (words[0]?.split('/').at(-1) !== 'ssh') return undefined
   let forwards = false
   let user = ''
@@ -94,25 +95,8 @@ function asProxyJump(command: string): string | undefined {
   return forwards && host !== undefined ? `${host.includes('@') ? '' : user}${host}${port}` : undefined
 }
 
-/** Words as a shell would split them, with both quotes and the backslash; undefined when a quote is left open. */
-function splitWords(line: string): string[] | undefined {
-  const words: string[] = []
-  let word: string | undefined
-  let quote = ''
-  for (let at = 0; at < line.length; at++) {
-    const char = line[at] ?? ''
-    if (quote !== '') {
-      if (char === quote) quote = ''
-      else if (char === '\\' && quote === '"' && /["\\]/.test(line[at + 1] ?? '')) word += line[++at] ?? ''
-      else word += char
-    } else if (char === '"' || char === "'") {
-      quote = char
-      word ??= ''
-    } else if (/\s/.test(char)) {
-      if (word !== undefined) words.push(word)
-      word = undefined
-    } else word = (word ?? '') + (char === '\\' ? (line[++at] ?? '') : char)
-  }
-  if (quote !== '') return undefined
-  return word === undefined ? words : [...words, word]
+/** Undefined if a quote is left open. */
+function wordsOf(line: string): string[] | undefined {
+  const { words, open } = splitWords(line)
+  return open === undefined ? words.map(({ text }) => text) : undefined
 }

@@ -63,10 +63,10 @@ const fromArgument = (text: string, file: string): Extra => {
       ],
     }
   }
-  const words = splitWords(text)
+  const { words, open } = splitWords(text)
   const source = { file, text: shown }
-  const odd = words?.find(({ text: word }) => !/^[^=]+=/.test(word))
-  if (words === undefined || odd !== undefined) {
+  const odd = open === undefined ? words.find(({ text: word }) => !/^[^=]+=/.test(word)) : undefined
+  if (open !== undefined || odd !== undefined) {
     const place = placeAt(source, (odd?.start ?? 0) + 3, (odd?.end ?? text.length) + 3)
     return {
       source,
@@ -75,7 +75,7 @@ const fromArgument = (text: string, file: string): Extra => {
           severity: 'error',
           summary: 'extra variables are written name=value',
           place,
-          ...(words === undefined ? { label: 'a quote is not closed' } : {}),
+          ...(open !== undefined ? { label: 'a quote is not closed' } : {}),
         },
       ],
     }

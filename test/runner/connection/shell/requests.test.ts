@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { quote } from '../../../../runner/connection/shell/host-program.ts'
 import { encodeBatch, encodeSignal, type Operation } from '../../../../runner/connection/shell/requests.ts'
+import { quoteWord } from '../../../../runner/source/shell-words.ts'
 
 const encode = (...operations: Operation[]) => {
   let payloads = 0
@@ -55,29 +55,13 @@ test('small contents start no process, large ones travel as they are', () => {
 
 test('what `read` could spoil, or is too long for a line, travels as a payload', () => {
   for (const word of ['two\nlines', 'ü', '\x7f', 'x'.repeat(3000)]) {
-    const bytes = Buffer.from(`R 9 0 '' '' 0 'echo' ${quote(word)}\n`)
+    const bytes = Buffer.from(`R 9 0 '' '' 0 'echo' ${quoteWord(word)}\n`)
     expect(encode(run({ argv: ['echo', word] }))).toBe(`p p1 ${bytes.length} END\n${bytes.toString('latin1')}\nEND\nI p1\nE\n`)
   }
 })
 
 for (const shell of ['/bin/dash', '/bin/bash'].filter(existsSync)) {
   describe(shell, () => {
-    test('quoting: any word comes through', () => {
-      const words = fc.array(
-        fc
-          .string({ unit: 'binary', maxLength: 20 })
-          .filter((text) => !text.includes('\0') && Buffer.from(text).toString() === text),
-        { maxLength: 5 },
-      )
-      fc.assert(
-        fc.property(words, (given) => {
-          const out = execFileSync(shell, ['-c', `printf '%s\\0' ${given.map(quote).join(' ')}`], { encoding: 'utf8' })
-          expect(out).toBe(given.length === 0 ? '\0' : given.map((word) => `${word}\0`).join(''))
-        }),
-        { numRuns: 10 },
-      )
-    })
-
     test('escaping: any small content comes through', () => {
       const bytes = fc.oneof(
         fc.uint8Array({ minLength: 1, maxLength: 400 }),
