@@ -2,6 +2,8 @@ import type { Address } from './base/address.ts'
 import type { HostAccess } from './connection/connection.ts'
 import type { Cloud } from './openstack/cloud.ts'
 import type { ObjectSchema, TypeOf } from './base/schema.ts'
+import type { Progress } from './base/progress.ts'
+import type { Job, JobWork } from './connection/job/job.ts'
 
 export { mapLimit } from './base/concurrency.ts'
 export type { Address, ResourceKind } from './base/address.ts'
@@ -13,7 +15,9 @@ export { nearest } from './base/suggest.ts'
 export { shellFeature, showWords, splitWords } from './source/shell-words.ts'
 export { parseXml, type Xml } from './base/xml.ts'
 export type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection/connection.ts'
+export type * from './connection/job/job.ts'
 export type * from './openstack/cloud.ts'
+export type { Progress } from './base/progress.ts'
 export type { ObjectSchema, Schema, TypeOf } from './base/schema.ts'
 
 /** One difference between what is and what should be. */
@@ -74,14 +78,6 @@ export interface Estimate {
   readonly basis: string
 }
 
-export interface Progress {
-  readonly done: number
-  readonly total: number
-  /** `bytes`, `items`, … Bytes are shown in binary units, with their rate. */
-  readonly unit: string
-  readonly note?: string
-}
-
 /** Everything a module may touch. Nothing else: no globals, no clock, no file system of the controller. */
 export interface Target extends HostAccess {
   /** The host's name in the inventory. */
@@ -94,6 +90,8 @@ export interface Target extends HostAccess {
   on(host: string): Promise<Target>
   /** Inventory hosts by name: what `on` accepts. */
   readonly hosts: readonly string[]
+  /** Work on the host that outlives the connection; `name` holds all that tells it from others of its user (`copy-UUID`). */
+  job(name: string, work: JobWork): Job
   /** The OpenStack cloud; a name of clouds.yaml, or the one the environment selects. Throws `Failure`. */
   cloud(name?: string): Promise<Cloud>
   /** The bytes of a file of the controller; a relative path is looked for beside the playbook. Throws `Failure` where there is none. */

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
 import type { Become, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
+import { hostJob, type JobContext } from '../connection/job/job.ts'
 import { Failure } from '../base/failure.ts'
 import { nearest } from '../base/suggest.ts'
 import type { Scope } from '../language/value.ts'
@@ -48,6 +49,8 @@ export function createTarget(run: Run, options: TargetOptions): Target {
       const state = known(run, host)
       return createTarget(run, { ...options, host: state.name, facts: state.facts })
     },
+    job: (name, work) =>
+      hostJob(access, name, { ...work, env: { ...options.environment, ...work.env } }, jobContext(run, options)),
     cloud: async (name) => run.session.cloud(await cloudChoice(run, options.scope, name)),
     progress: options.progress,
     evaluate: options.evaluate,
@@ -57,6 +60,13 @@ export function createTarget(run: Run, options: TargetOptions): Target {
     now: () => clock.monotonic() / 1000,
   }
 }
+
+const jobContext = ({ world: { clock } }: Run, { host, signal, progress }: TargetOptions): JobContext => ({
+  host,
+  signal,
+  progress,
+  sleep: (seconds) => clock.sleep(seconds * 1000, signal),
+})
 
 /** Gathers the facts that are wanted and that this life of the run has not gathered: a host may have restarted since an earlier one. */
 export async function gatherFacts(run: Run, state: HostState, names: readonly string[], options: TargetOptions): Promise<void> {

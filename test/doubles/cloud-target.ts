@@ -89,6 +89,9 @@ export function targetOf(
     read: local,
     stat: local,
     list: local,
+    job: () => {
+      throw new Error('this module should need nothing of a host')
+    },
     write: local,
     controllerFile: local,
     render: (text) => text,

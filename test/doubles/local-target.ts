@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import type { Connection } from '../../runner/connection/connection.ts'
 import { connectLocal } from '../../runner/connection/local.ts'
+import { hostJob } from '../../runner/connection/job/job.ts'
 import { fakeTarget, type FakeGiven, type FakeTarget } from './target.ts'
 
 /** A new empty folder that is removed after the tests of the file. */
@@ -55,6 +56,7 @@ export function localTarget(folder: string, given: Omit<FakeGiven, 'files' | 'co
       fake.wrote.push(path)
       return access.write(path, content, options)
     },
+    job: (name, work) => hostJob(async () => access, name, work, fake),
     snapshot: () => tree(folder),
   }
 }

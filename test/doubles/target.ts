@@ -1,4 +1,5 @@
 import { Failure, type Cloud, type Output, type Progress, type RunOptions, type Stat, type Target } from '../../runner/module.ts'
+import { hostJob } from '../../runner/connection/job/job.ts'
 
 export interface FakeFile {
   readonly content: Uint8Array
@@ -116,6 +117,7 @@ export function fakeTarget(given: FakeGiven = {}): FakeTarget {
       if (other === undefined) throw new Failure(`${name} is not in the inventory`, { kind: 'input' })
       return other
     },
+    job: (name, work) => hostJob(async () => target, name, work, target),
     cloud: async () => {
       if (given.cloud === undefined) throw new Error('this test has no cloud')
       return given.cloud

@@ -1,0 +1,108 @@
+# Jobs of a host: work that goes on without a connection. job.ts sends this as `sh -c THIS SUPERVISOR ACTION NAME …`.
+# It needs POSIX sh, coreutils, /proc, and setsid and flock of util-linux.
+#
+# A job is a folder NAME with these files; it has the name only once its supervisor has signed it, so nobody sees half of one.
+#
+#   pid        id, start time and boot of the supervisor, and when it began (seconds since the epoch)
+#   out, err   what the work prints
+#   progress   what it tells of its progress, in lines
+#   result     its exit status, and when it ended; missing while it runs, or if nobody saw how it ended
+#
+# The actions, and their words:
+#
+#   start FOLDER ARGUMENT…   standard input is that of the job. Exit status 75: one of the name is running; 69: a tool is missing
+#   look                     prints a line `STATE SINCE CODE UNTIL`, and the end of the progress
+#   tail FILE BYTES          prints the end of out or err
+#   signal SIGNAL            to all that runs of it
+#   remove                   its folder. Exit status 75: it is running
+# Some variables are set by `line`.
+# shellcheck shell=sh disable=SC2154
+umask 077
+action=$1 name=$2
+shift 2
+if [ "$(id -u)" = 0 ]; then jobs=/var/lib/runbook/jobs; else jobs=$HOME/.local/state/runbook/jobs; fi
+job=$jobs/$name
+
+# One line of a file into variables; none where there is no file, or half a line.
+line() {
+  file=$1
+  shift
+  read -r "$@" 2>/dev/null <"$file"
+}
+
+# State, process group and birth of a process that lives.
+process() {
+  line "/proc/$1/stat" stat || return
+  # The name of a program may hold blanks and brackets. Words are split on purpose.
+  # shellcheck disable=SC2086
+  set -- ${stat##*) }
+  group=$3 born=${20}
+  [ "$1" != Z ] && [ "$1" != X ]
+}
+
+# Whether anything of the job lives: its supervisor, or what outlived it. A process of that id which was born at another time is a stranger, and
+# proves that nothing is left: the kernel gives no id away that a process group still has.
+lives() {
+  if process "$pid"; then
+    [ "$born" = "$start" ]
+    return
+  fi
+  for each in /proc/[0-9]*; do
+    process "${each#/proc/}" && [ "$group" = "$pid" ] && return
+  done
+  return 1
+}
+
+ended() {
+  line "$job/result" code until && [ -n "$until" ]
+}
+
+look() {
+  pid='' since='' code='' until='' state=ended
+  [ -d "$job" ] || { state=absent; return; }
+  line "$job/pid" pid start boot since
+  ended && return
+  line /proc/sys/kernel/random/boot_id now
+  if [ -z "$since" ] || [ "$now" != "$boot" ]; then state=restarted
+  elif lives; then state=running
+  elif ended; then state=ended # between the two looks
+  else state=killed
+  fi
+}
+
+# Nobody else starts or removes a job meanwhile.
+alone() {
+  exec 9<"$jobs" && flock 9
+  look
+  [ "$state" != running ] || exit 75
+}
+
+case $action in
+  start)
+    command -v setsid >/dev/null && command -v flock >/dev/null || exit 69
+    mkdir -p "$jobs" || exit
+    alone
+    rm -rf "$jobs/.new" "$job"
+    mkdir "$jobs/.new" && cat >"$jobs/.new/stdin" || exit
+    # Ends when the supervisor has closed its end of the pipe, having signed or given up. What is started with `&` ignores SIGINT.
+    said=$(setsid -f sh -c "$0" runbook-job "$jobs" "$name" "$@" 2>&1 9<&-)
+    [ -d "$job" ] || { printf '%s\n' "$said" >&2; exit 1; }
+    ;;
+  look)
+    look
+    printf '%s %s %s %s\n' "$state" "${since:--}" "${code:--}" "${until:--}"
+    [ ! -e "$job/progress" ] || tail -c 2000 "$job/progress"
+    ;;
+  tail)
+    tail -c "$2" "$job/$1"
+    ;;
+  signal)
+    look
+    [ "$state" != running ] || kill -s "$1" -- "-$pid" || kill -s "$1" "-$pid"
+    ;;
+  remove)
+    [ -d "$job" ] || exit 0
+    alone
+    rm -rf "$job"
+    ;;
+esac

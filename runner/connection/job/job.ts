@@ -1,0 +1,189 @@
+import { readFileSync } from 'node:fs'
+import { Failure } from '../../base/failure.ts'
+import { type Progress, readProgress } from '../../base/progress.ts'
+import type { HostAccess, Output } from '../connection.ts'
+
+/**
+ * Work on a host that outlives the connection: started apart, found again by its name, followed, ended, removed. A job belongs to the user as whom
+ * the host is used. Modules get it as `target.job`; docs/design/jobs-and-streams.md explains it.
+ */
+export interface Job {
+  /** What is known of it now; undefined if none of this name was started, or it was removed. Only reads. */
+  look(): Promise<JobState | undefined>
+  /**
+   * Starts it; what an earlier one of the name has left is removed first. Throws `Failure`: of kind `refused` if one of this name is running, also
+   * if another runner has started it at the same moment.
+   */
+  start(): Promise<void>
+  /**
+   * Waits for its end and passes its progress on. If the wait is cut off (signal, lost connection), the job goes on. Throws `Failure` if nobody
+   * saw how it ended. An exit status other than 0 is a result, not an error.
+   */
+  follow(): Promise<JobEnd>
+  /** Ends all that runs of it: SIGTERM, and SIGKILL after 10 s. Does nothing if it is not running. Throws `Failure` if it survives. */
+  end(): Promise<void>
+  /** Removes what is kept of it. Throws `Failure` of kind `refused` while it runs. */
+  remove(): Promise<void>
+}
+
+/** What a job runs, and how. */
+export interface JobWork {
+  /** A program and its arguments. `RUNBOOK_PROGRESS` names a file in which it may write lines `DONE TOTAL UNIT NOTE…` (`5 20 files`). */
+  readonly argv: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Default: where `run` runs. */
+  readonly cwd?: string
+  /** Kept in a file for its user alone until the job has opened it. */
+  readonly stdin?: string | Uint8Array
+  /** Reads a line of the progress file that has another form; undefined for a line that says nothing. */
+  readonly progress?: (line: string) => Progress | undefined
+}
+
+/** Times are seconds since the epoch by the host's clock. `dead`: it is gone, and nobody saw how it ended. */
+export type JobState =
+  | { readonly kind: 'running'; readonly since: number; readonly progress: Progress | undefined }
+  | (JobEnd & { readonly kind: 'ended' })
+  | { readonly kind: 'dead'; readonly why: string; readonly progress: Progress | undefined; readonly stderr: string }
+
+export interface JobEnd {
+  readonly since: number
+  readonly until: number
+  /** Exit status; 128+n if signal n ended it. */
+  readonly code: number
+  /** The last 64 KiB of what it printed. */
+  readonly stdout: string
+  readonly stderr: string
+  readonly progress: Progress | undefined
+}
+
+export interface JobContext {
+  /** The host's name, for messages. */
+  readonly host: string
+  readonly signal: AbortSignal
+  sleep(seconds: number): Promise<void>
+  progress(progress: Progress): void
+}
+
+const script = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8').replace(/^\s*#.*\n/gm, '')
+const JOB = script('./job.sh')
+const SUPERVISOR = script('./supervisor.sh')
+
+/** Exit statuses of job.sh. */
+const RUNNING = 75
+const NO_TOOLS = 69
+
+const TAIL_BYTES = 65536
+/** Seconds between two looks, at first and at most. */
+const PAUSE = { first: 0.2, most: 2 }
+/** Seconds that a job has after SIGTERM, and after SIGKILL. */
+const GRACE = 10
+
+const WHY: Readonly<Record<string, string>> = {
+  restarted: 'the host was restarted while it ran',
+  killed: 'the process that watched over it was killed',
+}
+
+/** @param open called at the first use */
+export function hostJob(open: () => Promise<HostAccess>, name: string, work: JobWork, context: JobContext): Job {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
+    throw new Failure(`\`${name}\` cannot be the name of a job`, { kind: 'input', todo: 'use letters, digits, `.`, `_` and `-`' })
+  }
+  const label = `job ${name} on ${context.host}`
+  const act = async (
+    action: string,
+    words: readonly string[] = [],
+    options: Pick<JobWork, 'env' | 'cwd' | 'stdin'> = {},
+  ): Promise<Output> => {
+    const access = await open()
+    return access.run(['sh', '-c', JOB, SUPERVISOR, action, name, ...words], { timeout: 60, signal: context.signal, ...options })
+  }
+  const must = async (...asked: Parameters<typeof act>): Promise<string> => {
+    const { code, stdout, stderr } = await act(...asked)
+    if (code === 0) return stdout
+    if (code === RUNNING)
+      throw new Failure(`${label} is running`, {
+        kind: 'refused',
+        todo: 'wait for its end, or end it: another run may have started it',
+      })
+    if (code === NO_TOOLS)
+      throw new Failure(`${context.host} cannot run jobs`, {
+        why: 'it has no setsid or no flock',
+        todo: 'install them: package util-linux, or util-linux-core',
+      })
+    throw new Failure(`cannot ${asked[0]} ${label}`, { why: stderr.trim().split('\n').at(-1) || `exit status ${code}` })
+  }
+  const readLine = (text: string): Progress | undefined => {
+    // The last whole line: a later one is still being written.
+    const last = text
+      .split(/[\r\n]/)
+      .slice(0, -1)
+      .findLast((line) => line !== '')
+    return last === undefined ? undefined : (work.progress ?? readProgress)(last)
+  }
+
+  const look = async (): Promise<JobState | undefined> => {
+    const found = await must('look')
+    const head = found.slice(0, found.indexOf('\n'))
+    const [state = '', since, code, until] = head.split(' ')
+    const progress = readLine(found.slice(head.length + 1))
+    if (state === 'absent') return undefined
+    if (state === 'running') return { kind: 'running', since: Number(since), progress }
+    // What was never opened, since the host lost its power, is empty.
+    const tail = async (file: string) => (await act('tail', [file, String(TAIL_BYTES)])).stdout
+    const [stdout, stderr] = await Promise.all([tail('out'), tail('err')])
+    if (state !== 'ended') return { kind: 'dead', why: WHY[state] ?? state, progress, stderr }
+    return { kind: 'ended', since: Number(since), until: Number(until), code: Number(code), stdout, stderr, progress }
+  }
+
+  /** Whether it stops running within so many seconds. */
+  const stops = async (seconds: number): Promise<boolean> => {
+    for (let waited = 0; (await look())?.kind === 'running'; waited += PAUSE.first) {
+      if (waited >= seconds) return false
+      await context.sleep(PAUSE.first)
+    }
+    return true
+  }
+
+  return {
+    look,
+    async start() {
+      const { argv, cwd = '.', env, stdin } = work
+      if (argv.length === 0) throw new Failure(`${label} has no program`, { kind: 'input' })
+      await must('start', [cwd, ...argv], { stdin: stdin ?? '', ...(env === undefined ? {} : { env }) })
+    },
+    async follow() {
+      let told: string | undefined
+      for (let pause = PAUSE.first; ; pause = Math.min(pause * 1.5, PAUSE.most)) {
+        const state = await look()
+        const said = JSON.stringify(state?.progress)
+        if (state?.progress !== undefined && said !== told) context.progress(state.progress)
+        told = said
+        if (state?.kind === 'ended') return state
+        if (state?.kind !== 'running') throw lost(label, state)
+        await context.sleep(pause)
+      }
+    },
+    async end() {
+      for (const signal of ['TERM', 'KILL']) {
+        await must('signal', [signal])
+        if (await stops(GRACE)) return
+      }
+      throw new Failure(`${label} cannot be ended`, {
+        why: 'even SIGKILL did not end it: it may hang in a disk or a network share',
+        todo: 'see on the host what it waits for',
+      })
+    },
+    async remove() {
+      await must('remove')
+    },
+  }
+}
+
+const lost = (label: string, state: Extract<JobState, { kind: 'dead' }> | undefined): Failure =>
+  state === undefined
+    ? new Failure(`${label} is not there`, { why: 'it was never started, or it was removed meanwhile' })
+    : new Failure(`cannot tell how ${label} ended`, {
+        why: state.why,
+        todo: 'see on the host how far it has come, then run again',
+        ...(state.stderr === '' ? {} : { stderr: state.stderr.trimEnd().split('\n').slice(-5).join('\n') }),
+      })
