@@ -1,5 +1,9 @@
 #!/usr/bin/env node
-import { createCli } from './cli.ts'
+import { createCli, told } from './cli.ts'
 import { realWorld } from './real-world.ts'
 
-process.exitCode = await createCli(realWorld(process), () => import('../modules/index.ts'))(process.argv.slice(2))
+try {
+  process.exitCode = await createCli(realWorld(process), () => import('../modules/index.ts'))(process.argv.slice(2))
+} catch (error) {
+  process.exitCode = told(error, process.stderr)
+}

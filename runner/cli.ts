@@ -30,12 +30,17 @@ export function createCli(world: World, loadModules: LoadModules): (argv: readon
       await program.parseAsync(argv, { from: 'user' })
     } catch (error) {
       if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.input
-      if (!(error instanceof Failure)) throw error
-      world.stderr.write(failureText(error))
-      return exitCode([error.kind], error.kind === 'interrupted')
+      return told(error, world.stderr)
     }
     return code
   }
+}
+
+/** Tells of a failure that ended the program; everything else is a defect, and thrown on. Returns the exit code. */
+export function told(error: unknown, stderr: { write(text: string): unknown }): number {
+  if (!(error instanceof Failure)) throw error
+  stderr.write(failureText(error))
+  return exitCode([error.kind], error.kind === 'interrupted')
 }
 
 const failureText = ({ message, why, todo }: Failure): string =>

@@ -65,12 +65,29 @@ export interface Show {
 /** A request as it was kept before it had parts. */
 type FlatRequest = Pick<Request, 'goal' | 'undoes'> & What & Which & As & How & Show
 
-/** The request of a file that may have been written before requests had parts. */
-export function readRequest(kept: Request | FlatRequest): Request {
-  if ('what' in kept) return kept
-  const { goal, undoes, playbook, inventory, params, paramsFile, extra, limit, tags, skipTags, startAtTask } = kept
-  const { user, become, becomeUser, forks, step, yes, waitLock, detach, askBecomePass, acceptNewHostKeys } = kept
-  const { output, verbose, diff, exitCode } = kept
+const WHAT = { playbook: '', inventory: [''], params: [{ name: '', text: '' }], extra: [''] }
+const WHICH = { limit: [''], tags: [''], skipTags: [''], step: false }
+const HOW = { forks: 0, yes: false, waitLock: 0, detach: false, askBecomePass: false, acceptNewHostKeys: false }
+const SHOW = { output: '', verbose: 0, diff: false, exitCode: false }
+const FLAT = { goal: '', ...WHAT, ...WHICH, become: false, ...HOW, ...SHOW }
+const PARTS = { goal: '', what: WHAT, which: WHICH, as: { become: false }, how: HOW, show: SHOW }
+
+/** Whether a value has all that an example has, of the same types. */
+function hasShape(value: unknown, like: unknown): boolean {
+  if (typeof like !== 'object' || like === null) return typeof value === typeof like
+  if (Array.isArray(like)) return Array.isArray(value) && value.every((item) => hasShape(item, like[0]))
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(like).every(([key, part]) => hasShape((value as Record<string, unknown>)[key], part))
+}
+
+/** The request of a file that may have been written before requests had parts. Throws `TypeError` where it holds none. */
+export function readRequest(kept: unknown): Request {
+  if (hasShape(kept, PARTS)) return kept as Request
+  if (!hasShape(kept, FLAT)) throw new TypeError('this is no request')
+  const flat = kept as FlatRequest
+  const { goal, undoes, playbook, inventory, params, paramsFile, extra, limit, tags, skipTags, startAtTask } = flat
+  const { user, become, becomeUser, forks, step, yes, waitLock, detach, askBecomePass, acceptNewHostKeys } = flat
+  const { output, verbose, diff, exitCode } = flat
   return {
     goal,
     ...(undoes === undefined ? {} : { undoes }),

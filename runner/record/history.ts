@@ -55,7 +55,12 @@ export function readJournal(content: Uint8Array, path: string): History {
   if (head?.type !== 'journal' || typeof head.version !== 'number') throw unreadable(path, 'it does not begin as a journal')
   if (head.version > JOURNAL_VERSION)
     throw unreadable(path, `it is of version ${head.version}; this runbook reads up to ${JOURNAL_VERSION}`)
-  return foldHistory(lines, path)
+  try {
+    return foldHistory(lines, path)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    throw unreadable(path, 'one of its lines is not as it was written')
+  }
 }
 
 export const parseLines = (text: string): Event[] => text.split('\n').flatMap((line) => parse(line)) as unknown as Event[]
@@ -63,7 +68,8 @@ export const parseLines = (text: string): Event[] => text.split('\n').flatMap((l
 function parse(line: string): Record<string, unknown>[] {
   if (line.trim() === '') return []
   try {
-    return [JSON.parse(line) as Record<string, unknown>]
+    const read = JSON.parse(line) as unknown
+    return typeof read === 'object' && read !== null ? [read as Record<string, unknown>] : []
   } catch {
     return []
   }

@@ -1,5 +1,6 @@
 import type { ApplyStarted, Event, StepFinished, StepProgress } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
+import { fileTrouble } from '../base/file-failure.ts'
 import type { World } from '../world.ts'
 import { openBeforeImages, sealContents } from './before-images.ts'
 import { journalPath } from './paths.ts'
@@ -32,8 +33,8 @@ const PROGRESS_EVERY = 2000
 
 /** @param onLost called when it cannot be written any more, whatever it was that could not be */
 export async function openJournal(world: World, run: string, onLost: () => void): Promise<Journal> {
-  const images = await openBeforeImages(world, run).catch(cannotBeWritten)
-  const file = await world.files.append(journalPath(run)).catch(cannotBeWritten)
+  const images = await openBeforeImages(world, run).catch(NOTHING_BEGUN)
+  const file = await world.files.append(journalPath(run)).catch(NOTHING_BEGUN)
   file.write(`${JSON.stringify({ type: 'journal', version: JOURNAL_VERSION })}\n`)
   /** Contents by a keyed digest: nobody can tell from the journal whether a guess at one is right. */
   const sealed = ({ left, saw, ...rest }: StepFinished) => ({
@@ -49,7 +50,7 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   let lost: Failure | undefined
   const trying = async (work: () => Promise<unknown>) => {
     try {
-      await work().catch(cannotBeWritten)
+      await work().catch(NOTHING_MORE)
     } catch (error) {
       lost ??= error as Failure
       onLost()
@@ -91,12 +92,13 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   }
 }
 
-function cannotBeWritten(error: unknown): never {
-  const why = error instanceof Failure ? [error.message, error.why] : [error instanceof Error ? error.message : String(error)]
-  throw new Failure('the journal could not be written, so nothing more is started', {
-    kind: 'refused',
-    why: why.filter((text) => text !== undefined).join(': '),
-    todo: 'make room on the controller’s disk, then resume the run',
-    cause: error,
-  })
-}
+/** @param then what helps once the cause is gone */
+const unwritable =
+  (what: string, then: string) =>
+  (cause: unknown): never => {
+    const { why, todo = 'look at the controller’s disk' } = fileTrouble(cause)
+    const where = cause instanceof Failure ? `${cause.message}: ` : ''
+    throw new Failure(what, { kind: 'refused', why: `${where}${why}`, todo: `${todo}, then ${then}`, cause })
+  }
+const NOTHING_BEGUN = unwritable('the journal cannot be written, so nothing was started', 'run it again')
+const NOTHING_MORE = unwritable('the journal could not be written, so nothing more is started', 'resume the run')

@@ -19,9 +19,21 @@ export async function markRunning(world: World, run: string): Promise<void> {
 export async function runningAs(world: World, run: string): Promise<number | undefined> {
   const content = await world.files.read(processPath(run))
   if (content === undefined) return undefined
-  const mark = JSON.parse(new TextDecoder().decode(content)) as Mark
-  const now = await markOf(world, mark.pid)
-  return now?.started === mark.started && now.boot === mark.boot ? mark.pid : undefined
+  const mark = readMark(new TextDecoder().decode(content))
+  const now = mark === undefined ? undefined : await markOf(world, mark.pid)
+  return now?.started === mark?.started && now?.boot === mark?.boot ? mark?.pid : undefined
+}
+
+/** Undefined for anything else than `markRunning` writes: of such a process nothing can be known. */
+function readMark(text: string): Mark | undefined {
+  try {
+    const { pid, started, boot } = JSON.parse(text) as Partial<Mark>
+    return Number.isInteger(pid) && started !== undefined && boot !== undefined
+      ? { pid: pid as number, started, boot }
+      : undefined
+  } catch {
+    return undefined
+  }
 }
 
 async function markOf({ files }: World, which: number | 'self'): Promise<Mark | undefined> {

@@ -46,15 +46,33 @@ export async function loadKeptInputs(world: World, run: string): Promise<KeptInp
   if (content === undefined)
     throw new Failure(`run ${run} has no ${inputsPath(run)}`, {
       kind: 'input',
-      todo: 'it cannot be resumed; start the playbook anew',
+      todo: LOST_INPUTS,
     })
-  const kept = JSON.parse(new TextDecoder().decode(content)) as KeptInputs
+  const kept = parseKept(run, new TextDecoder().decode(content))
   if (kept.version > VERSION)
     throw new Failure(`run ${run} was started by a newer runbook`, {
       kind: 'input',
       todo: `use at least the version that started it: this one cannot read ${inputsPath(run)}`,
     })
-  return { ...kept, request: readRequest(kept.request) }
+  return kept
+}
+
+const LOST_INPUTS = 'without it the run can be neither resumed nor undone; runbook show tells what it did'
+
+function parseKept(run: string, text: string): KeptInputs {
+  try {
+    const kept = JSON.parse(text) as KeptInputs
+    if (kept.version > VERSION) return kept
+    Object.entries(kept.digests)
+    return { ...kept, request: readRequest(kept.request) }
+  } catch (cause) {
+    throw new Failure(`${inputsPath(run)} is not as it was written`, {
+      kind: 'input',
+      why: cause instanceof SyntaxError ? cause.message : 'it holds something else',
+      todo: LOST_INPUTS,
+      cause,
+    })
+  }
 }
 
 /** Ids of all runs kept here, oldest first. */

@@ -4,7 +4,7 @@ import { type PlayHosts, resolveHosts } from '../hosts/play-hosts.ts'
 import { magicNames } from '../language/magic.ts'
 import { type Inventory, loadInventory } from '../inventory/inventory.ts'
 import type { Diagnostic } from '../source/diagnostic.ts'
-import { parseSource } from '../source/yaml.ts'
+import { readSource } from '../source/read-file.ts'
 import { loadExtraVars, missingParams, resolveParams } from '../language/params/params.ts'
 import { flatten, type Param, type Playbook, type Vars } from '../language/playbook/types.ts'
 import type { Source } from '../source/source.ts'
@@ -87,11 +87,9 @@ async function paramsFile(
   world: World,
 ): Promise<{ source?: Source; sources: Source[]; diagnostics: Diagnostic[] }> {
   if (path === undefined) return { sources: [], diagnostics: [] }
-  const content = await world.files.read(path)
-  if (content === undefined)
-    return { sources: [], diagnostics: [{ severity: 'error', summary: `no parameter file \`${path}\`` }] }
-  const { source, diagnostics } = parseSource(path, new TextDecoder().decode(content))
-  return { source, sources: [source], diagnostics }
+  const { source, exists, diagnostics } = await readSource(path, world.files, 'playbook')
+  if (!exists) return { sources: [], diagnostics: [{ severity: 'error', summary: `no parameter file \`${path}\`` }] }
+  return source === undefined ? { sources: [], diagnostics } : { source, sources: [source], diagnostics }
 }
 
 async function askForMissing(

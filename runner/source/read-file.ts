@@ -1,5 +1,6 @@
 import type { Files } from '../world.ts'
 import type { Diagnostic } from './diagnostic.ts'
+import { fileTrouble } from '../base/file-failure.ts'
 import { parseSource } from './yaml.ts'
 import type { Place, Source } from './source.ts'
 import type { YamlDialect } from './yaml-problems.ts'
@@ -22,10 +23,8 @@ export const readFile = async (file: string, files: Files): Promise<ReadFile> =>
   try {
     bytes = await files.read(file)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    return wrong(`\`${file}\` cannot be read`, {
-      notes: [code === 'EISDIR' ? 'it is a folder' : code === 'EACCES' ? 'permission denied' : message],
-    })
+    const { why, todo } = fileTrouble(error)
+    return wrong(`\`${file}\` cannot be read`, { notes: todo === undefined ? [why] : [why, todo] })
   }
   if (bytes === undefined) return { text: undefined, exists: false, diagnostics: [] }
   try {

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import type { Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../../runner/connection/connection.ts'
 import { Failure } from '../../runner/base/failure.ts'
+import { fileFailure } from '../../runner/base/file-failure.ts'
 import { onScreen } from '../../runner/base/screen.ts'
 import type { Cloud } from '../../runner/openstack/cloud.ts'
 import type { Interrupt, World } from '../../runner/world.ts'
@@ -54,7 +55,7 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
     unicode: true,
   })
   const room = (path: string) => {
-    if (given.full?.(path)) throw new Failure(`${path} cannot be written`, { kind: 'refused', why: 'ENOSPC', todo: 'make room' })
+    if (given.full?.(path)) throw fileFailure(path, 'written', { code: 'ENOSPC' })
   }
   const isFolder = (path: string) => [...disk.keys()].some((file) => file.startsWith(`${path}/`))
   return {

@@ -67,4 +67,15 @@ describe('the program as built', () => {
       expect(runbook(['docs', name]).stdout).toMatch(/^# \w+[\s\S]*## Parameters[\s\S]*## Examples/)
     expect(runbook(['docs', 'inni'])).toMatchObject({ status: 2, stderr: expect.stringContaining('did you mean `ini`?') })
   })
+
+  test.each([['plan', 'x.yml'], ['runs'], ['modules'], ['--help']])('%s in a folder that was removed is no defect', (...args) => {
+    const there = mkdtempSync(join(tmpdir(), 'runbook-gone-'))
+    const { status, stderr } = spawnSync('sh', ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', process.execPath, bin, ...args], {
+      cwd: there,
+      encoding: 'utf8',
+    })
+    expect(stderr).toContain('error: the working folder cannot be found\n')
+    expect(stderr).not.toContain('at ')
+    expect(status).toBe(2)
+  })
 })

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
 import { Failure } from '../../base/failure.ts'
+import { fileTrouble } from '../../base/file-failure.ts'
 import { merge, table, type Table, type Tree, underscored } from './tree.ts'
 
 export interface FileWorld {
@@ -57,7 +58,7 @@ const firstOf = async (files: readonly string[], world: FileWorld): Promise<{ fo
       if (bytes !== undefined) return { found: { file: shown(file, world.cwd), text: new TextDecoder().decode(bytes) }, searched }
       searched.push(file)
     } catch (error) {
-      searched.push(`${file} (${error instanceof Error && 'code' in error ? String(error.code) : 'cannot be read'})`)
+      searched.push(`${file} (${fileTrouble(error).why})`)
     }
   }
   return { found: undefined, searched }

@@ -9,7 +9,7 @@ const ASKED = { run: undefined, failed: false, acceptChanges: false, yes: false,
 const LOST = {
   message: 'the journal could not be written, so nothing more is started',
   kind: 'refused',
-  why: expect.stringContaining('ENOSPC'),
+  why: expect.stringContaining('no space is left on the disk'),
   todo: 'make room on the controller’s disk, then resume the run',
 }
 

@@ -107,7 +107,7 @@ describe('readCloudFiles', () => {
     const denied = Object.assign(new Error('denied'), { code: 'EACCES' })
     const files = await readCloudFiles(filesOf({ '/ops/clouds.yaml': denied, '/etc/openstack/clouds.yaml': clouds('x') }))
     expect(files.found).toEqual(['/etc/openstack/clouds.yaml'])
-    expect(files.searched[0]).toBe('/ops/clouds.yaml (EACCES)')
+    expect(files.searched[0]).toBe('/ops/clouds.yaml (permission denied)')
   })
 
   test('merges secure.yaml over clouds.yaml, deeply, with the places of both', async () => {

@@ -1,14 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { readJournal } from '../../runner/record/history.ts'
-import { realWorld } from '../../runner/real-world.ts'
+import { diskFiles } from '../../runner/disk.ts'
 import { fakeWorld } from '../doubles/world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runbook-world-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-const { files } = realWorld(Object.assign(Object.create(process) as NodeJS.Process, { cwd: () => folder }))
+const files = diskFiles(folder)
 
 describe('a file that is written at its end', () => {
   test.each([
@@ -46,21 +46,57 @@ describe('a file that is written at its end', () => {
   })
 })
 
-test('what cannot be written is a failure that says what, why and what to do', async () => {
-  writeFileSync(join(folder, 'plain'), '')
-  const failure = {
-    name: 'Failure',
-    kind: 'refused',
-    message: 'plain/file cannot be written',
-    why: expect.stringMatching(/EEXIST|ENOTDIR/),
-    todo: expect.stringContaining('make room'),
-  }
-  await expect(files.write('plain/file', 'x')).rejects.toMatchObject(failure)
-  await expect(files.append('plain/file')).rejects.toMatchObject(failure)
-  const full = await files.append('/dev/full')
-  full.write('x')
-  await expect(full.sync()).rejects.toMatchObject({ kind: 'refused', why: expect.stringContaining('ENOSPC') })
-  await expect(full.close()).rejects.toMatchObject({ kind: 'refused' })
+describe('what stands in the way is named', () => {
+  mkdirSync(join(folder, 'here'))
+  writeFileSync(join(folder, 'here/plain'), '')
+  symlinkSync('nowhere', join(folder, 'here/dangling'))
+  symlinkSync('ring', join(folder, 'here/ring'))
+  const RING = ['its path is a ring of links', 'ls -l']
+  const PLAIN = ['here/plain is a file, not a folder', 'move the file here/plain']
+
+  test.each([
+    ['here/plain/x', ...PLAIN],
+    ['here/plain/deeper/x', ...PLAIN],
+    ['here/dangling/x', 'here/dangling is a link to nowhere, which is missing', 'remove the link here/dangling'],
+    ['here/dangling/deeper/x', 'here/dangling is a link to nowhere, which is missing', 'remove the link here/dangling'],
+    ['here/ring/x', ...RING],
+    ['here', 'it is a folder', 'name a file'],
+    [`here/${'x'.repeat(300)}`, 'its name is too long', 'shorten'],
+  ])('%s cannot be written', async (path, why = '', todo = '') => {
+    const failure = {
+      name: 'Failure',
+      kind: 'refused',
+      message: `${path} cannot be written`,
+      why,
+      todo: expect.stringContaining(todo),
+    }
+    const create = () => files.create(path, 'x')
+    for (const write of [() => files.write(path, 'x'), () => files.append(path), ...(path === 'here' ? [] : [create])])
+      await expect(write()).rejects.toMatchObject(failure)
+  })
+
+  test.each(['read', 'list', 'kind'] as const)('%s of a ring of links', async (look) => {
+    const [why = '', todo = ''] = RING
+    const failure = {
+      name: 'Failure',
+      kind: 'input',
+      message: 'here/ring cannot be read',
+      why,
+      todo: expect.stringContaining(todo),
+    }
+    await expect(files[look]('here/ring')).rejects.toMatchObject(failure)
+  })
+
+  test('a file below a file is not there, and no error', async () => {
+    expect([await files.read('here/plain/x'), await files.kind('here/plain/x')]).toEqual([undefined, undefined])
+  })
+
+  test('a full disk', async () => {
+    const full = await files.append('/dev/full')
+    full.write('x')
+    await expect(full.sync()).rejects.toMatchObject({ kind: 'refused', why: 'no space is left on the disk' })
+    await expect(full.close()).rejects.toMatchObject({ kind: 'refused' })
+  })
 })
 
 test('of several that create one file, one succeeds, and its content stays', async () => {
@@ -76,6 +112,6 @@ test('a file that cannot be created is an error, and not one that is there', asy
   await files.create(join(folder, 'file'), '')
   await expect(files.create(join(folder, 'file', 'below'), '')).rejects.toMatchObject({
     kind: 'refused',
-    why: expect.stringMatching(/ENOTDIR|EEXIST/),
+    why: expect.stringContaining('is a file, not a folder'),
   })
 })

@@ -1,0 +1,47 @@
+import { Failure } from './failure.ts'
+
+/** An error of the controller's files in words: why, and what the operator should do. */
+export interface FileTrouble {
+  readonly why: string
+  readonly todo?: string
+}
+
+/** By errno(3). */
+const TROUBLES: Readonly<Record<string, FileTrouble>> = {
+  ENOENT: { why: 'it is missing', todo: 'correct the path' },
+  ELOOP: { why: 'its path is a ring of links', todo: 'point the link at the file itself: ls -l shows where it leads' },
+  ENOTDIR: { why: 'a part of its path is no folder', todo: 'correct the path, or move that file out of the way' },
+  EISDIR: { why: 'it is a folder', todo: 'name a file' },
+  EACCES: { why: 'permission denied', todo: 'see to the rights of the file and of the folders above it' },
+  EPERM: { why: 'the operation is not permitted', todo: 'see to the owner and the attributes of the file: lsattr shows them' },
+  EROFS: { why: 'the disk is mounted read-only', todo: 'work in a folder that can be written, or mount the disk for writing' },
+  ENOSPC: { why: 'no space is left on the disk', todo: 'make room on the controller’s disk' },
+  EDQUOT: { why: 'the disk quota is used up', todo: 'make room, or have the quota raised' },
+  ENAMETOOLONG: { why: 'its name is too long', todo: 'shorten the path' },
+  EMFILE: { why: 'this program has too many files open', todo: 'raise `ulimit -n`, or lower `--forks`' },
+  ENFILE: { why: 'the system has too many files open', todo: 'close other programs, or raise fs.file-max' },
+  EIO: { why: 'the disk reports an error', todo: 'look at the kernel’s log: dmesg' },
+}
+
+/** Says what is wrong with a file, whether the error is the system's or has been put in words already. */
+export function fileTrouble(error: unknown): FileTrouble {
+  if (error instanceof Failure)
+    return { why: error.why ?? error.message, ...(error.todo === undefined ? {} : { todo: error.todo }) }
+  const { code = '', message = String(error) } = error as NodeJS.ErrnoException
+  return TROUBLES[code] ?? { why: message }
+}
+
+/**
+ * The failure to do something with a file of the controller.
+ *
+ * @param kind `input` where the file was asked for, `refused` where the disk does not take what must be written
+ * @param known in place of what the error says, where more is known
+ */
+export function fileFailure(path: string, done: 'read' | 'written' | 'removed', cause: unknown, known?: FileTrouble): Failure {
+  if (cause instanceof Failure) return cause
+  return new Failure(`${path} cannot be ${done}`, {
+    kind: done === 'read' ? 'input' : 'refused',
+    ...(known ?? fileTrouble(cause)),
+    cause,
+  })
+}
