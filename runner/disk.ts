@@ -99,23 +99,16 @@ async function obstacle(cwd: string, path: string): Promise<FileTrouble | undefi
 
 /** As `mkdir -p`; unlike Node's own (20 to 24), with the system's word for what went wrong, such as a read-only disk. */
 async function makeFolder(path: string, mode?: number): Promise<void> {
+  if (await isFolder(path)) return
+  if (dirname(path) !== path) await makeFolder(dirname(path), mode)
   try {
     await mkdir(path, { mode })
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' && dirname(path) !== path) {
-      await makeFolder(dirname(path), mode)
-      // A link that leads nowhere is there, and still no folder can be made through it.
-      await mkdir(path, { mode }).catch(unlessFolder(path))
-    } else await unlessFolder(path)(error)
+    if (!(await isFolder(path))) throw error // another may have made it meanwhile
   }
 }
 
-/** Passes over an error where the folder is there: another may have made it, and on a read-only disk it can be used. */
-const unlessFolder = (path: string) => async (error: unknown) => {
-  const found = await stat(path).catch(() => undefined)
-  if (found?.isDirectory() !== true) throw error
-}
+const isFolder = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isDirectory() === true
 
 async function replace(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const folder = dirname(path)
