@@ -1,4 +1,3 @@
-import { hasErrors } from '../run/inputs.ts'
 import { facts } from '../hosts/facts.ts'
 import { magicNames } from '../language/magic.ts'
 import { EXIT } from '../events/exit.ts'
@@ -6,7 +5,7 @@ import { checkNames, loadPlaybook } from '../language/playbook/load-playbook.ts'
 import type { Diagnostic } from '../source/diagnostic.ts'
 import type { Source } from '../source/source.ts'
 import type { AnyModule } from '../module.ts'
-import { showDiagnostics } from '../run/run.ts'
+import { hasErrors, showDiagnostics } from '../run/diagnostics.ts'
 import type { World } from '../world.ts'
 
 /**

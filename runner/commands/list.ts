@@ -5,7 +5,7 @@ import type { Item } from '../language/playbook/types.ts'
 import { loadInputs } from '../run/inputs.ts'
 import type { AnyModule } from '../module.ts'
 import type { Request, Which } from '../events/request.ts'
-import { showDiagnostics } from '../run/run.ts'
+import { showDiagnostics } from '../run/diagnostics.ts'
 import type { World } from '../world.ts'
 
 /** `--list-hosts` and `--list-tasks`: what would be acted on, and with what, without connecting to anything. */

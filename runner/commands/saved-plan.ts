@@ -4,11 +4,9 @@ import { isYes } from '../plan/confirm.ts'
 import type { AgreedStep } from '../state/run-state.ts'
 import { EXIT } from '../events/exit.ts'
 import { Failure } from '../base/failure.ts'
-import type { Source } from '../source/source.ts'
 import type { AnyModule } from '../module.ts'
-import type { Report } from '../output/report.ts'
 import { readRequest, type Request } from '../events/request.ts'
-import { run } from '../run/run.ts'
+import { type Ran, run, runAndReport } from '../run/run.ts'
 import type { World } from '../world.ts'
 
 /** 1: the request had no parts. */
@@ -42,21 +40,19 @@ export async function planTo(
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
 ): Promise<number> {
-  let digest: string | undefined
-  const code = await run(request, world, modules, {
-    keep: async (_inputs, sources, report) => {
-      if (report.failures().length > 0) return
-      const text = `${JSON.stringify(savedPlan(request, sources, report, world))}\n`
-      await world.files.write(file, text, 0o600)
-      digest = shortDigest(text)
-    },
-  })
-  if (digest !== undefined)
-    world.stderr.write(`\nPlan ${digest} is in ${file}. Apply exactly this, once:  runbook apply ${file}\n`)
-  return code
+  const ran = await runAndReport(request, world, modules)
+  if (!wentThrough(ran)) return ran.code
+  const text = `${JSON.stringify(savedPlan(request, ran, world))}\n`
+  await world.files.write(file, text, 0o600)
+  world.stderr.write(`\nPlan ${shortDigest(text)} is in ${file}. Apply exactly this, once:  runbook apply ${file}\n`)
+  return ran.code
 }
 
-const savedPlan = (request: Request, sources: readonly Source[], report: Report, world: World): SavedPlan => ({
+/** A plan that failed or was interrupted does not know all that would be done. */
+const wentThrough = (ran: Ran): ran is Required<Ran> =>
+  ran.report !== undefined && (ran.code === EXIT.done || ran.code === EXIT.changes)
+
+const savedPlan = (request: Request, { sources, report }: Required<Ran>, world: World): SavedPlan => ({
   type: 'runbook-plan',
   version: VERSION,
   made: new Date(world.clock.now()).toISOString(),
@@ -170,14 +166,11 @@ async function markUsed(digest: string, mark: string, run: string, world: World)
 /** `apply --ask`: shows the plan, asks, and applies exactly that. */
 export async function askedApply(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
   mustBeInteractive(world)
-  let plan: SavedPlan | undefined
-  const code = await run({ ...request, goal: 'plan' }, world, modules, {
-    keep: async (_inputs, sources, report) => {
-      const { planned, unknown } = report.counts()
-      if (report.failures().length === 0 && planned + unknown > 0) plan = savedPlan(request, sources, report, world)
-    },
-  })
-  if (plan === undefined || !(await agreedTo(world))) return code
+  const ran = await runAndReport({ ...request, goal: 'plan' }, world, modules)
+  if (!wentThrough(ran)) return ran.code
+  const { planned, unknown } = ran.report.counts()
+  if (planned + unknown === 0 || !(await agreedTo(world))) return ran.code
+  const plan = savedPlan(request, ran, world)
   return run(request, frozen(world, plan.files), modules, { agreed: new Map(Object.entries(plan.steps)) })
 }
 

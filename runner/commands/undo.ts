@@ -4,7 +4,17 @@ import { journalPath } from '../record/paths.ts'
 import type { Applied, History } from '../record/history.ts'
 import { tidied, tidy, type Undoable } from '../undo/drift.ts'
 import { undoSteps } from '../undo/undo.ts'
-import type { RunFinished, StepRef, StepUndone, UndoPassed, UndoRecord, UndoStarted } from '../events/events.ts'
+import {
+  type Event,
+  stamped,
+  type RunFinished,
+  type StepRef,
+  type StepUndone,
+  type UndoPassed,
+  type UndoRecord,
+  type UndoStarted,
+  type Unstamped,
+} from '../events/events.ts'
 import { EXIT } from '../events/exit.ts'
 import { Failure } from '../base/failure.ts'
 import { runningAs } from '../record/liveness.ts'
@@ -72,8 +82,8 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
     show: { ...kept.request.show, output: asked.output },
   }
   const original = asked.plan ? undefined : await world.files.append(journalPath(id))
-  const mark = async (event: UndoStarted | StepUndone | UndoPassed) => {
-    original?.write(`${JSON.stringify(event)}\n`)
+  const mark = async (event: Unstamped<UndoStarted | StepUndone | UndoPassed>) => {
+    original?.write(`${JSON.stringify(stamped<Event>(event, world.clock.now()))}\n`)
     await original?.sync()
   }
   try {
@@ -84,9 +94,9 @@ export async function takeBack(asked: UndoRequest, world: World, modules: Readon
           plays.map(({ play }) => play),
           undoables,
           {
-            begun: ({ step, blob }) => mark({ type: 'undo-started', at: world.clock.now(), step, blob, by: state.id }),
-            undone: ({ step, blob }) => mark({ type: 'step-undone', at: world.clock.now(), step, blob }),
-            passed: ({ step }) => mark({ type: 'undo-passed', at: world.clock.now(), step }),
+            begun: ({ step, blob }) => mark({ type: 'undo-started', step, blob, by: state.id }),
+            undone: ({ step, blob }) => mark({ type: 'step-undone', step, blob }),
+            passed: ({ step }) => mark({ type: 'undo-passed', step }),
           },
         ),
     })

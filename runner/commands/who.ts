@@ -7,10 +7,10 @@ import { Failure } from '../base/failure.ts'
 import { oneLine, pad, width } from '../base/screen.ts'
 import { loadInventory } from '../inventory/inventory.ts'
 import { matchHosts } from '../inventory/pattern.ts'
-import { hasErrors, inventoryPaths } from '../run/inputs.ts'
+import { inventoryPaths } from '../run/inputs.ts'
 import { createSecrets } from '../events/secrets.ts'
 import type { As, How, What } from '../events/request.ts'
-import { showDiagnostics } from '../run/run.ts'
+import { hasErrors, showDiagnostics } from '../run/diagnostics.ts'
 import type { World } from '../world.ts'
 
 export interface WhoRequest extends Pick<What, 'inventory'>, Pick<As, 'user'>, Pick<How, 'acceptNewHostKeys' | 'forks'> {

@@ -103,7 +103,6 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   const shown = context.noLog ? hideChanges(changes) : changes
   run.emit({
     type: 'step-checked',
-    at: run.world.clock.now(),
     step,
     changes: shown,
     ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }),
@@ -138,7 +137,7 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
     }
   try {
     await confirmed(input)
-    run.emit({ type: 'apply-started', at: run.world.clock.now(), step, undo: recordOf(record, diff) })
+    run.emit({ type: 'apply-started', step, undo: recordOf(record, diff) })
     await run.durable()
     const result = await racing(module.apply(params as never, diff, target), signal)
     const [left] = await Promise.all([leftBy(module, params, diff, target), verified(module, params, diff, target, input)])
@@ -293,7 +292,7 @@ function targetOptions(input: AttemptInput, module: AnyModule, inputs: UndoRecor
     signal,
     scope,
     facts: {},
-    progress: (progress) => run.emit({ type: 'step-progress', at: run.world.clock.now(), step, progress }),
+    progress: (progress) => run.emit({ type: 'step-progress', step, progress }),
     evaluate(condition) {
       const node = argument(task.args, condition) ?? { ...task.args, value: condition }
       const value = evaluate(node, scope)

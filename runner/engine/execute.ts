@@ -49,7 +49,6 @@ async function runBatch(
   if (active.length === 0) return []
   run.emit({
     type: 'play-started',
-    at: run.world.clock.now(),
     play: play.index,
     name: play.name.value,
     hosts: active.map((state) => state.name),
@@ -73,7 +72,6 @@ function handlersPending(run: Run, play: Play, { name, notified }: HostState): b
   if (pending.length === 0) return false
   run.emit({
     type: 'handlers-pending',
-    at: run.world.clock.now(),
     host: name,
     handlers: pending.map((handler) => handler.name.value),
   })
@@ -114,7 +112,7 @@ function enforceLimits(run: Run, context: Context, hosts: readonly HostState[], 
   run.control.aborted = true
   const share = `${lost} of ${batch.length} hosts have failed`
   const reason = tooMany ? `${share}, more than ${allowed} %` : `${share}, and one is enough (any_errors_fatal)`
-  run.emit({ type: 'play-stopped', at: run.world.clock.now(), reason, hosts: spared.map(({ name }) => name) })
+  run.emit({ type: 'play-stopped', reason, hosts: spared.map(({ name }) => name) })
 }
 
 async function runBlock(
@@ -135,8 +133,7 @@ async function runBlock(
     for (const state of failed) state.status = 'active'
     run.control.aborted = false
     await runItems(run, block.rescue, context, failed, local, batch)
-    for (const state of failed.filter(isActive))
-      run.emit({ type: 'rescued', at: run.world.clock.now(), host: state.name, block: block.id })
+    for (const state of failed.filter(isActive)) run.emit({ type: 'rescued', host: state.name, block: block.id })
   }
   if (block.always.length > 0 && !run.control.stopping) {
     const lost = entered.filter((state) => state.status === 'failed')
@@ -160,7 +157,6 @@ function foretellRescue(
     const scope = scopeOf(run, state, context, local)
     run.emit({
       type: 'rescue-planned',
-      at: run.world.clock.now(),
       host: state.name,
       block: block.id,
       ...(block.name === undefined ? {} : { name: textOf(block.name, scope) }),

@@ -51,7 +51,7 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   if (past !== undefined) return replayed(run, step, past)
   if (!mayAct(run, state) || !isActive(state)) return LEFT
   const started = clock.monotonic()
-  run.emit({ type: 'step-started', at: clock.now(), step })
+  run.emit({ type: 'step-started', step })
 
   const { attempt: last, attempts } = await attemptUntil(input, scope, step, { inFlight, aheadAs: inPlace.key })
   const judged = judge(input, last)
@@ -68,7 +68,6 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   const changes = 'changes' in judged.attempt ? judged.attempt.changes : []
   run.emit({
     type: 'step-finished',
-    at: clock.now(),
     step,
     outcome,
     seconds: (clock.monotonic() - started) / 1000,
@@ -100,7 +99,7 @@ const MAY_NOTIFY: ReadonlySet<Outcome> = new Set(['changed', 'planned', 'unknown
 /** As it ended before: what follows from it (registered value, handlers, failure) follows again. */
 function replayed(run: Run, step: StepRef, past: StepFinished): StepEnd {
   const { outcome, ignored, result } = past
-  run.emit({ type: 'step-replayed', at: run.world.clock.now(), step, outcome })
+  run.emit({ type: 'step-replayed', step, outcome })
   return { outcome, value: result, failed: past.failure !== undefined && ignored !== true, notifies: outcome === 'changed' }
 }
 

@@ -33,11 +33,9 @@ export async function runTask(
 
   const [first] = chosen
   const name = first === undefined ? task.name.value : textOf(task.name, scopeOf(run, first, context, local))
-  const { clock } = run.world
   const shown = chosen.map((state) => state.name)
   run.emit({
     type: 'task-started',
-    at: clock.now(),
     task: task.id,
     name: task.loop === undefined ? name : withoutTemplates(task.name.value),
     module: task.module,
@@ -47,7 +45,7 @@ export async function runTask(
   const limit = Math.min(run.how.forks, context.throttle ?? run.how.forks)
   const sharing = (state: HostState) => (once === undefined ? [state] : [...new Set([state, ...active])])
   await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, sharing(state)))
-  run.emit({ type: 'task-finished', at: clock.now(), task: task.id })
+  run.emit({ type: 'task-finished', task: task.id })
 }
 
 /** The name of a loop as a whole: what differs from item to item is left out. */
@@ -178,7 +176,6 @@ function endWithoutItems(
   const reason = why.until ?? (why.failure === undefined ? 'there is nothing to loop over' : undefined)
   run.emit({
     type: 'step-finished',
-    at: run.world.clock.now(),
     step: {
       key: stepKey(task.id, state.name),
       task: task.id,

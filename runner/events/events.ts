@@ -259,4 +259,10 @@ export type Counts = Readonly<Record<Outcome | 'ignored' | 'rescued', number>>
 
 export type Goal = 'plan' | 'apply' | 'undo'
 
-export type Emit = (event: Event) => void
+/** An event before it is emitted: `emit` stamps the time. */
+export type Unstamped<E extends Event = Event> = E extends Event ? Omit<E, 'at'> : never
+/** @param at milliseconds since the epoch; readers of a journal expect `type` first */
+export const stamped = <E extends Event>({ type, ...rest }: Unstamped<E>, at: number): E =>
+  ({ type, at, ...rest }) as unknown as E
+
+export type Emit = (event: Unstamped) => void

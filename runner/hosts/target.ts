@@ -75,7 +75,7 @@ export async function gatherFacts(run: Run, state: HostState, names: readonly st
   const facts = await gather(missing, await reachHost(run, options))
   Object.assign(state.facts, facts)
   for (const name of missing) state.gathered.add(name)
-  run.emit({ type: 'facts-gathered', at: run.world.clock.now(), host: state.name, facts })
+  run.emit({ type: 'facts-gathered', host: state.name, facts })
 }
 
 function known(run: Run, host: string): HostState {

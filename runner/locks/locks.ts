@@ -155,7 +155,7 @@ async function patiently(run: Run, ask: () => Promise<readonly Busy[]>): Promise
     if (clock.monotonic() >= until) throw locked(run, busy)
     if (!said && !going) {
       said = true
-      run.emit({ type: 'lock-awaited', at: clock.now(), reasons: busy.map((each) => reason(each, clock.now())) })
+      run.emit({ type: 'lock-awaited', reasons: busy.map((each) => reason(each, clock.now())) })
     }
     // Not in step with whoever else waits.
     await clock.sleep(Math.min(until - clock.monotonic(), 500 + Math.random() * 1000), run.control.signal)

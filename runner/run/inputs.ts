@@ -13,6 +13,7 @@ import type { AnyModule } from '../module.ts'
 import type { Request, What } from '../events/request.ts'
 import { didYouMean } from '../base/suggest.ts'
 import type { World } from '../world.ts'
+import { hasErrors } from './diagnostics.ts'
 
 /** Everything a run needs, valid; or all that is wrong with it at once. */
 export interface Inputs {
@@ -72,8 +73,6 @@ function startOf({ plays }: Playbook, name: string | undefined): Diagnostic[] {
   const note = label ?? `its tasks: ${[...new Set(names)].join(', ')}`
   return [{ severity: 'error', summary: `no task is called \`${name}\`, where \`--start-at-task\` would begin`, notes: [note] }]
 }
-
-export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')
 
 /** `-i`, or what RUNBOOK_INVENTORY or ANSIBLE_INVENTORY name; otherwise localhost alone. */
 export function inventoryPaths(asked: Pick<What, 'inventory'>, { env }: World): readonly string[] {

@@ -10,39 +10,50 @@ import type { History } from '../record/history.ts'
 import type { Prepared } from './attempt-result.ts'
 import type { Session } from './session.ts'
 
-/** What the whole run shares. Made once by `run.ts`; the engine's functions take it as their first argument. */
-export interface Run extends Pick<Request, 'goal' | 'which' | 'as' | 'how'> {
+/** A run: what was asked, how far it has come, and what serves it. Made once by `run/`; the engine's functions take it as their first argument. */
+export interface Run extends Asked, Progress, Services {}
+
+/** Fixed before the run begins. */
+export interface Asked extends Pick<Request, 'goal' | 'which' | 'as' | 'how'> {
   readonly id: string
-  readonly becomePassword: string | undefined
   readonly playbook: Playbook
   readonly inventory: Inventory
   readonly modules: ReadonlyMap<string, AnyModule>
-  readonly world: World
-  readonly session: Session
-  readonly locks: Locks
-  readonly emit: Emit
-  /** The journal is on the disk when this resolves; throws `Failure` when it, or once anything of it, could not be put there. Nothing to wait for in plan. */
-  durable(): Promise<void>
+  /** `params`, validated and with defaults. */
+  readonly params: Readonly<Record<string, unknown>>
+  /** Values of `-e`. */
+  readonly extra: Vars
+  readonly becomePassword: string | undefined
   /** What a resumed run did before it stopped. */
   readonly history: History | undefined
   readonly resumed: Resumed | undefined
   /** What a saved plan says of each step, by key: nothing else may be done. */
   readonly agreed: ReadonlyMap<string, AgreedStep> | undefined
+}
+
+/** Grows while the run goes on. */
+export interface Progress {
+  /** One state a host, kept from play to play: what was registered, whether it failed. */
+  readonly states: Map<string, HostState>
   /** What this run has touched, by host: what a saved plan says of it no longer holds. */
   readonly touched: Map<string, Touched>
   /** What the operator was asked by a `confirm`, with the answer. */
   readonly confirmations: Map<string, Promise<string | undefined>>
-  /** Asks on the terminal, one question at a time, while the live view stands still. */
-  ask(question: string): Promise<string | undefined>
-  /** `params`, validated and with defaults. */
-  readonly params: Readonly<Record<string, unknown>>
-  /** Values of `-e`. */
-  readonly extra: Vars
-  /** One state a host, kept from play to play: what was registered, whether it failed. */
-  readonly states: Map<string, HostState>
   readonly control: Control
+}
+
+/** The ways out of the run: to hosts, clouds, the screen and the journal. */
+export interface Services {
+  readonly world: World
+  readonly session: Session
+  readonly locks: Locks
   /** Values that must never be shown; more as they become known. */
   readonly secrets: Secrets
+  readonly emit: Emit
+  /** The journal is on the disk when this resolves; throws `Failure` when it, or once anything of it, could not be put there. Nothing to wait for in plan. */
+  durable(): Promise<void>
+  /** Asks on the terminal, one question at a time, while the live view stands still. */
+  ask(question: string): Promise<string | undefined>
 }
 
 /** How a resumed run goes on. */
@@ -126,6 +137,22 @@ export interface Ahead {
   readonly registered: ReadonlyMap<string, unknown>
   readonly prepared: Promise<Prepared>
 }
+
+export const newProgress = ({ startAtTask }: Request['which'], signal: AbortSignal): Progress => ({
+  states: new Map(),
+  touched: new Map(),
+  confirmations: new Map(),
+  control: {
+    stopping: false,
+    interrupted: false,
+    aborted: false,
+    signal,
+    started: startAtTask === undefined,
+    stepAll: false,
+    changes: 0,
+    window: Number.POSITIVE_INFINITY,
+  },
+})
 
 export const isActive = (state: HostState): boolean => state.status === 'active'
 

@@ -216,7 +216,7 @@ export function undoTarget(run: Run, step: StepRef, record: UndoRecord): Target 
     signal: run.control.signal,
     scope: state === undefined ? createScope([]) : hostScope(run, state.host),
     facts: state?.facts ?? {},
-    progress: (progress) => run.emit({ type: 'step-progress', at: run.world.clock.now(), step, progress }),
+    progress: (progress) => run.emit({ type: 'step-progress', step, progress }),
     evaluate: () => {
       throw new Failure('a condition cannot be asked in undo')
     },

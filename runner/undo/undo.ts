@@ -79,7 +79,7 @@ function ending(run: Run, step: StepRef) {
   const started = clock.monotonic()
   let isTold = false
   const begin = () => {
-    if (!isTold) run.emit({ type: 'step-started', at: clock.now(), step })
+    if (!isTold) run.emit({ type: 'step-started', step })
     isTold = true
   }
   return Object.assign(
@@ -87,7 +87,6 @@ function ending(run: Run, step: StepRef) {
       begin()
       run.emit({
         type: 'step-finished',
-        at: clock.now(),
         step,
         outcome,
         seconds: (clock.monotonic() - started) / 1000,

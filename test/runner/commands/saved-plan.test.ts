@@ -196,6 +196,14 @@ describe('a saved plan', () => {
     expect(await apply(stage)).toBe(0)
   })
 
+  test('is not kept where it was interrupted: it does not know all that would be done', async () => {
+    const stage = scene()
+    const set = stage.modules.get('set')
+    const check = async (...given: readonly [never, never]) => (stage.world.interrupt(), set?.check(...given))
+    expect(await plan({ ...stage, modules: new Map([...stage.modules, ['set', { ...set, check } as AnyModule]]) })).toBe(130)
+    expect(stage.world.disk.has('/project/it.plan')).toBe(false)
+  })
+
   test('is not kept where something could not be planned', async () => {
     const stage = scene()
     expect(await plan(stage, { which: { limit: ['nobody'] } })).toBe(2)

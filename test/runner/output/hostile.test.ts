@@ -5,7 +5,7 @@ import { createCli } from '../../../runner/cli.ts'
 import { createReport } from '../../../runner/output/report.ts'
 import { renderRun, renderRuns, type SeenHistory } from '../../../runner/output/runs-view.ts'
 import { openView, styleOf } from '../../../runner/output/view.ts'
-import { showDiagnostics } from '../../../runner/run/run.ts'
+import { showDiagnostics } from '../../../runner/run/diagnostics.ts'
 import { defineModule } from '../../../runner/module.ts'
 import { fakeWorld } from '../../doubles/world.ts'
 

@@ -1,0 +1,55 @@
+import { setMaxListeners } from 'node:events'
+import type { Request } from '../events/request.ts'
+import { openLocks } from '../locks/locks.ts'
+import type { AnyModule } from '../module.ts'
+import type { History } from '../record/history.ts'
+import { runId } from '../record/run-id.ts'
+import { newProgress, type Resumed, type Run } from '../state/run-state.ts'
+import { openSession } from '../state/session.ts'
+import type { World } from '../world.ts'
+import type { Inputs } from './inputs.ts'
+import type { Ready } from './prepare.ts'
+import type { Recorder } from './recorder.ts'
+
+/** What makes one run different from a first `plan` or `apply` of a playbook. */
+export interface Variant {
+  /** The run that is resumed. */
+  readonly past?: { readonly run: string; readonly history: History; readonly how: Resumed }
+  /** What a saved plan says of each step. */
+  readonly agreed?: Run['agreed']
+  /** Called once the locks are held, before anything is done. */
+  readonly begin?: (run: string) => Promise<void>
+  /** The work on the hosts, instead of executing the playbook. Returns the hosts that have not come to the end of it. */
+  readonly work?: (run: Run, plays: Inputs['plays']) => Promise<readonly string[] | void>
+}
+
+/** A run that has not done anything yet. */
+export function newRun(
+  request: Request,
+  world: World,
+  modules: ReadonlyMap<string, AnyModule>,
+  { past, agreed }: Variant,
+  { inputs, secrets, becomePassword }: Ready,
+  { emit, durable, ask }: Recorder,
+  signal: AbortSignal,
+): Run {
+  setMaxListeners(0, signal) // every step, command and request listens to it
+  return {
+    id: past?.run ?? runId(world.clock.now()),
+    ...request,
+    ...inputs,
+    modules,
+    becomePassword,
+    history: past?.history,
+    resumed: past?.how,
+    agreed,
+    ...newProgress(request.which, signal),
+    world,
+    session: openSession(world, signal),
+    locks: openLocks(),
+    secrets,
+    emit,
+    durable,
+    ask,
+  }
+}

@@ -1,0 +1,77 @@
+import { EXIT } from '../events/exit.ts'
+import { Failure } from '../base/failure.ts'
+import type { AnyModule } from '../module.ts'
+import type { Request } from '../events/request.ts'
+import { createSecrets, type Secrets, SHORTEST } from '../events/secrets.ts'
+import { unasked } from '../plan/confirm.ts'
+import type { Diagnostic } from '../source/diagnostic.ts'
+import type { Source } from '../source/source.ts'
+import type { World } from '../world.ts'
+import { showDiagnostics } from './diagnostics.ts'
+import { type Inputs, isSecret, loadInputs } from './inputs.ts'
+
+/** All that a run needs before anything is connected to. */
+export interface Ready {
+  readonly inputs: Inputs
+  readonly sources: readonly Source[]
+  readonly secrets: Secrets
+  readonly becomePassword: string | undefined
+}
+
+/**
+ * Loads the inputs and asks for the passwords. Called by `run.ts`, at the beginning of each run.
+ *
+ * @param agreed whether a saved plan is applied: whoever agreed to it was asked then
+ * @returns the exit code where the run must not begin; the reasons have been shown
+ */
+export async function prepare(
+  request: Request,
+  world: World,
+  modules: ReadonlyMap<string, AnyModule>,
+  agreed: boolean,
+): Promise<Ready | number> {
+  const { inputs, sources, diagnostics } = await loadInputs(request, world, modules)
+  showDiagnostics(diagnostics, sources, world)
+  if (inputs === undefined) return EXIT.input
+  const nobody = request.goal === 'apply' && !request.how.yes && !agreed && !world.interactive
+  const questions = nobody ? unasked(inputs.plays, request.which) : []
+  showDiagnostics(questions, sources, world)
+  if (questions.length > 0) return EXIT.refused
+  const becomePassword = request.how.askBecomePass ? await askBecomePassword(world) : undefined
+  const { secrets, warnings } = secretsOf(inputs, becomePassword)
+  showDiagnostics(warnings, sources, world)
+  return { inputs, sources, secrets, becomePassword }
+}
+
+async function askBecomePassword(world: World): Promise<string> {
+  const password = await world.ask('BECOME password: ', { secret: true })
+  if (password !== undefined) return password
+  throw new Failure('`--ask-become-pass` needs a terminal to ask on', {
+    kind: 'input',
+    todo: 'give `ansible_become_password` in the inventory, or let sudo ask for none',
+  })
+}
+
+/** The values to mask, and what of them will be seen all the same. The warnings point to no place: its line can hold the value. */
+function secretsOf(
+  { playbook, params }: Inputs,
+  becomePassword: string | undefined,
+): { readonly secrets: Secrets; readonly warnings: readonly Diagnostic[] } {
+  const secrets = createSecrets()
+  const values = [
+    ...Object.values(playbook.params)
+      .filter(isSecret)
+      .map(({ name }) => [`the secret parameter \`${name}\``, params[name]] as const),
+    ['the BECOME password', becomePassword] as const,
+  ]
+  const warnings = values
+    .filter(([, value]) => !secrets.add(value))
+    .map(([name]) => ({
+      severity: 'warning' as const,
+      summary: `${name} is not masked in all its parts`,
+      notes: [
+        `what has fewer than ${SHORTEST} characters, or is true or false, stays readable in what is shown and in the journal`,
+      ],
+    }))
+  return { secrets, warnings }
+}

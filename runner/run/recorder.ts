@@ -1,0 +1,99 @@
+import { type Emit, type Event, type RunFinished, stamped, type Unstamped } from '../events/events.ts'
+import { maskEvent } from '../events/mask-event.ts'
+import type { Request } from '../events/request.ts'
+import { maskSensitive, type Secrets } from '../events/secrets.ts'
+import type { Failure } from '../base/failure.ts'
+import { createReport, type Report } from '../output/report.ts'
+import { openView, type RunView } from '../output/view.ts'
+import { type Journal, openJournal } from '../record/journal.ts'
+import type { Source } from '../source/source.ts'
+import type { Run } from '../state/run-state.ts'
+import type { World } from '../world.ts'
+
+/**
+ * Receives every event of a run: stamps the time, masks secrets once for all, and hands it to the report, the view and, once there is one,
+ * the journal. Made by `run.ts`; the engine knows its `emit`, `durable` and `ask`.
+ */
+export interface Recorder {
+  readonly report: Report
+  readonly emit: Emit
+  /** Asks on the terminal, one question at a time, while the live view stands still. */
+  readonly ask: Run['ask']
+  /** Keeps the events from now on. Lock events come before: who waits for a lock has no journal yet. */
+  openJournal(run: string, onLost: () => void): Promise<void>
+  /** As `Journal.durable`; resolves at once where nothing is kept. */
+  durable(): Promise<void>
+  /** Why the journal could not be written. */
+  readonly lost: Failure | undefined
+  /** Brings everything to the disk and the screen. With the end of the run it shows the plan, or the failures and the summary. */
+  close(end?: Unstamped<RunFinished>): Promise<void>
+}
+
+export async function openRecorder(
+  request: Request,
+  secrets: Secrets,
+  sources: readonly Source[],
+  world: World,
+): Promise<Recorder> {
+  const report = createReport()
+  const view = await openView({ goal: request.goal, ...request.show }, world, report, sources)
+  const kept: { journal?: Journal } = {}
+
+  const show = (event: Event): void => {
+    report.add(event)
+    view.add(event)
+  }
+  const record = (event: Event): void => {
+    const shown = maskEvent(secrets, 'changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event)
+    if (shown.type === 'apply-started' && event.type === 'apply-started') {
+      // What undo needs may hold secrets: it goes to a sealed blob as it is, and nowhere else.
+      show({ ...shown, undo: { ...shown.undo, params: undefined, before: undefined } })
+      kept.journal?.addApply({ ...shown, undo: event.undo })
+    } else if (shown.type === 'step-finished' && event.type === 'step-finished') {
+      // What the step left on its host is compared with what is there when it is undone: it must be exact.
+      const { left: _left, ...rest } = shown
+      show(rest)
+      kept.journal?.add(event.left === undefined ? rest : { ...rest, left: event.left })
+    } else {
+      show(shown)
+      if (shown.type === 'step-progress') kept.journal?.addProgress(shown)
+      else kept.journal?.add(shown)
+    }
+  }
+
+  return {
+    report,
+    emit: (event) => record(stamped<Event>(event, world.clock.now())),
+    ask: oneAtATime(world, view),
+    async openJournal(run, onLost) {
+      kept.journal = await openJournal(world, run, onLost)
+    },
+    durable: async () => kept.journal?.durable(),
+    get lost() {
+      return kept.journal?.lost
+    },
+    async close(end) {
+      const last = end === undefined ? undefined : stamped<RunFinished>(end, world.clock.now())
+      if (last !== undefined) record(last)
+      await kept.journal?.close()
+      await view.close()
+      if (last !== undefined) view.finish(last)
+    },
+  }
+}
+
+function oneAtATime(world: World, view: RunView): Run['ask'] {
+  let last: Promise<unknown> = Promise.resolve()
+  return (question) => {
+    const answer = last.then(async () => {
+      const resume = await view.hold()
+      try {
+        return await world.ask(question)
+      } finally {
+        resume()
+      }
+    })
+    last = answer.catch(() => undefined)
+    return answer
+  }
+}
