@@ -1,4 +1,4 @@
-import { defineModule, Failure, type Address, type Change } from '../runner/module.ts'
+import { type Address, type Change, defineModule, Failure, isSecretSetting } from '../runner/module.ts'
 import { attributeParams } from './lib/files/attributes.ts'
 import {
   applyContent,
@@ -12,7 +12,6 @@ import {
 } from './lib/files/content.ts'
 import { fileAt } from './lib/files/paths.ts'
 import { readOption, setOption, type Wanted } from './lib/text/ini.ts'
-import { isSecret } from './lib/secrets.ts'
 import { decodeText, encodeText } from './lib/text/lines.ts'
 
 interface Params {
@@ -192,7 +191,7 @@ function optionChanges(resource: Address, wishes: readonly Wish[], old: string):
             property: `[${section}] ${option}`,
             before,
             after,
-            ...(isSecret(option, before, after) ? { sensitive: true as const } : {}),
+            ...(isSecretSetting(option, before, after) ? { sensitive: true as const } : {}),
           },
         ]
   })

@@ -1,6 +1,6 @@
 import type { History } from '../record/history.ts'
 import { Failure } from '../base/failure.ts'
-import { MASK } from '../events/secrets.ts'
+import { holdsHidden } from '../base/secret-names.ts'
 import type { Request, What } from '../events/request.ts'
 import { digestOf, type KeptInputs } from '../record/runs.ts'
 import type { World } from '../world.ts'
@@ -42,16 +42,14 @@ function changedParams(request: Request, used: Readonly<Record<string, unknown>>
   const same = (name: string, text: string): boolean => {
     const value = used[name]
     const texts = [before.get(name), String(value), JSON.stringify(value)].filter((one) => one !== undefined)
-    return value === undefined || texts.some((one) => one === text || one.includes(MASK))
+    return value === undefined || texts.some((one) => one === text || holdsHidden(one))
   }
   return given.filter(({ name, text }) => !same(name, text)).map(({ name }) => `parameter ${name}`)
 }
 
 /** Parameters of a run that goes on: those it began with, but for secrets, which are not kept, and those given now. */
 export function paramsNow(kept: KeptInputs, given: What['params']): What['params'] {
-  const params = new Map(
-    kept.request.what.params.filter(({ text }) => !text.includes(MASK)).map(({ name, text }) => [name, text]),
-  )
+  const params = new Map(kept.request.what.params.filter(({ text }) => !holdsHidden(text)).map(({ name, text }) => [name, text]))
   for (const { name, text } of given) params.set(name, text)
   return [...params].map(([name, text]) => ({ name, text }))
 }

@@ -7,6 +7,7 @@ import type { Node } from '../source/source.ts'
 import { render, TemplateError } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule, Change, Diff, Saw, Target } from '../module.ts'
+import { changeInWords, maskChange } from '../events/mask-change.ts'
 import type { StepRef, UndoRecord } from '../events/events.ts'
 import { agreedOnly } from '../plan/guard.ts'
 import { confirmed, questionOf } from '../plan/confirm.ts'
@@ -212,7 +213,7 @@ async function verified(
   params: unknown,
   diff: Diff<unknown>,
   target: Target,
-  { signal }: AttemptInput,
+  { run, signal }: AttemptInput,
 ): Promise<void> {
   const left = await racing(
     module.verify === undefined
@@ -223,11 +224,7 @@ async function verified(
   const [first] = left
   if (first === undefined) return
   throw new Failure(`${module.name} was applied, but ${nameOf(first)} is not as it should be`, {
-    why: left
-      .map((change) =>
-        change.sensitive ? nameOf(change) : `${nameOf(change)}: ${change.before ?? 'absent'}, wanted ${change.after ?? 'absent'}`,
-      )
-      .join('\n'),
+    why: left.map((change) => changeInWords(maskChange(run.secrets, change), 'wanted')).join('\n'),
     todo: 'something changes it back, or the host did not take it: look at the host, then run again',
   })
 }

@@ -1,6 +1,7 @@
-import type { Change } from '../module.ts'
-import type { Event, StepFinished, StepRef } from './events.ts'
-import type { Secrets } from './secrets.ts'
+import { hideCredentials } from '../base/secret-names.ts'
+import type { Secrets } from '../base/secret-values.ts'
+import type { Event, FailureInfo, StepFinished, StepRef } from './events.ts'
+import { maskChange } from './mask-change.ts'
 
 /** What tells a run, a host or a step from another: it is looked up by, and a secret that is a part of a host's name must not change it. */
 const OF_EVENT = [
@@ -21,26 +22,41 @@ const OF_EVENT = [
 ]
 const OF_STEP = ['key', 'task', 'host', 'module', 'place', 'same']
 
-/** An event as it may be shown and kept: every secret in its texts and data is masked. */
-export function maskEvent<E extends Partial<Event>>(secrets: Secrets, event: E): E {
-  const masked = secrets.mask(event)
-  if (masked === event) return event
-  const { step, inFlight, changes } = event as Partial<StepFinished> & { readonly inFlight?: unknown }
+interface Parts extends Partial<Pick<StepFinished, 'step' | 'changes' | 'warnings' | 'failure'>> {
+  readonly inFlight?: unknown
+}
+
+/**
+ * An event as it may be shown and kept: every secret in its texts and data is masked.
+ *
+ * @param change what becomes of its differences
+ */
+export function maskEvent<E extends Partial<Event>>(secrets: Secrets, event: E, change = maskChange): E {
+  const masked: E & Parts = secrets.mask(event)
+  const { step, inFlight, changes } = event as Parts
+  const { warnings, failure } = masked
+  if (masked === event && changes === undefined && warnings === undefined && failure === undefined) return event
   return {
     ...masked,
     ...picked(event, OF_EVENT),
+    ...(changes === undefined ? {} : { changes: changes.map((one) => change(secrets, one)) }),
+    ...(warnings === undefined ? {} : { warnings: warnings.map(hideCredentials) }),
+    ...(failure === undefined ? {} : { failure: maskFailure(failure) }),
     ...(step === undefined ? {} : { step: maskStep(secrets, step) }),
-    ...(changes === undefined ? {} : { changes: changes.map((change) => maskChange(secrets, change)) }),
     ...(Array.isArray(inFlight)
       ? { inFlight: inFlight.map((one: StepRef | { step: StepRef }) => maskFlying(secrets, one)) }
       : {}),
   }
 }
 
-/** The same change with every secret in its texts masked; where it is stays. */
-export const maskChange = (secrets: Secrets, change: Change): Change => ({
-  ...secrets.mask(change),
-  resource: { ...change.resource, name: secrets.mask(change.resource.name) },
+/** What a program or a library says may quote a URL as it was given. */
+const maskFailure = (failure: FailureInfo): FailureInfo => ({
+  ...failure,
+  ...Object.fromEntries(
+    (['what', 'why', 'todo', 'stderr'] as const).flatMap((name) =>
+      failure[name] === undefined ? [] : [[name, hideCredentials(failure[name])]],
+    ),
+  ),
 })
 
 const maskStep = (secrets: Secrets, step: StepRef): StepRef => ({ ...secrets.mask(step), ...picked(step, OF_STEP) })

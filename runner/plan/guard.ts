@@ -4,8 +4,8 @@ import { isIn, stepKey } from '../events/step-address.ts'
 import { addressKey, inWords } from '../base/address.ts'
 import { Failure } from '../base/failure.ts'
 import type { Change, Saw } from '../module.ts'
-import { maskChange } from '../events/mask-event.ts'
-import { maskSensitive, type Secrets } from '../events/secrets.ts'
+import { HIDDEN } from '../base/secret-names.ts'
+import { sealChange } from '../events/mask-change.ts'
 import type { History } from '../record/history.ts'
 import type { AgreedStep, Run, Touched } from '../state/run-state.ts'
 
@@ -50,7 +50,7 @@ export const wasSeen = ({ agreed }: Run, step: StepRef): boolean =>
 export function agreedOnly(run: Run, step: StepRef, intended: Intended): void {
   if (run.agreed === undefined) return
   const touched = touchedOn(run, intended.host)
-  const drift = differences(run, step, masked(run.secrets, intended), touched)
+  const drift = differences(run, step, masked(run, intended), touched)
   if (drift.length > 0) {
     run.control.stopping ||= run.goal !== 'plan'
     throw new Failure(`${step.host} is not as the plan saw it: ${step.name} would do something else`, {
@@ -63,10 +63,10 @@ export function agreedOnly(run: Run, step: StepRef, intended: Intended): void {
 }
 
 /** As the plan saw it: it was made from what may be shown. */
-const masked = (secrets: Secrets, { saw, changes, ...rest }: Intended): Intended => ({
+const masked = ({ secrets }: Run, { saw, changes, ...rest }: Intended): Intended => ({
   ...rest,
   saw: secrets.mask(saw),
-  changes: changes.map((change) => maskChange(secrets, maskSensitive(change))),
+  changes: changes.map((change) => sealChange(secrets, change)),
 })
 
 function differences({ agreed }: Run, step: StepRef, { changes, saw, failed }: Intended, touched: Touched): string[] {
@@ -86,7 +86,7 @@ function otherChanges(own: AgreedStep, changes: readonly Change[]): string[] {
   return changes.flatMap((change) => {
     const was = expected.get(keyOf(change))
     if (was === digest(change)) return []
-    const now = change.sensitive ? '(hidden)' : `${change.before ?? 'absent'} → ${change.after ?? 'absent'}`
+    const now = change.sensitive ? HIDDEN : `${change.before ?? 'absent'} → ${change.after ?? 'absent'}`
     return [
       `${inWords(change.resource, change.property)}: ${was === undefined ? 'not in the plan' : 'planned otherwise'}, now ${now}`,
     ]

@@ -1,7 +1,7 @@
 import type { ApplyStarted, Event, RunFinished, RunStarted, StepFinished, StepRef } from '../events/events.ts'
 import { owners } from '../events/step-address.ts'
 import { Failure } from '../base/failure.ts'
-import { MASK } from '../events/secrets.ts'
+import { holdsHidden } from '../base/secret-names.ts'
 import { JOURNAL_VERSION } from './journal.ts'
 import { taskPart } from '../state/fingerprint.ts'
 
@@ -206,7 +206,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
 
 /** What a secret was masked in cannot stand for the real thing. */
 const unmasked = (facts: Readonly<Record<string, unknown>>) =>
-  Object.fromEntries(Object.entries(facts).filter(([, value]) => !JSON.stringify(value).includes(MASK)))
+  Object.fromEntries(Object.entries(facts).filter(([, value]) => !holdsHidden(JSON.stringify(value))))
 
 function grouped(steps: Iterable<StepRef>): Map<string, StepRef[]> {
   const byTask = new Map<string, StepRef[]>()
@@ -246,7 +246,7 @@ export function replayable(history: History, key: string): StepFinished | undefi
   if (past === undefined || history.inFlight.has(key)) return undefined
   if (past.outcome === 'changed' || past.outcome === 'skipped' || past.ignored === true) return past
   // A result with a masked secret in it cannot stand for the real one; looking again costs nothing.
-  return past.outcome === 'ok' && !JSON.stringify(past.result).includes(MASK) ? past : undefined
+  return past.outcome === 'ok' && !holdsHidden(JSON.stringify(past.result)) ? past : undefined
 }
 
 /** @param rescues as `HOST BLOCK` */

@@ -21,6 +21,8 @@ export interface Journal {
   durable(): Promise<void>
   /** Writes what is left, as far as it can be: `lost` says if not. */
   close(): Promise<void>
+  /** The run's keyed digest, for what nobody must be able to guess. */
+  mark(content: string): string
   /** Why it could not be written; it stays, should there be room again: what came in between may be missing. */
   readonly lost: Failure | undefined
 }
@@ -86,6 +88,7 @@ export async function openJournal(world: World, run: string, onLost: () => void)
       await Promise.allSettled(waiting)
       await trying(file.close)
     },
+    mark: images.mark,
     get lost() {
       return lost
     },

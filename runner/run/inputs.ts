@@ -5,7 +5,7 @@ import { magicNames } from '../language/magic.ts'
 import { type Inventory, loadInventory } from '../inventory/inventory.ts'
 import type { Diagnostic } from '../source/diagnostic.ts'
 import { readSource } from '../source/read-file.ts'
-import { loadExtraVars, missingParams, resolveParams } from '../language/params/params.ts'
+import { isSecret, loadExtraVars, missingParams, resolveParams } from '../language/params/params.ts'
 import { flatten, type Param, type Playbook, type Vars } from '../language/playbook/types.ts'
 import type { Source } from '../source/source.ts'
 import { checkNames, loadPlaybook } from '../language/playbook/load-playbook.ts'
@@ -109,7 +109,6 @@ async function askForMissing(
   return resolveParams(playbook, given, file)
 }
 
-export const isSecret = ({ schema }: Param): boolean => 'secret' in schema && schema.secret === true
 const question = ({ name, schema }: Param): string => `${schema.description ?? name}\n${name}: `
 
 function variableNames(inventory: Inventory): string[] {

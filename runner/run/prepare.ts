@@ -2,13 +2,14 @@ import { EXIT } from '../events/exit.ts'
 import { Failure } from '../base/failure.ts'
 import type { AnyModule } from '../module.ts'
 import type { Request } from '../events/request.ts'
-import { createSecrets, type Secrets, SHORTEST } from '../events/secrets.ts'
+import { createSecrets, type Secrets, SHORTEST } from '../base/secret-values.ts'
 import { unasked } from '../plan/confirm.ts'
 import type { Diagnostic } from '../source/diagnostic.ts'
 import type { Source } from '../source/source.ts'
 import type { World } from '../world.ts'
 import { showDiagnostics } from './diagnostics.ts'
-import { type Inputs, isSecret, loadInputs } from './inputs.ts'
+import { isSecret } from '../language/params/params.ts'
+import { type Inputs, loadInputs } from './inputs.ts'
 
 /** All that a run needs before anything is connected to. */
 export interface Ready {

@@ -1,7 +1,8 @@
 import { type Emit, type Event, type RunFinished, stamped, type Unstamped } from '../events/events.ts'
+import { sealChange } from '../events/mask-change.ts'
 import { maskEvent } from '../events/mask-event.ts'
 import type { Request } from '../events/request.ts'
-import { maskSensitive, type Secrets } from '../events/secrets.ts'
+import type { Secrets } from '../base/secret-values.ts'
 import type { Failure } from '../base/failure.ts'
 import { createReport, type Report } from '../output/report.ts'
 import { openView, type RunView } from '../output/view.ts'
@@ -39,12 +40,12 @@ export async function openRecorder(
   const view = await openView({ goal: request.goal, ...request.show }, world, report, sources)
   const kept: { journal?: Journal } = {}
 
-  const show = (event: Event): void => {
-    report.add(event)
+  const show = (event: Event, reported = event): void => {
+    report.add(reported)
     view.add(event)
   }
   const record = (event: Event): void => {
-    const shown = maskEvent(secrets, 'changes' in event ? { ...event, changes: event.changes.map(maskSensitive) } : event)
+    const shown = maskEvent(secrets, event)
     if (shown.type === 'apply-started' && event.type === 'apply-started') {
       // What undo needs may hold secrets: it goes to a sealed blob as it is, and nowhere else.
       show({ ...shown, undo: { ...shown.undo, params: undefined, before: undefined } })
@@ -52,7 +53,8 @@ export async function openRecorder(
     } else if (shown.type === 'step-finished' && event.type === 'step-finished') {
       // What the step left on its host is compared with what is there when it is undone: it must be exact.
       const { left: _left, ...rest } = shown
-      show(rest)
+      // A saved plan is made from the report: it must tell one hidden value from another.
+      show(rest, { ...rest, changes: event.changes.map((change) => sealChange(secrets, change)) })
       kept.journal?.add(event.left === undefined ? rest : { ...rest, left: event.left })
     } else {
       show(shown)
@@ -67,6 +69,7 @@ export async function openRecorder(
     ask: oneAtATime(world, view),
     async openJournal(run, onLost) {
       kept.journal = await openJournal(world, run, onLost)
+      secrets.sealWith(kept.journal.mark)
     },
     durable: async () => kept.journal?.durable(),
     get lost() {

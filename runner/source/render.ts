@@ -1,3 +1,5 @@
+import { HIDDEN, hideSpans, outermost, secretSpans, type Span } from '../base/secret-names.ts'
+import { SHORTEST } from '../base/secret-values.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Place, Source } from './source.ts'
 import { count } from '../base/format.ts'
@@ -47,7 +49,8 @@ export const inOrder = (diagnostics: readonly Diagnostic[], sources: readonly So
 }
 
 const renderOne = (diagnostic: Diagnostic, byFile: ReadonlyMap<string, Source>, look: Look): string[] => {
-  const { severity, summary, place, label, notes = [] } = diagnostic
+  const { severity, place } = diagnostic
+  const { summary, label, notes = [] } = withoutSecretsOf(place && byFile.get(place.file), diagnostic)
   const tint = painter(look)
   const first = `${severity === 'error' ? tint('error:', 'red', 'bold') : tint('warning:', 'yellow', 'bold')} ${tint(oneLine(summary), 'bold')}`
   const source = place === undefined ? undefined : byFile.get(place.file)
@@ -82,15 +85,13 @@ const gutterOf = (place: Place | undefined, source: Source | undefined): string 
  * widened and control characters shown as marks, so that the carets stand right.
  */
 export const frame = (place: Place, source: Source | undefined, look: Look, label?: string): string[] => {
-  const line = source?.text.split('\n', place.line)[place.line - 1]?.replace(/\r$/, '')
+  const line = source === undefined ? undefined : lineAt(source, place.line)
   if (line === undefined) return []
-  const raw = withoutPasswords(line)
+  const { text: raw, start, end } = withoutSecrets(line, place)
   const tint = painter(look)
   const bar = tint(look.unicode ? '│' : '|', 'blue')
   const number = isArgument(place.file) ? '  ' : String(place.line)
-  const start = Math.min(place.column - 1, raw.length)
-  const marked = raw.slice(start, start + place.length)
-  const view = cut(visible(raw.slice(0, start)), visible(marked), visible(raw.slice(start + place.length)), look)
+  const view = cut(visible(raw.slice(0, start)), visible(raw.slice(start, end)), visible(raw.slice(end)), look)
   const carets = tint('^'.repeat(Math.max(1, width(view.marked))), 'red', 'bold')
   const under = `${' '.repeat(width(view.before))}${carets}${label === undefined ? '' : ` ${tint(oneLine(label), 'red')}`}`
   return [
@@ -99,12 +100,56 @@ export const frame = (place: Place, source: Source | undefined, look: Look, labe
   ]
 }
 
-/** What is written beside a key that names a password is blotted out: an error on the same line must not show it. */
-const withoutPasswords = (line: string): string =>
-  line.replace(
-    /(\b\w*(?:passw(?:or)?d|passphrase|_pass|token|_secret)\b["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s"'{[,#][^\s,}\]]*)/gi,
-    (whole, key: string, value: string) => (value.includes('{{') || value.length === 0 ? whole : key + '*'.repeat(value.length)),
-  )
+interface Line {
+  readonly text: string
+  /** What must not be seen of it. */
+  readonly secrets: readonly Span[]
+}
+
+/** A line of a source, counted from 1; undefined beyond its end. */
+function lineAt({ text, secrets = [] }: Source, number: number): Line | undefined {
+  const lines = text.split('\n', number)
+  const line = lines[number - 1]?.replace(/\r$/, '')
+  if (line === undefined) return undefined
+  const start = lines.slice(0, -1).reduce((sum, one) => sum + one.length + 1, 0)
+  const spans = outermost([...secretSpans(text), ...secrets])
+    .map((span) => ({ start: Math.max(0, span.start - start), end: Math.min(line.length, span.end - start) }))
+    .filter((span) => span.start < span.end)
+  return { text: line, secrets: spans }
+}
+
+/** The line without its secrets, and what of it is marked then. */
+function withoutSecrets({ text, secrets }: Line, { column, length }: Place): { text: string; start: number; end: number } {
+  /** @param side of a hidden value that a place within it goes to */
+  const moved = (at: number, side: 'start' | 'end') =>
+    hideSpans(
+      text.slice(0, secrets.find((span) => span.start < at && at < span.end)?.[side] ?? at),
+      secrets.filter((span) => span.end <= at || (side === 'end' && span.start < at)),
+    ).length
+  const start = Math.min(column - 1, text.length)
+  return {
+    text: hideSpans(text, secrets),
+    start: moved(start, 'start'),
+    end: moved(Math.min(start + length, text.length), 'end'),
+  }
+}
+
+/** What is said of a place repeats none of the secrets of its line. */
+function withoutSecretsOf(
+  source: Source | undefined,
+  { summary, label, notes, place }: Diagnostic,
+): Pick<Diagnostic, 'summary' | 'label' | 'notes'> {
+  const line = source === undefined || place === undefined ? undefined : lineAt(source, place.line)
+  const values = (line?.secrets ?? [])
+    .map(({ start, end }) => line!.text.slice(start, end).replaceAll(/^["']|["']$/g, ''))
+    .filter((value) => value.length >= SHORTEST)
+  const hide = (text: string) => values.reduce((shown, value) => shown.replaceAll(value, HIDDEN), text)
+  return {
+    summary: hide(summary),
+    ...(label === undefined ? {} : { label: hide(label) }),
+    ...(notes === undefined ? {} : { notes: notes.map(hide) }),
+  }
+}
 
 /** Keeps a long line within the screen, with what is marked in sight. */
 const cut = (before: string, marked: string, after: string, look: Look) => {

@@ -1,4 +1,5 @@
 import type { Document } from 'yaml'
+import type { Span } from '../base/secret-names.ts'
 
 /** A place in a file, for people: lines and columns count from 1. */
 export interface Place {
@@ -18,6 +19,8 @@ export interface Source {
   readonly file: string
   readonly text: string
   readonly document?: Document
+  /** Where it holds what is secret for another reason than its names: values of secret parameters. */
+  readonly secrets?: readonly Span[]
 }
 
 /** A value from a source, with the way back to its place. `value` is plain JSON data. */

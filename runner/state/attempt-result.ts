@@ -1,3 +1,4 @@
+import { HIDDEN } from '../base/secret-names.ts'
 import type { FailureInfo, UndoRecord } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { Task } from '../language/playbook/types.ts'
@@ -83,7 +84,6 @@ export function registeredValue(
 }
 
 /** `no_log`: that something happened stays visible, what it was does not. */
-export const HIDDEN = '(hidden by no_log)'
 export const hideChanges = (changes: readonly Change[]): readonly Change[] =>
   changes.map((change) => ({ ...change, before: HIDDEN, after: HIDDEN, sensitive: true as const }))
 export const hideFailure = ({ kind, place }: FailureInfo): FailureInfo => ({

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Task } from '../language/playbook/types.ts'
-import type { Secrets } from '../events/secrets.ts'
+import type { Secrets } from '../base/secret-values.ts'
+import { HIDDEN_BEFORE } from '../base/secret-names.ts'
 import type { Context } from './task-context.ts'
 
 const LENGTH = 12
@@ -15,11 +16,14 @@ export interface StepItem {
 
 /**
  * A short digest of what a step does, as it is written, and of its loop item: it stays with the step when that moves within the playbook.
- * Secrets are masked before, so that none can be guessed from it; with `no_log` an item counts by what it is called.
+ * Secrets are masked before (as older journals did it), so that none can be guessed from it; with `no_log` the item's digest is a keyed one.
  */
 export function sameOf(secrets: Secrets, task: Task, context: Context, item?: StepItem): string {
   const own = sameTask(secrets, task, context)
-  return item === undefined ? own : `${own}${BETWEEN}${digest(secrets.mask(context.noLog ? item.label : item.value))}`
+  if (item === undefined) return own
+  return (
+    own + BETWEEN + (context.noLog ? secrets.seal(item.value).slice(0, LENGTH) : digest(secrets.mask(item.value, HIDDEN_BEFORE)))
+  )
 }
 
 /** The part of it that is the task's. */
@@ -35,7 +39,7 @@ const known = new WeakMap<Task, Known>()
 export function sameTask(secrets: Secrets, task: Task, context: Context): string {
   const before = known.get(task)
   if (before?.secrets === secrets.size) return before.same
-  const same = digest(secrets.mask<unknown>(JSON.parse(JSON.stringify(textOf(task, context), withoutPlaces))))
+  const same = digest(secrets.mask<unknown>(JSON.parse(JSON.stringify(textOf(task, context), withoutPlaces)), HIDDEN_BEFORE))
   known.set(task, { secrets: secrets.size, same })
   return same
 }

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import type { StepRef, UndoRecord } from '../events/events.ts'
 import { inWords } from '../base/address.ts'
+import { changeInWords, maskChange } from '../events/mask-change.ts'
 import { Failure } from '../base/failure.ts'
 import { createScope } from '../language/scope.ts'
 import type { Play } from '../language/playbook/types.ts'
@@ -121,7 +122,11 @@ export async function mustBeAsLeft(walk: Walk, own: Undoable, earlier: readonly 
   const isKnown = earlier.length === 0 || !walk.linked.has(record.host)
   const then = now === undefined || !isKnown ? undefined : whenTakenBack(tidied(sealed(now)), earlier)
   const drift = [...seen, ...(left === undefined || then === undefined ? [] : unlike(left, then))]
-  unchangedSince(module.name, drift, unknownOf(walk, own))
+  unchangedSince(
+    module.name,
+    drift.map((change) => maskChange(run.secrets, change)),
+    unknownOf(walk, own),
+  )
 }
 
 /** What there will be when the steps have been taken back; undefined where that cannot be told. */
@@ -194,11 +199,7 @@ async function differences(module: AnyModule, { params, before }: UndoRecord, ta
 function unchangedSince(module: string, changes: readonly Change[], unknown: readonly string[]): void {
   const [first] = changes
   if (first === undefined) return
-  const lines = changes.map(({ resource, property, before, after, sensitive }) =>
-    sensitive
-      ? inWords(resource, property)
-      : `${inWords(resource, property)}: ${before ?? 'absent'}, was left as ${after ?? 'absent'}`,
-  )
+  const lines = changes.map((change) => changeInWords(change, 'was left as'))
   if (unknown.length > 0) lines.push(`(may be the work of the run itself, which cannot be undone: ${unknown.join(', ')})`)
   throw new Failure(`it has changed since: ${inWords(first.resource, first.property)} is not as the run left it`, {
     kind: 'refused',

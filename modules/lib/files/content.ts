@@ -6,6 +6,7 @@ import {
   type Change,
   type Diff,
   Failure,
+  hideSecrets,
   type HostAccess,
   type Saw,
   type Target,
@@ -13,7 +14,6 @@ import {
 import { attributeChanges, mustRun, setAttributes, writeOptions, type Attributes } from './attributes.ts'
 import { attributesOf, digestOn, fromBase64, imageInWords, imageOf, lookIn, restore, type Image } from './image.ts'
 import { follow, type Found } from './paths.ts'
-import { hideSecrets } from '../secrets.ts'
 import { decodeText, isText, sameBytes } from '../text/lines.ts'
 import { readCommandLine } from '../text/command-line.ts'
 

@@ -1,5 +1,6 @@
 import { Failure } from '../../base/failure.ts'
 import { quoteWord } from '../../source/shell-words.ts'
+import { hideValue } from '../../base/secret-values.ts'
 import type { Become } from '../connection.ts'
 import { loader, nonce } from './host-program.ts'
 import type { Pipe } from './shell.ts'
@@ -47,7 +48,7 @@ export async function greet(pipe: Pipe, opening: Opening, become: Become | undef
   let output = ''
   let errors = ''
   let asked = 0
-  const noise = () => scrub(lastLines(`${output}\n${errors}`.replaceAll(opening.prompt, '')), become?.password)
+  const noise = () => hideValue(lastLines(`${output}\n${errors}`.replaceAll(opening.prompt, '')), become?.password)
   let resolve = () => {}
   let reject: (failure: Failure) => void = () => {}
   const settled = new Promise<void>((yes, no) => {
@@ -145,7 +146,3 @@ const lastLines = (text: string): string =>
     .filter(Boolean)
     .slice(-5)
     .join(' / ')
-
-/** A password never leaves in a message, even if something echoes it. */
-const scrub = (text: string, password: string | undefined): string =>
-  password === undefined || password === '' ? text : text.replaceAll(password, '********')

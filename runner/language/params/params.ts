@@ -1,5 +1,6 @@
 import { isMap, parseDocument, type Scalar } from 'yaml'
 import type { Schema } from '../../base/schema.ts'
+import { HIDDEN, isSecretName } from '../../base/secret-names.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { checkSchema, typeNames } from './json-schema.ts'
 import { entries, nodeAt, placeAt, placeOfNode, rootOf } from '../../source/yaml.ts'
@@ -18,7 +19,7 @@ export interface Resolved {
   /** Required ones without a value: to be asked for, or to be refused with `missingParams`. */
   readonly missing: readonly Param[]
   readonly diagnostics: readonly Diagnostic[]
-  /** What the diagnostics' places are in: the arguments, and the parameter file, with secrets masked. Put them last. */
+  /** What the diagnostics' places are in: the arguments, and the parameter file, with its secrets marked. Put them last. */
   readonly sources: readonly Source[]
 }
 
@@ -72,8 +73,8 @@ export const resolveParams = (
     }
   }
   const missing = Object.values(params).filter(({ name }) => !Object.hasOwn(values, name) && !refused.has(name))
-  const masked = paramsFile === undefined ? [] : [maskSecrets(paramsFile, params)]
-  return { values, missing, diagnostics, sources: [...masked, source] }
+  const marked = paramsFile === undefined ? [] : [markSecrets(paramsFile, params)]
+  return { values, missing, diagnostics, sources: [...marked, source] }
 }
 
 const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
@@ -92,7 +93,13 @@ export const missingParams = (missing: readonly Param[]): Diagnostic[] =>
     notes: [...(schema.description === undefined ? [] : [schema.description]), `give it: -p ${name}=…`],
   }))
 
-const isSecret = ({ schema }: Param): boolean => 'secret' in schema && schema.secret === true
+export const isSecret = ({ schema }: Param): boolean => 'secret' in schema && schema.secret === true
+
+/** What has a name that no parameter has may have been meant for a secret one. */
+const mayBeSecret = (params: Playbook['params'], name: string): boolean => {
+  const param = own(params, name)
+  return param === undefined ? isSecretName(name) || Object.values(params).some(isSecret) : isSecret(param)
+}
 
 const unknown = (name: string, params: Playbook['params'], file: string): Diagnostic => {
   const names = Object.keys(params)
@@ -187,20 +194,18 @@ const argumentSource = (
 })
 
 const argumentLine = (params: Playbook['params'], { name, text }: { readonly name: string; readonly text: string }): string => {
-  const param = own(params, name)
-  return `-p ${name}=${param !== undefined && isSecret(param) ? '***' : text.replaceAll('\n', ' ')}`
+  return `-p ${name}=${mayBeSecret(params, name) ? HIDDEN : text.replaceAll('\n', ' ')}`
 }
 
-/** The file with the values of secret parameters blotted out, line breaks kept. */
-const maskSecrets = (source: Source, params: Playbook['params']): Source => {
+/** The file with the places of its secret parameters. */
+const markSecrets = (source: Source, params: Playbook['params']): Source => {
   const root = rootOf(source)
   if (!isMapping(root) || !isMap(source.document?.contents)) return source
-  let { text } = source
-  for (const { key, value } of source.document.contents.items) {
-    const param = own(params, String((key as Scalar | null)?.value))
+  const secrets = source.document.contents.items.flatMap(({ key, value }) => {
     const range = (value as { range?: readonly [number, number, number] } | null)?.range
-    if (param === undefined || !isSecret(param) || range == null) continue
-    text = text.slice(0, range[0]) + text.slice(range[0], range[1]).replace(/[^\n]/g, '*') + text.slice(range[1])
-  }
-  return { ...source, text }
+    return range == null || !mayBeSecret(params, String((key as Scalar | null)?.value))
+      ? []
+      : [{ start: range[0], end: range[1] }]
+  })
+  return { ...source, secrets }
 }

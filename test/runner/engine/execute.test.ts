@@ -534,7 +534,7 @@ describe('secrets', () => {
       'name: t\nparams:\n  key: { type: string, description: k, secret: true }\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use {{ key }}\n        fail: { msg: "wrong key {{ key }}!" }\n'
     const { world, finished } = await play(text, { request: { what: { params: [{ name: 'key', text: 'hunter2hunter2' }] } } })
     expect(world.written.stdout + world.written.stderr).not.toContain('hunter2')
-    expect(finished[0]?.failure?.what).toBe('wrong key ********!')
+    expect(finished[0]?.failure?.what).toBe('wrong key (hidden)!')
   })
 
   test('no_log hides what changed and why it failed', async () => {

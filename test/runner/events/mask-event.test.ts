@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { maskEvent } from '../../../runner/events/mask-event.ts'
-import { createSecrets } from '../../../runner/events/secrets.ts'
+import { createSecrets } from '../../../runner/base/secret-values.ts'
 import { onAct } from '../../doubles/address.ts'
 
 const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
@@ -14,7 +14,7 @@ const step = {
   place,
   same: '0123pute14',
 }
-const shown = { ...step, name: 'say ********', item: '********' }
+const shown = { ...step, name: 'say (hidden)', item: '(hidden)' }
 
 const secrets = createSecrets()
 secrets.add('pute14')
@@ -35,8 +35,8 @@ test('a secret is masked in what an event says, not in what it is looked up by',
   expect(maskEvent(secrets, event)).toEqual({
     ...event,
     step: shown,
-    changes: [{ ...onAct('/********', undefined, 'compute14'), before: undefined, after: '********' }],
-    result: { host: 'com********', key: '********' },
+    changes: [{ ...onAct('/(hidden)', undefined, 'compute14'), before: undefined, after: '(hidden)' }],
+    result: { host: 'com(hidden)', key: '(hidden)' },
   })
 })
 
@@ -46,9 +46,9 @@ test('nor in hosts, nor in the steps that are in flight', () => {
   const interrupted = { type: 'interrupted', at: 1, times: 1, inFlight: [{ step }] } as const
   expect(maskEvent(secrets, interrupted)).toEqual({ ...interrupted, inFlight: [{ step: shown }] })
   const begun = { type: 'play-started', at: 1, play: 0, name: 'on pute14', hosts: ['compute14'] } as const
-  expect(maskEvent(secrets, begun)).toEqual({ ...begun, name: 'on ********' })
+  expect(maskEvent(secrets, begun)).toEqual({ ...begun, name: 'on (hidden)' })
   const checked = { type: 'step-checked', at: 1, step, changes: [], inFlight: 'pute14 is at work' } as const
-  expect(maskEvent(secrets, checked)).toEqual({ ...checked, step: shown, inFlight: '******** is at work' })
+  expect(maskEvent(secrets, checked)).toEqual({ ...checked, step: shown, inFlight: '(hidden) is at work' })
 })
 
 test('without secrets an event is what it was', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { StepFinished, StepRef, Unstamped } from '../../../runner/events/events.ts'
-import { createSecrets } from '../../../runner/events/secrets.ts'
+import { createSecrets } from '../../../runner/base/secret-values.ts'
 import { openRecorder } from '../../../runner/run/recorder.ts'
 import { request } from '../../doubles/request.ts'
 import { fakeWorld } from '../../doubles/world.ts'
@@ -49,10 +49,10 @@ describe('an event', () => {
     const ended = {
       type: 'step-finished',
       at,
-      result: { said: 'open ********!' },
+      result: { said: 'open (hidden)!' },
       changes: [expect.objectContaining({ before: expect.stringContaining('hidden') })],
     }
-    expect(shown()).toMatchObject([{ type: 'lock-awaited', at, reasons: ['a is held by ********'] }, ended])
+    expect(shown()).toMatchObject([{ type: 'lock-awaited', at, reasons: ['a is held by (hidden)'] }, ended])
     expect(kept()).toMatchObject([{ type: 'journal' }, ended])
     expect(recorder.report.counts().changed).toBe(1)
     expect(world.written.stdout).not.toContain('sesame')

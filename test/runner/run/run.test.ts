@@ -116,7 +116,7 @@ describe('secrets', () => {
       request: { what: { params: [{ name: 's', text: `${PEM}\n` }] } },
     })
     expect(played.code).toBe(0)
-    expect(kept(played)).toContain('********')
+    expect(kept(played)).toContain('(hidden)')
     for (const line of ['MIIEvQ', 'BKcwgg']) expect(kept(played)).not.toContain(line)
   })
 
@@ -124,7 +124,7 @@ describe('secrets', () => {
     const list = await play(secret('type: array, items: { type: string }', '"{{ s.1 }}!"'), {
       request: { what: { params: [{ name: 's', text: 'sesame-one,sesame-two' }] } },
     })
-    expect(list.finished[0]?.result['value']).toBe('********!')
+    expect(list.finished[0]?.result['value']).toBe('(hidden)!')
     expect(kept(list)).not.toContain('sesame')
     const object = await play(
       secret('type: object, additionalProperties: { type: array, items: { type: integer } }', '"{{ s.pins.0 }}"'),
@@ -140,7 +140,7 @@ describe('secrets', () => {
     const text =
       'name: t\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use\n        set: { thing: x, to: "{{ ansible_become_password }}!" }\n'
     const played = await play(text, { inventory: 'all: { hosts: { a: { ansible_become_password: 24681357 } } }' })
-    expect(played.finished[0]?.result['value']).toBe('********!')
+    expect(played.finished[0]?.result['value']).toBe('(hidden)!')
     expect(kept(played)).not.toContain('24681357')
   })
 

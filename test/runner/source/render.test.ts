@@ -89,15 +89,47 @@ test('a frame holds no escape sequences of the file, and no text that turns arou
 })
 
 test.each([
-  ['h ansible_password=hunter2 x', 'h ansible_password=******* x'],
-  ['h ansible_become_pass="hunter 2" x', 'h ansible_become_pass=********** x'],
-  ['  { "db_password": hunter2, a: 1 }', '  { "db_password": *******, a: 1 }'],
-  ["auth_token: 'hunter2'", 'auth_token: *********'],
+  ['h ansible_password=hunter2 x', 'h ansible_password=(hidden) x'],
+  ['h ansible_become_pass="hunter 2" x', 'h ansible_become_pass=(hidden) x'],
+  ['  { "db_password": hunter2, a: 1 }', '  { "db_password": (hidden), a: 1 }'],
+  ["auth_token: 'hunter2'", 'auth_token: (hidden)'],
   ['password: "{{ vault }}"', 'password: "{{ vault }}"'],
   ['token: { type: string, secret: true }', 'token: { type: string, secret: true }'],
   ['passwords are: not here', 'passwords are: not here'],
 ])('a password beside a problem is not shown: %s', (text, shown) => {
   expect(frame({ file: 'p', line: 1, column: 1, length: 1 }, { file: 'p', text }, plain)[0]).toBe(`1 │ ${shown}`)
+})
+
+test.each([
+  ['beside', 'password: S3CRET', 1, 8, '1 │ password: (hidden)', '  │ ^^^^^^^^'],
+  ['the whole', 'x: { password: S3CRET }', 16, 6, '1 │ x: { password: (hidden) }', '  │                ^^^^^^^^'],
+  ['a part', 'url: "rabbit://nova:S3CRET@mq" ', 21, 3, '1 │ url: "rabbit://(hidden)@mq"', '  │                ^^^^^^^^'],
+  [
+    'behind',
+    'x: { password: S3, oops: 1 }',
+    20,
+    4,
+    '1 │ x: { password: (hidden), oops: 1 }',
+    '  │                          ^^^^',
+  ],
+  ['all of it', 'x: { password: S3, oops: 1 }', 1, 99, '1 │ x: { password: (hidden), oops: 1 }', `  │ ${'^'.repeat(34)}`],
+])('what is marked is marked where a secret is hidden: %s', (_where, text, column, length, line, marks) => {
+  expect(frame({ file: 'p', line: 1, column, length }, { file: 'p', text }, plain)).toEqual([line, marks])
+})
+
+test('a secret of a line is repeated by nothing that is said of it', () => {
+  const place = { file: 'p', line: 2, column: 3, length: 5 }
+  const odd: Diagnostic = { severity: 'error', summary: '`S3CRET` is odd', place, label: 'quote "S3CRET"', notes: ['S3CRET!'] }
+  const text = '- option: admin_password\n  value: "S3CRET"\n'
+  expect(renderDiagnostics([odd], [{ file: 'p', text }], plain)).toBe(
+    'error: `(hidden)` is odd\n  ┌─ p:2:3\n2 │   value: (hidden)\n  │   ^^^^^ quote "(hidden)"\n  = (hidden)!\n',
+  )
+})
+
+test('what a source says is secret is hidden too, on each of its lines', () => {
+  const source = { file: 'p', text: 'pin: >\n  first\n  second\nx: 1', secrets: [{ start: 5, end: 23 }] }
+  const lines = [1, 2, 3, 4].map((line) => frame({ file: 'p', line, column: 1, length: 1 }, source, plain)[0])
+  expect(lines).toEqual(['1 │ pin: (hidden)', '2 │ (hidden)', '3 │ (hidden)', '4 │ x: 1'])
 })
 
 test('wide characters take two columns', () => {

@@ -107,7 +107,7 @@ describe('sudo, by its own words', () => {
     expect(failure).toMatchObject({
       kind: 'failed',
       message: 'sudo refused the password for becoming `root`',
-      why: 'got ********',
+      why: 'got (hidden)',
     })
     expect(JSON.stringify({ ...failure, stack: failure.stack })).not.toContain(password)
   })

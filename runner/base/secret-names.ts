@@ -1,0 +1,273 @@
+/**
+ * Decides by their names which values are secret, and finds them in texts: settings, credentials in URLs, private keys. Error frames, the
+ * differences of files and the modules hide with it; `secret-values.ts` hides what is known by its value.
+ */
+
+/** Stands where a secret stood, whoever reads it. */
+export const HIDDEN = '(hidden)'
+
+/** What older journals have instead. */
+export const HIDDEN_BEFORE = '********'
+
+/** Whether something in a text was hidden: it cannot stand for the real thing. */
+export const holdsHidden = (text: string): boolean => text.includes(HIDDEN) || text.includes(HIDDEN_BEFORE)
+
+/**
+ * Names that OpenStack, libvirt, MariaDB, RabbitMQ and Ansible give to secrets (`admin_password`, `adminPass`, `transport_url`, `connection`
+ * with the database's password inside, `metadata_proxy_shared_secret`, `memcache_secret_key`, `root_token_id`).
+ */
+const SECRET_NAME =
+  /passw(or)?ds?$|passphrases?$|(^|[_-]|admin)(pass|pw)$|(^|[_-])(connection|transport_url)$|secret|token(?!_?(expir|ttl|len|type|format))|(private|encryption|fernet|hmac|api)_?key|credential/i
+
+/** Names of what is beside a secret, or of where one is kept. */
+const NO_SECRET_NAME = /[_-](file|files|path|dir|directory|uuid)$/i
+
+/** Whether an option, a parameter or a variable of this name holds a secret. */
+export const isSecretName = (name: string): boolean => SECRET_NAME.test(name) && !NO_SECRET_NAME.test(name)
+
+/** Whether a setting must not be shown: by its name, or because its value is a URL with a password. */
+export const isSecretSetting = (name: string, ...values: readonly (string | undefined)[]): boolean =>
+  isSecretName(name) || values.some((value) => value !== undefined && urlSpans(value).length > 0)
+
+/** A part of a text: from `start` up to `end`, which is not included. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+export interface Shown {
+  /** The text with every secret hidden. */
+  readonly text: string
+  /** The secrets, in their order: what has changed where the texts shown are equal. */
+  readonly secrets: string
+}
+
+/** A text for people to see, with what `secretSpans` finds hidden. */
+export function hideSecrets(text: string): Shown {
+  const spans = secretSpans(text)
+  return { text: hideSpans(text, spans), secrets: spans.map(({ start, end }) => text.slice(start, end)).join('\n') }
+}
+
+/** A message with the credentials in its URLs hidden. */
+export const hideCredentials = (text: string): string => hideSpans(text, urlSpans(text))
+
+/** @param spans in their order, none in another */
+export function hideSpans(text: string, spans: readonly Span[]): string {
+  let shown = ''
+  let from = 0
+  for (const { start, end } of spans) {
+    shown += text.slice(from, start) + HIDDEN
+    from = end
+  }
+  return shown + text.slice(from)
+}
+
+/**
+ * Finds the secrets of a text (a file, a playbook, a command line): values beside a secret name, also where an option and its value are two
+ * keys of one mapping (`option: admin_password`, `value: …`), with the lines that go on from there; passwords in URLs; private keys.
+ *
+ * @returns in their order, none in another
+ */
+export function secretSpans(text: string): readonly Span[] {
+  const lines = linesOf(text)
+  return outermost([
+    ...lines.flatMap((line, at) => settingSpans(lines, at)),
+    ...pairedSpans(lines),
+    ...flowSpans(text),
+    ...urlSpans(text),
+    ...keySpans(lines),
+  ])
+}
+
+/** Spans in their order, without those that lie in another. */
+export function outermost(spans: readonly Span[]): readonly Span[] {
+  const kept: Span[] = []
+  for (const span of spans.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = kept.at(-1)
+    if (last === undefined || span.start >= last.end) kept.push(span)
+    else if (span.end > last.end) kept[kept.length - 1] = { start: last.start, end: span.end }
+  }
+  return kept
+}
+
+interface Line {
+  readonly text: string
+  /** Of its first character in the whole text. */
+  readonly start: number
+  /** Columns before the first key or word, list dashes counted as blanks; undefined for an empty line. */
+  readonly indent: number | undefined
+  readonly isItem: boolean
+}
+
+const MARGIN = /^[ \t]*((?:-[ \t]+)*)/
+
+function linesOf(text: string): readonly Line[] {
+  let start = 0
+  return text.split('\n').map((line) => {
+    const own = line.replace(/\r$/, '')
+    const [margin = '', dashes = ''] = MARGIN.exec(own) ?? []
+    const parsed = { text: own, start, indent: margin.length === own.length ? undefined : margin.length, isItem: dashes !== '' }
+    start += line.length + 1
+    return parsed
+  })
+}
+
+/** A name and what separates it from its value. */
+const NAMED = /(?<![\w.-])(["']?)([\w.-]+)\1[ \t]*(?::=|=>|[=:])[ \t]*/g
+/** What may stand before the first name of a line. */
+const BEFORE_FIRST = /^[ \t]*(?:-[ \t]+)*(?:export[ \t]+|[#;]+[ \t]*)?$/
+/** The head of a block of YAML, whose text is in the lines that follow. */
+const BLOCK_HEAD = /^(?:![\w-]+[ \t]*)?(?:[|>][+\-\d]*)?[ \t]*(?:#.*)?$/
+/** No text at all, or none that is secret. */
+const NO_SECRET = /^(?:["']{2}|true|false|yes|no|null|none|~)?[ \t,]*(?:[ \t]#.*)?$/i
+
+/** The values of the secret names in one line, and the lines that go on from the last of them. */
+function settingSpans(lines: readonly Line[], at: number): readonly Span[] {
+  const line = lines[at]!
+  const pairs = pairsOf(line.text)
+  const isPaired = pairs.some(({ name, value }) => namesSecret(name, value))
+  return pairs
+    .filter((pair) => (isSecretName(pair.name) && !isPlainConnection(pair)) || (isPaired && VALUE_KEYS.has(pair.name)))
+    .flatMap(({ from, first }) => valueSpans(lines, at, from, first))
+}
+
+/** A database's `connection` is a URL; an ordinary word is how a host is reached. */
+const isPlainConnection = ({ name, value }: Pair): boolean => /connection$/i.test(name) && !value.includes(':')
+
+interface Pair {
+  readonly name: string
+  readonly value: string
+  /** Where the value begins in the line. */
+  readonly from: number
+  /** Whether nothing stands before it: its value is the rest of the line. */
+  readonly first: boolean
+}
+
+const pairsOf = (line: string): readonly Pair[] =>
+  [...line.matchAll(NAMED)].map((found) => {
+    const from = found.index + found[0].length
+    return {
+      name: found[2] ?? '',
+      value: line.slice(from, endOfValue(line, from)),
+      from,
+      first: BEFORE_FIRST.test(line.slice(0, found.index)),
+    }
+  })
+
+/** The value that begins in a line at `from`; a block's lines, and those that go on from it, are its own. */
+function valueSpans(lines: readonly Line[], at: number, from: number, first: boolean): readonly Span[] {
+  const { text, start } = lines[at]!
+  const rest = text.slice(from)
+  if (first && BLOCK_HEAD.test(rest))
+    return belowSpans(lines, at, /[|>]/.test(rest) || !text.slice(0, from).trimEnd().endsWith(':'))
+  const value = (first ? rest : text.slice(from, endOfValue(text, from))).trimEnd()
+  if (/^\{(?!\{)/.test(rest) || NO_SECRET.test(value) || value.startsWith(HIDDEN) || isTemplate(value)) return []
+  const own = { start: start + from, end: start + from + value.length }
+  return first ? [own, ...belowSpans(lines, at, true)] : [own]
+}
+
+/** The lines that are indented below a name; where it has no text of its own they may be a mapping, which is looked into instead. */
+function belowSpans(lines: readonly Line[], at: number, all: boolean): readonly Span[] {
+  const own = lines[at]!.indent ?? 0
+  const spans: Span[] = []
+  for (const { text, start, indent, isItem } of lines.slice(at + 1)) {
+    if (indent === undefined) continue
+    if (indent <= own) break
+    const words = text.slice(indent)
+    if (!all && (/^["']?[\w.-]+["']?[ \t]*:(?:\s|$)/.test(words) || (!isItem && spans.length === 0 && /^[[{]/.test(words)))) break
+    if (!isTemplate(words) && !NO_SECRET.test(words)) spans.push({ start: start + indent, end: start + text.trimEnd().length })
+  }
+  return spans
+}
+
+/** Nothing but `{{ … }}`, with what a quote or a separator needs. */
+const isTemplate = (value: string): boolean =>
+  value.includes('{{') && !/[\p{L}\p{N}]{3}/u.test(value.replaceAll(/\{\{.*?\}\}/g, '').replace(/[ \t]#.*$/, ''))
+
+/** Where a value in the midst of a line ends: at its quote, its bracket, or what separates it from the next. */
+function endOfValue(line: string, from: number): number {
+  const quote = /^(["'])(?:\\.|(?!\1)[^\\])*\1/.exec(line.slice(from))
+  if (quote !== null) return from + quote[0].length
+  if (/^["']/.test(line.slice(from))) return line.length
+  if (line[from] === '[') return line.includes(']', from) ? line.indexOf(']', from) + 1 : line.length
+  const before = line.slice(0, from)
+  const inFlow = /[{[][^}\]]*$/.test(before.replaceAll(/\{\{.*?\}\}/g, ''))
+  const inQuery = /\?[^\s]*$/.test(before)
+  const stop = inFlow ? /[,}\]"']|\s#/ : inQuery ? /[\s&"']/ : /[\s"'`]/
+  const length = line.slice(from).search(stop)
+  return length < 0 ? line.length : from + length
+}
+
+const OPTION_KEYS = new Set(['option', 'name', 'key', 'var', 'variable', 'parameter', 'setting', 'field'])
+const VALUE_KEYS = new Set(['value', 'values', 'default', 'example', 'enum'])
+
+/** Whether a key says of those beside it that they hold a secret: `option: admin_password`; `secret: true` of a parameter. */
+const namesSecret = (name: string, value: string): boolean => {
+  const text = value.replaceAll(/^["']|["']$/g, '')
+  return (OPTION_KEYS.has(name) && /^[\w.-]+$/.test(text) && isSecretName(text)) || (name === 'secret' && text === 'true')
+}
+
+/** Values whose name is another key of the same mapping, a key a line. */
+function pairedSpans(lines: readonly Line[]): readonly Span[] {
+  return lines.flatMap((line, at) => {
+    const [pair] = pairsOf(line.text)
+    if (pair?.first !== true || !namesSecret(pair.name, pair.value)) return []
+    return mappingOf(lines, at).flatMap((other) => {
+      const [one] = pairsOf(lines[other]!.text)
+      return one?.first === true && VALUE_KEYS.has(one.name) ? valueSpans(lines, other, one.from, true) : []
+    })
+  })
+}
+
+/** The other lines that begin with a key of the same mapping. */
+function mappingOf(lines: readonly Line[], at: number): readonly number[] {
+  const { indent, isItem } = lines[at]!
+  const found: number[] = []
+  const depth = (other: number) => lines[other]?.indent ?? Number.POSITIVE_INFINITY
+  for (let up = at - 1; !isItem && up >= 0 && depth(up) >= indent!; up--) {
+    if (depth(up) > indent!) continue
+    found.push(up)
+    if (lines[up]!.isItem) break
+  }
+  for (let down = at + 1; down < lines.length && depth(down) >= indent!; down++) {
+    if (depth(down) > indent!) continue
+    if (lines[down]!.isItem) break
+    found.push(down)
+  }
+  return found
+}
+
+/** The same where the mapping is written in braces, over several lines perhaps. */
+function flowSpans(text: string): readonly Span[] {
+  const flat = text.replaceAll(/\{\{.*?\}\}/g, (template) => '\0'.repeat(template.length)).replaceAll('\n', ' ')
+  return [...flat.matchAll(/\{[^{}]*\}/g)].flatMap(({ 0: mapping, index }) => {
+    const pairs = pairsOf(mapping)
+    if (!pairs.some(({ name, value }) => namesSecret(name, value.trim()))) return []
+    return pairs
+      .filter(({ name, value }) => VALUE_KEYS.has(name) && !NO_SECRET.test(value) && !value.startsWith('\0') && value !== HIDDEN)
+      .map(({ value, from }) => ({ start: index + from, end: index + from + value.trimEnd().length }))
+  })
+}
+
+/** `rabbit://nova:s3cret@host`: what stands before the last `@` of the hosts. */
+const CREDENTIALS = /(?<=\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/:@"'<>]*:[^\s/"'<>]+(?=@)/gi
+
+const urlSpans = (text: string): readonly Span[] =>
+  [...text.matchAll(CREDENTIALS)].flatMap(({ 0: found, index }) =>
+    isTemplate(found.slice(found.indexOf(':'))) || found === HIDDEN ? [] : [{ start: index, end: index + found.length }],
+  )
+
+/** Private keys in PEM (RFC 7468), on lines of their own or in one line with `\n` written out. */
+function keySpans(lines: readonly Line[]): readonly Span[] {
+  const spans: Span[] = []
+  let begun: number | undefined
+  for (const { text, start } of lines) {
+    const begin = /-----BEGIN [A-Z ]*PRIVATE KEY-----/.exec(text)
+    const end = /-----END [A-Z ]*PRIVATE KEY-----/.exec(text)
+    if (begin !== null) begun = start + begin.index
+    if (end === null || begun === undefined) continue
+    spans.push({ start: begun, end: start + end.index + end[0].length })
+    begun = undefined
+  }
+  return spans
+}

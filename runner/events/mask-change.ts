@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { diffLines } from 'diff'
+import { inWords } from '../base/address.ts'
+import { HIDDEN } from '../base/secret-names.ts'
+import type { Secrets } from '../base/secret-values.ts'
+import type { Change } from '../module.ts'
+
+/**
+ * Hides the secrets of a difference. Of a secret that is replaced only the new value is known: the old one is found by where it stood.
+ */
+
+/** Groups of changed lines with so few others between them are shown as one. */
+const NEAR = 2
+/** Beyond so many changed lines nobody tells which belong together. */
+const MOST_EDITS = 1000
+
+/** A difference as it may be shown and kept. */
+export function maskChange(secrets: Secrets, change: Change): Change {
+  const { before, after, sensitive } = change
+  const masked = whereItIs(secrets, change)
+  if (sensitive) return { ...masked, before: before && HIDDEN, after: after && HIDDEN }
+  return masked.before === undefined || masked.after === undefined
+    ? masked
+    : { ...masked, ...withoutReplaced(masked.before, masked.after) }
+}
+
+/**
+ * The same with a digest in place of each sensitive value: whether a saved plan still stands is told by it. Never shown; the file of such a
+ * plan is for its owner alone.
+ */
+export function sealChange(secrets: Secrets, change: Change): Change {
+  const { before, after, sensitive } = change
+  if (!sensitive) return maskChange(secrets, change)
+  const sealed = (value: string | undefined) =>
+    value === undefined ? undefined : createHash('sha256').update(value).digest('hex')
+  return { ...whereItIs(secrets, change), before: sealed(before), after: sealed(after) }
+}
+
+/** The same change with every secret in its texts masked; the host and kind of its resource stay. */
+const whereItIs = (secrets: Secrets, change: Change): Change => ({
+  ...secrets.mask(change),
+  resource: { ...change.resource, name: secrets.mask(change.resource.name) },
+})
+
+/** A difference in words, for the lines of a failure. */
+export function changeInWords({ resource, property, before, after, sensitive }: Change, between: string): string {
+  const name = inWords(resource, property)
+  return sensitive ? name : `${name}: ${before ?? 'absent'}, ${between} ${after ?? 'absent'}`
+}
+
+interface Sides {
+  readonly before: string
+  readonly after: string
+}
+
+/** @param before as it may be shown, but for what the secrets of `after` have replaced */
+function withoutReplaced(before: string, after: string): Sides {
+  if (!before.includes(HIDDEN) && !after.includes(HIDDEN)) return { before, after }
+  if (!before.includes('\n') && !after.includes('\n'))
+    return { before: after.includes(HIDDEN) ? hideLine(before) : before, after }
+  const parts = diffLines(before, after, { maxEditLength: MOST_EDITS })
+  if (parts === undefined) return { before: HIDDEN, after }
+  const hidden = parts.map((part) => ({ ...part, hide: part.removed === true && inSecretGroup(parts, parts.indexOf(part)) }))
+  const heads = { before: headsOf(before), after: headsOf(after) }
+  const side = (other: 'added' | 'removed', beside: ReadonlySet<string>) =>
+    hidden
+      .filter((part) => part[other] !== true)
+      .map(({ value, hide, added, removed }) =>
+        added || removed ? eachLine(value, (line) => (hide || beside.has(headOf(line, beside)) ? hideLine(line) : line)) : value,
+      )
+      .join('')
+  return { before: side('added', heads.after), after: side('removed', heads.before) }
+}
+
+type Part = ReturnType<typeof diffLines>[number]
+
+/** Whether a secret is in one of the changed parts around, with a few other lines between them at most. */
+function inSecretGroup(parts: readonly Part[], at: number): boolean {
+  const reaches = (step: 1 | -1): boolean => {
+    for (let next = at; ; next += step) {
+      const part = parts[next]
+      if (part === undefined) return false
+      const isChanged = part.added === true || part.removed === true
+      if (isChanged && part.value.includes(HIDDEN)) return true
+      if (!isChanged && part.count > NEAR) return false
+    }
+  }
+  return reaches(1) || reaches(-1)
+}
+
+/** What stands before a secret in its line, where it tells something: the old value stands behind the same. */
+const headsOf = (text: string): ReadonlySet<string> =>
+  new Set(
+    text
+      .split('\n')
+      .filter((line) => line.includes(HIDDEN))
+      .map((line) => line.slice(0, line.indexOf(HIDDEN)).trim())
+      .filter((head) => /[\p{L}\p{N}]{2}/u.test(head)),
+  )
+
+/** The one of the heads that a line begins with, commented out or not. */
+const headOf = (line: string, heads: ReadonlySet<string>): string => {
+  const words = line.replace(/^[\s#;]+/, '')
+  return [...heads].find((head) => words.startsWith(head)) ?? ''
+}
+
+const eachLine = (text: string, change: (line: string) => string): string =>
+  text
+    .split('\n')
+    .map((line) => (line.trim() === '' ? line : change(line)))
+    .join('\n')
+
+/** Nothing is left of it but what stands before what was hidden already. */
+const hideLine = (line: string): string => (line.includes(HIDDEN) ? line.slice(0, line.indexOf(HIDDEN)) + HIDDEN : HIDDEN)
