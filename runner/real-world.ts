@@ -9,12 +9,15 @@ import type { Clock, Interrupt, Screen, World } from './world.ts'
 /** The world as it is. Heavy libraries are loaded when a host or a cloud is first asked for, not before. */
 export function realWorld(process: NodeJS.Process): World {
   const cwd = workingFolder(process)
+  const stderr = screen(process.stderr, process.env)
   return {
     env: process.env,
     cwd,
     operator: `${process.env['SUDO_USER'] ?? loginName()}@${hostname()}`,
-    stdout: screen(process.stdout, process.env),
-    stderr: screen(process.stderr, process.env),
+    stdout: screen(process.stdout, process.env, (why) =>
+      stderr.write(`Standard output cannot be written (${why}): a run continues without it, and \`runbook logs\` shows it.\n`),
+    ),
+    stderr,
     files: diskFiles(cwd),
     clock,
     ask: (question, options) => ask(process, question, options?.secret === true),
@@ -63,12 +66,17 @@ function loginName(): string {
 
 const INTERRUPTS: readonly Interrupt[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
-function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
+/**
+ * What cannot be written any more is no error of a run, which continues to its end: its journal has everything.
+ *
+ * @param onLost called once, with the reason, where somebody should know: not for a reader that has gone
+ */
+function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv, onLost: (why: string) => void = () => {}): Screen {
   let open = true
-  // `| head` closes the pipe, a closed laptop the terminal: no error of the run, which goes on to its end.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+    const tell = open && !READER_GONE.has(error.code ?? '')
     open = false
+    if (tell) onLost(error.message)
   })
   const isTerminal = stream.isTTY === true && env['TERM'] !== 'dumb'
   return {
@@ -83,6 +91,9 @@ function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
     unicode: /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || ''),
   }
 }
+
+/** `| head` closes the pipe, a closed laptop the terminal. */
+const READER_GONE = new Set(['EPIPE', 'EIO'])
 
 const clock: Clock = {
   now: () => Date.now(),

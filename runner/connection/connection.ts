@@ -4,6 +4,8 @@ export interface RunOptions {
   readonly stdin?: string | Uint8Array
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Bytes of each output that are kept: half from its beginning, half from its end. Left out: all, up to 1 GiB. */
+  readonly keep?: number
   /** Seconds until the command is killed on the host and a `Failure` of kind `timeout` is thrown. */
   readonly timeout?: number
   /** Kills the command on the host when aborted; the promise rejects with the signal's reason. */
@@ -13,11 +15,13 @@ export interface RunOptions {
 export interface Output {
   /** Exit status; 128+n when the command was killed by signal n. A lost connection throws instead. */
   readonly code: number
-  /** Decoded as UTF-8, nothing trimmed. */
+  /** Decoded as UTF-8, nothing trimmed. Where its middle was not kept, a line in its place says so. */
   readonly stdout: string
   readonly stderr: string
-  /** The exact bytes of standard output. */
+  /** The exact bytes of standard output, as far as they were kept. */
   readonly bytes: Uint8Array
+  /** Bytes that were not kept of each; absent where all were. */
+  readonly leftOut?: { readonly stdout: number; readonly stderr: number }
 }
 
 export interface Stat {

@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import { Failure } from '../base/failure.ts'
+import { bytes } from '../base/format.ts'
 import { allowListeners } from './abort.ts'
 import type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection.ts'
 import type { Operation } from './shell/requests.ts'
@@ -136,7 +137,7 @@ const runJob = (asker: Asker, operation: Unnumbered<Operation>, program: string,
 const hostGrace = 30
 
 function runOperation(argv: readonly string[], options: RunOptions): { operation: Unnumbered<Operation>; program: string } {
-  const { env = {}, cwd = '', stdin, timeout } = options
+  const { env = {}, cwd = '', stdin, timeout, keep = 0 } = options
   const [program = ''] = argv
   const bad = (why: string) => new Failure(`cannot run \`${program}\``, { kind: 'input', why })
   if (program === '') throw bad('no program was named')
@@ -155,13 +156,14 @@ function runOperation(argv: readonly string[], options: RunOptions): { operation
       env,
       cwd: cwd === '' ? '' : checkedPath(cwd),
       limit,
+      keep,
       stdin: stdin === undefined ? undefined : bytesOf(stdin),
     },
   }
 }
 
 /** Words in place of an exit status: the command was never run, or nobody could see how it ended. */
-function output({ code, stdout, stderr }: Job, program: string, cwd: string | undefined): Output {
+function output({ code, stdout, stderr, written }: Job, program: string, cwd: string | undefined): Output {
   if (code === 'folder')
     throw new Failure(`cannot run \`${program}\` in ${cwd}`, { why: 'the folder is not there or may not be entered' })
   if (code === 'room')
@@ -176,19 +178,58 @@ function output({ code, stdout, stderr }: Job, program: string, cwd: string | un
     })
   if (code === 'lost')
     throw new Failure(`cannot tell how \`${program}\` ended`, { why: 'the shell beside it was killed on the host' })
+  const [wroteOut, wroteErrors] = written ?? [stdout.length, stderr.length]
+  const out = endsOf(stdout, wroteOut)
+  const errors = endsOf(stderr, wroteErrors)
   let text: string | undefined
-  let errors: string | undefined
+  let said: string | undefined
   return {
     code: Number(code),
     bytes: stdout,
     // Decoded when first asked for: a hundred megabytes of output are often only wanted as bytes.
     get stdout() {
-      return (text ??= stdout.toString())
+      return (text ??= textOf(out))
     },
     get stderr() {
-      return (errors ??= stderr.toString())
+      return (said ??= textOf(errors))
     },
+    ...(out.leftOut + errors.leftOut === 0 ? {} : { leftOut: { stdout: out.leftOut, stderr: errors.leftOut } }),
   }
+}
+
+interface Ends {
+  readonly head: Buffer
+  readonly tail: Buffer
+  /** Bytes between them. */
+  readonly leftOut: number
+}
+
+/** What was kept of `written` bytes. It begins and ends between lines: half a line is half a character, or a secret that nobody would know. */
+function endsOf(kept: Buffer, written: number): Ends {
+  if (written <= kept.length) return { head: kept, tail: kept.subarray(kept.length), leftOut: 0 }
+  const middle = kept.length / 2
+  const lastLine = kept.lastIndexOf(NEWLINE, middle - 1) + 1
+  const nextLine = kept.indexOf(NEWLINE, middle) + 1
+  const head = kept.subarray(0, lastLine > 0 && middle - lastLine <= LONGEST_HALF ? lastLine : middle)
+  const tail = kept.subarray(nextLine > 0 && nextLine - middle <= LONGEST_HALF ? nextLine : middle)
+  return { head, tail, leftOut: written - head.length - tail.length }
+}
+
+const NEWLINE = 10
+/** Bytes of a line that are given up for that, at most. */
+const LONGEST_HALF = 16 * 1024
+
+function textOf({ head, tail, leftOut }: Ends): string {
+  if (leftOut === 0) return head.toString()
+  // Half a character is none.
+  const end = new TextDecoder('utf-8', { ignoreBOM: true }).decode(head, { stream: true })
+  const begin = tail.subarray(
+    Math.max(
+      0,
+      tail.subarray(0, 4).findIndex((byte) => (byte & 0xc0) !== 0x80),
+    ),
+  )
+  return `${end}${end.endsWith('\n') ? '' : '\n'}… ${bytes(leftOut)} left out …\n${begin.toString()}`
 }
 
 const unstoppable = (reason: unknown, program: string): unknown =>

@@ -17,6 +17,7 @@ import {
   hideFailure,
   type Prepared,
   registeredValue,
+  withLines,
 } from '../state/attempt-result.ts'
 import { recorded } from '../state/match-record.ts'
 import { isActive, mayAct, type Run } from '../state/run-state.ts'
@@ -90,7 +91,7 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   if (changes.length > 0 || outcome === 'changed') await run.durable().catch(() => undefined)
   if (outcome === 'planned' || outcome === 'unknown') state.pending = true
   if (outcome === 'unreachable') state.status = 'unreachable'
-  return { outcome, value, failed: isFailed && !ignored, notifies: MAY_NOTIFY.has(outcome) }
+  return { outcome, value: withLines(value), failed: isFailed && !ignored, notifies: MAY_NOTIFY.has(outcome) }
 }
 
 /** In plan a handler is due where it may come to run: whoever agrees to the plan must have seen it. */
@@ -100,7 +101,12 @@ const MAY_NOTIFY: ReadonlySet<Outcome> = new Set(['changed', 'planned', 'unknown
 function replayed(run: Run, step: StepRef, past: StepFinished): StepEnd {
   const { outcome, ignored, result } = past
   run.emit({ type: 'step-replayed', step, outcome })
-  return { outcome, value: result, failed: past.failure !== undefined && ignored !== true, notifies: outcome === 'changed' }
+  return {
+    outcome,
+    value: withLines(result),
+    failed: past.failure !== undefined && ignored !== true,
+    notifies: outcome === 'changed',
+  }
 }
 
 export const LEFT: StepEnd = { outcome: 'skipped', value: undefined, failed: false, notifies: false, left: true }
@@ -262,7 +268,7 @@ function kept(attempt: Attempt, { run, task, state }: StepInput, seen: Scope): A
 }
 
 const withResult = ({ run, task, context, state, local }: StepInput, value: Record<string, unknown>): Scope =>
-  scopeOf(run, state, context, task.register === undefined ? local : { ...local, [task.register]: value })
+  scopeOf(run, state, context, task.register === undefined ? local : { ...local, [task.register]: withLines(value) })
 
 function outcomeOf(attempt: Attempt, changed: boolean): Outcome {
   if (attempt.kind === 'done') return changed ? 'changed' : 'ok'

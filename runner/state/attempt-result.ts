@@ -3,6 +3,7 @@ import type { FailureInfo, UndoRecord } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { Task } from '../language/playbook/types.ts'
 import { TemplateError } from '../language/template/template.ts'
+import { Unknown } from '../language/value.ts'
 import type { AnyModule, Change, Diff, Estimate, Result, Saw, Target } from '../module.ts'
 
 /** What became of one attempt at a step, before `failed_when` and its kin have spoken. */
@@ -82,6 +83,15 @@ export function registeredValue(
   const reason = attempt.kind === 'skipped' || attempt.kind === 'unknown' ? { skip_reason: attempt.reason } : {}
   return { ...own, ...reason, changed: flags.changed, failed: flags.failed, skipped: attempt.kind === 'skipped' }
 }
+
+/** A registered value as conditions and templates see it: with each output as a list of lines too, which are not written down twice. */
+export function withLines(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Unknown) return value
+  const texts = Object.entries(value).filter(([key, text]) => OUTPUTS.includes(key) && typeof text === 'string')
+  const lines = texts.map(([key, text]) => [`${key}_lines`, text === '' ? [] : text.split(/\r?\n/)])
+  return { ...Object.fromEntries(lines), ...value }
+}
+const OUTPUTS = ['stdout', 'stderr']
 
 /** `no_log`: that something happened stays visible, what it was does not. */
 export const hideChanges = (changes: readonly Change[]): readonly Change[] =>

@@ -15,7 +15,7 @@ import {
 } from './drift.ts'
 import { runItems } from '../engine/execute.ts'
 import { claim } from '../locks/locks.ts'
-import { failureInfo } from '../state/attempt-result.ts'
+import { failureInfo, withLines } from '../state/attempt-result.ts'
 import { type Run, stateOf } from '../state/run-state.ts'
 import { type TaskWithContext, taskWithContext } from '../state/undo-variables.ts'
 
@@ -166,7 +166,7 @@ async function undoByTasks(
 ): Promise<boolean> {
   const state = stateOf(run, step.host)
   if (state === undefined) throw new Failure(`${step.host} is not in the inventory any more`, { kind: 'input' })
-  const local = { ...record.variables, ...(task.register === undefined ? {} : { [task.register]: result }) }
+  const local = { ...record.variables, ...(task.register === undefined ? {} : { [task.register]: withLines(result) }) }
   // What an earlier undo did of them is passed over, and what it had in flight is decided, as in a resumed run.
   const own = begun === undefined ? run : { ...run, history: begun }
   await runItems(own, tasksFor(step, task.undo), context, [state], local, [state])

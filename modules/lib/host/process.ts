@@ -1,5 +1,14 @@
 import { posix } from 'node:path'
-import { Failure, type Change, type Diff, type Result, type RunOptions, type Target } from '../../../runner/module.ts'
+import {
+  type Change,
+  type Diff,
+  Failure,
+  MIB,
+  type Output,
+  type Result,
+  type RunOptions,
+  type Target,
+} from '../../../runner/module.ts'
 
 /** What `command` and `shell` share: when they run, how, and what comes of it. */
 export interface Job {
@@ -11,6 +20,9 @@ export interface Job {
   readonly removes?: string | undefined
   readonly stdin?: string | undefined
 }
+
+/** Bytes of each output that are kept: the journal, every view and later tasks have them in memory. */
+const KEPT = MIB
 
 /** The parameters that `command` and `shell` share. */
 export const jobParams = {
@@ -34,10 +46,13 @@ export const jobParams = {
 
 export const jobReturns = {
   rc: 'Exit status; 128+n where signal n ended it.',
-  stdout: 'What it printed, without the line end at its end.',
-  stderr: 'Its error output, without the line end at its end.',
+  stdout:
+    'What it printed, without the line end at its end. Of more than 1 MiB the middle is left out; a line in its place says how much.',
+  stderr: 'Its error output, likewise.',
   stdout_lines: '`stdout` as a list of lines.',
   stderr_lines: '`stderr` as a list of lines.',
+  stdout_left_out: 'Bytes of `stdout` that were left out; 0 where it is whole.',
+  stderr_left_out: 'Bytes of `stderr` that were left out; 0 where it is whole.',
   cmd: 'The command as it ran.',
   seconds: 'How long it took.',
   skip_reason: 'Why it did not run, where `creates` or `removes` said so.',
@@ -50,7 +65,11 @@ export const jobReturns = {
 export async function planJob(job: Job, target: Target): Promise<Diff<undefined>> {
   const reason = await doneBefore(job, target)
   if (reason !== undefined)
-    return { changes: [], before: undefined, result: { ...resultOf(job, '', '', 0, 0), skip_reason: reason } }
+    return {
+      changes: [],
+      before: undefined,
+      result: { ...resultOf(job, { code: 0, stdout: '', stderr: '' }, 0), skip_reason: reason },
+    }
   const change: Change = { resource: { host: target.host, kind: 'act', name: 'command' }, before: undefined, after: job.shown }
   // `creates` and `removes` tell after a crash whether it went through; nothing else does.
   const blind = job.creates === undefined && job.removes === undefined
@@ -81,33 +100,34 @@ function absolute(path: string, chdir: string | undefined): string {
 export async function runJob(job: Job, target: Target): Promise<Result> {
   const start = target.now()
   const options: RunOptions = {
+    keep: KEPT,
     ...(job.chdir === undefined ? {} : { cwd: job.chdir }),
     ...(job.stdin === undefined ? {} : { stdin: job.stdin }),
   }
-  const { code, stdout, stderr } = await target.run(job.argv, options)
-  const result = resultOf(job, stdout, stderr, code, Math.round((target.now() - start) * 1000) / 1000)
+  const output = await target.run(job.argv, options)
+  const { code } = output
+  const result = resultOf(job, output, Math.round((target.now() - start) * 1000) / 1000)
   if (code !== 0) throw notZero(job, code, result, target.host)
   return result
 }
 
 const withoutLineEnd = (text: string): string => text.replace(/(\r?\n)+$/, '')
-const lines = (text: string): readonly string[] => (text === '' ? [] : text.split(/\r?\n/))
 
-function resultOf(job: Job, stdout: string, stderr: string, rc: number, seconds: number) {
-  const [out, err] = [withoutLineEnd(stdout), withoutLineEnd(stderr)]
+/** `register` adds `stdout_lines` and `stderr_lines`. */
+function resultOf(job: Job, { code, stdout, stderr, leftOut }: Omit<Output, 'bytes'>, seconds: number) {
   return {
     cmd: job.shown,
-    rc,
-    stdout: out,
-    stderr: err,
-    stdout_lines: lines(out),
-    stderr_lines: lines(err),
+    rc: code,
+    stdout: withoutLineEnd(stdout),
+    stderr: withoutLineEnd(stderr),
+    stdout_left_out: leftOut?.stdout ?? 0,
+    stderr_left_out: leftOut?.stderr ?? 0,
     seconds,
   } satisfies Result
 }
 
 function notZero(job: Job, code: number, result: ReturnType<typeof resultOf>, host: string): Failure {
-  const said = (result.stderr_lines.length > 0 ? result.stderr_lines : result.stdout_lines).slice(-10).join('\n')
+  const said = lastOf(result.stderr === '' ? result.stdout : result.stderr)
   const program = job.argv[0] ?? ''
   const ended = code > 128 ? `was ended by signal ${code - 128}` : `exited with ${code}`
   return new Failure(`\`${firstLine(job.shown)}\` ${ended}`, {
@@ -117,5 +137,8 @@ function notZero(job: Job, code: number, result: ReturnType<typeof resultOf>, ho
     data: result,
   })
 }
+
+/** The last lines, as far as a person reads them. */
+const lastOf = (text: string): string => text.slice(-2000).split(/\r?\n/).slice(-10).join('\n')
 
 const firstLine = (text: string): string => (text.includes('\n') ? `${text.slice(0, text.indexOf('\n'))} …` : text)

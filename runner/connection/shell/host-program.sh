@@ -17,7 +17,8 @@
 #   r MARK (ID PATH)…      the contents of files, all with one process
 #   s (ID PATH)…           what files are, all with one process
 #   l ID PATH              the names in a folder
-#   R ID LIMIT FOLDER STDIN COUNT VARIABLE… ARGUMENT…   run a command
+#   R ID LIMIT KEEP FOLDER STDIN COUNT VARIABLE… ARGUMENT…   run a command; of an output of more than KEEP bytes (if not 0)
+#                          come the two ends, and behind the status in the answer how many bytes each output had
 #   W ID PATH PAYLOAD NAME OWNER GROUP MODE             replace a file, by way of a file NAME beside it
 #   C ID COMMAND…          run one of coreutils with its messages in English
 #   K ID SIGNAL            signal a command's process group
@@ -189,8 +190,8 @@ n() {
 }
 
 R() {
-  i=$1 y=$2 c=$3 s=$4 n=$5
-  shift 5
+  i=$1 y=$2 x=$3 c=$4 s=$5 n=$6
+  shift 6
   if [ -n "$s" ] && [ ! -e "$d/$s" ]; then h d $i room; z; z; return; fi
   k=${F%% *}
   if [ -n "$k" ]; then F=${F#* }
@@ -223,7 +224,7 @@ R() {
     o "$d/es$k" $b
     x=$u
   ) >/dev/null &
-  eval "p$i=$! k$i=$k f$i=s$k"
+  eval "p$i=$! k$i=$k f$i=s$k l$i=$x"
   j=$((j + 1))
 }
 
@@ -383,7 +384,7 @@ S() {
 }
 
 D() {
-  eval "p=\${p$1-} k=\${k$1-} f=\${f$1-}"
+  eval "p=\${p$1-} k=\${k$1-} f=\${f$1-} y=\${l$1:-0}"
   [ -n "$p" ] || return
   # Pipes that something may still hold are not used again.
   if [ -n "$k" ]; then
@@ -394,19 +395,29 @@ D() {
       G="$G a$k b$k os$k es$k"
     fi
   fi
-  h d $1 $2
-  [ ! -s "$d/o$f" ] || cat "$d/o$f"
+  [ $y -eq 0 ] || set -- $1 $2 $(stat -c %s "$d/o$f" "$d/e$f")
+  h d $1 $2 ${3-} ${4-}
+  V "$d/o$f" ${3:-0} $y
   z
-  [ ! -s "$d/e$f" ] || cat "$d/e$f"
+  V "$d/e$f" ${4:-0} $y
   z
   wait $p
   printf '' >"$d/o$f"
   printf '' >"$d/e$f"
-  unset p$1 k$1 q$1 h$1 f$1
+  unset p$1 k$1 q$1 h$1 f$1 l$1
   j=$((j - 1))
   if [ ${#G} -gt 1000 ]; then
     (cd "$d" && exec rm -f $G)
     G=
+  fi
+}
+
+# An output of $2 bytes, or its two ends where that is more than $3.
+V() {
+  if [ "$2" -gt "$3" ]; then
+    head -c $(($3 / 2)) "$1"
+    tail -c $(($3 / 2)) "$1"
+  elif [ -s "$1" ]; then cat "$1"
   fi
 }
 

@@ -12,6 +12,8 @@ export type Operation =
       readonly cwd: string
       /** Seconds after which the host itself ends the command; 0 for never. */
       readonly limit: number
+      /** Bytes of each output that are kept, half of them from each end; 0 for all. */
+      readonly keep: number
       readonly stdin: Uint8Array | undefined
     }
   | {
@@ -84,7 +86,7 @@ export function encodeBatch(operations: readonly Operation[], mark: string, name
       const variables = Object.entries(operation.env).map(([key, value]) => quoteWord(`${key}=${value}`))
       const stdin = operation.stdin === undefined ? "''" : content(operation.stdin)
       const words = [...variables, ...operation.argv.map(quoteWord)].join(' ')
-      line(`R ${id} ${operation.limit} ${quoteWord(operation.cwd)} ${stdin} ${variables.length} ${words}`)
+      line(`R ${id} ${operation.limit} ${operation.keep} ${quoteWord(operation.cwd)} ${stdin} ${variables.length} ${words}`)
     } else if (kind === 'write') {
       const options = [`.runbook.${nonce().slice(0, 12)}`, operation.owner, operation.group, operation.mode]
         .map(quoteWord)

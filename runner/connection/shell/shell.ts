@@ -22,7 +22,14 @@ export interface Pipe {
  */
 export type Answer =
   | { readonly kind: 'read' | 'stat' | 'list'; readonly flag: string; readonly body: Buffer; readonly target?: string }
-  | { readonly kind: 'job'; readonly code: string; readonly stdout: Buffer; readonly stderr: Buffer }
+  | {
+      readonly kind: 'job'
+      readonly code: string
+      readonly stdout: Buffer
+      readonly stderr: Buffer
+      /** Bytes that were written to each, where only so many were to be kept. */
+      readonly written?: readonly [stdout: number, stderr: number]
+    }
 
 /** What can be done to a job that was sent. */
 export interface Control {
@@ -113,8 +120,9 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
       busy = false
       clearTimeout(stallTimer)
     } else if (kind === 'd') {
-      const [id, code = ''] = rest
-      settle(Number(id), { kind: 'job', code, stdout: body, stderr: more })
+      const [id, code = '', out, errors] = rest
+      const written = out && errors ? { written: [Number(out), Number(errors)] as const } : {}
+      settle(Number(id), { kind: 'job', code, stdout: body, stderr: more, ...written })
     } else if (kind === 'l') {
       const [id, flag] = flagOf(rest[0])
       settle(id, { kind: 'list', flag, body })

@@ -100,6 +100,29 @@ export function runsCommands(subject: Subject): void {
       expect([first.stdout, second.stdout]).toEqual(['', 'end\n'])
     })
 
+    test('of much output the two ends are kept, of whole lines, and how much was between them', async () => {
+      const all = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('')
+      const output = await sh('seq 100000; seq 100000 >&2; exit 3', { keep: 4096 })
+      expect(output.code).toBe(3)
+      for (const stream of ['stdout', 'stderr'] as const) {
+        const [head = '', tail = ''] = output[stream].split(/… \d+ KiB left out …\n/)
+        expect([all.startsWith(head), all.endsWith(`\n${tail}`)]).toEqual([true, true])
+        expect(head.length + tail.length).toBeGreaterThan(4000)
+        expect(head.length + (output.leftOut?.[stream] ?? 0) + tail.length).toBe(all.length)
+      }
+    })
+
+    test('a long line is cut between characters', async () => {
+      const { stdout } = await sh(`printf 'x'; yes 計 | head -n 50000 | tr -d '\\n'; printf 'y'`, { keep: 1000 })
+      expect(stdout).toMatch(/^x計+\n… 146 KiB left out …\n計+y$/)
+    })
+
+    test('what is no more than may be kept is whole', async () => {
+      const output = await sh('printf 12345678; printf 123 >&2', { keep: 8 })
+      expect(output).toMatchObject({ code: 0, stdout: '12345678', stderr: '123' })
+      expect(output.leftOut).toBeUndefined()
+    })
+
     test('large standard error', async () => {
       const output = await sh('head -c 3000000 /dev/zero | tr "\\0" e >&2; echo done')
       expect([output.stdout, output.stderr.length]).toEqual(['done\n', 3000000])

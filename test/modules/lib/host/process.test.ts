@@ -30,7 +30,7 @@ describe('planJob', () => {
     const { changes, result } = await planJob(sh('true', { [key]: path, chdir: folder }), here)
     expect(changes).toHaveLength(reason === undefined ? 1 : 0)
     expect(result?.['skip_reason']).toBe(reason)
-    if (reason !== undefined) expect(result).toMatchObject({ rc: 0, stdout: '', stdout_lines: [], seconds: 0 })
+    if (reason !== undefined) expect(result).toMatchObject({ rc: 0, stdout: '', seconds: 0 })
   })
 
   test('a relative path without a folder is refused', async () => {
@@ -49,8 +49,8 @@ describe('runJob', () => {
       rc: 0,
       stdout: 'one\r\ntwo',
       stderr: 'a warning',
-      stdout_lines: ['one', 'two'],
-      stderr_lines: ['a warning'],
+      stdout_left_out: 0,
+      stderr_left_out: 0,
       seconds: 0,
     })
   })
@@ -68,7 +68,7 @@ describe('runJob', () => {
       message: '`echo out; echo first >&2; echo last >&2; exit 3` exited with 3',
       why: 'last',
       stderr: 'first\nlast',
-      data: { rc: 3, stdout: 'out', stderr_lines: ['first', 'last'], cmd: 'echo out; echo first >&2; echo last >&2; exit 3' },
+      data: { rc: 3, stdout: 'out', stderr: 'first\nlast', cmd: 'echo out; echo first >&2; echo last >&2; exit 3' },
     })
   })
 
@@ -76,8 +76,19 @@ describe('runJob', () => {
     const failing = runJob(sh('seq 1 50 >&2; exit 1'), here)
     await expect(failing).rejects.toMatchObject({
       stderr: '41\n42\n43\n44\n45\n46\n47\n48\n49\n50',
-      data: { stderr_lines: { length: 50 } },
+      data: { stderr: Array.from({ length: 50 }, (_, index) => index + 1).join('\n') },
     })
+  })
+
+  test('of more than 1 MiB the middle is left out, which the result says in the text and as a number', async () => {
+    const result = await runJob(sh('head -c 5000000 /dev/zero | tr "\\0" x'), here)
+    expect(String(result['stdout'])).toMatch(/^x+\n… 3\.8 MiB left out …\nx+$/)
+    expect(result).toMatchObject({ stdout_left_out: 5_000_000 - 1024 ** 2, stderr_left_out: 0 })
+  })
+
+  test('of a failure that says much in one line its end is shown', async () => {
+    const failing = runJob(sh('head -c 100000 /dev/zero | tr "\\0" x >&2; exit 1'), here)
+    await expect(failing).rejects.toMatchObject({ stderr: 'x'.repeat(2000), why: 'x'.repeat(2000) })
   })
 
   test('without error output the reason is what was printed', async () => {

@@ -17,6 +17,7 @@ const run = (change: Partial<Extract<Operation, { kind: 'run' }>> = {}): Operati
   env: {},
   cwd: '',
   limit: 0,
+  keep: 0,
   stdin: undefined,
   ...change,
 })
@@ -33,8 +34,8 @@ test('probes of a kind share a line, whatever stands between them', () => {
 })
 
 test('commands', () => {
-  expect(encode(run({ argv: ['a', 'b c'], env: { X: '1' }, cwd: '/tmp', limit: 40 }))).toBe(
-    "R 9 40 '/tmp' '' 1 'X=1' 'a' 'b c'\nE\n",
+  expect(encode(run({ argv: ['a', 'b c'], env: { X: '1' }, cwd: '/tmp', limit: 40, keep: 100 }))).toBe(
+    "R 9 40 100 '/tmp' '' 1 'X=1' 'a' 'b c'\nE\n",
   )
   expect(encodeSignal(9, 'TERM').toString()).toBe('K 9 TERM\n')
 })
@@ -47,15 +48,15 @@ test('files', () => {
 
 test('small contents start no process, large ones travel as they are', () => {
   expect(encode(run({ stdin: Buffer.from('a%\n-') }))).toBe(
-    "printf 'a%%\\012\\055' >\"$d/p1\" || rm -f \"$d/p1\"\nR 9 0 '' p1 0 'true'\nE\n",
+    "printf 'a%%\\012\\055' >\"$d/p1\" || rm -f \"$d/p1\"\nR 9 0 0 '' p1 0 'true'\nE\n",
   )
   const big = Buffer.alloc(5000, '\xff', 'latin1')
-  expect(encode(run({ stdin: big }))).toBe(`p p1 5000 END\n${big.toString('latin1')}\nEND\nR 9 0 '' p1 0 'true'\nE\n`)
+  expect(encode(run({ stdin: big }))).toBe(`p p1 5000 END\n${big.toString('latin1')}\nEND\nR 9 0 0 '' p1 0 'true'\nE\n`)
 })
 
 test('what `read` could spoil, or is too long for a line, travels as a payload', () => {
   for (const word of ['two\nlines', 'ü', '\x7f', 'x'.repeat(3000)]) {
-    const bytes = Buffer.from(`R 9 0 '' '' 0 'echo' ${quoteWord(word)}\n`)
+    const bytes = Buffer.from(`R 9 0 0 '' '' 0 'echo' ${quoteWord(word)}\n`)
     expect(encode(run({ argv: ['echo', word] }))).toBe(`p p1 ${bytes.length} END\n${bytes.toString('latin1')}\nEND\nI p1\nE\n`)
   }
 })
