@@ -1,27 +1,10 @@
 import { posix } from 'node:path'
-import { defineModule, Failure, type Target } from '../runner/module.ts'
-import { attributeParams } from './lib/files/attributes.ts'
-import {
-  applyContent,
-  lookAgainst,
-  planContent,
-  leftContent,
-  sawContent,
-  undoContent,
-  validateParam,
-  type Current,
-} from './lib/files/content.ts'
-import { fileAt } from './lib/files/paths.ts'
-
-interface Params {
-  readonly dest: string
-  readonly src?: string | undefined
-  readonly content?: string | undefined
-  readonly force: boolean
-}
+import { Failure } from '../runner/module.ts'
+import { file, fileParams } from './lib/resources/file.ts'
+import { resourceModule } from './lib/resources/resource.ts'
 
 /** Puts a file on a host, byte for byte. */
-export default defineModule({
+export default resourceModule({
   name: 'copy',
   summary: 'Put a file on the host: one of the controller, or a text given here.',
   description:
@@ -47,8 +30,7 @@ export default defineModule({
         default: true,
         description: 'Replace a file that is there with other content. `false`: only make one that is missing.',
       },
-      ...attributeParams,
-      validate: validateParam,
+      ...fileParams,
     },
   },
   returns: { path: 'Where the file is.' },
@@ -75,32 +57,14 @@ export default defineModule({
     })
   },
 
-  async check(params, target) {
-    const content = await contentOf(params, target)
-    const [path, current] = await look(params, content, target)
-    const kept = !params.force && current.bytes !== undefined ? current.bytes : content
-    return planContent(fileAt(target.host, path), current, kept, params)
-  },
-
-  async apply(params, { before }, target) {
-    await applyContent(target, before, params, () => contentOf(params, target))
-  },
-
-  undo: async (_params, before, target) => undoContent(target, before),
-  left: leftContent,
-  saw: sawContent,
+  resources: ({ dest, src, content, force, ...attributes }, host) => [
+    file({
+      ...attributes,
+      host,
+      path: dest,
+      nameInFolder: src === undefined ? undefined : posix.basename(src),
+      keep: !force,
+      content: (target) => (src === undefined ? new TextEncoder().encode(content) : target.controllerFile(src)),
+    }),
+  ],
 })
-
-async function contentOf({ src, content }: Params, target: Target): Promise<Uint8Array> {
-  return src === undefined ? new TextEncoder().encode(content) : target.controllerFile(src)
-}
-
-/** What is at the destination, which in a folder takes the name of `src`. */
-async function look({ dest, src }: Params, content: Uint8Array, target: Target): Promise<readonly [string, Current]> {
-  const named = src === undefined ? dest : posix.join(dest, posix.basename(src))
-  const first = dest.endsWith('/') ? named : dest
-  const current = await lookAgainst(target, first, content)
-  return current.stat?.kind === 'directory' && first !== named
-    ? [named, await lookAgainst(target, named, content)]
-    : [first, current]
-}

@@ -1,68 +1,52 @@
-import { type Address, type Change, defineModule, Failure, isSecretSetting } from '../runner/module.ts'
-import { attributeParams } from './lib/files/attributes.ts'
-import {
-  applyContent,
-  converged,
-  planContent,
-  readForEdit,
-  leftContent,
-  sawContent,
-  undoContent,
-  validateParam,
-} from './lib/files/content.ts'
-import { fileAt } from './lib/files/paths.ts'
+import { type Change, Failure, isSecretSetting, type ObjectSchema, type TypeOf } from '../runner/module.ts'
+import { editedFile, fileParams } from './lib/resources/file.ts'
+import { resourceModule } from './lib/resources/resource.ts'
 import { readOption, setOption, type Wanted } from './lib/text/ini.ts'
 import { decodeText, encodeText } from './lib/text/lines.ts'
 
-interface Params {
-  readonly path: string
-  readonly section?: string | undefined
-  readonly option?: string | undefined
-  readonly value?: unknown
-  readonly state: 'present' | 'absent'
-  readonly options?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined
-}
+const params = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['path'],
+  properties: {
+    path: { type: 'string', pattern: '^/', description: 'The file.' },
+    section: { type: 'string', minLength: 1, description: 'Section of the single option to set, without brackets.' },
+    option: { type: 'string', minLength: 1, description: 'Name of the single option to set.' },
+    value: {
+      description:
+        'Value of the single option: text, number, true or false, or a list of them for an option that may be repeated.',
+    },
+    state: {
+      type: 'string',
+      enum: ['present', 'absent'],
+      default: 'present',
+      description: '`absent` removes the single option.',
+    },
+    options: {
+      type: 'object',
+      additionalProperties: {
+        type: 'object',
+        additionalProperties: { description: 'Value as in `value`, or null to remove the option.' },
+        description: 'The options of this section.',
+      },
+      description: 'Several options at once: sections with their options, instead of `section`, `option` and `value`.',
+    },
+    create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
+    ...fileParams,
+  },
+} as const satisfies ObjectSchema
+
+type Params = TypeOf<typeof params>
 
 /** Sets options of INI files (nova.conf and its like), leaving every other byte as it was. */
-export default defineModule({
+export default resourceModule({
   name: 'ini',
   summary: 'Set or remove options of an INI file, such as nova.conf, and leave every other byte as it is.',
   description: [
     'The file is read as oslo.config reads it: the last assignment of an option counts, an indented line goes on the line before, quotes around a value are dropped, the case of a section does not matter (but DEFAULT).',
     'A text or number sets the last assignment of the option; a list sets all of them, for options that may be repeated; `null` removes all. A new option goes below its commented-out example where the file has one, otherwise behind the last option of its section.',
   ].join('\n\n'),
-  params: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['path'],
-    properties: {
-      path: { type: 'string', pattern: '^/', description: 'The file.' },
-      section: { type: 'string', minLength: 1, description: 'Section of the single option to set, without brackets.' },
-      option: { type: 'string', minLength: 1, description: 'Name of the single option to set.' },
-      value: {
-        description:
-          'Value of the single option: text, number, true or false, or a list of them for an option that may be repeated.',
-      },
-      state: {
-        type: 'string',
-        enum: ['present', 'absent'],
-        default: 'present',
-        description: '`absent` removes the single option.',
-      },
-      options: {
-        type: 'object',
-        additionalProperties: {
-          type: 'object',
-          additionalProperties: { description: 'Value as in `value`, or null to remove the option.' },
-          description: 'The options of this section.',
-        },
-        description: 'Several options at once: sections with their options, instead of `section`, `option` and `value`.',
-      },
-      create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
-      ...attributeParams,
-      validate: validateParam,
-    },
-  },
+  params,
   returns: { path: 'The file.' },
   examples: [
     {
@@ -87,33 +71,18 @@ export default defineModule({
 
   mustMakeSense: (params) => void wishesOf(params),
 
-  async check(params, target) {
+  resources(params, host) {
     const wishes = wishesOf(params)
-    const current = await readForEdit(target, params.path)
-    const removesOnly = wishes.every(({ wanted }) => wanted === undefined || (typeof wanted !== 'string' && wanted.length === 0))
-    if (current.bytes === undefined && removesOnly) return converged(current)
-    if (current.bytes === undefined && !params.create) {
-      throw new Failure(`${params.path} does not exist on ${target.host}`, { todo: 'make it first, or set `create: true`' })
-    }
-    const bytes = edited(params.path, wishes, current.bytes)
-    const { text } = decodeText(current.bytes ?? new Uint8Array())
-    const resource = fileAt(target.host, params.path)
-    return planContent(
-      resource,
-      current,
-      bytes,
-      params,
-      current.bytes === undefined ? undefined : optionChanges(resource, wishes, text),
-    )
+    return [
+      editedFile({
+        ...params,
+        host,
+        removes: wishes.every(({ wanted }) => wanted === undefined || (typeof wanted !== 'string' && wanted.length === 0)),
+        edit: (bytes) => edited(params.path, wishes, bytes),
+        differences: (bytes) => differences(wishes, decodeText(bytes).text),
+      }),
+    ]
   },
-
-  async apply(params, { before }, target) {
-    await applyContent(target, before, params, (bytes) => edited(params.path, wishesOf(params), bytes))
-  },
-
-  undo: async (_params, before, target) => undoContent(target, before),
-  left: leftContent,
-  saw: sawContent,
 })
 
 interface Wish {
@@ -163,7 +132,7 @@ function text(value: unknown, name: string): string {
 const wrong = (what: string, todo?: string): Failure =>
   new Failure(what, { kind: 'input', ...(todo === undefined ? {} : { todo }) })
 
-function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array = new Uint8Array()): Uint8Array {
+function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array): Uint8Array {
   const { text: old, encoding } = decodeText(bytes)
   return encodeText(
     wishes.reduce((now, { section, option, wanted }) => setOption(now, section, option, wanted), old),
@@ -173,10 +142,10 @@ function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array = new U
 }
 
 /**
- * One change for each option: what is seen of it before and after. A text looks at the last assignment only, which is the one
+ * One difference for each option: what is seen of it before and after. A text looks at the last assignment only, which is the one
  * that counts.
  */
-function optionChanges(resource: Address, wishes: readonly Wish[], old: string): readonly Change[] {
+function differences(wishes: readonly Wish[], old: string): readonly Omit<Change, 'resource'>[] {
   return wishes.flatMap(({ section, option, wanted }) => {
     const values = readOption(old, section, option)
     const before = typeof wanted === 'string' ? values.at(-1) : values.length === 0 ? undefined : values.join('\n')
@@ -187,7 +156,6 @@ function optionChanges(resource: Address, wishes: readonly Wish[], old: string):
       ? []
       : [
           {
-            resource,
             property: `[${section}] ${option}`,
             before,
             after,

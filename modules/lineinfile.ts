@@ -1,83 +1,64 @@
-import { defineModule, Failure } from '../runner/module.ts'
-import { attributeParams } from './lib/files/attributes.ts'
-import {
-  applyContent,
-  converged,
-  planContent,
-  readForEdit,
-  leftContent,
-  sawContent,
-  undoContent,
-  validateParam,
-} from './lib/files/content.ts'
-import { fileAt } from './lib/files/paths.ts'
+import { Failure, type ObjectSchema, type TypeOf } from '../runner/module.ts'
+import { editedFile, fileParams } from './lib/resources/file.ts'
+import { resourceModule } from './lib/resources/resource.ts'
 import { editLines, type LineEdit } from './lib/text/line-edit.ts'
 import { pattern } from './lib/text/pattern.ts'
 import { decodeText, encodeText } from './lib/text/lines.ts'
 
-interface Params {
-  readonly path: string
-  readonly line?: string | undefined
-  readonly regexp?: string | undefined
-  readonly search_string?: string | undefined
-  readonly state: 'present' | 'absent'
-  readonly insertafter?: string | undefined
-  readonly insertbefore?: string | undefined
-  readonly backrefs: boolean
-  readonly firstmatch: boolean
-}
+const params = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['path'],
+  properties: {
+    path: { type: 'string', pattern: '^/', description: 'The file.' },
+    line: {
+      type: 'string',
+      pattern: '^[^\\r\\n]*$',
+      description: 'The line, without its end. Not needed to remove by `regexp` or `search_string`.',
+    },
+    regexp: {
+      type: 'string',
+      minLength: 1,
+      description: 'Regular expression (RE2) that finds the line to replace or the lines to remove.',
+    },
+    search_string: { type: 'string', minLength: 1, description: 'Text that finds them, instead of `regexp`.' },
+    state: {
+      type: 'string',
+      enum: ['present', 'absent'],
+      default: 'present',
+      description: '`absent` removes every line that is found.',
+    },
+    insertafter: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'A new line goes after the last line that this regular expression matches, or to the end: `EOF` (the default).',
+    },
+    insertbefore: {
+      type: 'string',
+      minLength: 1,
+      description: 'A new line goes before the last line that this regular expression matches, or to the start: `BOF`.',
+    },
+    firstmatch: { type: 'boolean', default: false, description: 'The first line that matches counts instead of the last.' },
+    backrefs: {
+      type: 'boolean',
+      default: false,
+      description: '`line` may hold `\\1` or `\\g<name>` for groups of `regexp`; where nothing matches, nothing is added.',
+    },
+    create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
+    ...fileParams,
+  },
+} as const satisfies ObjectSchema
+
+type Params = TypeOf<typeof params>
 
 /** Makes sure of one line in a text file. */
-export default defineModule({
+export default resourceModule({
   name: 'lineinfile',
   summary: 'Make sure that a line is in a file, or that it is not.',
   description:
     'With `regexp`, the last line that matches becomes `line`. Where none matches, and the line is nowhere in the file, it is added. An edit that would change the file again at every run is refused. For INI files use `ini`.',
-  params: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['path'],
-    properties: {
-      path: { type: 'string', pattern: '^/', description: 'The file.' },
-      line: {
-        type: 'string',
-        pattern: '^[^\\r\\n]*$',
-        description: 'The line, without its end. Not needed to remove by `regexp` or `search_string`.',
-      },
-      regexp: {
-        type: 'string',
-        minLength: 1,
-        description: 'Regular expression (RE2) that finds the line to replace or the lines to remove.',
-      },
-      search_string: { type: 'string', minLength: 1, description: 'Text that finds them, instead of `regexp`.' },
-      state: {
-        type: 'string',
-        enum: ['present', 'absent'],
-        default: 'present',
-        description: '`absent` removes every line that is found.',
-      },
-      insertafter: {
-        type: 'string',
-        minLength: 1,
-        description:
-          'A new line goes after the last line that this regular expression matches, or to the end: `EOF` (the default).',
-      },
-      insertbefore: {
-        type: 'string',
-        minLength: 1,
-        description: 'A new line goes before the last line that this regular expression matches, or to the start: `BOF`.',
-      },
-      firstmatch: { type: 'boolean', default: false, description: 'The first line that matches counts instead of the last.' },
-      backrefs: {
-        type: 'boolean',
-        default: false,
-        description: '`line` may hold `\\1` or `\\g<name>` for groups of `regexp`; where nothing matches, nothing is added.',
-      },
-      create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
-      ...attributeParams,
-      validate: validateParam,
-    },
-  },
+  params,
   returns: { path: 'The file.' },
   examples: [
     {
@@ -99,23 +80,12 @@ export default defineModule({
 
   mustMakeSense: (params) => void editOf(params),
 
-  async check(params, target) {
+  resources(params, host) {
     const edit = editOf(params)
-    const current = await readForEdit(target, params.path)
-    if (current.bytes === undefined && params.state === 'absent') return converged(current)
-    if (current.bytes === undefined && !params.create) {
-      throw new Failure(`${params.path} does not exist on ${target.host}`, { todo: 'make it first, or set `create: true`' })
-    }
-    return planContent(fileAt(target.host, params.path), current, edited(params.path, edit, current.bytes), params)
+    return [
+      editedFile({ ...params, host, removes: params.state === 'absent', edit: (bytes) => edited(params.path, edit, bytes) }),
+    ]
   },
-
-  async apply(params, { before }, target) {
-    await applyContent(target, before, params, (bytes) => edited(params.path, editOf(params), bytes))
-  },
-
-  undo: async (_params, before, target) => undoContent(target, before),
-  left: leftContent,
-  saw: sawContent,
 })
 
 function editOf(params: Params): LineEdit {
@@ -151,7 +121,7 @@ function placeOf(after: string | undefined, before: string | undefined): LineEdi
 const wrong = (what: string, todo?: string): Failure =>
   new Failure(what, { kind: 'input', ...(todo === undefined ? {} : { todo }) })
 
-function edited(path: string, edit: LineEdit, bytes: Uint8Array = new Uint8Array()): Uint8Array {
+function edited(path: string, edit: LineEdit, bytes: Uint8Array): Uint8Array {
   const { text, encoding } = decodeText(bytes)
   const once = editOnce(text, edit)
   if (editOnce(once, edit) !== once) {

@@ -1,24 +1,10 @@
 import { posix } from 'node:path'
-import { defineModule, type Target } from '../runner/module.ts'
-import { attributeParams } from './lib/files/attributes.ts'
-import {
-  applyContent,
-  lookAgainst,
-  planContent,
-  leftContent,
-  sawContent,
-  undoContent,
-  validateParam,
-} from './lib/files/content.ts'
-import { fileAt } from './lib/files/paths.ts'
-
-interface Params {
-  readonly src: string
-  readonly dest: string
-}
+import type { Target } from '../runner/module.ts'
+import { file, fileParams } from './lib/resources/file.ts'
+import { resourceModule } from './lib/resources/resource.ts'
 
 /** Puts a file on a host that is made from a template with the task's variables. */
-export default defineModule({
+export default resourceModule({
   name: 'template',
   summary: 'Put a file on the host that is made from a template of the controller.',
   description:
@@ -38,8 +24,7 @@ export default defineModule({
         pattern: '^/',
         description: 'Where the file should be. A path that ends in `/` takes the name of `src`, without `.hbs`.',
       },
-      ...attributeParams,
-      validate: validateParam,
+      ...fileParams,
     },
   },
   returns: { path: 'Where the file is.' },
@@ -50,25 +35,17 @@ export default defineModule({
     },
   ],
 
-  async check(params, target) {
-    const path = destination(params)
-    const content = await rendered(params, target)
-    return planContent(fileAt(target.host, path), await lookAgainst(target, path, content), content, params)
-  },
-
-  async apply(params, { before }, target) {
-    await applyContent(target, before, params, () => rendered(params, target))
-  },
-
-  undo: async (_params, before, target) => undoContent(target, before),
-  left: leftContent,
-  saw: sawContent,
+  resources: ({ src, dest, ...attributes }, host) => [
+    file({
+      ...attributes,
+      host,
+      path: dest.endsWith('/') ? posix.join(dest, posix.basename(src).replace(/\.hbs$/, '')) : dest,
+      content: (target) => rendered(src, target),
+    }),
+  ],
 })
 
-const destination = ({ src, dest }: Params): string =>
-  dest.endsWith('/') ? posix.join(dest, posix.basename(src).replace(/\.hbs$/, '')) : dest
-
-async function rendered({ src }: Params, target: Target): Promise<Uint8Array> {
+async function rendered(src: string, target: Target): Promise<Uint8Array> {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(await target.controllerFile(src))
   return new TextEncoder().encode(target.render(text, src))
 }

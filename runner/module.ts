@@ -32,6 +32,12 @@ export interface Change {
   readonly sensitive?: true
 }
 
+/** Properties in words that tell no secret. `undo` reads two of a file: `kind: 'absent'`, and `entries`, the names in a folder. */
+export type Properties = Readonly<Record<string, string | readonly string[]>>
+
+/** How resources are at one moment; JSON. */
+export type Snapshot = readonly { readonly resource: Address; readonly properties: Properties }[]
+
 /** JSON data that later tasks see under the name given by `register`. */
 export type Result = Readonly<Record<string, unknown>>
 
@@ -108,7 +114,8 @@ export interface Target extends HostAccess {
   now(): number
 }
 
-export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, P = TypeOf<S>> {
+/** What every module tells of itself. */
+export interface ModuleHead<S extends ObjectSchema, P = TypeOf<S>> {
   readonly name: string
   /** One line: first sentence of the generated page and of `runbook modules`. */
   readonly summary: string
@@ -130,6 +137,9 @@ export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, 
    * else: `lint` asks it wherever a task's parameters are all known, and a run asks it before `check`.
    */
   mustMakeSense?(params: P): void
+}
+
+export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, P = TypeOf<S>> extends ModuleHead<S, P> {
   /** Reads only. Called in plan and again, by the runner, as the default `verify`. */
   check(params: P, target: Target): Promise<Diff<State>>
   /** Makes it so. What it returns is merged over `diff.result` for `register`. */

@@ -56,8 +56,13 @@ export interface AnySchema extends Described {
   readonly enum?: never
 }
 
-/** The TypeScript type of the values a schema accepts, after defaults have been filled in. */
-export type TypeOf<S> = S extends { readonly enum: readonly (infer E)[] }
+/**
+ * The TypeScript type of the values a schema accepts, after defaults have been filled in. A schema of which nothing is known comes first: it
+ * can hold itself, and its type would have no end.
+ */
+export type TypeOf<S> = [Schema] extends [S] ? unknown : Known<S>
+
+type Known<S> = S extends { readonly enum: readonly (infer E)[] }
   ? E
   : S extends { readonly type: 'string' }
     ? string

@@ -137,9 +137,9 @@ describe('copy', () => {
   test('a folder takes the name of the file', async () => {
     const { at, target } = folderWith({})
     mkdirSync(at('folder'))
-    const { diff, result } = await run({ dest: at('folder'), src: 'sub/conf', force: true }, target)
+    const { diff } = await run({ dest: at('folder'), src: 'sub/conf', force: true }, target)
     expect(diff.changes[0]?.resource.name).toBe(at('folder/conf'))
-    expect(result).toBeUndefined()
+    expect(diff.result).toEqual({ path: at('folder/conf') })
     expect(readFileSync(at('folder/conf'), 'utf8')).toBe('from src\n')
   })
 

@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import file from '../../modules/file.ts'
+import type { FileState } from '../../modules/lib/resources/file-state.ts'
 import { fakeTarget } from '../doubles/target.ts'
 import { freshFolder, scratchFolder } from '../doubles/local-target.ts'
 import { behavesLikeAModule, sensiblyChecked } from '../contracts/module.ts'
@@ -171,7 +172,7 @@ describe('file', () => {
     const target = fresh({}, tree)()
     const params = { ...defaults, path: at('dir/new/deep'), state: 'directory', mode: '0700' } as const
     const diff = await file.check(params, target)
-    expect(diff.before.created).toEqual([at('dir/new'), at('dir/new/deep')])
+    expect(Object.keys((diff.before[0]!.state as FileState).images)).toEqual([at('dir/new'), at('dir/new/deep')])
   })
 
   test('a folder’s path has no `..` in it: after a link that leads elsewhere', () => {
@@ -184,7 +185,7 @@ describe('file', () => {
     const target = fresh({}, tree)()
     const params = { ...defaults, path: `${at('dir')}//new/./deep/`, state: 'directory' } as const
     const diff = await file.check(params, target)
-    expect(diff.before.created).toEqual([at('dir/new'), at('dir/new/deep')])
+    expect(Object.keys((diff.before[0]!.state as FileState).images)).toEqual([at('dir/new'), at('dir/new/deep')])
     await file.apply?.(params, diff, target)
     expect((await file.check(params, target)).changes).toEqual([])
   })

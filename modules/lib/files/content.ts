@@ -1,28 +1,20 @@
+/** The content of a file on a host: looked at, compared, shown to its program, and as people see a change of it. Used by `resources/file.ts`. */
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import {
   type Address,
   bytes as inUnits,
   type Change,
-  type Diff,
   Failure,
   hideSecrets,
   type HostAccess,
-  type Saw,
   type Target,
 } from '../../../runner/module.ts'
-import { attributeChanges, mustRun, setAttributes, writeOptions, type Attributes } from './attributes.ts'
-import { attributesOf, digestOn, fromBase64, imageInWords, imageOf, lookIn, restore, type Image } from './image.ts'
+import { mustRun } from './attributes.ts'
+import { digestOn } from './image.ts'
 import { follow, type Found } from './paths.ts'
 import { decodeText, isText, sameBytes } from '../text/lines.ts'
 import { readCommandLine } from '../text/command-line.ts'
-
-/** What `undo` of a module that writes one file needs. */
-export interface Before {
-  /** Where the links led. */
-  readonly path: string
-  readonly image: Image
-}
 
 /** A file as it is: where the links led, and its bytes. */
 export interface Current extends Found {
@@ -33,7 +25,7 @@ export interface Current extends Found {
 const SMALL = 256 * 1024
 
 /** What a path leads to, in one request, and its bytes where it is a file. */
-async function lookAt(host: HostAccess, path: string): Promise<Current> {
+export async function lookAt(host: HostAccess, path: string): Promise<Current> {
   const [found, bytes] = await Promise.all([follow(host, path), host.read(path).catch((error: unknown) => error as Error)])
   if (found.stat?.kind !== 'file') return { ...found, bytes: undefined }
   if (bytes instanceof Error) throw bytes
@@ -51,14 +43,8 @@ export async function lookAgainst(host: HostAccess, path: string, wanted: Uint8A
   return { ...found, bytes: digest === sha256(wanted) ? wanted : await host.read(path) }
 }
 
-/** A file to be edited; `bytes` is undefined where there is none. Throws `Failure` where there is something else than a file. */
-export async function readForEdit(host: HostAccess, path: string): Promise<Current> {
-  const current = await lookAt(host, path)
-  mustBeFile(path, current)
-  return current
-}
-
-function mustBeFile(path: string, { stat }: Found): void {
+/** Throws `Failure` for what is there and no file. */
+export function mustBeFile(path: string, { stat }: Found): void {
   if (stat !== undefined && stat.kind !== 'file')
     throw new Failure(`${path} is ${stat.kind === 'directory' ? 'a folder' : 'no ordinary file'}`, {
       todo: 'give the path of a file',
@@ -67,55 +53,8 @@ function mustBeFile(path: string, { stat }: Found): void {
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-/** The answer where nothing has to be done about a file that is not there. */
-export const converged = ({ path }: Current): Diff<Before> => ({ changes: [], before: { path, image: { kind: 'absent' } } })
-
-/**
- * What `check` of a module that writes one file answers; `changes` describes the change of content where the module can do so
- * itself.
- */
-export function planContent(
-  resource: Address,
-  current: Current,
-  wanted: Uint8Array,
-  attributes: Attributes,
-  changes?: readonly Change[],
-): Diff<Before> {
-  const path = resource.name
-  mustBeFile(path, current)
-  const { stat, bytes } = current
-  const other = attributeChanges(resource, stat, attributes)
-  if (stat !== undefined && bytes !== undefined && sameBytes(bytes, wanted)) {
-    return { changes: other, before: { path: current.path, image: attributesOf(stat) }, result: { path } }
-  }
-  return {
-    changes: [...(changes ?? contentChanges(resource, bytes, wanted)), ...other],
-    before: { path: current.path, image: imageOf(stat, bytes) },
-    result: { path },
-  }
-}
-
-/**
- * The other half of `planContent`: writes what differs, unless somebody was there in between.
- * @param make the new content, from the bytes that `check` saw
- */
-export async function applyContent(
-  target: Target,
-  { path, image }: Before,
-  attributes: Attributes & { readonly validate?: string | undefined },
-  make: (before: Uint8Array | undefined) => Uint8Array | Promise<Uint8Array>,
-): Promise<void> {
-  // A change of owner takes set-user-ID bits away, which then are put back.
-  if (image.kind === 'attributes') return setAttributes(target, [path], { ...attributes, mode: attributes.mode ?? image.mode })
-  const was = image.kind === 'file' ? fromBase64(image.content) : undefined
-  const wanted = await make(was)
-  await mustBeUnchanged(target, path, was)
-  if (attributes.validate !== undefined) await mustBeValid(target, path, wanted, attributes.validate)
-  await target.write(path, wanted, writeOptions(attributes))
-}
-
 /** Refuses where a file is no longer what it was when it was looked at. */
-async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array | undefined): Promise<void> {
+export async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array | undefined): Promise<void> {
   const now = await (was === undefined || was.length <= SMALL ? host.read(path) : digestOn(host, path))
   const same =
     now === undefined || was === undefined ? now === was : typeof now === 'string' ? now === sha256(was) : sameBytes(now, was)
@@ -132,24 +71,8 @@ async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array |
   })
 }
 
-export const undoContent = (target: Target, { path, image }: Before): Promise<void> => restore(target, path, image)
-
-/** The file as `undoContent` finds it. */
-export const leftContent = async (_params: unknown, { path, image }: Before, target: Target): Promise<Saw> => ({
-  [path]: await lookIn(target, path, image),
-})
-
-/** What was at the path, for a saved plan. */
-export const sawContent = (_params: unknown, { path, image }: Before) => ({ [path]: imageInWords(image) })
-
-export const validateParam = {
-  type: 'string',
-  pattern: '%s',
-  description: 'Command that must accept the new content before it is put in place; `%s` stands for the file: `visudo -cf %s`.',
-} as const
-
 /** Shows the new content to a program, in a file beside the real one that only its owner can read. */
-async function mustBeValid(target: Target, path: string, content: Uint8Array, validate: string): Promise<void> {
+export async function mustBeValid(target: Target, path: string, content: Uint8Array, validate: string): Promise<void> {
   const argv = readCommandLine(validate)
   const temporary = (await mustRun(target, ['mktemp', '-p', posix.dirname(path), '.runbook-validate-XXXXXX'])).trim()
   try {

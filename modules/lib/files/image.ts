@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
-import type { HostAccess, Stat } from '../../../runner/module.ts'
+import type { HostAccess, Properties, Stat } from '../../../runner/module.ts'
 import { mustRun, setAttributes } from './attributes.ts'
 
 /**
@@ -73,7 +73,7 @@ async function imageAt(host: HostAccess, path: string, size: { entries: number; 
 }
 
 /** What is at a path, in the words of `imageInWords`, as far as `restore` of the image would change it: its content by digest, a folder's by its names. */
-export async function lookIn(host: HostAccess, path: string, image: Image): Promise<Readonly<Record<string, string>>> {
+export async function lookIn(host: HostAccess, path: string, image: Image): Promise<Properties> {
   const stat = await host.stat(path)
   if (stat === undefined) return { kind: 'absent' }
   const { kind, mode, uid, gid, target } = stat
@@ -81,11 +81,9 @@ export async function lookIn(host: HostAccess, path: string, image: Image): Prom
   if (kind === 'link') return { kind, target: target ?? '', ...owners }
   const own = { kind, mode, ...owners }
   if (image.kind === 'attributes') return own
-  if (kind === 'directory') return { ...own, entries: namesIn((await host.list(path)) ?? []) }
+  if (kind === 'directory') return { ...own, entries: (await host.list(path)) ?? [] }
   return kind === 'file' ? { ...own, content: inShort((await digestOn(host, path)) ?? '') } : own
 }
-
-const namesIn = (names: readonly string[]): string => names.toSorted().join(', ') || 'none'
 
 /** The SHA-256 of a file, found on its host; undefined where there is none. coreutils puts a backslash before it where the name has a line end or a backslash in it. */
 export const digestOn = async (host: HostAccess, path: string): Promise<string | undefined> =>
@@ -131,14 +129,14 @@ export async function placeLink(host: Pick<HostAccess, 'run'>, path: string, tar
   await mustRun(host, ['mv', '-T', '--', temporary, path])
 }
 
-/** An image in words, for `saw` of a module: content by its digest. */
-export function imageInWords(image: Image): Readonly<Record<string, string>> {
+/** An image in words: content by its digest. */
+export function imageInWords(image: Image): Properties {
   if (image.kind === 'absent') return { kind: 'absent' }
   if (image.kind === 'link') return { kind: 'link', target: image.target, ...ownersOf(image) }
   const own = { kind: image.kind === 'attributes' ? image.of : image.kind, mode: image.mode, ...ownersOf(image) }
   if (image.kind === 'attributes') return own
   if (image.kind === 'file') return { ...own, content: digestOf(fromBase64(image.content)) }
-  return { ...own, entries: namesIn(Object.keys(image.entries)), content: digestOf(JSON.stringify(image.entries)) }
+  return { ...own, entries: Object.keys(image.entries).toSorted(), content: digestOf(JSON.stringify(image.entries)) }
 }
 
 const ownersOf = ({ uid, gid }: Pick<Owned, 'uid' | 'gid'>) => ({ owner: String(uid), group: String(gid) })
