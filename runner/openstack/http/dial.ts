@@ -1,3 +1,5 @@
+/** Connections that are ready to be written to, through name, TCP, proxy and TLS. Called by the agents of exchange.ts. */
+
 import { request as httpRequest } from 'node:http'
 import { connect as tcpConnect, isIP, type Socket } from 'node:net'
 import { connect as tlsConnect, createSecureContext, type SecureContext } from 'node:tls'
