@@ -16,7 +16,7 @@ import { follow } from './lib/nova/live-migration/follow.ts'
 import { inFlight } from './lib/nova/live-migration/in-flight.ts'
 import { defaultLimit, type OnTimeout } from './lib/nova/live-migration/ladder.ts'
 import { moveLocks } from './lib/nova/move-locks.ts'
-import { isRunning, oneServer } from './lib/nova/servers.ts'
+import { hasArrived, isRunning, oneServer } from './lib/nova/servers.ts'
 
 interface Before {
   readonly server_id: string
@@ -127,7 +127,7 @@ export default defineModule({
       if (to !== '' && running.targetHost !== undefined && running.targetHost !== to) throw elsewhere(server, running, to)
       return { changes: [change], before, locks, inFlight: await inWords(compute, running) }
     }
-    if (isThere(server, source, to))
+    if (hasArrived(server, { source, target: to }))
       return { changes: [], before, result: { ...unmoved(server, host), ...(source === '' ? {} : { from: source }) } }
     if (source !== '' && host !== source) {
       throw new Failure(`${server.name} is on ${host}, not on ${source}`, {
@@ -265,9 +265,6 @@ function mustBeMovable(server: Server): void {
     })
   }
 }
-
-const isThere = (server: Server, source: string, to: string): boolean =>
-  server.taskState === undefined && (to !== '' ? server.host === to : source !== '' && server.host !== source)
 
 const unmoved = (server: Server, host: string) => ({
   server_id: server.id,

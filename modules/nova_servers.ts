@@ -1,6 +1,5 @@
-import { type Compute, defineModule, Failure, list, type Server } from '../runner/module.ts'
+import { type Compute, defineModule, Failure, list, type Server, suggestion } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
-import { didYouMean } from './lib/did-you-mean.ts'
 import { lookUp, notFound, plainServer } from './lib/nova/servers.ts'
 
 /** Finds servers. Filters are a conjunction; every server that is named must be there. */
@@ -94,7 +93,7 @@ async function mustBeComputeHost(compute: Compute, host: string): Promise<void> 
     throw error
   }
   if (hosts.includes(host)) return
-  throw new Failure(`no host \`${host}\` runs nova-compute${didYouMean(host, hosts)}`, {
+  throw new Failure(`no host \`${host}\` runs nova-compute${suggestion(host, hosts)}`, {
     kind: 'input',
     todo: `compute hosts: ${list(hosts, 12)}`,
   })

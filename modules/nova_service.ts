@@ -8,10 +8,10 @@ import {
   Failure,
   list,
   type Target,
+  suggestion,
 } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { inventoryName } from './lib/nova/compute-host.ts'
-import { didYouMean } from './lib/did-you-mean.ts'
 
 interface Before {
   readonly id: string
@@ -136,13 +136,13 @@ async function find(compute: Compute, host: string, binary: string): Promise<Com
   const all = await compute.services()
   const here = all.filter((one) => one.host === host).map((one) => one.binary)
   if (here.length > 0) {
-    throw new Failure(`no \`${binary}\` on ${host}${didYouMean(binary, here)}`, {
+    throw new Failure(`no \`${binary}\` on ${host}${suggestion(binary, here)}`, {
       kind: 'input',
       todo: `services on ${host}: ${here.join(', ')}`,
     })
   }
   const hosts = [...new Set(all.filter((one) => one.binary === binary).map((one) => one.host))]
-  throw new Failure(`no host \`${host}\` runs \`${binary}\`${didYouMean(host, hosts)}`, {
+  throw new Failure(`no host \`${host}\` runs \`${binary}\`${suggestion(host, hosts)}`, {
     kind: 'input',
     todo: `hosts with ${binary}: ${list(hosts, 20)}`,
   })

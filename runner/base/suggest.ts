@@ -18,6 +18,12 @@ export const didYouMean = (name: string, candidates: Iterable<string>): string |
   return meant === undefined ? undefined : `did you mean \`${meant}\`?`
 }
 
+/** `; did you mean …?`, to end a sentence with; empty if no candidate is near. */
+export const suggestion = (name: string, candidates: Iterable<string>): string => {
+  const label = didYouMean(name, candidates)
+  return label === undefined ? '' : `; ${label}`
+}
+
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
 export const editDistance = (a: string, b: string): number => {
   let older: number[] = []

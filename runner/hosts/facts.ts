@@ -1,5 +1,6 @@
 import type { HostAccess } from '../module.ts'
 import { Failure } from '../base/failure.ts'
+import { kibOf } from '../base/proc.ts'
 
 interface Fact {
   readonly description: string
@@ -16,7 +17,7 @@ const release = (key: string) => async (host: HostAccess) =>
 
 /** One figure of proc_meminfo(5), in MiB. */
 const memory = (key: string) => async (host: HostAccess) =>
-  Math.floor(Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(await text(host, '/proc/meminfo'))?.[1] ?? 0) / 1024)
+  Math.floor((kibOf(await text(host, '/proc/meminfo'), key) ?? 0) / 1024)
 
 /** What a playbook may ask for as `facts.NAME`. Only those referred to are gathered, in one request. */
 export const facts: Readonly<Record<string, Fact>> = {

@@ -3,7 +3,7 @@ import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
 import type { Become, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
 import { hostJob, type JobContext } from '../connection/job/job.ts'
 import { Failure } from '../base/failure.ts'
-import { nearest } from '../base/suggest.ts'
+import { didYouMean } from '../base/suggest.ts'
 import type { Scope } from '../language/value.ts'
 import type { Progress, Target } from '../module.ts'
 import { gather } from './facts.ts'
@@ -83,10 +83,9 @@ function known(run: Run, host: string): HostState {
 }
 
 function unknownHost(run: Pick<Run, 'inventory'>, host: string): never {
-  const near = nearest(host, run.inventory.hosts.keys())
   throw new Failure(`the inventory has no host \`${host}\``, {
     kind: 'input',
-    todo: near === undefined ? 'add it to the inventory' : `did you mean \`${near}\`?`,
+    todo: didYouMean(host, run.inventory.hosts.keys()) ?? 'add it to the inventory',
   })
 }
 

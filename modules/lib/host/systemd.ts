@@ -1,5 +1,4 @@
-import { Failure, type HostAccess, type Target } from '../../../runner/module.ts'
-import { didYouMean } from '../did-you-mean.ts'
+import { Failure, type HostAccess, type Target, suggestion } from '../../../runner/module.ts'
 
 /** A unit as `systemctl show` tells it; the words are systemd's own. */
 export interface Unit {
@@ -102,7 +101,7 @@ export async function mustExist(target: Target, unit: Unit): Promise<void> {
     .map((line) => line.split(' ')[0] ?? '')
     .filter((name) => name.endsWith(kind))
   const stem = (name: string): string => name.slice(0, -kind.length)
-  throw new Failure(`there is no unit ${unit.id} on ${target.host}${didYouMean(stem(unit.id), others.map(stem))}`, {
+  throw new Failure(`there is no unit ${unit.id} on ${target.host}${suggestion(stem(unit.id), others.map(stem))}`, {
     todo: `systemctl list-unit-files '*${kind}' shows what there is`,
   })
 }

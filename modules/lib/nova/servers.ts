@@ -1,5 +1,4 @@
-import { type Compute, Failure, list, type Server } from '../../../runner/module.ts'
-import { didYouMean } from '../did-you-mean.ts'
+import { type Compute, Failure, list, type Server, suggestion } from '../../../runner/module.ts'
 
 /** A server as plain JSON, with the names that playbooks use. */
 export const plainServer = (server: Server) => ({
@@ -25,6 +24,13 @@ export const plainServer = (server: Server) => ({
   volumes: server.volumes,
 })
 
+/** Whether a server has arrived: on the target or, if the scheduler chooses (`''`), away from the source. */
+export const hasArrived = (
+  { host, taskState }: Server,
+  { source, target }: { readonly source: string; readonly target: string },
+): boolean =>
+  taskState === undefined && (target !== '' ? host === target : source !== '' && host !== undefined && host !== source)
+
 /** Only a server in one of these states can be moved live. */
 export const isRunning = (server: Server): boolean => server.vmState === 'active' || server.vmState === 'paused'
 
@@ -47,7 +53,7 @@ export async function lookUp(
   )
   return {
     servers: [...servers.values()],
-    problems: [...problems, ...missing.map((name) => `no server has the name or id \`${name}\`${didYouMean(name, names)}`)],
+    problems: [...problems, ...missing.map((name) => `no server has the name or id \`${name}\`${suggestion(name, names)}`)],
   }
 }
 

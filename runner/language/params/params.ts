@@ -93,6 +93,7 @@ export const missingParams = (missing: readonly Param[]): Diagnostic[] =>
     notes: [...(schema.description === undefined ? [] : [schema.description]), `give it: -p ${name}=…`],
   }))
 
+/** Whether the value of a parameter is hidden wherever it is shown. */
 export const isSecret = ({ schema }: Param): boolean => 'secret' in schema && schema.secret === true
 
 /** What has a name that no parameter has may have been meant for a secret one. */

@@ -5,7 +5,8 @@ import { isRecord, type Json, record, text } from './json.ts'
 import { allPages } from './pages.ts'
 import type { Session, SessionRequest } from './session.ts'
 import { embeddedFlavor, shownFlavor, toAction, toGroup, toHypervisor, toMigration, toServer, toService } from './shapes.ts'
-import { compareVersions, mustReach } from './versions.ts'
+import { compareVersions } from '../../base/versions.ts'
+import { mustReach } from './versions.ts'
 
 /** The newest microversion this client was written for; above 2.96, answers lose fields that it reads. */
 const NEWEST = '2.96'

@@ -1,5 +1,5 @@
 import { Failure } from '../../base/failure.ts'
-import { nearest } from '../../base/suggest.ts'
+import { suggestion } from '../../base/suggest.ts'
 import type { CloudConfig } from '../config/config.ts'
 import type { CatalogEntry } from './identity.ts'
 import { interfaceName } from '../config/settings.ts'
@@ -49,12 +49,11 @@ export const endpointOf = (service: string, catalog: readonly CatalogEntry[], co
     )
   const here = endpoints.filter((endpoint) => region === undefined || endpoint.region === region)
   if (here.length === 0) {
-    const meant = nearest(region ?? '', regions)
     throw nothingFits(
       service,
       config,
       `region \`${region}\` does not have it, only ${regions.join(', ')}`,
-      `correct region_name${meant ? `; did you mean \`${meant}\`?` : ''}`,
+      `correct region_name${suggestion(region ?? '', regions)}`,
     )
   }
   const url = interfaces

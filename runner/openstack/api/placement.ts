@@ -2,7 +2,8 @@ import type { Inventory, Placement } from '../cloud.ts'
 import { lacks } from './faults.ts'
 import { isRecord, type Json, list, number, record, text } from './json.ts'
 import type { Session } from './session.ts'
-import { compareVersions, mustReach } from './versions.ts'
+import { compareVersions } from '../../base/versions.ts'
+import { mustReach } from './versions.ts'
 
 /** Consumers of placement read the same shapes up to this one (OpenStack Train). */
 const NEWEST = '1.36'

@@ -1,17 +1,11 @@
 import { Failure } from '../../base/failure.ts'
+import { compareVersions } from '../../base/versions.ts'
 import { isRecord, type Json, list, record, text } from './json.ts'
 
 /** Microversions that a service offers; undefined where it has none (network, or Nova's old v2.0). */
 export interface Range {
   readonly min: string
   readonly max: string
-}
-
-/** Negative when `a` is older than `b`. `2.9` is older than `2.10`. */
-export const compareVersions = (a: string, b: string): number => {
-  const [majorA = 0, minorA = 0] = a.split('.').map(Number)
-  const [majorB = 0, minorB = 0] = b.split('.').map(Number)
-  return majorA - majorB || minorA - minorB
 }
 
 /** The highest microversion of Nova in each release (Nova's REST API version history). */

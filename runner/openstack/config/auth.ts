@@ -1,4 +1,4 @@
-import { nearest } from '../../base/suggest.ts'
+import { nearest, suggestion } from '../../base/suggest.ts'
 import { type Table, type Text, table, tableAt, textAt } from './tree.ts'
 
 /** How to log in to Keystone v3, as it goes over the wire. Holds the secret: never print it. */
@@ -168,10 +168,9 @@ const methodOf = (type: Text | undefined, given: Given): { method: Auth['method'
   const method = TYPES[type?.text ?? guess(given)]
   if (method !== undefined || type === undefined) return { method, problems: [] }
   const known = Object.keys(TYPES)
-  const meant = nearest(type.text, known)
   const why = type.text.startsWith('v2')
     ? 'Keystone v2 was removed from OpenStack in 2018: use `password` with an auth_url that ends in /v3'
-    : `supported are ${known.map((name) => `\`${name}\``).join(', ')}${meant ? `; did you mean \`${meant}\`?` : ''}`
+    : `supported are ${known.map((name) => `\`${name}\``).join(', ')}${suggestion(type.text, known)}`
   return { method: undefined, problems: [`${type.where}: auth_type \`${type.text}\` is not supported: ${why}`] }
 }
 

@@ -1,4 +1,4 @@
-import { nearest } from '../../base/suggest.ts'
+import { suggestion } from '../../base/suggest.ts'
 import { merge, table, type Table, type Text, type Tree, textAt } from './tree.ts'
 
 interface Region {
@@ -35,9 +35,8 @@ export const pickRegion = (cloud: Table, wish: Text | undefined, problems: strin
   const chosen = wish === undefined ? regions[0] : regions.find(({ name }) => name.text === wish.text)
   if (wish !== undefined && chosen === undefined && cloud.entries.has('regions')) {
     const names = regions.map(({ name }) => name.text)
-    const meant = nearest(wish.text, names)
     problems.push(
-      `${wish.where}: the cloud has no region \`${wish.text}\`, only ${names.join(', ')}${meant ? `; did you mean \`${meant}\`?` : ''}`,
+      `${wish.where}: the cloud has no region \`${wish.text}\`, only ${names.join(', ')}${suggestion(wish.text, names)}`,
     )
   }
   const name = wish ?? chosen?.name

@@ -1,4 +1,4 @@
-import { type Hypervisor, list, type Server } from '../../../../runner/module.ts'
+import { compareVersions, type Hypervisor, list, type Server } from '../../../../runner/module.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
 import { seenHost } from './checks-storage.ts'
@@ -118,18 +118,11 @@ function libvirt(from: HostSeen, to: HostSeen, pair: string): readonly Check[] {
     line(
       'libvirt',
       pair,
-      older(to.libvirt, from.libvirt)
+      compareVersions(to.libvirt, from.libvirt) < 0
         ? block(`${versions}: the target is older`, 'upgrade the target, or choose another')
         : ok(versions),
     ),
   ]
-}
-
-/** Whether a dotted version comes before another; a part that is not there is 0. */
-export function older(version: string, than: string): boolean {
-  const [a, b] = [version.split('.').map(Number), than.split('.').map(Number)]
-  const parts = Array.from({ length: Math.max(a.length, b.length) }, (_, index) => (a[index] ?? 0) - (b[index] ?? 0))
-  return (parts.find((difference) => difference !== 0) ?? 0) < 0
 }
 
 function hostUuid(from: HostSeen, to: HostSeen): Verdict {

@@ -1,5 +1,4 @@
-import { type ComputeService, count, list, type Server } from '../../../../runner/module.ts'
-import { didYouMean } from '../../did-you-mean.ts'
+import { compareVersions, type ComputeService, count, list, suggestion, type Server } from '../../../../runner/module.ts'
 import { isRunning } from '../servers.ts'
 import { candidates } from './ask-api.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
@@ -40,32 +39,27 @@ function permission({ api }: Seen): Check {
 }
 
 /** Nova 2.30, of the Newton release: the first to let the scheduler confirm a host that is named. */
-const LOWEST: readonly [number, number] = [2, 30]
+const LOWEST = '2.30'
 
 function parameters({ wanted, api }: Seen): readonly Check[] {
   const problems = wanted.problems.map((problem) =>
     line('parameters', 'servers', block(problem, 'correct the name or give the id, and use credentials that may see it')),
   )
-  const old = reaches(api.microversion, LOWEST)
-    ? []
-    : [
-        line(
-          'parameters',
-          'Nova',
-          block(
-            `it offers microversions to ${api.microversion}; 2.30 is needed`,
-            'upgrade Nova to Newton or later, or ask another cloud',
+  const old =
+    compareVersions(api.microversion, LOWEST) >= 0
+      ? []
+      : [
+          line(
+            'parameters',
+            'Nova',
+            block(
+              `it offers microversions to ${api.microversion}; ${LOWEST} is needed`,
+              'upgrade Nova to Newton or later, or ask another cloud',
+            ),
           ),
-        ),
-      ]
+        ]
   const asked = `${count(wanted.servers.length, 'server')} ${wanted.named ? 'named' : `on ${wanted.source}`}, block_migration ${wanted.block}, Nova to ${api.microversion}`
   return problems.length + old.length > 0 ? [...problems, ...old] : [line('parameters', 'request', ok(asked))]
-}
-
-/** Whether a microversion is at least another. */
-export function reaches(version: string, [major, minor]: readonly [number, number]): boolean {
-  const [a = 0, b = 0] = version.split('.').map(Number)
-  return a > major || (a === major && b >= minor)
 }
 
 const known = <T>(looked: { readonly value: T } | { readonly why: string }, none: T): T =>
@@ -88,7 +82,7 @@ function noComputeHost(seen: Seen, name: string): Verdict | undefined {
   if (node !== undefined)
     return block(`this is the name of a hypervisor; Nova calls its compute host ${node.host}`, `use ${node.host}`)
   const hosts = seen.api.services.value.map(({ host }) => host)
-  return block(`no host of that name runs nova-compute${didYouMean(name, hosts)}`, `compute hosts: ${list(hosts, 12)}`)
+  return block(`no host of that name runs nova-compute${suggestion(name, hosts)}`, `compute hosts: ${list(hosts, 12)}`)
 }
 
 function source(seen: Seen): readonly Check[] {

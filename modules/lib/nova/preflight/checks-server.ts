@@ -1,6 +1,6 @@
-import { bytes, list, MIB, type Server } from '../../../../runner/module.ts'
+import { bytes, compareVersions, list, MIB, type Server } from '../../../../runner/module.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
-import { nameOf, reaches } from './checks-request.ts'
+import { nameOf } from './checks-request.ts'
 import { keepsDisks } from './checks-storage.ts'
 import type { Agent, Group, Port, Seen } from './evidence.ts'
 import { arriving, moving } from './partition.ts'
@@ -40,7 +40,7 @@ function zone(server: Server, { wanted, api }: Seen): Verdict {
   }
   // Before 2.96 Nova does not tell whether a server is pinned; it is when a zone was asked for when it was created.
   const unsure =
-    !reaches(api.microversion, [2, 96]) &&
+    compareVersions(api.microversion, '2.96') < 0 &&
     target !== undefined &&
     server.availabilityZone !== undefined &&
     target !== server.availabilityZone
@@ -129,7 +129,7 @@ const hasTopology = (server: Server): boolean =>
 
 /** Train, whose API reaches 2.79, is the first release that gives a server its CPUs and nodes anew on the target. */
 function topology(server: Server, seen: Seen): Verdict {
-  if (!reaches(seen.api.microversion, [2, 79]))
+  if (compareVersions(seen.api.microversion, '2.79') < 0)
     return block(
       'it has pinned CPUs or NUMA nodes, which this Nova would not adapt to the target',
       'upgrade Nova to Train or later, or move it cold',

@@ -4,12 +4,6 @@ import type { DiskFile, Domain, Folder, Listening } from './evidence.ts'
 /** Between the answers about several servers: a character that neither XML nor JSON may hold. */
 export const SEPARATOR = '\x1e'
 
-/** `MemAvailable` of /proc/meminfo, in bytes. */
-export function memAvailable(meminfo: string): number | undefined {
-  const kib = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1]
-  return kib === undefined ? undefined : Number(kib) * 1024
-}
-
 /** Sockets that listen, from /proc/net/tcp or tcp6: local address and port in hexadecimal, state 0A. */
 export function listeningSockets(table: string): readonly Listening[] {
   return table.split('\n').flatMap((line) => {

@@ -1,5 +1,5 @@
 import type { Server } from '../../../../runner/module.ts'
-import { isRunning } from '../servers.ts'
+import { hasArrived, isRunning } from '../servers.ts'
 import type { Seen, Wanted } from './evidence.ts'
 
 /** What becomes of the servers that are asked for. */
@@ -12,7 +12,7 @@ export interface Sorted {
 }
 
 export function sort(wanted: Wanted): Sorted {
-  const there = wanted.servers.filter((server) => isThere(server, wanted))
+  const there = wanted.servers.filter((server) => hasArrived(server, wanted))
   const left = wanted.named ? [] : wanted.servers.filter((server) => !there.includes(server) && !isRunning(server))
   // A server that is somewhere else altogether is an error of its own (`source`): nothing more is asked about it.
   const astray = ({ host }: Server): boolean => host === undefined || (wanted.source !== '' && host !== wanted.source)
@@ -21,10 +21,6 @@ export function sort(wanted: Wanted): Sorted {
   )
   return { there, left, moving }
 }
-
-/** Arrived: on the target, or, where the scheduler chooses, away from the source. */
-export const isThere = ({ host, taskState }: Server, { source, target }: Pick<Wanted, 'source' | 'target'>): boolean =>
-  taskState === undefined && (target !== '' ? host === target : source !== '' && host !== undefined && host !== source)
 
 /** The hosts that servers leave, each with its servers. */
 export function sources(moving: readonly Server[]): ReadonlyMap<string, readonly Server[]> {

@@ -1,4 +1,4 @@
-import { Failure, type Output, type Target } from '../../../../runner/module.ts'
+import { Failure, kibOf, type Output, type Target } from '../../../../runner/module.ts'
 import { osloConfig, type OsloConfig } from '../../text/oslo-config.ts'
 import * as reading from './host-readings.ts'
 import type { HostSeen } from './evidence.ts'
@@ -57,13 +57,14 @@ export async function lookAtHost(host: Target, { leaving, all, names }: Interest
   const { uuid, cpu, machines } =
     capabilities === undefined ? { uuid: undefined, cpu: undefined, machines: undefined } : reading.capabilities(capabilities)
   const [type, id] = filesystem?.trim().split(' ') ?? []
+  const available = kibOf(meminfo ?? '', 'MemAvailable')
   const space = free === undefined ? undefined : reading.freeSpace(free)
   return {
     conf,
     instancesPath,
     kernel: kernel?.trim(),
     microcode: microcode?.split(':')[1]?.trim(),
-    memAvailable: meminfo === undefined ? undefined : reading.memAvailable(meminfo),
+    memAvailable: available === undefined ? undefined : available * 1024,
     hugePages: reading.hugePages(pages ?? ''),
     machineId: machineId?.trim(),
     uuid,
