@@ -66,7 +66,7 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
     .showHelpAfterError('(runbook --help lists the commands)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 a step failed, 2 the input is wrong, 3 a host could not be reached, 4 locked or drifted, 130 interrupted.',
+      '\nExit codes: 0 done, 1 a step failed, 2 the input is wrong, 3 a host could not be reached, 4 locked or drifted, 6 a deadline came first, 130 interrupted.',
     )
 
   const runs = (command: Command, goal: Request['goal']) =>

@@ -22,6 +22,13 @@ export function duration(seconds: number): string {
   return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
+/** A time in milliseconds since the epoch: `2026-11-28 22:00`, in local time. */
+export function moment(at: number): string {
+  const date = new Date(at)
+  const two = (value: number) => String(value).padStart(2, '0')
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
+}
+
 /** How long ago, as far as it matters: `40 s ago`, `12 min ago`, `3 days ago`. */
 export function ago(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s ago`

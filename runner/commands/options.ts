@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { secondsOf } from '../base/duration.ts'
 import type { Request, Show } from '../events/request.ts'
 
 /** The options of plan and apply, as commander gives them. */
@@ -135,9 +136,9 @@ export function assignment(text: string): { name: string; text: string } {
 
 /** `90`, `90s`, `10m`, `1h`, `30d`, in seconds. */
 export function seconds(text: string): number {
-  const [, number, unit = 's'] = /^(\d+)([smhd]?)$/.exec(text) ?? []
-  if (number === undefined) throw new InvalidArgumentError('write it as 30s, 10m, 1h or 2d')
-  return Number(number) * { s: 1, m: 60, h: 3600, d: 86_400 }[(unit || 's') as 's' | 'm' | 'h' | 'd']
+  const value = secondsOf(text)
+  if (value === undefined) throw new InvalidArgumentError('write it as 30s, 10m, 1h or 2d')
+  return value
 }
 
 export function positive(text: string): number {

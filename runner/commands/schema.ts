@@ -50,7 +50,16 @@ const FORMS: Readonly<Record<string, Json>> = {
   delay: number,
   timeout: number,
   pause: { type: 'number' },
-  parallel: number,
+  parallel: orTemplate({ type: 'integer', minimum: 1 }),
+  limits: { type: 'object', additionalProperties: orTemplate({ type: 'integer', minimum: 1 }) },
+  max_failures: orTemplate({
+    anyOf: [
+      { type: 'integer', minimum: 1 },
+      { type: 'string', pattern: '^\\d{1,3}\\s*%$' },
+    ],
+  }),
+  canary: orTemplate({ type: 'integer', minimum: 1 }),
+  deadline: { type: ['string', 'integer'] },
 }
 
 const keywordProperties = (kind: Kind): Json =>

@@ -110,7 +110,8 @@ function enforceLimits(run: Run, context: Context, hosts: readonly HostState[], 
   for (const state of spared) state.status = 'failed'
   if (run.control.aborted) return
   run.control.aborted = true
-  const share = `${lost} of ${batch.length} hosts have failed`
+  const late = batch.some((state) => state.outOfTime) ? ' or stopped at a deadline' : ''
+  const share = `${lost} of ${batch.length} hosts have failed${late}`
   const reason = tooMany ? `${share}, more than ${allowed} %` : `${share}, and one is enough (any_errors_fatal)`
   run.emit({ type: 'play-stopped', reason, hosts: spared.map(({ name }) => name) })
 }
@@ -125,10 +126,11 @@ async function runBlock(
 ): Promise<void> {
   const context = inside(outer, block)
   const entered = hosts.filter(isPresent)
+  const before = new Map(entered.map((state) => [state, state.started]))
   await runItems(run, block.block, context, entered, local, batch)
 
   if (run.goal === 'plan') foretellRescue(run, block, context, entered.filter(isActive), local)
-  const failed = entered.filter((state) => state.status === 'failed')
+  const failed = entered.filter((state) => state.status === 'failed' && !state.outOfTime)
   if (block.rescue.length > 0 && failed.length > 0 && !run.control.stopping) {
     for (const state of failed) state.status = 'active'
     run.control.aborted = false
@@ -138,7 +140,11 @@ async function runBlock(
   if (block.always.length > 0 && !run.control.stopping) {
     const lost = entered.filter((state) => state.status === 'failed')
     for (const state of lost) state.status = 'active'
+    // Where a resumed run has taken the block further, what its `always` did after the earlier end is done again.
+    const further = entered.filter((state) => !state.stale && state.started !== before.get(state))
+    for (const state of further) state.stale = true
     await runItems(run, block.always, context, entered, local, batch)
+    for (const state of further) state.stale = false
     for (const state of lost) state.status = 'failed'
   }
 }

@@ -1,4 +1,4 @@
-import type { Outcome, StepFinished, StepRef } from '../events/events.ts'
+import type { NotStarted, Outcome, StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import { evaluateCondition } from '../language/expression/expression.ts'
 import { placeOfNode } from '../source/yaml.ts'
@@ -26,6 +26,8 @@ import { type Local, scopeOf } from '../state/variables.ts'
 
 export interface StepInput extends StepOf {
   readonly local: Local
+  /** Asked when the step is about to be started, and not where its recorded end counts: whether it may be. */
+  readonly admit?: () => Promise<boolean>
 }
 
 export interface StepEnd {
@@ -37,6 +39,8 @@ export interface StepEnd {
   readonly notifies: boolean
   /** Nothing is recorded that could stand for it, and it is not to be done now: its host leaves the walk. */
   readonly left?: true
+  /** Items of the loop that were not started. */
+  readonly notStarted?: NotStarted
 }
 
 const DEFAULT_RETRIES = 3
@@ -50,7 +54,10 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   const inPlace = stepRef(input, scope)
   const { step, end: past, inFlight } = recorded(run, state, inPlace)
   if (past !== undefined) return replayed(run, step, past)
-  if (!mayAct(run, state) || !isActive(state)) return LEFT
+  if (!mayAct(run, state)) return LEFT
+  if (input.admit !== undefined && !(await input.admit())) return NOT_STARTED
+  if (!isActive(state)) return LEFT
+  state.started++
   const started = clock.monotonic()
   run.emit({ type: 'step-started', step })
 
@@ -108,6 +115,9 @@ function replayed(run: Run, step: StepRef, past: StepFinished): StepEnd {
     notifies: outcome === 'changed',
   }
 }
+
+/** It was not admitted. */
+export const NOT_STARTED: StepEnd = { outcome: 'skipped', value: undefined, failed: false, notifies: false }
 
 export const LEFT: StepEnd = { outcome: 'skipped', value: undefined, failed: false, notifies: false, left: true }
 

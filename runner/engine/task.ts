@@ -1,18 +1,11 @@
-import { evaluateCondition } from '../language/expression/expression.ts'
+import type { NotStarted } from '../events/events.ts'
 import type { Task } from '../language/playbook/types.ts'
-import { render } from '../language/template/template.ts'
-import { Unknown } from '../language/value.ts'
-import { Failure } from '../base/failure.ts'
-import { foretold } from '../plan/confirm.ts'
 import { type Context, inside } from '../state/task-context.ts'
-import { optional } from '../state/render-keywords.ts'
-import { mapLimit } from '../base/concurrency.ts'
-import { failureInfo } from '../state/attempt-result.ts'
+import { createPlaces, mapLimit, type Places } from '../base/concurrency.ts'
 import { onceOn } from '../state/match-record.ts'
-import { type HostState, isActive, mayAct, type Run } from '../state/run-state.ts'
-import { sameOf } from '../state/fingerprint.ts'
-import { LEFT, runStep, type StepEnd } from './step.ts'
-import { stepKey } from '../events/step-address.ts'
+import { type HostState, isActive, type Run } from '../state/run-state.ts'
+import { runLoop, withoutTemplates } from './loop.ts'
+import { runStep } from './step.ts'
 import { textOf } from '../state/step-ref.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 
@@ -44,12 +37,11 @@ export async function runTask(
   })
   const limit = Math.min(run.how.forks, context.throttle ?? run.how.forks)
   const sharing = (state: HostState) => (once === undefined ? [state] : [...new Set([state, ...active])])
-  await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, sharing(state)))
-  run.emit({ type: 'task-finished', task: task.id })
+  const places = createPlaces()
+  const ends = await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, sharing(state), places))
+  const notStarted = ends.filter((end) => end !== undefined)
+  run.emit({ type: 'task-finished', task: task.id, ...(notStarted.length === 0 ? {} : { notStarted }) })
 }
-
-/** The name of a loop as a whole: what differs from item to item is left out. */
-const withoutTemplates = (name: string): string => name.replaceAll(/\{\{.*?\}\}/g, '…')
 
 /** `--start-at-task` passes over what comes before; `--step` asks. */
 async function admitted(run: Run, task: Task): Promise<boolean> {
@@ -62,7 +54,10 @@ async function admitted(run: Run, task: Task): Promise<boolean> {
   return answer === 'y' || answer === 'c'
 }
 
-/** @param sharing hosts that the outcome counts for: all of them with `run_once` */
+/**
+ * @param sharing hosts that the outcome counts for: all of them with `run_once`
+ * @returns what of it was not started
+ */
 async function runOnHost(
   run: Run,
   task: Task,
@@ -70,27 +65,37 @@ async function runOnHost(
   state: HostState,
   local: Local,
   sharing: readonly HostState[],
-): Promise<void> {
-  if (run.control.stopping) return
+  places: Places,
+): Promise<NotStarted | undefined> {
+  if (run.control.stopping) return { host: state.name, reason: 'stopped' }
   const round = (state.rounds.get(task.id) ?? 0) + 1
   state.rounds.set(task.id, round)
   const end =
     task.loop === undefined
       ? await runStep({ run, task, context, state, local, round })
-      : await runLoop(run, task, context, state, local, round)
+      : await runLoop({ run, task, context, state, local, round, places })
   if (end.left === true) {
     for (const other of sharing.filter(isActive)) other.status = 'left'
-    return
+    return undefined
   }
   for (const other of sharing) {
     if (task.register !== undefined) other.registered.set(task.register, end.value)
-    if (end.failed && other.status === 'active') other.status = 'failed'
+    if (end.notStarted?.reason === 'deadline') stopAtDeadline(other)
+    else if (end.failed && other.status === 'active') other.status = 'failed'
   }
   if (end.failed) {
     state.registered.set('ansible_failed_task', { name: task.name.value, module: task.module })
     state.registered.set('ansible_failed_result', end.value)
   }
   if (end.notifies) notify(run, task, context, state, local, sharing)
+  return end.notStarted
+}
+
+/** It goes no further, as after a failure; but nothing is wrong that a `rescue` could mend. */
+function stopAtDeadline(state: HostState): void {
+  if (!isActive(state)) return
+  state.status = 'failed'
+  state.outOfTime = true
 }
 
 /** Marks the handlers of the play that answer to the names: by their own name or by `listen`. */
@@ -103,118 +108,4 @@ function notify(run: Run, task: Task, context: Context, state: HostState, local:
         for (const other of sharing) other.notified.add(handler.id)
     }
   }
-}
-
-/**
- * The items in order, `loop_control.parallel` at once. After an item has failed no further one is started: what a loop does here is
- * move servers, and the next would most likely fail the same way.
- */
-async function runLoop(run: Run, task: Task, context: Context, state: HostState, local: Local, round: number): Promise<StepEnd> {
-  const scope = scopeOf(run, state, context, local)
-  const { loopVar, indexVar, label, pause } = task.loopControl
-  let items: unknown
-  let parallel: number
-  try {
-    // The condition of a loop is asked for each item; here it only saves looping over what an unmet condition leaves undefined.
-    items = task.loop === undefined ? [] : skippedBeforeLoop(context, scope) ? [] : render(task.loop, scope)
-    parallel =
-      optional(
-        task.loopControl.parallel,
-        scope,
-        (value): value is number => typeof value === 'number' && value >= 1,
-        'parallel',
-      ) ?? 1
-    if (!(items instanceof Unknown) && !Array.isArray(items))
-      throw new Failure(`\`loop\` needs a list; this is ${JSON.stringify(items)}`, { kind: 'input' })
-  } catch (error) {
-    if (!mayAct(run, state)) return LEFT
-    return endWithoutItems(run, task, context, state, { failure: failureInfo(error) })
-  }
-  if (items instanceof Unknown)
-    return endWithoutItems(run, task, context, state, { until: items.until, ...foretold(run, task, scope) })
-  const list = items as readonly unknown[]
-  if (list.length === 0) return endWithoutItems(run, task, context, state, {})
-
-  const ends: (StepEnd | undefined)[] = list.map(() => undefined)
-  let stop = false
-  await mapLimit(list, parallel, async (item, index) => {
-    if (stop || run.control.stopping) return
-    if (index > 0 && pause > 0) await run.world.clock.sleep(pause * 1000, run.control.signal)
-    const own: Local = { ...local, [loopVar]: item, ...(indexVar === undefined ? {} : { [indexVar]: index }) }
-    const itemScope = scopeOf(run, state, context, own)
-    const shown = label === undefined ? nameOfItem(item) : textOf(label, itemScope)
-    const end = await runStep({ run, task, context, state, local: own, item: { index, value: item, label: shown }, round })
-    ends[index] = end
-    if (end.failed || end.left === true) stop = true
-  })
-  return ends.find((end) => end?.left === true) ?? together(task, list, ends)
-}
-
-function skippedBeforeLoop(context: Context, scope: ReturnType<typeof scopeOf>): boolean {
-  try {
-    return evaluateCondition(context.when, scope) === false
-  } catch {
-    return false
-  }
-}
-
-function nameOfItem(item: unknown): string {
-  if (typeof item !== 'object' || item === null) return String(item)
-  const { name, id } = item as { name?: unknown; id?: unknown }
-  const text = typeof name === 'string' ? name : typeof id === 'string' ? id : JSON.stringify(item)
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text
-}
-
-function endWithoutItems(
-  run: Run,
-  task: Task,
-  context: Context,
-  state: HostState,
-  why: { failure?: ReturnType<typeof failureInfo>; until?: string } & Partial<ReturnType<typeof foretold>>,
-): StepEnd {
-  const outcome = why.failure !== undefined ? 'failed' : why.until !== undefined ? 'unknown' : 'skipped'
-  const reason = why.until ?? (why.failure === undefined ? 'there is nothing to loop over' : undefined)
-  run.emit({
-    type: 'step-finished',
-    step: {
-      key: stepKey(task.id, state.name),
-      task: task.id,
-      host: state.name,
-      name: withoutTemplates(task.name.value),
-      module: task.module,
-      same: sameOf(run.secrets, task, context),
-      place: task.place,
-    },
-    outcome,
-    seconds: 0,
-    changes: [],
-    warnings: [],
-    result: {},
-    ...(reason === undefined ? {} : { reason }),
-    ...(why.failure === undefined ? {} : { failure: why.failure }),
-    reversible: why.reversible === true,
-    ...(why.confirm === undefined ? {} : { confirm: why.confirm }),
-  })
-  if (outcome === 'unknown') state.pending = true
-  const value =
-    why.until !== undefined
-      ? new Unknown(why.until)
-      : { results: [], changed: false, failed: outcome === 'failed', skipped: outcome === 'skipped' }
-  return { outcome, value, failed: outcome === 'failed', notifies: outcome === 'unknown' }
-}
-
-function together(task: Task, items: readonly unknown[], ends: readonly (StepEnd | undefined)[]): StepEnd {
-  const done = ends.filter((end) => end !== undefined)
-  const failed = done.some((end) => end.failed)
-  const notifies = done.some((end) => end.notifies)
-  const unknown = done.find((end) => end.value instanceof Unknown)?.value
-  const results = ends.flatMap((end, index) => (end === undefined ? [] : [{ ...(end.value as object), item: items[index] }]))
-  const value = unknown ?? {
-    results,
-    changed: notifies,
-    failed,
-    skipped: done.every((end) => end.outcome === 'skipped'),
-    msg: `${done.length} of ${items.length} items of ${task.name.value}`,
-  }
-  return { outcome: failed ? 'failed' : notifies ? 'changed' : 'ok', value, failed, notifies }
 }

@@ -11,6 +11,7 @@ export type Event =
   | PlayStarted
   | TaskStarted
   | FactsGathered
+  | LoopStarted
   | StepStarted
   | StepChecked
   | ApplyStarted
@@ -97,6 +98,25 @@ export interface StepUndone extends Stamped {
 export interface UndoPassed extends Stamped {
   readonly type: 'undo-passed'
   readonly step: StepRef
+}
+/** A task with a loop begins on a host. */
+export interface LoopStarted extends Stamped {
+  readonly type: 'loop-started'
+  readonly task: string
+  readonly host: string
+  /** Of the loop as a whole. */
+  readonly name: string
+  /** How many there are; absent in a plan that does not know yet. */
+  readonly items?: number
+  /** What `loop_control` says, in words; what is not known yet as it is written. */
+  readonly control: {
+    readonly parallel?: string
+    readonly limits?: Readonly<Record<string, string>>
+    readonly maxFailures?: string
+    readonly canary?: string
+    /** Milliseconds since the epoch, or the words of the playbook. */
+    readonly deadline?: number | string
+  }
 }
 /** One task on one host, or one item of its loop there. */
 export interface StepRef {
@@ -202,6 +222,15 @@ export interface FailureInfo {
 export interface TaskFinished extends Stamped {
   readonly type: 'task-finished'
   readonly task: string
+  /** Hosts and items of loops that it was not started for. A resumed run starts them. */
+  readonly notStarted?: readonly NotStarted[]
+}
+export interface NotStarted {
+  readonly host: string
+  /** Labels of a loop's items; without them the whole task was not started on the host. */
+  readonly items?: readonly string[]
+  /** The run was stopped; enough items have failed; the loop's canary has; its deadline has come; the host is out of reach. */
+  readonly reason: 'stopped' | 'failures' | 'canary' | 'deadline' | 'unreachable'
 }
 /** Handlers that were notified and did not run, because their host failed or the run stopped. */
 export interface HandlersPending extends Stamped {

@@ -3,6 +3,7 @@ import type { Progress } from '../module.ts'
 import { count, duration } from '../base/format.ts'
 import { oneLine } from '../base/screen.ts'
 import { indent } from './style.ts'
+import { notStartedText } from './loop.ts'
 
 /** One line an event, for pipes and logs; undefined for events that a log does not need. */
 export function plainLine(event: Event): string | undefined {
@@ -16,6 +17,13 @@ export function plainLine(event: Event): string | undefined {
     }
     case 'step-finished':
       return stepLines(event, line)
+    case 'task-finished': {
+      const lines = (event.notStarted ?? []).map((one) => {
+        const text = notStartedText(one)
+        return line('not started', one.items === undefined ? text : `${oneLine(one.host)}  ${text}`)
+      })
+      return lines.length === 0 ? undefined : lines.join('\n')
+    }
     case 'rescued':
       return line('rescued', oneLine(event.host))
     case 'play-stopped':

@@ -1,6 +1,7 @@
-import type { RescuePlanned, StepFinished } from '../events/events.ts'
+import type { LoopStarted, RescuePlanned, StepFinished } from '../events/events.ts'
 import { renderChange } from './change.ts'
 import { titleOf } from './plain.ts'
+import { loopTerms } from './loop.ts'
 import type { Report } from './report.ts'
 import { count, duration } from '../base/format.ts'
 import { oneLine, paint, wrap } from '../base/screen.ts'
@@ -11,9 +12,14 @@ export function renderPlan(report: Report, style: Style, options: { readonly ver
   const { started } = report
   const byHost = groupBy(report.finished, (step) => step.step.host)
   const blocks = groupBy(byHost, ([host, steps]) => {
-    const texts = steps
-      .map((step) => stepLines(step, style, options.verbose, started?.undoes !== undefined))
-      .filter((text) => text !== '')
+    const loops = new Map(report.loops.filter((loop) => loop.host === host).map((loop) => [loop.task, loop]))
+    const texts = steps.flatMap((step) => {
+      const text = stepLines(step, style, options.verbose, started?.undoes !== undefined)
+      if (text === '') return []
+      const loop = loops.get(step.step.task)
+      loops.delete(step.step.task)
+      return [...(loop === undefined ? [] : loopLines(loop, style)), text]
+    })
     const rescues = texts.length === 0 ? [] : report.rescues.filter((rescue) => rescue.host === host)
     return [...texts, ...rescues.map((rescue) => rescueLines(rescue, style))].join('\n')
   })
@@ -126,6 +132,15 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
       ].join('\n')
     }
   }
+}
+
+/** What a loop goes by stands above its items. */
+function loopLines(loop: LoopStarted, style: Style): string[] {
+  const terms = loopTerms(loop)
+  const items = loop.items === undefined ? 'loop' : count(loop.items, 'item')
+  return terms.length === 0
+    ? []
+    : [spread(style, `  ${oneLine(loop.name)}`, items), ...terms.map((term) => paint(style, 'dim', `      ${term}`))]
 }
 
 /** What is not done as long as all goes well; a saved plan agrees to it too. */

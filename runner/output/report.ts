@@ -1,4 +1,14 @@
-import type { Counts, Event, Interrupted, Outcome, RescuePlanned, RunStarted, StepFinished } from '../events/events.ts'
+import type {
+  Counts,
+  Event,
+  Interrupted,
+  LoopStarted,
+  NotStarted,
+  Outcome,
+  RescuePlanned,
+  RunStarted,
+  StepFinished,
+} from '../events/events.ts'
 import { isWithin } from '../events/step-address.ts'
 import type { FailureKind } from '../base/failure.ts'
 
@@ -10,6 +20,9 @@ export interface Report {
   readonly rescues: readonly RescuePlanned[]
   /** Handlers that were due and did not run, by host. */
   readonly pendingHandlers: ReadonlyMap<string, readonly string[]>
+  /** What each loop goes by, as it was told. */
+  readonly loops: readonly LoopStarted[]
+  readonly notStarted: readonly NotStarted[]
   /** Failures that count: neither let pass by `ignore_errors` nor rescued. */
   failures(): readonly StepFinished[]
   counts(): Counts
@@ -26,6 +39,8 @@ export function createReport(): ReportFold {
   const finished: StepFinished[] = []
   const rescues: RescuePlanned[] = []
   const pendingHandlers = new Map<string, readonly string[]>()
+  const loops: LoopStarted[] = []
+  const notStarted: NotStarted[] = []
   const rescued = new Set<StepFinished>()
   const applying = new Map<string, Interrupted['inFlight'][number]>()
   const lost = (step: StepFinished) => step.failure !== undefined && step.ignored !== true
@@ -35,6 +50,8 @@ export function createReport(): ReportFold {
     },
     finished,
     rescues,
+    loops,
+    notStarted,
     pendingHandlers,
     add(event) {
       if (event.type === 'run-started') started = event
@@ -45,6 +62,8 @@ export function createReport(): ReportFold {
         finished.push(event)
         applying.delete(event.step.key)
       } else if (event.type === 'handlers-pending') pendingHandlers.set(event.host, event.handlers)
+      else if (event.type === 'loop-started') loops.push(event)
+      else if (event.type === 'task-finished') notStarted.push(...(event.notStarted ?? []))
       else if (event.type === 'rescue-planned') rescues.push(event)
       else if (event.type === 'rescued') {
         for (const step of finished)
@@ -72,3 +91,6 @@ export function createReport(): ReportFold {
 }
 
 export const failureKinds = (report: Report): FailureKind[] => report.failures().map((step) => step.failure?.kind ?? 'failed')
+
+/** A deadline came before everything was started. */
+export const isLate = ({ notStarted }: Report): boolean => notStarted.some(({ reason }) => reason === 'deadline')

@@ -1,6 +1,8 @@
-import type { ApplyStarted, StepFinished } from '../events/events.ts'
+import type { ApplyStarted, NotStarted, StepFinished } from '../events/events.ts'
+import { EXIT } from '../events/exit.ts'
 import type { Source } from '../source/source.ts'
 import { renderFailure } from './failure.ts'
+import { notStartedText } from './loop.ts'
 import { titleOf } from './plain.ts'
 import { renderChange } from './change.ts'
 import { ago, count, duration } from '../base/format.ts'
@@ -25,6 +27,7 @@ export interface SeenHistory {
   readonly ended: { readonly exitCode: number; readonly interrupted: boolean; readonly seconds: number } | undefined
   /** Hosts that have not come to the end of their plays. */
   readonly unfinished: ReadonlySet<string>
+  readonly notStarted: ReadonlyMap<string, NotStarted>
   readonly last: number
   /** Its process is there and at work. */
   readonly running?: boolean
@@ -40,6 +43,7 @@ export interface UnreadRun {
 export function outcomeWord({ ended, running, unfinished }: SeenHistory): string {
   if (ended === undefined) return running === true ? 'is under way' : 'was cut off'
   if (ended.interrupted) return 'was interrupted'
+  if (ended.exitCode === EXIT.late) return 'stopped short'
   if (ended.exitCode !== 0) return 'failed'
   return unfinished.size === 0 ? 'ended well' : 'stopped short'
 }
@@ -83,7 +87,7 @@ export function renderRun(
   now: number,
   style: Style,
 ): string {
-  const { started, finished, inFlight, undone, ended, unfinished } = history
+  const { started, finished, inFlight, undone, ended, unfinished, notStarted } = history
   const steps = [...finished.values()].filter(({ step }) => options.host === undefined || step.host === options.host)
   const said = steps
     .filter(({ outcome }) => outcome !== 'ok' && outcome !== 'skipped')
@@ -100,6 +104,11 @@ export function renderRun(
     ...flying.map((step) =>
       paint(style, 'yellow', `  ${sign(style, 'running')} ${oneLine(step.host)}  ${titleOf({ step })}: was in flight`),
     ),
+    ...[...notStarted.values()]
+      .filter(({ host }) => options.host === undefined || host === options.host)
+      .map((one) =>
+        paint(style, 'yellow', `  ${sign(style, 'pending')} ${oneLine(one.host)}  not started: ${notStartedText(one)}`),
+      ),
     ...failures.flatMap((step) => ['', renderFailure(step, sources, style)]),
     ...(ended === undefined || unfinished.size === 0 ? [] : ['', notFinished([...unfinished])]),
     '',

@@ -1,5 +1,7 @@
 import type { RunFinished, StepFinished } from '../events/events.ts'
+import { EXIT } from '../events/exit.ts'
 import type { Source } from '../source/source.ts'
+import { notStartedCounts } from './loop.ts'
 import { renderFailure } from './failure.ts'
 import type { Report } from './report.ts'
 import { count, duration } from '../base/format.ts'
@@ -43,6 +45,7 @@ function lastLine(report: Report, end: RunFinished, style: Style): string {
     ...(unreachable > 0 ? [`${count(unreachable, 'host')} unreachable`] : []),
     ...(ignored > 0 ? [`${ignored} failed and ignored`] : []),
     ...(rescued > 0 ? [`${rescued} failed and rescued`] : []),
+    ...notStartedCounts(report.notStarted),
     ...(end.interrupted ? ['interrupted: not everything was started'] : []),
   ]
   const ended = duration(end.seconds)
@@ -52,6 +55,6 @@ function lastLine(report: Report, end: RunFinished, style: Style): string {
       'green',
       `Nothing to do: ${count(ok, 'check')} fine${skipped > 0 ? `, ${skipped} skipped` : ''}${dot}${ended}`,
     )
-  const color = end.exitCode === 0 ? 'green' : end.interrupted ? 'yellow' : 'red'
+  const color = end.exitCode === 0 ? 'green' : end.interrupted || end.exitCode === EXIT.late ? 'yellow' : 'red'
   return paint(style, color, [...parts, ended, ...(end.exitCode === 0 ? [] : [`exit ${end.exitCode}`])].join(dot))
 }

@@ -1,5 +1,6 @@
-import type { Event, StepFinished, StepProgress, TaskStarted } from '../events/events.ts'
+import type { Event, NotStarted, StepFinished, StepProgress, TaskStarted } from '../events/events.ts'
 import { changedLines } from './change.ts'
+import { countNotStarted, notStartedText } from './loop.ts'
 import { interruptedLines, stopText, titleOf } from './plain.ts'
 import { bytes, count } from '../base/format.ts'
 import { onScreen, oneLine, pad, paint, width } from '../base/screen.ts'
@@ -21,6 +22,7 @@ interface LiveTask {
   readonly started: TaskStarted
   readonly running: Map<string, { readonly label: string; progress?: StepProgress }>
   readonly finished: StepFinished[]
+  notStarted: readonly NotStarted[]
   /** It ended only for a question to be asked, and goes on in another one. */
   held: boolean
   /** What the operator has to know at once. */
@@ -47,7 +49,7 @@ export function terminalView(
   const start = (from: Pick<LiveTask, 'started' | 'running' | 'finished'>) => {
     let end = () => {}
     const ended = new Promise<void>((resolve) => (end = resolve))
-    const task: LiveTask = { ...from, held: false, redraw: () => {}, end, ended }
+    const task: LiveTask = { ...from, notStarted: [], held: false, redraw: () => {}, end, ended }
     current = task
     shown = shown.then(() => show(task, style, diff, write))
   }
@@ -84,6 +86,7 @@ export function terminalView(
           current?.redraw()
           break
         case 'task-finished':
+          if (current !== undefined) current.notStarted = event.notStarted ?? []
           current?.end()
           break
         case 'lock-awaited':
@@ -169,7 +172,7 @@ async function show(task: LiveTask, style: Style, diff: boolean, write: (text: s
           line.output = ''
           if (task.held) return line.skip()
           if (task.finished.some((step) => step.failure !== undefined && step.ignored !== true)) throw new Error('failed')
-          if (task.finished.every((step) => step.outcome === 'skipped')) line.skip()
+          if (task.notStarted.length > 0 || task.finished.every((step) => step.outcome === 'skipped')) line.skip()
         },
         rendererOptions: { outputBar: true },
       },
@@ -196,17 +199,25 @@ async function show(task: LiveTask, style: Style, diff: boolean, write: (text: s
       : [indent(task.started.hosts.length > 1 ? `${step.step.host}: ${step.message}` : step.message, '  ')]),
     ...step.warnings.map((warning) => paint(style, 'yellow', indent(`${step.step.host}: warning: ${warning}`, '  '))),
   ])
-  if (told.length > 0) write(`${told.join('\n')}\n`)
+  const notStarted = task.notStarted.map((one) => {
+    const host = one.items !== undefined && task.started.hosts.length > 1 ? `${oneLine(one.host)}: ` : ''
+    return paint(style, 'yellow', `  ${host}not started: ${notStartedText(one)}`)
+  })
+  const lines = [...told, ...notStarted]
+  if (lines.length > 0) write(`${lines.join('\n')}\n`)
 }
 
-function titleLine({ started, finished, running }: LiveTask, style: Style): string {
+function titleLine({ started, finished, running, notStarted }: LiveTask, style: Style): string {
   const of = (outcome: StepFinished['outcome']) => finished.filter((step) => step.outcome === outcome).length
+  const waiting = countNotStarted(notStarted)
+  const total = waiting > 0 ? ` of ${finished.length + waiting}` : ''
   const counts = [
-    [of('changed'), 'changed'],
-    [of('failed') + of('unreachable'), 'failed'],
-    [of('skipped'), 'skipped'],
+    [of('changed'), `${total} changed`],
+    [of('failed') + of('unreachable'), ' failed'],
+    [of('skipped'), ' skipped'],
+    [waiting, ' not started'],
   ] as const
-  const said = counts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`)
+  const said = counts.filter(([number]) => number > 0).map(([number, words]) => `${number}${words}`)
   const done = finished.length
   const right =
     running.size > 0

@@ -1,4 +1,4 @@
-import type { ApplyStarted, Event, RunFinished, RunStarted, StepFinished, StepRef } from '../events/events.ts'
+import type { ApplyStarted, Event, NotStarted, RunFinished, RunStarted, StepFinished, StepRef } from '../events/events.ts'
 import { owners } from '../events/step-address.ts'
 import { Failure } from '../base/failure.ts'
 import { holdsHidden } from '../base/secret-names.ts'
@@ -38,6 +38,10 @@ export interface History {
   readonly rescues: ReadonlySet<string>
   /** Those whose `rescue` went through: what failed in them no longer counts. */
   readonly rescued: ReadonlySet<string>
+  /** Keys of steps of an `always` whose block has gone further since: they are done again when it ends. */
+  readonly stale: ReadonlySet<string>
+  /** What a task was not started for, as far as nothing has been done of it since; by task and host. */
+  readonly notStarted: ReadonlyMap<string, NotStarted>
   /** Hosts that have not come to the end of all their plays in any life of the run. */
   readonly unfinished: ReadonlySet<string>
   /** The last that was found of each host, by its name. */
@@ -81,7 +85,7 @@ const TYPE_AT = '{"type":"'.length
 const PASSING = new Set([
   'play-started',
   'task-started',
-  'task-finished',
+  'loop-started',
   'step-started',
   'step-checked',
   'step-progress',
@@ -120,6 +124,13 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   const known = new Set<string>()
   const unfinished = new Set<string>()
   const facts = new Map<string, Readonly<Record<string, unknown>>>()
+  const always = new Map<string, Set<string>>()
+  const stale = new Set<string>()
+  const notStarted = new Map<string, NotStarted>()
+  const goesFurther = ({ host, task }: StepRef) => {
+    for (const block of [...owners(task, 'block'), ...owners(task, 'rescue')])
+      for (const key of always.get(`${host} ${block}`) ?? []) stale.add(key)
+  }
   let walked: readonly string[] = []
   const keyOf = (step: StepRef, blob: string) => `${step.key} ${blob}`
   for (const event of events) {
@@ -142,6 +153,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         break
       case 'apply-started': {
         const { step, blob } = event as ApplyStarted & { blob: string }
+        goesFurther(step)
         inFlight.set(step.key, step)
         begunInThisLife.add(step.key)
         undone.delete(step.key)
@@ -156,6 +168,16 @@ function foldHistory(events: Iterable<Event>, path: string): History {
       case 'step-finished':
         if (isKnown(event, begunInThisLife)) inFlight.delete(event.step.key)
         finished.set(event.step.key, event)
+        goesFurther(event.step)
+        stale.delete(event.step.key)
+        notStarted.delete(`${event.step.host} ${event.step.task}`)
+        for (const block of owners(event.step.task, 'always')) {
+          const place = `${event.step.host} ${block}`
+          always.set(place, (always.get(place) ?? new Set()).add(event.step.key))
+        }
+        break
+      case 'task-finished':
+        for (const one of event.notStarted ?? []) notStarted.set(`${one.host} ${event.task}`, one)
         break
       case 'undo-started': {
         const own = applied.get(keyOf(event.step, event.blob))
@@ -200,6 +222,8 @@ function foldHistory(events: Iterable<Event>, path: string): History {
     lives,
     last,
     facts,
+    stale,
+    notStarted,
   }
   return { ...said, rescues, rescued, unfinished, records, byTask: grouped(records.values()) }
 }
@@ -243,7 +267,7 @@ export function replayable(history: History, key: string): StepFinished | undefi
   const past = history.finished.get(key)
   // A failure that a `rescue` took over stays a failure: otherwise the block would be entered again.
   if (past?.outcome === 'failed' && isInBlockOf(history.rescues, past.step)) return past
-  if (past === undefined || history.inFlight.has(key)) return undefined
+  if (past === undefined || history.inFlight.has(key) || history.stale.has(key)) return undefined
   if (past.outcome === 'changed' || past.outcome === 'skipped' || past.ignored === true) return past
   // A result with a masked secret in it cannot stand for the real one; looking again costs nothing.
   return past.outcome === 'ok' && !holdsHidden(JSON.stringify(past.result)) ? past : undefined

@@ -36,6 +36,7 @@ export function newRun(
   setMaxListeners(0, signal) // every step, command and request listens to it
   return {
     id: past?.run ?? runId(world.clock.now()),
+    startedAt: world.clock.now(),
     ...request,
     ...inputs,
     modules,

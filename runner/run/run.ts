@@ -4,7 +4,7 @@ import { EXIT, exitCode } from '../events/exit.ts'
 import type { Request } from '../events/request.ts'
 import { lockHosts } from '../locks/locks.ts'
 import type { AnyModule } from '../module.ts'
-import { failureKinds, type Report } from '../output/report.ts'
+import { failureKinds, isLate, type Report } from '../output/report.ts'
 import { markRunning } from '../record/liveness.ts'
 import { keepInputs } from '../record/runs.ts'
 import type { Source } from '../source/source.ts'
@@ -92,7 +92,10 @@ async function worked(
     run: id,
     seconds: (world.clock.monotonic() - started) / 1000,
     interrupted: control.interrupted,
-    exitCode: recorder.lost === undefined ? exitCode(failureKinds(recorder.report), control.interrupted) : EXIT.refused,
+    exitCode:
+      recorder.lost === undefined
+        ? exitCode(failureKinds(recorder.report), control.interrupted, isLate(recorder.report))
+        : EXIT.refused,
     counts: recorder.report.counts(),
     ...(unfinished === undefined ? {} : { unfinished }),
   }

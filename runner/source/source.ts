@@ -28,4 +28,6 @@ export interface Node<T = unknown> {
   readonly value: T
   readonly source: Source
   readonly path: Path
+  /** It is the key at that place, not the value. */
+  readonly isKey?: true
 }

@@ -82,6 +82,9 @@ export const nodeAt = (source: Source, path: Path): Node => path.reduce<Node>(ch
 /** The members of a list. */
 export const items = (node: Node<readonly unknown[]>): Node[] => node.value.map((_, index) => child(node, index))
 
+/** The key of a member of a mapping, as a text of its own. */
+export const keyOf = (member: Node): Node<string> => ({ ...member, value: String(member.path.at(-1)), isKey: true })
+
 /** The members of a mapping, in the order of the file. */
 export const entries = (node: Node<Readonly<Record<string, unknown>>>): [string, Node][] =>
   Object.keys(node.value).map((key) => [key, child(node, key)])
@@ -99,11 +102,12 @@ export const placeOf = (
   const found = locate(source, path)
   if (found === undefined) return placeAt(source, 0, 1)
   const { key, value } = found
-  if (which === 'key' && key?.range != null) return placeAt(source, key.range[0], key.range[1])
-  if (offset !== undefined && isScalar(value) && typeof value.value === 'string' && value.range != null) {
-    const inner = scalarOffsets(value as Scalar<string>, source.text, offset.start, offset.length)
+  const text = which === 'key' ? key : value
+  if (offset !== undefined && isScalar(text) && typeof text.value === 'string' && text.range != null) {
+    const inner = scalarOffsets(text as Scalar<string>, source.text, offset.start, offset.length)
     if (inner !== undefined) return placeAt(source, ...inner)
   }
+  if (which === 'key' && key?.range != null) return placeAt(source, key.range[0], key.range[1])
   if (value?.range != null && value.range[1] > value.range[0]) return placeAt(source, value.range[0], value.range[1])
   if (key?.range != null) return placeAt(source, key.range[0], key.range[1])
   return placeAt(source, value?.range?.[0] ?? 0, value?.range?.[1] ?? 1)
@@ -114,7 +118,7 @@ export const placeOfNode = (
   node: Node,
   which?: 'key' | 'value',
   offset?: { readonly start: number; readonly length: number },
-): Place => placeOf(node.source, node.path, which, offset)
+): Place => placeOf(node.source, node.path, node.isKey === true ? 'key' : which, offset)
 
 /** How a scalar is written, for advice about quoting: `0644`, not 644. Undefined where the value is not a scalar. */
 export const writtenAs = (node: Node): { readonly text: string; readonly quoted: boolean } | undefined => {

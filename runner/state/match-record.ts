@@ -34,7 +34,7 @@ export function recorded({ history, resumed, secrets }: Run, state: HostState, s
   }
   state.replayed.add(found.key)
   const { key } = found
-  return { step: { ...step, key }, end: replayable(history, key), inFlight: history.inFlight.has(key) }
+  return { step: { ...step, key }, end: state.stale ? undefined : replayable(history, key), inFlight: history.inFlight.has(key) }
 }
 
 const alike = (history: History, { host, same = '' }: StepRef): readonly StepRef[] =>

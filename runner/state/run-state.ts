@@ -16,6 +16,8 @@ export interface Run extends Asked, Progress, Services {}
 /** Fixed before the run begins. */
 export interface Asked extends Pick<Request, 'goal' | 'which' | 'as' | 'how'> {
   readonly id: string
+  /** When this life of it was started, in milliseconds since the epoch: before it waited for any lock. */
+  readonly startedAt: number
   readonly playbook: Playbook
   readonly inventory: Inventory
   readonly modules: ReadonlyMap<string, AnyModule>
@@ -111,6 +113,12 @@ export interface HostState {
   readonly ahead: Map<string, Ahead>
   /** `left`: what is recorded of it has come to its end, and nothing is to be done there. */
   status: 'active' | 'failed' | 'unreachable' | 'ended' | 'left'
+  /** How many steps this life of the run has started there, rather than replayed. */
+  started: number
+  /** What is recorded of the steps to come no longer stands: what leads to them has gone further since. */
+  stale: boolean
+  /** It is `failed` only because a deadline has come. */
+  outOfTime: boolean
   /** Whether plan found something that would change on this host: what is seen later may look different then. */
   pending: boolean
 }
@@ -178,6 +186,9 @@ export function stateOf(run: Run, name: string): HostState | undefined {
     rounds: new Map(),
     replayed: new Set(),
     status: 'active',
+    started: 0,
+    stale: false,
+    outOfTime: false,
     pending: false,
   }
   run.states.set(name, state)

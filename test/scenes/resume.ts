@@ -33,7 +33,8 @@ export interface Scene {
 }
 
 /**
- * A run and what goes on with it, in one world. Beside the test modules: `count` (nobody can see whether it was done), `trouble` (fails on
+ * A run and what goes on with it, in one world. Beside the test modules: `count` (nobody can see whether it was done; takes as many milliseconds as
+ * the thing `takes` says), `trouble` (fails on
  * the hosts that are listed in the thing `trouble`), `stop` (Ctrl-C, once, on the host `on`). The
  * hosts have a machine id; their boot id is the thing `booted`.
  */
@@ -62,6 +63,7 @@ export function scene(tasks: string, { hosts = 'a, b, c', play = '' } = {}): Sce
       blind: true as const,
     }),
     async apply({ what }, _diff, target) {
+      await world.clock.sleep(Number(stage.things.get('takes') ?? 0))
       stage.did.push(`${target.host} count ${what}`.trim())
       return { token: `token ${stage.did.length} of ${target.host}` }
     },

@@ -122,6 +122,22 @@ export const keywords: Readonly<Record<string, Keyword>> = {
   label: { on: ['loop_control'], summary: 'What to call an item on the screen', example: '"{{ item.name }}"' },
   pause: { on: ['loop_control'], summary: 'Seconds between two items', example: '2' },
   parallel: { on: ['loop_control'], summary: 'How many items run at once; 1, in order, where nothing is said', example: '2' },
+  limits: {
+    on: ['loop_control'],
+    summary: 'How many items with the same key run at once, beside `parallel`',
+    example: '{ "{{ item.from }}": 2, "{{ item.to }}": 1 }',
+  },
+  max_failures: {
+    on: ['loop_control'],
+    summary: 'No further item is started once so many have failed: a number, or a share of all items; 1 by default',
+    example: '20%',
+  },
+  canary: { on: ['loop_control'], summary: 'How many items must succeed before the others start', example: '1' },
+  deadline: {
+    on: ['loop_control'],
+    summary: 'No item is started after this time, or so long after the start of the run',
+    example: '2h',
+  },
 }
 
 export const keywordsOf = (kind: Kind): string[] => Object.keys(keywords).filter((name) => keywords[name]!.on.includes(kind))

@@ -109,12 +109,14 @@ const taskUses = (task: Task, outer: Names, state: Walk): void => {
   const module = state.known.modules?.get(task.module)
   const conditions = module === undefined ? [] : conditionsIn(module.params, task.args)
 
-  state.check([task.loop, control.parallel].flatMap(usesIn), { names })
+  const once = [task.loop, control.parallel, control.maxFailures, control.canary, control.deadline]
+  state.check([...once, ...control.limits.map(({ atMost }) => atMost)].flatMap(usesIn), { names })
   shared(task, inLoop, state)
   const texts = [
     task.args,
     task.name,
     control.label,
+    ...control.limits.map(({ key }) => key),
     task.delegateTo,
     task.retries,
     task.delay,

@@ -2,9 +2,20 @@ import type { Diagnostic } from '../../source/diagnostic.ts'
 import { itemId, listId } from '../../events/step-address.ts'
 import { kindOf } from '../template/helpers.ts'
 import { keywordsOf, refusalOf } from './keywords.ts'
-import { child, entries, items, placeOfNode, rootOf } from '../../source/yaml.ts'
+import { child, entries, items, keyOf, placeOfNode, rootOf } from '../../source/yaml.ts'
 import { readModule, unknownModule } from './module-key.ts'
-import { type Block, flatten, type Item, type LoopControl, type Meta, onResume, type Shared, type Task } from './types.ts'
+import { readDeadline, readMaxFailures, type Read, wholeNumber } from './loop-values.ts'
+import {
+  type Block,
+  flatten,
+  type Item,
+  type LoopControl,
+  type LoopLimit,
+  type Meta,
+  onResume,
+  type Shared,
+  type Task,
+} from './types.ts'
 import {
   type Mapping,
   type Reading,
@@ -291,7 +302,17 @@ const readLoop = (r: Reading, node: Node | undefined): Node | undefined => {
   return node
 }
 
-const defaultLoop: LoopControl = { loopVar: 'item', indexVar: undefined, label: undefined, pause: 0, parallel: undefined }
+const defaultLoop: LoopControl = {
+  loopVar: 'item',
+  indexVar: undefined,
+  label: undefined,
+  pause: 0,
+  parallel: undefined,
+  limits: [],
+  maxFailures: undefined,
+  canary: undefined,
+  deadline: undefined,
+}
 
 const readLoopControl = (r: Reading, node: Node | undefined): LoopControl => {
   if (node === undefined) return defaultLoop
@@ -305,6 +326,38 @@ const readLoopControl = (r: Reading, node: Node | undefined): LoopControl => {
     indexVar: readVariableName(r, given(node, 'index_var')),
     label: readText(r, given(node, 'label')),
     pause: readNumber(r, given(node, 'pause'), { min: 0 }) ?? 0,
-    parallel: readNumberOrTemplate(r, given(node, 'parallel'), { min: 1, whole: true }),
+    parallel: readBy(r, given(node, 'parallel'), wholeNumber('parallel', 1)),
+    limits: readLimits(r, given(node, 'limits')),
+    maxFailures: readBy(r, given(node, 'max_failures'), readMaxFailures),
+    canary: readBy(r, given(node, 'canary'), wholeNumber('canary', 1)),
+    deadline: readBy(r, given(node, 'deadline'), readDeadline),
   }
+}
+
+/** A cap for each key; the keys are templates of the item. */
+const readLimits = (r: Reading, node: Node | undefined): LoopLimit[] => {
+  if (node === undefined) return []
+  if (!isMapping(node)) {
+    complain(r, node, '`limits` must be a mapping of keys to numbers', { label: 'write { "{{ item.host }}": 2 }' })
+    return []
+  }
+  return entries(node).flatMap(([, member]) => {
+    const key = keyOf(member)
+    checkTemplates(key).forEach(r.report)
+    if (!isTemplate(key.value))
+      complain(r, key, 'this key is the same for every item', {
+        severity: 'warning',
+        label: /^\w+(\.\w+)+$/.test(key.value) ? `write "{{ ${key.value} }}"` : undefined,
+      })
+    const atMost = readBy(r, member, wholeNumber('limits', 1))
+    return atMost === undefined ? [] : [{ key, atMost }]
+  })
+}
+
+/** A value that is written out, or a template of one: then it is read again once it is rendered. */
+const readBy = (r: Reading, node: Node | undefined, read: (value: unknown) => Read<unknown>): Node | undefined => {
+  if (node === undefined) return undefined
+  if (isText(node) && isTemplate(node.value)) return readText(r, node)
+  const found = read(node.value)
+  return 'wrong' in found ? complain(r, node, found.wrong) : node
 }

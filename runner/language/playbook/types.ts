@@ -135,6 +135,20 @@ export interface LoopControl {
   readonly pause: number
   /** How many items run at once. */
   readonly parallel: Node | undefined
+  /** How many items with the same rendered key run at once; each entry counts for itself. */
+  readonly limits: readonly LoopLimit[]
+  /** How many failed items end the loop: a number, or a share of all items such as `20%`. */
+  readonly maxFailures: Node | undefined
+  /** How many items must have ended well before the others start. */
+  readonly canary: Node | undefined
+  /** No item is started after it: a time (ISO 8601), or a duration from the start of the run. */
+  readonly deadline: Node | undefined
+}
+
+export interface LoopLimit {
+  /** Rendered for each item. */
+  readonly key: Node<string>
+  readonly atMost: Node
 }
 
 /** The tasks of a list, those in blocks included, in order. */

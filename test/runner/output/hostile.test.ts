@@ -62,6 +62,8 @@ const end: RunFinished = {
   unfinished: [EVIL],
 }
 
+const notStarted = { host: EVIL, items: [EVIL], reason: 'deadline' } as const
+
 /** One of each type: a new type of event must be told here to compile. */
 const EVENTS: { readonly [T in Event['type']]: Extract<Event, { type: T }> } = {
   'run-started': {
@@ -105,7 +107,15 @@ const EVENTS: { readonly [T in Event['type']]: Extract<Event, { type: T }> } = {
   'step-progress': { type: 'step-progress', at: 0, step, progress },
   'step-finished': finished,
   'step-replayed': { type: 'step-replayed', at: 0, step, outcome: 'ok' },
-  'task-finished': { type: 'task-finished', at: 0, task: '0.tasks.0' },
+  'loop-started': {
+    type: 'loop-started',
+    at: 0,
+    task: '0.tasks.0',
+    host: EVIL,
+    name: EVIL,
+    control: { parallel: EVIL, limits: { [EVIL]: EVIL }, maxFailures: EVIL, canary: EVIL, deadline: EVIL },
+  },
+  'task-finished': { type: 'task-finished', at: 0, task: '0.tasks.0', notStarted: [notStarted] },
   'handlers-pending': { type: 'handlers-pending', at: 0, host: EVIL, handlers: [EVIL] },
   'rescue-planned': { type: 'rescue-planned', at: 0, host: EVIL, block: '0.tasks.0', name: EVIL, tasks },
   rescued: { type: 'rescued', at: 0, host: 'other', block: '0.tasks.9' },
@@ -172,6 +182,7 @@ describe('what hosts, the API or a playbook print is shown, and does nothing', (
       finished: new Map(WALK.flatMap((event, at) => (event.type === 'step-finished' ? [[String(at), event]] : []))),
       inFlight: new Map([['a', step]]),
       undone: new Set(),
+      notStarted: new Map([['a', notStarted]]),
       ended: end,
       unfinished: new Set([EVIL]),
       last: 0,

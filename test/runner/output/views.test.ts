@@ -140,6 +140,7 @@ describe('the list of runs', () => {
     started: { run: '01JD8', at: 0, playbook: 'p.yml', name: 'P', hosts: ['a'] },
     finished: new Map([['k', finished()]]),
     inFlight: new Map(),
+    notStarted: new Map(),
     undone: new Set<string>(),
     ended: { exitCode: 0, interrupted: false, seconds: 1 },
     unfinished: new Set<string>(),

@@ -1,0 +1,208 @@
+/** A task's loop on one host: which item starts when, what ends it before its time, and what comes of all of them. Called by `task.ts`. */
+import type { NotStarted } from '../events/events.ts'
+import { Failure } from '../base/failure.ts'
+import type { Need, Places } from '../base/concurrency.ts'
+import { evaluateCondition } from '../language/expression/expression.ts'
+import type { MaxFailures } from '../language/playbook/loop-values.ts'
+import type { Task } from '../language/playbook/types.ts'
+import { render } from '../language/template/template.ts'
+import { type Scope, Unknown } from '../language/value.ts'
+import { foretold } from '../plan/confirm.ts'
+import { failureInfo } from '../state/attempt-result.ts'
+import { sameOf } from '../state/fingerprint.ts'
+import { type HostState, isActive, mayAct, type Run } from '../state/run-state.ts'
+import { stepKey } from '../events/step-address.ts'
+import { textOf } from '../state/step-ref.ts'
+import type { Context } from '../state/task-context.ts'
+import { type Local, scopeOf } from '../state/variables.ts'
+import { type Terms, termsOf } from './loop-terms.ts'
+import { LEFT, NOT_STARTED, runStep, type StepEnd } from './step.ts'
+
+export interface LoopOf {
+  readonly run: Run
+  readonly task: Task
+  readonly context: Context
+  readonly state: HostState
+  readonly local: Local
+  readonly round: number
+  /** Shared by all hosts of the task: its `limits` hold for them together. */
+  readonly places: Places
+}
+
+/**
+ * Every item is a step of its own: in order, as far as the limits allow. Whatever ends the loop before its time, what an earlier life of
+ * the run has recorded is replayed.
+ */
+export async function runLoop(of: LoopOf): Promise<StepEnd> {
+  const { run, task, context, state, local } = of
+  const scope = scopeOf(run, state, context, local)
+  let items: unknown
+  let terms: Terms
+  let needs: readonly (readonly Need[])[] = []
+  try {
+    // The condition of a loop is asked for each item; here it only saves looping over what an unmet condition leaves undefined.
+    items = task.loop === undefined || skippedBeforeLoop(context, scope) ? [] : render(task.loop, scope)
+    terms = termsOf(run, task.loopControl, scope)
+    if (Array.isArray(items))
+      needs = items.map((item, index) => needsOf(state, terms, () => scopeOf(run, state, context, localOf(of, item, index))))
+    else if (!(items instanceof Unknown))
+      throw new Failure(`\`loop\` needs a list; this is ${JSON.stringify(items)}`, { kind: 'input' })
+  } catch (error) {
+    return mayAct(run, state) ? endWithoutItems(of, { failure: failureInfo(error) }) : LEFT
+  }
+  if (needs.length > 0 || items instanceof Unknown)
+    run.emit({
+      type: 'loop-started',
+      task: task.id,
+      host: state.name,
+      name: withoutTemplates(task.name.value),
+      ...(items instanceof Unknown ? {} : { items: needs.length }),
+      control: terms.shown,
+    })
+  if (items instanceof Unknown) return endWithoutItems(of, { until: items.until, ...foretold(run, task, scope) })
+  return needs.length === 0 ? endWithoutItems(of, {}) : walk(of, terms, items as readonly unknown[], needs)
+}
+
+function skippedBeforeLoop(context: Context, scope: Scope): boolean {
+  try {
+    return evaluateCondition(context.when, scope) === false
+  } catch {
+    return false
+  }
+}
+
+const localOf = ({ task, local }: LoopOf, item: unknown, index: number): Local => {
+  const { loopVar, indexVar } = task.loopControl
+  return { ...local, [loopVar]: item, ...(indexVar === undefined ? {} : { [indexVar]: index }) }
+}
+
+/** Where an item has to wait for others: in the loop itself, and at each of its keys. Two entries of `limits` never share one. */
+function needsOf(state: HostState, { parallel, limits }: Terms, itemScope: () => Scope): readonly Need[] {
+  const keys = limits.flatMap(({ key, places }, entry) => {
+    const value = render(key, itemScope())
+    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    return value instanceof Unknown ? [] : [{ name: `${entry} ${text}`, places }]
+  })
+  return [{ name: `parallel ${state.name}`, places: parallel }, ...keys]
+}
+
+async function walk(of: LoopOf, terms: Terms, items: readonly unknown[], needs: readonly (readonly Need[])[]): Promise<StepEnd> {
+  const { run, task, context, state, round, places } = of
+  const { clock } = run.world
+  const { label, pause } = task.loopControl
+  const ends: (StepEnd | undefined)[] = items.map(() => undefined)
+  const notStarted = new Map<number, string>()
+  let stop: NotStarted['reason'] | undefined
+  let failures = 0
+
+  /** Why no further item is started. */
+  const stopped = () =>
+    (stop ??= run.control.stopping
+      ? 'stopped'
+      : !isActive(state)
+        ? 'unreachable'
+        : clock.now() >= terms.deadline
+          ? 'deadline'
+          : undefined)
+  const admit = async (index: number): Promise<boolean> => {
+    if (index > 0 && pause > 0 && run.goal !== 'plan' && stopped() === undefined)
+      await clock.sleep(pause * 1000, run.control.signal).catch(() => undefined)
+    return stopped() === undefined
+  }
+  const start = async (index: number, isCanary: boolean): Promise<void> => {
+    const value = items[index]
+    const local = localOf(of, value, index)
+    const shown = label === undefined ? nameOfItem(value) : textOf(label, scopeOf(run, state, context, local))
+    const item = { index, value, label: shown }
+    const end = await runStep({ run, task, context, state, local, item, round, admit: () => admit(index) })
+    if (end === NOT_STARTED) return void notStarted.set(index, shown)
+    ends[index] = end
+    if (end.failed && isCanary) stop ??= 'canary'
+    if (end.failed && tooMany(++failures, items.length, terms.maxFailures)) stop ??= 'failures'
+  }
+  const all = async (from: number, to: number, isCanary: boolean) => {
+    const settled = await Promise.allSettled(
+      items.slice(from, to).map((_item, offset) => places(needs[from + offset] ?? [], () => start(from + offset, isCanary))),
+    )
+    const [broken] = settled.filter((one) => one.status === 'rejected')
+    if (broken !== undefined) throw broken.reason
+  }
+
+  let next = 0
+  // An item that is skipped proves nothing: the one behind it is a canary too.
+  const proven = () => ends.filter((end) => end !== undefined && end.outcome !== 'skipped').length
+  while (proven() < terms.canary && next < items.length && stopped() === undefined) {
+    const to = Math.min(items.length, next + terms.canary - proven())
+    await all(next, to, true)
+    next = to
+  }
+  await all(next, items.length, false)
+  const end = ends.find((each) => each?.left === true) ?? together(task, items, ends)
+  if (stop === undefined || notStarted.size === 0) return end
+  const inOrder = [...notStarted].toSorted(([one], [other]) => one - other).map(([, shown]) => shown)
+  return { ...end, notStarted: { host: state.name, items: inOrder, reason: stop } }
+}
+
+const tooMany = (failures: number, of: number, most: MaxFailures): boolean =>
+  'count' in most ? failures >= most.count : (failures / of) * 100 >= most.percent
+
+/** The name of a loop as a whole: what differs from item to item is left out. */
+export const withoutTemplates = (name: string): string => name.replaceAll(/\{\{.*?\}\}/g, '…')
+
+function nameOfItem(item: unknown): string {
+  if (typeof item !== 'object' || item === null) return String(item)
+  const { name, id } = item as { name?: unknown; id?: unknown }
+  const text = typeof name === 'string' ? name : typeof id === 'string' ? id : JSON.stringify(item)
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
+}
+
+function endWithoutItems(
+  { run, task, context, state }: LoopOf,
+  why: { failure?: ReturnType<typeof failureInfo>; until?: string } & Partial<ReturnType<typeof foretold>>,
+): StepEnd {
+  const outcome = why.failure !== undefined ? 'failed' : why.until !== undefined ? 'unknown' : 'skipped'
+  const reason = why.until ?? (why.failure === undefined ? 'there is nothing to loop over' : undefined)
+  run.emit({
+    type: 'step-finished',
+    step: {
+      key: stepKey(task.id, state.name),
+      task: task.id,
+      host: state.name,
+      name: withoutTemplates(task.name.value),
+      module: task.module,
+      same: sameOf(run.secrets, task, context),
+      place: task.place,
+    },
+    outcome,
+    seconds: 0,
+    changes: [],
+    warnings: [],
+    result: {},
+    ...(reason === undefined ? {} : { reason }),
+    ...(why.failure === undefined ? {} : { failure: why.failure }),
+    reversible: why.reversible === true,
+    ...(why.confirm === undefined ? {} : { confirm: why.confirm }),
+  })
+  if (outcome === 'unknown') state.pending = true
+  const value =
+    why.until !== undefined
+      ? new Unknown(why.until)
+      : { results: [], changed: false, failed: outcome === 'failed', skipped: outcome === 'skipped' }
+  return { outcome, value, failed: outcome === 'failed', notifies: outcome === 'unknown' }
+}
+
+function together(task: Task, items: readonly unknown[], ends: readonly (StepEnd | undefined)[]): StepEnd {
+  const done = ends.filter((end) => end !== undefined)
+  const failed = done.some((end) => end.failed)
+  const notifies = done.some((end) => end.notifies)
+  const unknown = done.find((end) => end.value instanceof Unknown)?.value
+  const results = ends.flatMap((end, index) => (end === undefined ? [] : [{ ...(end.value as object), item: items[index] }]))
+  const value = unknown ?? {
+    results,
+    changed: notifies,
+    failed,
+    skipped: done.every((end) => end.outcome === 'skipped'),
+    msg: `${done.length} of ${items.length} items of ${task.name.value}`,
+  }
+  return { outcome: failed ? 'failed' : notifies ? 'changed' : 'ok', value, failed, notifies }
+}
