@@ -21,10 +21,13 @@ export interface Terms {
 
 /** @throws TemplateError where a value is not what it must be */
 export function termsOf(run: Pick<Run, 'goal' | 'startedAt'>, control: LoopControl, scope: Scope): Terms {
-  const parallel = rendered(control.parallel, scope, wholeNumber('parallel', 1))
-  const limits = control.limits.map((limit) => ({ ...limit, found: rendered(limit.atMost, scope, wholeNumber('limits', 1)) }))
+  const parallel = rendered(control.parallel, scope, wholeNumber('`parallel`'))
+  const limits = control.limits.map((limit) => ({
+    ...limit,
+    found: rendered(limit.atMost, scope, wholeNumber('a number of `limits`')),
+  }))
   const maxFailures = rendered(control.maxFailures, scope, readMaxFailures)
-  const canary = rendered(control.canary, scope, wholeNumber('canary', 1))
+  const canary = rendered(control.canary, scope, wholeNumber('`canary`'))
   const deadline = rendered(control.deadline, scope, readDeadline)
   const isPlan = run.goal === 'plan'
   const at = deadline?.value && ('at' in deadline.value ? deadline.value.at : run.startedAt + deadline.value.after * 1000)

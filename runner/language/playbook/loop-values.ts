@@ -12,12 +12,13 @@ export type MaxFailures = { readonly count: number } | { readonly percent: numbe
 /** A moment in milliseconds since the epoch, or seconds since the start of the run. */
 export type Deadline = { readonly at: number } | { readonly after: number }
 
+/** @param name of the value, as a sentence begins with it */
 export const wholeNumber =
-  (keyword: string, min: number) =>
+  (name: string) =>
   (value: unknown): Read<number> =>
-    typeof value === 'number' && Number.isInteger(value) && value >= min
+    typeof value === 'number' && Number.isInteger(value) && value >= 1
       ? { value }
-      : { wrong: `\`${keyword}\` must be a whole number from ${min}, not ${shown(value)}` }
+      : { wrong: `${name} must be a whole number from 1, not ${shown(value)}` }
 
 export function readMaxFailures(value: unknown): Read<MaxFailures> {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return { value: { count: value } }

@@ -326,10 +326,10 @@ const readLoopControl = (r: Reading, node: Node | undefined): LoopControl => {
     indexVar: readVariableName(r, given(node, 'index_var')),
     label: readText(r, given(node, 'label')),
     pause: readNumber(r, given(node, 'pause'), { min: 0 }) ?? 0,
-    parallel: readBy(r, given(node, 'parallel'), wholeNumber('parallel', 1)),
+    parallel: readBy(r, given(node, 'parallel'), wholeNumber('`parallel`')),
     limits: readLimits(r, given(node, 'limits')),
     maxFailures: readBy(r, given(node, 'max_failures'), readMaxFailures),
-    canary: readBy(r, given(node, 'canary'), wholeNumber('canary', 1)),
+    canary: readBy(r, given(node, 'canary'), wholeNumber('`canary`')),
     deadline: readBy(r, given(node, 'deadline'), readDeadline),
   }
 }
@@ -349,7 +349,7 @@ const readLimits = (r: Reading, node: Node | undefined): LoopLimit[] => {
         severity: 'warning',
         label: /^\w+(\.\w+)+$/.test(key.value) ? `write "{{ ${key.value} }}"` : undefined,
       })
-    const atMost = readBy(r, member, wholeNumber('limits', 1))
+    const atMost = readBy(r, member, wholeNumber('a number of `limits`'))
     return atMost === undefined ? [] : [{ key, atMost }]
   })
 }

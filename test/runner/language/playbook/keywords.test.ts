@@ -9,7 +9,17 @@ test('every kind has its keywords', () => {
   expect(keywordsOf('meta')).toEqual(
     ['name', 'meta', 'tags', 'when'].toSorted((a, b) => Object.keys(keywords).indexOf(a) - Object.keys(keywords).indexOf(b)),
   )
-  expect(keywordsOf('loop_control')).toEqual(['loop_var', 'index_var', 'label', 'pause', 'parallel'])
+  expect(keywordsOf('loop_control')).toEqual([
+    'loop_var',
+    'index_var',
+    'label',
+    'pause',
+    'parallel',
+    'limits',
+    'max_failures',
+    'canary',
+    'deadline',
+  ])
   expect(keywordsOf('handler')).toContain('listen')
   expect(keywordsOf('task')).not.toContain('listen')
 })

@@ -57,6 +57,19 @@ describe('names that are known', () => {
 })
 
 describe('names that are not', () => {
+  test('in `loop_control`: the keys of `limits` know the item, the other values do not', async () => {
+    const control =
+      '{ limits: { "{{ item }} {{ itme }}": "{{ item }}" }, max_failures: "{{ a }}", canary: "{{ b }}", deadline: "{{ c }}" }'
+    const said = await check(play(`      - debug: {}\n        loop: [1]\n        loop_control: ${control}\n`))
+    expect(said.map(([, summary]) => summary)).toEqual([
+      'unknown variable `a`',
+      'unknown variable `b`',
+      'unknown variable `c`',
+      'unknown variable `item`',
+      'unknown variable `itme`',
+    ])
+  })
+
   test('in every place', async () => {
     const tasks = `
       - name: "{{ a1 }}"
