@@ -85,7 +85,7 @@ function build(world: World, loadModules: LoadModules, done: (code: number) => v
       done(await (await import('./run/run.ts')).run(request, world, registry))
     })
   runs(program.command('plan <playbook>').description('show what would change, changing nothing'), 'plan')
-    .option('--out <file>', 'keep the plan: apply FILE does exactly that, once')
+    .option('--out <file>', 'keep the plan (-: standard output): apply FILE does exactly that, once')
     .option('--exit-code', 'exit 5 where there are changes')
   runs(program.command('apply <playbook-or-plan>').description('do it: check each step, change what differs, verify it'), 'apply')
     .option('-C, --check', 'change nothing: the same as plan')

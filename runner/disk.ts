@@ -37,6 +37,11 @@ export function diskFiles(cwd: string): Files {
       const found = await told(path, 'read', ifThere(stat(at(path))))
       return found === undefined ? undefined : found.isDirectory() ? 'directory' : 'file'
     },
+    async entry(path) {
+      const found = await told(path, 'read', ifThere(lstat(at(path))))
+      if (found === undefined) return undefined
+      return found.isFile() ? 'file' : found.isDirectory() ? 'directory' : found.isSymbolicLink() ? 'link' : 'other'
+    },
     write: (path, content, mode = 0o644) => writing(cwd, path, () => replace(at(path), content, mode)),
     create: (path, content, mode = 0o644) =>
       writing(cwd, path, async () => {

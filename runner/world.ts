@@ -50,6 +50,8 @@ export interface Files {
   /** Sorted names; undefined where there is no such folder. */
   list(path: string): Promise<readonly string[] | undefined>
   kind(path: string): Promise<'file' | 'directory' | undefined>
+  /** What stands at the path itself: no link is followed, and a device is no file. */
+  entry(path: string): Promise<'file' | 'directory' | 'link' | 'other' | undefined>
   /** Atomic: a reader sees the old content or the new, never a half. Throws `Failure` (refused) where the disk takes nothing. */
   write(path: string, content: string | Uint8Array, mode?: number): Promise<void>
   /** Writes a file that is not there yet: of several that try, one succeeds. False where there is one. Its folder is made as by `append`. */

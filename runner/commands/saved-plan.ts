@@ -4,6 +4,7 @@ import { isYes } from '../plan/confirm.ts'
 import type { AgreedStep } from '../state/run-state.ts'
 import { EXIT } from '../events/exit.ts'
 import { Failure } from '../base/failure.ts'
+import { onScreen } from '../base/screen.ts'
 import type { AnyModule } from '../module.ts'
 import { readRequest, type Request } from '../events/request.ts'
 import { type Ran, run, runAndReport } from '../run/run.ts'
@@ -33,19 +34,45 @@ const markBeside = (file: string, digest: string): string => `${file}.${digest}.
 /** A copy of the file is not applied either. */
 const markHere = (digest: string): string => `.runbook/plans/${digest}.used`
 
-/** `plan --out FILE`. The file can hold secrets of the playbook and its inventory: it is for its owner alone. */
+/** As a file: standard output. */
+const STDOUT = '-'
+
+/**
+ * `plan --out FILE`. The file can hold secrets of the playbook and its inventory: it is for its owner alone. With `-` the plan is what standard
+ * output gets, and people read the page on standard error.
+ */
 export async function planTo(
   file: string,
   request: Request,
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
 ): Promise<number> {
-  const ran = await runAndReport(request, world, modules)
+  const { stdout, stderr, files } = world
+  if (file !== STDOUT) await mustBeReplaceable(file, world)
+  const ran = await runAndReport(request, file === STDOUT ? { ...world, stdout: stderr } : world, modules)
   if (!wentThrough(ran)) return ran.code
-  const text = `${JSON.stringify(savedPlan(request, ran, world))}\n`
-  await world.files.write(file, text, 0o600)
-  world.stderr.write(`\nPlan ${shortDigest(text)} is in ${file}. Apply exactly this, once:  runbook apply ${file}\n`)
+  const text = onScreen(`${JSON.stringify(savedPlan(request, ran, world))}\n`)
+  if (file === STDOUT) stdout.write(text)
+  else {
+    await mustBeReplaceable(file, world)
+    await files.write(file, text, 0o600)
+  }
+  const [where, name] = file === STDOUT ? ['was written to standard output', 'FILE'] : [`is in ${file}`, file]
+  stderr.write(`\nPlan ${shortDigest(text)} ${where}. Apply exactly this, once:  runbook apply ${name}\n`)
   return ran.code
+}
+
+const NOT_REPLACED = { directory: 'a folder', link: 'a symbolic link', other: 'a device, a pipe or a socket' } as const
+
+/** A plan takes the place of what has its name: of a device, as root, that would be the end. */
+async function mustBeReplaceable(file: string, { files }: World): Promise<void> {
+  const there = await files.entry(file)
+  if (there === undefined || there === 'file') return
+  throw new Failure(`a plan cannot take the place of ${file}`, {
+    kind: 'input',
+    why: `it is ${NOT_REPLACED[there]}`,
+    todo: 'name a regular file or a new one, or `-` for standard output',
+  })
 }
 
 /** A plan that failed or was interrupted does not know all that would be done. */

@@ -81,6 +81,7 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
         return names.length === 0 ? undefined : [...new Set(names)].toSorted()
       },
       kind: async (path) => (disk.has(at(path)) ? 'file' : isFolder(at(path)) ? 'directory' : undefined),
+      entry: async (path) => (disk.has(at(path)) ? 'file' : isFolder(at(path)) ? 'directory' : undefined),
       async write(path, content) {
         room(path)
         disk.set(at(path), typeof content === 'string' ? encode(content) : content)

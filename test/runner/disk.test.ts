@@ -115,3 +115,10 @@ test('a file that cannot be created is an error, and not one that is there', asy
     why: expect.stringContaining('is a file, not a folder'),
   })
 })
+
+test('what stands at a path is told without following a link', async () => {
+  writeFileSync(join(folder, 'plain'), '')
+  symlinkSync('plain', join(folder, 'to-plain'))
+  const entries = await Promise.all(['plain', '.', 'to-plain', '/dev/full', 'nothing', 'plain/below'].map(files.entry))
+  expect(entries).toEqual(['file', 'directory', 'link', 'other', undefined, undefined])
+})

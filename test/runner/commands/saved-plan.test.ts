@@ -158,6 +158,33 @@ describe('plan', () => {
 })
 
 describe('a saved plan', () => {
+  test.each([
+    ['directory', 'a folder'],
+    ['link', 'a symbolic link'],
+    ['other', 'a device, a pipe or a socket'],
+  ] as const)('takes the place of no %s, and nothing is looked at for it', async (entry, why) => {
+    const { world, modules } = scene()
+    const files = { ...world.files, entry: async () => entry }
+    await expect(planTo('/dev/full', request({ goal: 'plan' }), { ...world, files }, modules)).rejects.toMatchObject({
+      kind: 'input',
+      message: 'a plan cannot take the place of /dev/full',
+      why: `it is ${why}`,
+    })
+    expect(world.connected).toEqual([])
+    expect(world.disk.has('/dev/full')).toBe(false)
+  })
+
+  test('goes to standard output, alone there, and is applied from what was read', async () => {
+    const stage = scene(undefined, PLAYBOOK.replace('name: t', 'name: "odd \\u202e name"'))
+    expect(await planTo('-', request({ goal: 'plan', show: { output: 'plain' } }), stage.world, stage.modules)).toBe(0)
+    const { stdout, stderr } = stage.world.written
+    const digest = /Plan (\S+) was written/.exec(stderr)?.[1]
+    expect(stderr).toContain('4 changes on 2 hosts')
+    stage.world.disk.set('/project/it.plan', new TextEncoder().encode(stdout))
+    expect(await apply(stage, { how: { yes: true } })).toBe(0)
+    expect(stage.world.written.stderr).toContain(`Applying plan ${digest}, made`)
+  })
+
   test('is applied as it is, whatever has become of its files, and once', async () => {
     const stage = scene()
     expect(await plan(stage)).toBe(0)

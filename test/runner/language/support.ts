@@ -24,6 +24,7 @@ export const filesIn = (folder: string): Files => ({
   create: readOnly,
   append: readOnly,
   remove: readOnly,
+  entry: readOnly,
 })
 
 /** A controller's files in memory, by path. */
@@ -43,6 +44,7 @@ export const filesOf = (contents: Readonly<Record<string, string>>): Files => {
     create: readOnly,
     append: readOnly,
     remove: readOnly,
+    entry: readOnly,
   }
 }
 
