@@ -1,6 +1,28 @@
-import { defineModule, Failure, showWords } from '../runner/module.ts'
+import { defineModule, Failure, showWords, type ObjectSchema, type TypeOf } from '../runner/module.ts'
 import { jobParams, jobReturns, planJob, runJob, type Job } from './lib/host/process.ts'
 import { readCommandLine } from './lib/text/command-line.ts'
+
+const params = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    cmd: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'The command line, split into words as a shell does, quotes and backslashes included; a pipe, `>`, `*` or `$` is refused.',
+    },
+    argv: {
+      type: 'array',
+      minItems: 1,
+      items: { type: 'string', description: 'A word, passed on as it is.' },
+      description: 'The program and its arguments as a list, instead of `cmd`: safe for values with blanks and quotes.',
+    },
+    ...jobParams,
+  },
+} as const satisfies ObjectSchema
+
+type Params = TypeOf<typeof params>
 
 /** Runs one program, without a shell. */
 export default defineModule({
@@ -8,25 +30,7 @@ export default defineModule({
   summary: 'Run a program, without a shell.',
   description:
     'What a command changes cannot be known before, so it always counts as a change unless `creates` or `removes` say otherwise; `changed_when` decides after it ran. Give an `undo:` to the task where it can be taken back.',
-  params: {
-    type: 'object',
-    additionalProperties: false,
-    properties: {
-      cmd: {
-        type: 'string',
-        minLength: 1,
-        description:
-          'The command line, split into words as a shell does, quotes and backslashes included; a pipe, `>`, `*` or `$` is refused.',
-      },
-      argv: {
-        type: 'array',
-        minItems: 1,
-        items: { type: 'string', description: 'A word, passed on as it is.' },
-        description: 'The program and its arguments as a list, instead of `cmd`: safe for values with blanks and quotes.',
-      },
-      ...jobParams,
-    },
-  },
+  params,
   returns: jobReturns,
   examples: [
     { name: 'A program with its arguments', params: { cmd: 'virsh domjobinfo {{ item.instance_name }}' } },
@@ -43,12 +47,7 @@ export default defineModule({
   verify: async () => [],
 })
 
-interface Given extends Omit<Job, 'argv' | 'shown'> {
-  readonly cmd?: string | undefined
-  readonly argv?: readonly string[] | undefined
-}
-
-function jobOf({ cmd, argv, ...rest }: Given): Job {
+function jobOf({ cmd, argv, ...rest }: Params): Job {
   if ((cmd === undefined) === (argv === undefined)) {
     throw new Failure(cmd === undefined ? 'there is nothing to run' : '`cmd` and `argv` exclude each other', {
       kind: 'input',

@@ -1,5 +1,18 @@
-import { defineModule } from '../runner/module.ts'
+import { defineModule, type ObjectSchema, type TypeOf } from '../runner/module.ts'
 import { jobParams, jobReturns, planJob, runJob, type Job } from './lib/host/process.ts'
+
+const params = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['cmd'],
+  properties: {
+    cmd: { type: 'string', minLength: 1, description: 'The script.' },
+    executable: { type: 'string', pattern: '^/', default: '/bin/sh', description: 'The shell that runs it, called with `-c`.' },
+    ...jobParams,
+  },
+} as const satisfies ObjectSchema
+
+type Params = TypeOf<typeof params>
 
 /** Runs a script of a line or more by a shell. */
 export default defineModule({
@@ -7,16 +20,7 @@ export default defineModule({
   summary: 'Run a script of one line or more by a shell.',
   description:
     'Prefer `command` where no pipe, redirection or pattern is needed: a value that holds a quote or a `;` becomes part of the script here. `/bin/sh` looks only at the status of the last command of a pipe; with `executable: /bin/bash` a script can `set -o pipefail`.',
-  params: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['cmd'],
-    properties: {
-      cmd: { type: 'string', minLength: 1, description: 'The script.' },
-      executable: { type: 'string', pattern: '^/', default: '/bin/sh', description: 'The shell that runs it, called with `-c`.' },
-      ...jobParams,
-    },
-  },
+  params,
   returns: jobReturns,
   examples: [
     { name: 'A pipe', params: { cmd: 'virsh list --uuid | wc -l' } },
@@ -31,9 +35,4 @@ export default defineModule({
   verify: async () => [],
 })
 
-interface Given extends Omit<Job, 'argv' | 'shown'> {
-  readonly cmd: string
-  readonly executable: string
-}
-
-const jobOf = ({ cmd, executable, ...rest }: Given): Job => ({ ...rest, argv: [executable, '-c', cmd], shown: cmd })
+const jobOf = ({ cmd, executable, ...rest }: Params): Job => ({ ...rest, argv: [executable, '-c', cmd], shown: cmd })

@@ -1,20 +1,36 @@
-import { defineModule, Failure, type Change, type Target } from '../runner/module.ts'
+import { defineModule, Failure, type Change, type Target, type ObjectSchema, type TypeOf } from '../runner/module.ts'
 import { follow } from './lib/files/paths.ts'
 import { pattern } from './lib/text/pattern.ts'
 import { probePort } from './lib/host/port.ts'
 
-interface Params {
-  readonly host: string
-  readonly port?: number | undefined
-  readonly path?: string | undefined
-  readonly search_regex?: string | undefined
-  readonly state: 'started' | 'stopped' | 'present' | 'absent'
-  readonly timeout: number
-  readonly delay: number
-  readonly sleep: number
-  readonly connect_timeout: number
-  readonly msg?: string | undefined
-}
+const params = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    host: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'Name or address the port is on.' },
+    port: { type: 'integer', minimum: 1, maximum: 65535, description: 'TCP port to try.' },
+    path: { type: 'string', pattern: '^/', description: 'File or folder to look for, instead of a port.' },
+    search_regex: {
+      type: 'string',
+      minLength: 1,
+      description: 'Regular expression that must (or, with `absent`, must not) match a line of the file.',
+    },
+    state: {
+      type: 'string',
+      enum: ['started', 'present', 'stopped', 'absent'],
+      default: 'started',
+      description:
+        '`started` or `present`: the port is open, the file is there. `stopped` or `absent`: the port is closed, the file is gone.',
+    },
+    timeout: { type: 'number', minimum: 0, default: 300, description: 'Seconds to wait at most, `delay` included.' },
+    delay: { type: 'number', minimum: 0, default: 0, description: 'Seconds to wait before looking for the first time.' },
+    sleep: { type: 'number', minimum: 0.1, default: 1, description: 'Seconds between two looks.' },
+    connect_timeout: { type: 'number', minimum: 1, default: 5, description: 'Seconds that one connection may take.' },
+    msg: { type: 'string', description: 'What the error says when the time is up.' },
+  },
+} as const satisfies ObjectSchema
+
+type Params = TypeOf<typeof params>
 
 /** Waits for a TCP port or a file, as seen from the host the task runs for. */
 export default defineModule({
@@ -22,32 +38,7 @@ export default defineModule({
   summary: 'Wait until a TCP port is open or closed, or a file is there, gone, or holds a text.',
   description:
     'The port is tried from the host the task runs for; use `delegate_to: localhost` to try it from here. A plan looks once and does not wait. With `delay` the step always waits, because what is seen at once may be the state before (a host that has not gone down yet).',
-  params: {
-    type: 'object',
-    additionalProperties: false,
-    properties: {
-      host: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'Name or address the port is on.' },
-      port: { type: 'integer', minimum: 1, maximum: 65535, description: 'TCP port to try.' },
-      path: { type: 'string', pattern: '^/', description: 'File or folder to look for, instead of a port.' },
-      search_regex: {
-        type: 'string',
-        minLength: 1,
-        description: 'Regular expression that must (or, with `absent`, must not) match a line of the file.',
-      },
-      state: {
-        type: 'string',
-        enum: ['started', 'present', 'stopped', 'absent'],
-        default: 'started',
-        description:
-          '`started` or `present`: the port is open, the file is there. `stopped` or `absent`: the port is closed, the file is gone.',
-      },
-      timeout: { type: 'number', minimum: 0, default: 300, description: 'Seconds to wait at most, `delay` included.' },
-      delay: { type: 'number', minimum: 0, default: 0, description: 'Seconds to wait before looking for the first time.' },
-      sleep: { type: 'number', minimum: 0.1, default: 1, description: 'Seconds between two looks.' },
-      connect_timeout: { type: 'number', minimum: 1, default: 5, description: 'Seconds that one connection may take.' },
-      msg: { type: 'string', description: 'What the error says when the time is up.' },
-    },
-  },
+  params,
   returns: {
     elapsed: 'Seconds that were waited.',
     state: 'What was seen last: open, closed, present, absent, matched or not matched.',

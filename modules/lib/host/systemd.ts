@@ -140,6 +140,15 @@ export async function control(target: Target, verb: readonly string[], unit: Pic
   )
 }
 
+/** Lets systemd read its unit files again. */
+export async function reloadSystemd(target: Target): Promise<void> {
+  const { code, stderr } = await target.run(['systemctl', 'daemon-reload'])
+  if (code !== 0)
+    throw new Failure(`systemd on ${target.host} cannot read its unit files again`, {
+      why: stderr.trim().split('\n').at(-1) ?? '',
+    })
+}
+
 /**
  * Waits until a unit that was just started has stayed up for some seconds: a program that dies at once looks well to systemd
  * for a moment, and one that is restarted again and again looks well between two deaths.
