@@ -396,7 +396,7 @@ describe('stopping the run', () => {
     const failure = await stopped
     expect(failure.kind).toBe('interrupted')
     expect(failure.message).toBe('web-1 is still being live-migrated by Nova from compute14 to compute15')
-    expect(failure.why).toMatch(/^the run stopped watching; migration 1 is (accepted|preparing|running)/)
+    expect(failure.why).toMatch(/^the run stopped watching; migration 1 is (queued|accepted|preparing|running)/)
     expect(failure.todo).toMatch(/^run the same again to join it, or stop it: openstack server migration abort \S+ 1$/)
     await until(target, () => status(target, 'web-1') === 'completed')
     expect(where(target).host).toBe('compute15')
