@@ -29,13 +29,15 @@ export function newRun(
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
   { past, agreed }: Variant,
+  /** Ids of the runs that are kept here. */
+  known: readonly string[],
   { inputs, secrets, becomePassword }: Ready,
   { emit, durable, ask }: Recorder,
   signal: AbortSignal,
 ): Run {
   setMaxListeners(0, signal) // every step, command and request listens to it
   return {
-    id: past?.run ?? runId(world.clock.now()),
+    id: past?.run ?? runId(world.clock.now(), known),
     startedAt: world.clock.now(),
     ...request,
     ...inputs,

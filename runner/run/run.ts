@@ -6,7 +6,7 @@ import { lockHosts } from '../locks/locks.ts'
 import type { AnyModule } from '../module.ts'
 import { failureKinds, isLate, type Report } from '../output/report.ts'
 import { markRunning } from '../record/liveness.ts'
-import { keepInputs } from '../record/runs.ts'
+import { keepInputs, listRuns } from '../record/runs.ts'
 import type { Source } from '../source/source.ts'
 import type { Run } from '../state/run-state.ts'
 import type { World } from '../world.ts'
@@ -44,7 +44,7 @@ export async function runAndReport(
   if (typeof ready === 'number') return { code: ready }
   const recorder = await openRecorder(request, ready.secrets, ready.sources, world)
   const abort = new AbortController()
-  const run = newRun(request, world, modules, variant, ready, recorder, abort.signal)
+  const run = newRun(request, world, modules, variant, await listRuns(world), ready, recorder, abort.signal)
   const interrupts = watchInterrupts(run, recorder.report, abort)
   let end: Unstamped<RunFinished> | undefined
   try {
