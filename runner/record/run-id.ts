@@ -19,4 +19,5 @@ export function runId(now: number, known: readonly string[]): string {
   return text + [...randomBytes(3)].map((byte) => ALPHABET[byte % 32]).join('')
 }
 
-const secondsIn = (id: string): number => Array.from(id.slice(0, 7)).reduce((sum, letter) => sum * 32 + ALPHABET.indexOf(letter), 0)
+const secondsIn = (id: string): number =>
+  Array.from(id.slice(0, 7)).reduce((sum, letter) => sum * 32 + ALPHABET.indexOf(letter), 0)
