@@ -1,66 +1,13 @@
-import type { RunFinished } from '../events/events.ts'
-import { EXIT } from '../events/exit.ts'
-import { follow } from '../record/follow.ts'
-import { runningAs } from '../record/liveness.ts'
-import { createReport } from '../output/report.ts'
-import { openView } from '../output/view.ts'
-import type { Show } from '../events/request.ts'
-import { sourcesOf } from './history.ts'
-import { findRun, listRuns, loadKeptInputs } from '../record/runs.ts'
-import type { World } from '../world.ts'
+import { Command } from '@commander-js/extra-typings'
+import { output } from './options.ts'
+import type { Shell } from './shell.ts'
 
-/**
- * `runbook attach [RUN]`: shows a run as it shows itself, from its beginning and on until it ends. A fold over its journal: the run knows nothing
- * of it. Ctrl-C ends the showing, not the run. Exits as the run does.
- */
-export async function attach(text: string | undefined, output: Show['output'], world: World): Promise<number> {
-  const { run, history } = await findRun(
-    world,
-    text ?? (await newestUnderWay(world)),
-    () => true,
-    'no runs are kept in this folder',
-  )
-  const { request, digests } = await loadKeptInputs(world, run)
-  const goal = history.started.goal
-  const report = createReport()
-  const view = await openView(
-    { goal, ...request.show, output, attached: true },
-    world,
-    report,
-    await sourcesOf(world, Object.keys(digests)),
-  )
-  let left = false
-  const stop = world.onInterrupt(() => (left = true))
-  let end: RunFinished | undefined
-  try {
-    // A run that was resumed begins its journal anew: only its present life is shown.
-    let { lives } = history
-    for await (const event of follow(world, run, () => left)) {
-      if (event.type === 'run-started') lives--
-      if (lives > 0) continue
-      report.add(event)
-      view.add(event)
-      end = event.type === 'run-finished' ? event : undefined
-      if (left) break
-    }
-    if (end === undefined) await view.hold() // what is on its way has not ended
-  } finally {
-    stop()
-    await view.close()
-  }
-  if (end !== undefined) {
-    view.finish(end)
-    return end.exitCode
-  }
-  if ((await runningAs(world, run)) !== undefined) {
-    world.stderr.write(`Run ${run} goes on. runbook attach ${run} shows it again.\n`)
-    return EXIT.done
-  }
-  world.stderr.write(`Run ${run} was cut off: its process is gone. runbook resume ${run} goes on with it.\n`)
-  return EXIT.failed
-}
-
-async function newestUnderWay(world: World): Promise<string | undefined> {
-  for (const run of (await listRuns(world)).toReversed()) if ((await runningAs(world, run)) !== undefined) return run
-  return undefined
-}
+export const attach = ({ world, exit }: Shell) =>
+  new Command('attach')
+    .argument('[run]')
+    .description('show a run that is under way, until it ends; Ctrl-C leaves it going. Default: the newest')
+    .addOption(output())
+    .action(async (run, options) => {
+      const work = await import('../run/attach.ts')
+      exit(await work.attach(run, options.output, world))
+    })

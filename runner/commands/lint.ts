@@ -1,31 +1,11 @@
-import { facts } from '../hosts/facts.ts'
-import { magicNames } from '../language/magic.ts'
-import { EXIT } from '../events/exit.ts'
-import { checkNames, loadPlaybook } from '../language/playbook/load-playbook.ts'
-import type { Diagnostic } from '../source/diagnostic.ts'
-import type { Source } from '../source/source.ts'
-import type { AnyModule } from '../module.ts'
-import { hasErrors, showDiagnostics } from '../run/diagnostics.ts'
-import type { World } from '../world.ts'
+import { Command } from '@commander-js/extra-typings'
+import type { Shell } from './shell.ts'
 
-/**
- * Checks playbooks alone, without an inventory: a variable that only an inventory could define is a warning's worth at most, so names
- * are checked where the playbook itself says all of them.
- */
-export async function lint(playbooks: readonly string[], world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
-  const diagnostics: Diagnostic[] = []
-  const sources: Source[] = []
-  for (const file of playbooks) {
-    const loaded = await loadPlaybook(file, world, modules)
-    sources.push(...loaded.sources)
-    diagnostics.push(...loaded.diagnostics)
-    if (loaded.playbook !== undefined) {
-      const names = checkNames(loaded.playbook, { names: magicNames, facts: Object.keys(facts), modules })
-      diagnostics.push(...names.map((diagnostic): Diagnostic => ({ ...diagnostic, severity: 'warning' })))
-    }
-  }
-  showDiagnostics(diagnostics, sources, world)
-  if (hasErrors(diagnostics)) return EXIT.input
-  world.stdout.write(`${playbooks.length === 1 ? `${playbooks[0]} is valid` : `${playbooks.length} playbooks are valid`}\n`)
-  return EXIT.done
-}
+export const lint = ({ world, modules, exit }: Shell) =>
+  new Command('lint')
+    .argument('<playbook...>')
+    .description('check playbooks without connecting to anything')
+    .action(async (playbooks) => {
+      const work = await import('../run/lint.ts')
+      exit(await work.lint(playbooks, world, await modules()))
+    })

@@ -1,52 +1,46 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { Command, InvalidArgumentError, Option, type OptionValues } from '@commander-js/extra-typings'
 import { secondsOf } from '../base/duration.ts'
-import type { Request, Show } from '../events/request.ts'
+import type { Goal } from '../events/events.ts'
+import type { Request } from '../events/request.ts'
+import type { OptionsOf } from './shell.ts'
 
-/** The options of plan and apply, as commander gives them. */
-export interface RunFlags {
-  readonly inventory: string[]
-  readonly param: { name: string; text: string }[]
-  readonly paramsFile?: string
-  readonly extraVars: string[]
-  readonly limit: string[]
-  readonly tags: string[]
-  readonly skipTags: string[]
-  readonly forks: number
-  readonly startAtTask?: string
-  readonly step?: true
-  readonly waitLock: number
-  readonly detach?: true
-  readonly yes?: true
-  readonly ask?: true
-  readonly become?: true
-  readonly becomeUser?: string
-  readonly askBecomePass?: true
-  readonly user?: string
-  readonly acceptNewHostKeys?: true
-  readonly output: Show['output']
-  readonly verbose: number
-  readonly diff?: true
-  readonly exitCode?: true
-  readonly check?: true
-  readonly out?: string
-  readonly listHosts?: true
-  readonly listTasks?: true
-}
+/** Options that several commands share, and the values that they are parsed to. */
 
-export const collect =
-  <T>(parse: (text: string) => T) =>
-  (text: string, so: T[]): T[] => [...so, parse(text)]
-const commaList = (text: string, so: string[]): string[] => [
-  ...so,
-  ...text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== ''),
-]
+export const output = () =>
+  new Option('-o, --output <form>', 'how to tell: a live view or plain lines, whichever fits; plain lines; one JSON event a line')
+    .choices(['auto', 'plain', 'json'])
+    .default('auto')
 
-export function withRunOptions(command: Command): Command {
-  return command
-    .option('-i, --inventory <path>', 'inventory file or folder, or `host1,host2,`; may be repeated', collect(String), [])
+export const waitLock = () =>
+  new Option('--wait-lock <time>', 'wait so long for what another run holds: 30s, 10m, 1h').argParser(seconds).default(0, '0s')
+
+/** Of a run that is resumed or undone. */
+export const params = () =>
+  new Option('-p, --param <name=value>', 'a parameter; secrets are not kept and must be given again')
+    .argParser(collect(assignment))
+    .default([])
+
+export const acceptChanges = () =>
+  new Option('--accept-changes', 'go on although the playbook, the inventory or a parameter has changed').default(false)
+
+export const yes = () => new Option('-y, --yes', 'agree to whatever a `confirm` asks')
+export const forks = () => new Option('-f, --forks <n>', 'hosts at once').argParser(positive).default(50)
+export const user = () => new Option('-u, --user <user>', 'log in as this user')
+export const inventory = () =>
+  new Option('-i, --inventory <path>', 'inventory file or folder, or `host1,host2,`; may be repeated')
+    .argParser(collect(String))
+    .default([])
+export const acceptNewHostKeys = () =>
+  new Option(
+    '--accept-new-host-keys',
+    'accept and remember the keys of hosts never seen before; a changed key is refused all the same',
+  )
+
+/** A command that runs a playbook: plan and apply, with all that they have in common. */
+export const runCommand = (name: string, usage: '<playbook>' | '<playbook-or-plan>') =>
+  new Command(name)
+    .argument(usage)
+    .addOption(inventory())
     .option('-p, --param <name=value>', 'a parameter of the playbook; may be repeated', collect(assignment), [])
     .option('--params-file <file>', 'parameters from a YAML or JSON file')
     .option(
@@ -58,77 +52,77 @@ export function withRunOptions(command: Command): Command {
     .option('-l, --limit <pattern>', 'only these hosts of the playbook', commaList, [])
     .option('-t, --tags <tags>', 'only tasks with one of these tags', commaList, [])
     .option('--skip-tags <tags>', 'no task with one of these tags', commaList, [])
-    .option('-f, --forks <n>', 'hosts at once', positive, 50)
+    .addOption(forks())
     .option('--start-at-task <name>', 'pass over the tasks before the one of this name')
     .option('--step', 'ask before each task')
-    .option('--wait-lock <time>', 'wait so long for what another run holds: 30s, 10m, 1h', seconds, 0)
-    .option('-y, --yes', 'agree to whatever a `confirm` asks')
+    .addOption(waitLock())
+    .addOption(yes())
     .option('-b, --become', 'act as root (or --become-user) on the hosts')
     .option('--become-user <user>', 'the user to become')
     .option('-K, --ask-become-pass', 'ask for the password of sudo')
-    .option('-u, --user <user>', 'log in as this user')
-    .option(
-      '--accept-new-host-keys',
-      'accept and remember the keys of hosts never seen before; a changed key is refused all the same',
-    )
-    .addOption(
-      new Option(
-        '-o, --output <form>',
-        'how to tell: a live view or plain lines, whichever fits; plain lines; one JSON event a line',
-      )
-        .choices(['auto', 'plain', 'json'])
-        .default('auto'),
-    )
-    .option('-v, --verbose', 'show more; may be repeated', (_: string, so: number) => so + 1, 0)
+    .addOption(user())
+    .addOption(acceptNewHostKeys())
+    .addOption(output())
+    .option('-v, --verbose', 'show more; may be repeated', (_, so: number) => so + 1, 0)
     .option('-D, --diff', 'show the differences of what is changed')
     .option('--list-hosts', 'only list the hosts that would be acted on')
     .option('--list-tasks', 'only list the tasks')
-}
+
+type RunOptions = OptionsOf<ReturnType<typeof runCommand>> & { readonly detach?: true; readonly exitCode?: true }
+
+/** What plan and apply ask for. */
+export const requestOf = (goal: Goal, playbook: string, options: RunOptions): Request => ({
+  goal,
+  what: {
+    playbook,
+    inventory: options.inventory,
+    params: options.param,
+    paramsFile: options.paramsFile,
+    extra: options.extraVars,
+  },
+  which: {
+    limit: options.limit,
+    tags: options.tags,
+    skipTags: options.skipTags,
+    startAtTask: options.startAtTask,
+    step: options.step === true,
+  },
+  as: { user: options.user, become: options.become === true, becomeUser: options.becomeUser },
+  how: {
+    forks: options.forks,
+    yes: options.yes === true,
+    waitLock: options.waitLock,
+    detach: options.detach === true,
+    askBecomePass: options.askBecomePass === true,
+    acceptNewHostKeys: options.acceptNewHostKeys === true,
+  },
+  show: {
+    output: options.output,
+    // The types count on an option without an argument being true or false.
+    verbose: Number(options.verbose),
+    diff: options.diff === true,
+    exitCode: options.exitCode === true,
+  },
+})
 
 /** The options that stand on the command line, as they are written there, by their names in a `Request`. */
-export const givenOptions = (command: Command): ReadonlyMap<string, string> =>
+export const givenOptions = <A extends unknown[], O extends OptionValues>(command: Command<A, O>): ReadonlyMap<string, string> =>
   new Map(
     command.options
-      .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+      .filter((option) => command.getOptionValueSource(option.attributeName() as keyof O) === 'cli')
       .map((option) => [option.attributeName(), option.long ?? option.flags]),
   )
 
-export function requestOf(goal: Request['goal'], playbook: string, flags: RunFlags): Request {
-  return {
-    goal: flags.check ? 'plan' : goal,
-    what: {
-      playbook,
-      inventory: flags.inventory,
-      params: flags.param,
-      paramsFile: flags.paramsFile,
-      extra: flags.extraVars,
-    },
-    which: {
-      limit: flags.limit,
-      tags: flags.tags,
-      skipTags: flags.skipTags,
-      startAtTask: flags.startAtTask,
-      step: flags.step === true,
-    },
-    as: { user: flags.user, become: flags.become === true, becomeUser: flags.becomeUser },
-    how: {
-      forks: flags.forks,
-      yes: flags.yes === true,
-      waitLock: flags.waitLock,
-      detach: flags.detach === true,
-      askBecomePass: flags.askBecomePass === true,
-      acceptNewHostKeys: flags.acceptNewHostKeys === true,
-    },
-    show: {
-      output: flags.output,
-      verbose: flags.verbose,
-      diff: flags.diff === true,
-      exitCode: flags.exitCode === true,
-    },
-  }
+function collect<T>(parse: (text: string) => T) {
+  return (text: string, so: readonly T[]): readonly T[] => [...so, parse(text)]
 }
 
-export function assignment(text: string): { name: string; text: string } {
+function commaList(text: string, so: readonly string[]): readonly string[] {
+  const parts = text.split(',').map((part) => part.trim())
+  return [...so, ...parts.filter((part) => part !== '')]
+}
+
+function assignment(text: string): { name: string; text: string } {
   const at = text.indexOf('=')
   if (at < 1) throw new InvalidArgumentError('write it as name=value')
   return { name: text.slice(0, at), text: text.slice(at + 1) }
@@ -141,7 +135,7 @@ export function seconds(text: string): number {
   return value
 }
 
-export function positive(text: string): number {
+function positive(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1')
   return value

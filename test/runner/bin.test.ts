@@ -44,6 +44,15 @@ describe('the program as built', () => {
     },
   )
 
+  test('--help loads none of the libraries that read or write anything', () => {
+    rmSync(loaded, { force: true })
+    expect(runbook(['--help'], ['--import', pathToFileURL(hook).href]).status).toBe(0)
+    const urls = readFileSync(loaded, 'utf8').split('\n')
+    expect(urls.filter((url) => /\/modules\/|node_modules\/(yaml|handlebars|@marcbachmann|ajv|diff|re2\w*)\//.test(url))).toEqual(
+      [],
+    )
+  })
+
   test('a reader that goes away (`| head`) is no crash', () => {
     const { stdout, stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${bin}" schema | head -1; echo`], {
       cwd: checkout,

@@ -1,6 +1,6 @@
 import type { StepRef } from '../../runner/events/events.ts'
 import { type AnyModule, defineModule } from '../../runner/module.ts'
-import { resume, type ResumeRequest } from '../../runner/commands/resume.ts'
+import { resume, type ResumeRequest } from '../../runner/run/resume.ts'
 import { run } from '../../runner/run/run.ts'
 import { fakeTarget } from '../doubles/target.ts'
 import { type FakeWorld, fakeWorld } from '../doubles/world.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type AnyModule, defineModule } from '../../../runner/module.ts'
-import { resume } from '../../../runner/commands/resume.ts'
+import { resume } from '../../../runner/run/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { fakeWorld } from '../../doubles/world.ts'
 import { newStage, testModules } from '../../scenes/play.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { resume } from '../../../runner/commands/resume.ts'
+import { resume } from '../../../runner/run/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { type FakeWorld, fakeWorld, type FakeWorldGiven } from '../../doubles/world.ts'
 import { newStage, play, testModules } from '../../scenes/play.ts'

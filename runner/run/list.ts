@@ -2,19 +2,24 @@ import { EXIT } from '../events/exit.ts'
 import { oneLine } from '../base/screen.ts'
 import { selected } from '../state/task-context.ts'
 import type { Item } from '../language/playbook/types.ts'
-import { loadInputs } from '../run/inputs.ts'
+import { loadInputs } from './inputs.ts'
 import type { AnyModule } from '../module.ts'
 import type { Request, Which } from '../events/request.ts'
-import { showDiagnostics } from '../run/diagnostics.ts'
+import { showDiagnostics } from './diagnostics.ts'
 import type { World } from '../world.ts'
 
-/** `--list-hosts` and `--list-tasks`: what would be acted on, and with what, without connecting to anything. */
+/**
+ * `--list-hosts` and `--list-tasks`: what would be acted on, and with what, without connecting to anything.
+ *
+ * @returns the exit code; undefined if neither is wanted
+ */
 export async function list(
   request: Request,
   wanted: { readonly listHosts?: boolean; readonly listTasks?: boolean },
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
-): Promise<number> {
+): Promise<number | undefined> {
+  if (!wanted.listHosts && !wanted.listTasks) return undefined
   const { inputs, sources, diagnostics } = await loadInputs(request, world, modules)
   showDiagnostics(diagnostics, sources, world)
   if (inputs === undefined) return EXIT.input

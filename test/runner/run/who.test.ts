@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { who } from '../../../runner/commands/who.ts'
+import { who } from '../../../runner/run/who.ts'
 import { fakeWorld } from '../../doubles/world.ts'
 
 test('hosts that do not answer are not called free: 3', async () => {

@@ -7,7 +7,7 @@ import { Failure } from '../base/failure.ts'
 import { onScreen } from '../base/screen.ts'
 import type { AnyModule } from '../module.ts'
 import { readRequest, type Request } from '../events/request.ts'
-import { type Ran, run, runAndReport } from '../run/run.ts'
+import { type Ran, run, runAndReport } from './run.ts'
 import type { World } from '../world.ts'
 
 /** 1: the request had no parts. */

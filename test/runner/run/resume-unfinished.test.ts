@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { runs, show } from '../../../runner/commands/history.ts'
+import { runs, show } from '../../../runner/run/look-back.ts'
 import { scene } from '../../scenes/resume.ts'
 
 const over = { message: 'there is no run to resume: all that could be read ended well' }

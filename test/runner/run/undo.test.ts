@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Event, StepFinished } from '../../../runner/events/events.ts'
 import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import { run } from '../../../runner/run/run.ts'
-import { resume } from '../../../runner/commands/resume.ts'
-import { takeBack, type UndoRequest } from '../../../runner/commands/undo.ts'
+import { resume } from '../../../runner/run/resume.ts'
+import { undo as undoRun, type UndoRequest } from '../../../runner/run/undo.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
 import { newStage, type Stage, testModules } from '../../scenes/play.ts'
 import { request } from '../../doubles/request.ts'
@@ -129,7 +129,7 @@ async function undo(
   more: Partial<UndoRequest> = {},
 ): Promise<{ code: number; ended: StepFinished[] }> {
   const before = world.written.stdout.length
-  const code = await takeBack({ ...asked, ...more }, world, modules)
+  const code = await undoRun({ ...asked, ...more }, world, modules)
   const events = world.written.stdout
     .slice(before)
     .split('\n')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { resume, type ResumeRequest } from '../../../runner/commands/resume.ts'
+import { resume, type ResumeRequest } from '../../../runner/run/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { digestOf } from '../../../runner/record/runs.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'

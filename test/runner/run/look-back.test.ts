@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { runs, show } from '../../../runner/commands/history.ts'
-import { resume } from '../../../runner/commands/resume.ts'
+import { runs, show } from '../../../runner/run/look-back.ts'
+import { resume } from '../../../runner/run/resume.ts'
 import { fakeWorld } from '../../doubles/world.ts'
 
 const lines = (...all: readonly (object | string)[]) =>

@@ -1,0 +1,21 @@
+import { givenOptions, requestOf, runCommand } from './options.ts'
+import type { Shell } from './shell.ts'
+
+export const plan = ({ world, modules, exit }: Shell) =>
+  runCommand('plan', '<playbook>')
+    .description('show what would change, changing nothing')
+    .option('--out <file>', 'keep the plan (-: standard output): apply FILE does exactly that, once')
+    .option('--exit-code', 'exit 5 where there are changes')
+    .action(async (file, options, command) => {
+      const request = requestOf('plan', file, options)
+      const registry = await modules()
+      const { applySaved, planTo } = await import('../run/saved-plan.ts')
+      const { list } = await import('../run/list.ts')
+      const { run } = await import('../run/run.ts')
+      const asked = { file, request, ask: false, given: givenOptions(command) }
+      exit(
+        (await applySaved(asked, world, registry)) ??
+          (await list(request, options, world, registry)) ??
+          (await (options.out === undefined ? run(request, world, registry) : planTo(options.out, request, world, registry))),
+      )
+    })
