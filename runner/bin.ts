@@ -1,9 +1,13 @@
 #!/usr/bin/env node
-import { createCli, told } from './cli.ts'
+import { createCli } from './cli.ts'
 import { realWorld } from './real-world.ts'
+import { tellFailure, wantsStack } from './tell-failure.ts'
 
+const argv = process.argv.slice(2)
+const tell = (error: unknown) => tellFailure(error, process.stderr, wantsStack(argv, process.env))
+process.on('uncaughtException', (error) => process.exit(tell(error)))
 try {
-  process.exitCode = await createCli(realWorld(process), () => import('../modules/index.ts'))(process.argv.slice(2))
+  process.exitCode = await createCli(realWorld(process), () => import('../modules/index.ts'))(argv)
 } catch (error) {
-  process.exitCode = told(error, process.stderr)
+  process.exitCode = tell(error)
 }

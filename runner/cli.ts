@@ -1,5 +1,4 @@
 import { Command, CommanderError } from '@commander-js/extra-typings'
-import { Failure } from './base/failure.ts'
 import { apply } from './commands/apply.ts'
 import { attach } from './commands/attach.ts'
 import { docs } from './commands/docs.ts'
@@ -14,7 +13,8 @@ import type { Registry, Shell } from './commands/shell.ts'
 import { show } from './commands/show.ts'
 import { undo } from './commands/undo.ts'
 import { who } from './commands/who.ts'
-import { EXIT, exitCode } from './events/exit.ts'
+import { EXIT } from './events/exit.ts'
+import { tellFailure, wantsStack } from './tell-failure.ts'
 import type { World } from './world.ts'
 
 /** In the order of the help. */
@@ -34,7 +34,7 @@ export function createCli(world: World, loadModules: () => Promise<{ readonly re
       await programOf(shell).parseAsync(argv, { from: 'user' })
     } catch (error) {
       if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.input
-      return told(error, world.stderr)
+      return tellFailure(error, world.stderr, wantsStack(argv, world.env))
     }
     return code
   }
@@ -63,16 +63,3 @@ function programOf(shell: Shell): Command {
   for (const command of COMMANDS) program.addCommand(command(shell).copyInheritedSettings(program))
   return program
 }
-
-/** Tells of a failure that ended the program; everything else is a defect, and thrown on. Returns the exit code. */
-export function told(error: unknown, stderr: { write(text: string): unknown }): number {
-  if (!(error instanceof Failure)) throw error
-  stderr.write(failureText(error))
-  return exitCode([error.kind], error.kind === 'interrupted')
-}
-
-const failureText = ({ message, why, todo }: Failure): string =>
-  [`error: ${message}`, ...(why === undefined ? [] : [why]), ...(todo === undefined ? [] : [`= ${todo}`])]
-    .map((line, index) => `${index === 0 ? '' : '  '}${line.replaceAll('\n', '\n  ')}`)
-    .join('\n')
-    .concat('\n')

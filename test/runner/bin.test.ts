@@ -53,6 +53,15 @@ describe('the program as built', () => {
     )
   })
 
+  test('a defect that nobody caught is one message, without a stack', () => {
+    const late = "process.once('beforeExit', () => { throw new TypeError('x is not a function') })"
+    const { status, stderr } = runbook(['modules'], ['--import', `data:text/javascript,${encodeURIComponent(late)}`])
+    expect(status).toBe(1)
+    expect(stderr).toMatch(
+      /^error: this is a defect of runbook, not of your files\n  x is not a function\n  = please report it .*\n$/,
+    )
+  })
+
   test('a reader that goes away (`| head`) is no crash', () => {
     const { stdout, stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${bin}" schema | head -1; echo`], {
       cwd: checkout,

@@ -51,3 +51,18 @@ test.each([
   expect(world.written.stderr).toContain(`error: \`${name}\` cannot be given with a saved plan`)
   expect(stage.did).toEqual([])
 })
+
+test.each([
+  ['is one message', [], {}, false],
+  ['shows where it is with -vv', ['-vv'], {}, true],
+  ['shows where it is with RUNBOOK_DEBUG', [], { RUNBOOK_DEBUG: '1' }, true],
+])('a defect %s', async (_what, options, env, stack) => {
+  const world = fakeWorld({ files: { 'play.yml': PLAYBOOK }, env })
+  const runbook = createCli(world, () => Promise.reject(new TypeError('x is not a function')))
+  expect(await runbook(['plan', 'play.yml', ...options])).toBe(1)
+  const said = world.written.stderr
+  expect(said).toContain('error: this is a defect of runbook, not of your files\n')
+  expect(said).toContain('x is not a function')
+  expect(said).toContain('report it')
+  expect(/^ +at /m.test(said)).toBe(stack)
+})
