@@ -266,7 +266,7 @@ describe('files', () => {
     for (const [code, note] of [
       ['EISDIR', 'it is a folder'],
       ['EACCES', 'permission denied'],
-      ['EIO', 'no'],
+      ['EIO', 'the disk reports an error'],
     ] as const) {
       const { diagnostics } = await loadPlaybook('p.yml', { files: refuse(code), cwd: '/' }, modules)
       expect(diagnostics[0]).toMatchObject({ summary: '`p.yml` cannot be read' })
