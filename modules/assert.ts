@@ -42,6 +42,6 @@ export default defineModule({
 
 const failed = (condition: string, message: string | undefined): Failure =>
   new Failure(message ?? `the condition \`${condition}\` does not hold`, {
-    ...(message === undefined ? {} : { why: `the condition \`${condition}\` does not hold` }),
+    why: message === undefined ? undefined : `the condition \`${condition}\` does not hold`,
     data: { assertion: condition, evaluated_to: false, ...(message === undefined ? {} : { msg: message }) },
   })

@@ -129,8 +129,7 @@ function text(value: unknown, name: string): string {
   )
 }
 
-const wrong = (what: string, todo?: string): Failure =>
-  new Failure(what, { kind: 'input', ...(todo === undefined ? {} : { todo }) })
+const wrong = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', todo })
 
 function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array): Uint8Array {
   const { text: old, encoding } = decodeText(bytes)

@@ -118,8 +118,7 @@ function placeOf(after: string | undefined, before: string | undefined): LineEdi
   return after === undefined || after === 'EOF' ? 'end' : { side: 'after', of: pattern(after, 'insertafter') }
 }
 
-const wrong = (what: string, todo?: string): Failure =>
-  new Failure(what, { kind: 'input', ...(todo === undefined ? {} : { todo }) })
+const wrong = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', todo })
 
 function edited(path: string, edit: LineEdit, bytes: Uint8Array): Uint8Array {
   const { text, encoding } = decodeText(bytes)

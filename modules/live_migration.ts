@@ -241,8 +241,8 @@ const refused = ({ name, host }: Server, error: Failure): Failure =>
   new Failure(`Nova does not start a live migration of ${name}, which stays on ${host ?? 'its host'}`, {
     kind: error.kind,
     why: error.why ?? error.message,
-    ...(error.todo === undefined ? {} : { todo: error.todo }),
-    ...(error.data === undefined ? {} : { data: error.data }),
+    todo: error.todo,
+    data: error.data,
     cause: error,
   })
 

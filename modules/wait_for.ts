@@ -115,7 +115,7 @@ const change = ({ host }: Target, params: Params, state: string): Change => {
 const late = (params: Params, { state, why }: Seen, elapsed: number): Failure =>
   new Failure(params.msg ?? `${subject(params)} is still ${state} after ${elapsed} s`, {
     kind: 'timeout',
-    ...(why === undefined ? {} : { why }),
+    why,
     data: { elapsed, state },
   })
 

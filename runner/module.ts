@@ -6,6 +6,7 @@ import type { Progress } from './base/progress.ts'
 import type { Job, JobWork } from './connection/job/job.ts'
 
 export { mapLimit } from './base/concurrency.ts'
+export { defined } from './base/defined.ts'
 export type { Address, ResourceKind } from './base/address.ts'
 export { Failure } from './base/failure.ts'
 export { bytes, count, duration, GIB, list, MIB } from './base/format.ts'

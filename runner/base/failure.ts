@@ -8,15 +8,15 @@ export type FailureKind =
   | 'interrupted' // the operator stopped the run
 
 export interface FailureFields {
-  readonly kind?: FailureKind
+  readonly kind?: FailureKind | undefined
   /** Why it happened, as the other system said it (fault text, stderr). */
-  readonly why?: string
+  readonly why?: string | undefined
   /** What the operator should do now. */
-  readonly todo?: string
+  readonly todo?: string | undefined
   /** The last lines of the command's error output, where there are any. */
-  readonly stderr?: string
+  readonly stderr?: string | undefined
   /** Machine-readable evidence for `--output json` and for `register` (JSON-serialisable). */
-  readonly data?: Readonly<Record<string, unknown>>
+  readonly data?: Readonly<Record<string, unknown>> | undefined
   readonly cause?: unknown
 }
 

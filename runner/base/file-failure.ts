@@ -3,7 +3,7 @@ import { Failure } from './failure.ts'
 /** An error of the controller's files in words: why, and what the operator should do. */
 export interface FileTrouble {
   readonly why: string
-  readonly todo?: string
+  readonly todo?: string | undefined
 }
 
 /** By errno(3). */
@@ -25,8 +25,7 @@ const TROUBLES: Readonly<Record<string, FileTrouble>> = {
 
 /** Says what is wrong with a file, whether the error is the system's or has been put in words already. */
 export function fileTrouble(error: unknown): FileTrouble {
-  if (error instanceof Failure)
-    return { why: error.why ?? error.message, ...(error.todo === undefined ? {} : { todo: error.todo }) }
+  if (error instanceof Failure) return { why: error.why ?? error.message, todo: error.todo }
   const { code = '', message = String(error) } = error as NodeJS.ErrnoException
   return TROUBLES[code] ?? { why: message }
 }

@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts'
 import { Failure } from '../base/failure.ts'
 import type { Become, Endpoint } from './connection.ts'
 import { type SshArguments, parseSshArguments } from './ssh/arguments.ts'
@@ -193,11 +194,3 @@ const invalid = (name: string, why: string): Failure =>
 
 const unsupported = (name: string, value: string | undefined, todo: string): Failure =>
   new Failure(`\`${name}${value === undefined ? '' : `: ${value}`}\` is not supported`, { kind: 'input', todo })
-
-type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
-}
-
-/** Without the keys that are undefined. */
-const defined = <T extends object>(record: T): Defined<T> =>
-  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>

@@ -237,7 +237,7 @@ const unstoppable = (reason: unknown, program: string): unknown =>
     ? new Failure(reason.message, {
         kind: 'timeout',
         why: `even SIGKILL did not end \`${program}\`: it may hang in a disk or a network share`,
-        ...(reason.todo === undefined ? {} : { todo: reason.todo }),
+        todo: reason.todo,
       })
     : reason
 
@@ -245,8 +245,8 @@ const withStderr = (reason: unknown, stderr: Buffer): unknown =>
   reason instanceof Failure && stderr.length > 0
     ? new Failure(reason.message, {
         kind: reason.kind,
-        ...(reason.why === undefined ? {} : { why: reason.why }),
-        ...(reason.todo === undefined ? {} : { todo: reason.todo }),
+        why: reason.why,
+        todo: reason.todo,
         stderr: stderr.toString().trimEnd().split('\n').slice(-5).join('\n'),
       })
     : reason

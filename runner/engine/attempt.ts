@@ -1,4 +1,5 @@
 import { inWords } from '../base/address.ts'
+import { defined } from '../base/defined.ts'
 import { Failure } from '../base/failure.ts'
 import { evaluate, evaluateCondition } from '../language/expression/expression.ts'
 import { checkParams } from '../language/playbook/load-playbook.ts'
@@ -102,12 +103,7 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   const { diff } = locked
   const { changes } = diff
   const shown = context.noLog ? hideChanges(changes) : changes
-  run.emit({
-    type: 'step-checked',
-    step,
-    changes: shown,
-    ...(diff.inFlight === undefined ? {} : { inFlight: diff.inFlight }),
-  })
+  run.emit(defined({ type: 'step-checked' as const, step, changes: shown, inFlight: diff.inFlight }))
   const seen = {
     changes,
     warnings: [...(diff.warnings ?? []), ...locked.warnings],
@@ -130,12 +126,12 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
     return failed(error, changes)
   }
   if (run.goal === 'plan')
-    return {
+    return defined({
       ...told,
-      kind: 'planned',
-      ...(diff.estimate === undefined ? {} : { estimate: diff.estimate }),
-      ...(input.task.confirm === undefined ? {} : { confirm: questionOf(input.task.confirm, input.scope) }),
-    }
+      kind: 'planned' as const,
+      estimate: diff.estimate,
+      confirm: input.task.confirm && questionOf(input.task.confirm, input.scope),
+    })
   try {
     await confirmed(input)
     run.emit({ type: 'apply-started', step, undo: recordOf(record, diff) })

@@ -69,7 +69,7 @@ function problemOf(inputs: Inputs, host: InventoryHost): Diagnostic | undefined 
     return {
       severity: 'error',
       summary: `${host.name}: ${message}`,
-      ...(node === undefined ? {} : { place: placeOfNode(node) }),
+      place: node && placeOfNode(node),
       notes: [why, todo].filter((text) => text !== undefined),
     }
   }

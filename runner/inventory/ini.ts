@@ -167,7 +167,7 @@ const readHostLine = (
 ): { names: string[]; assignments: Assignment[] } | undefined => {
   const { words, open } = splitWords(line, 'inventory')
   const fail = (from: number, to: number, summary: string, label?: string): undefined => {
-    problems.push({ start: start + from, end: start + to, summary, ...(label === undefined ? {} : { label }) })
+    problems.push({ start: start + from, end: start + to, summary, label })
     return undefined
   }
   if (open !== undefined) return fail(0, line.length, 'a quote is not closed')

@@ -5,9 +5,9 @@ export interface Diagnostic {
   readonly severity: 'error' | 'warning'
   /** Lower case, no full stop, names in backticks: "unknown module `libvirt_listn`". */
   readonly summary: string
-  readonly place?: Place
+  readonly place?: Place | undefined
   /** Short text behind the caret: "did you mean `libvirt_listen`?" */
-  readonly label?: string
+  readonly label?: string | undefined
   /** Further lines: why it matters, what to do. */
-  readonly notes?: readonly string[]
+  readonly notes?: readonly string[] | undefined
 }

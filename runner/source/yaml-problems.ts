@@ -77,7 +77,7 @@ const checkValues = (document: Document.Parsed, text: string, placeAt: PlaceAt, 
   let readable = true
   const add = (range: Range | null | undefined, summary: string, label?: string) => {
     const place = placeAt(range?.[0] ?? 0, range?.[1] ?? 1)
-    diagnostics.push({ severity: 'error', summary, place, ...(label === undefined ? {} : { label }) })
+    diagnostics.push({ severity: 'error', summary, place, label })
   }
   visit(document, {
     Collection(_, collection) {

@@ -1,5 +1,6 @@
 import { HIDDEN } from '../base/secret-names.ts'
 import type { FailureInfo, UndoRecord } from '../events/events.ts'
+import { defined } from '../base/defined.ts'
 import { Failure } from '../base/failure.ts'
 import type { Task } from '../language/playbook/types.ts'
 import { TemplateError } from '../language/template/template.ts'
@@ -47,19 +48,13 @@ export const isReversible = (module: AnyModule, diff: Diff<unknown>, { undo }: P
 /** A thrown thing as data. A programming error keeps its stack: it is a defect and must be findable. */
 export function failureInfo(error: unknown): FailureInfo {
   if (error instanceof Failure) {
-    return {
-      kind: error.kind,
-      what: error.message,
-      ...(error.why === undefined ? {} : { why: error.why }),
-      ...(error.todo === undefined ? {} : { todo: error.todo }),
-      ...(error.stderr === undefined || error.stderr === '' ? {} : { stderr: error.stderr }),
-      ...(error.data === undefined ? {} : { data: error.data }),
-    }
+    const { kind, message: what, why, todo, stderr, data } = error
+    return defined({ kind, what, why, todo, stderr: stderr === '' ? undefined : stderr, data })
   }
   if (error instanceof TemplateError) {
     const { summary, label, notes, place } = error.diagnostic
     const todo = [label, ...(notes ?? [])].filter((line) => line !== undefined).join('; ')
-    return { kind: 'input', what: summary, ...(todo === '' ? {} : { todo }), ...(place === undefined ? {} : { place }) }
+    return defined({ kind: 'input' as const, what: summary, todo: todo === '' ? undefined : todo, place })
   }
   return {
     kind: 'failed',

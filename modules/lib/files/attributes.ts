@@ -1,4 +1,12 @@
-import { Failure, type Address, type Change, type HostAccess, type Stat, type WriteOptions } from '../../../runner/module.ts'
+import {
+  defined,
+  Failure,
+  type Address,
+  type Change,
+  type HostAccess,
+  type Stat,
+  type WriteOptions,
+} from '../../../runner/module.ts'
 
 /** Owner, group and mode that a file should have; what is not given stays as it is. */
 export interface Attributes {
@@ -35,11 +43,8 @@ export function attributeChanges(
   )
 }
 
-export const writeOptions = ({ owner, group, mode }: Attributes): WriteOptions => ({
-  ...(owner === undefined ? {} : { owner }),
-  ...(group === undefined ? {} : { group }),
-  ...(mode === undefined ? {} : { mode: fourDigits(mode) }),
-})
+export const writeOptions = ({ owner, group, mode }: Attributes): WriteOptions =>
+  defined({ owner, group, mode: mode === undefined ? undefined : fourDigits(mode) })
 
 /**
  * Changes owner, group and mode, in this order: a change of owner takes set-user-ID bits away. Follows links. The mode has five

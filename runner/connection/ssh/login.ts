@@ -184,7 +184,7 @@ const unreachable = (hop: Hop, what: string, why: string, todo?: string): Failur
   new Failure(`cannot log in to ${hop.name} (${hop.address} port ${hop.port}): ${what}`, {
     kind: 'unreachable',
     why,
-    ...(todo === undefined ? {} : { todo }),
+    todo,
   })
 
 const advice: readonly (readonly [RegExp, string])[] = [

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts'
 import { Failure } from '../../base/failure.ts'
 import type { Endpoint } from '../connection.ts'
 import { expandPath, readSshConfig, type SshConfig, type SshConfigOptions } from './config.ts'
@@ -113,7 +114,7 @@ export function parseJumps(text: string): Jump[] {
     if (address === undefined || address.startsWith('-')) {
       throw new Failure(`\`${each}\` is no host to jump over`, { kind: 'input', todo: 'write ProxyJump as [user@]host[:port]' })
     }
-    return { address, ...(user === undefined ? {} : { user }), ...(port === undefined ? {} : { port: Number(port) }) }
+    return defined({ address, user, port: port === undefined ? undefined : Number(port) })
   })
 }
 

@@ -154,7 +154,7 @@ const cannotReach = (hop: Hop, code: string, why: string): Failure =>
   new Failure(`cannot connect to ${hop.name} (${hop.address} port ${hop.port})`, {
     kind: 'unreachable',
     why,
-    ...(advice[code] === undefined ? {} : { todo: advice[code] }),
+    todo: advice[code],
   })
 
 function forward(hop: Hop, before: Client): Promise<Duplex> {

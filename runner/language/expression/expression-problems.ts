@@ -60,8 +60,8 @@ const typing = (
       const key = /^No such key: (.*)$/.exec(summary)?.[1] ?? marked
       return {
         summary: owner === undefined ? `there is no key \`${key}\` here` : `\`${owner}\` has no key \`${key}\``,
-        ...(label === undefined ? {} : { label }),
-        ...(owner === undefined ? {} : { notes: [`to ask whether there is one: defined(${owner}.${key})`] }),
+        label,
+        notes: owner === undefined ? [] : [`to ask whether there is one: defined(${owner}.${key})`],
       }
     }
     case 'unknown_variable':
@@ -92,7 +92,7 @@ const typing = (
       if (names.has(name)) return { summary: `\`${name}\` cannot be called like this`, label: wants(receiver, args) }
       const cure = expressionHint(text, parses)
       const label = cure === undefined ? didYouMean(name, names) : `write \`${cure}\``
-      return { summary: `unknown function \`${name}\``, ...(label === undefined ? {} : { label }) }
+      return { summary: `unknown function \`${name}\``, label }
     }
     case 'invalid_logical_operand':
     case 'invalid_condition_type':

@@ -148,7 +148,7 @@ const braces = (text: string): Omit<Problem, 'start' | 'length'> => {
   const hint = parses(bare) ? bare : expressionHint(bare, parses)
   return {
     summary: 'a condition is not a template: variables are written bare',
-    ...(hint === undefined ? {} : { label: `write \`${hint}\`` }),
+    label: hint && `write \`${hint}\``,
   }
 }
 
@@ -204,7 +204,7 @@ const unknownVariable = ({ name, start, length }: Reference, names: readonly str
     start,
     length,
     summary: `unknown variable \`${name}\``,
-    ...(label === undefined ? {} : { label }),
+    label,
     notes: [`to ask whether there is one: defined(${name})`],
   }
 }

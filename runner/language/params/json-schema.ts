@@ -11,8 +11,8 @@ export interface SchemaProblem {
   readonly path: Path
   readonly which: 'key' | 'value'
   readonly summary: string
-  readonly label?: string
-  readonly notes?: readonly string[]
+  readonly label?: string | undefined
+  readonly notes?: readonly string[] | undefined
   /** The kind of trouble, and the value it is about, for advice that needs the source. */
   readonly keyword: string
   readonly expected?: string

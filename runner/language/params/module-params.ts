@@ -54,8 +54,8 @@ const senseOf = (module: AnyModule, args: Node, params: unknown): Diagnostic[] =
         severity: 'error',
         summary: message,
         place: placeOfNode(args, 'key'),
-        ...(todo === undefined ? {} : { label: todo }),
-        ...(why === undefined ? {} : { notes: [why] }),
+        label: todo,
+        notes: why === undefined ? [] : [why],
       },
     ]
   }
@@ -122,7 +122,7 @@ const diagnosticOf = (problem: SchemaProblem, args: Node, module: AnyModule): Di
     severity: 'error',
     summary: problem.summary,
     place: placeOfNode(node, problem.which),
-    ...(label === undefined ? {} : { label }),
+    label,
     ...(notes.length === 0 ? {} : { notes }),
   }
 }

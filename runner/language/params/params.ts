@@ -125,7 +125,7 @@ const accept = (param: Param, node: Node, diagnostics: Diagnostic[]): boolean =>
       severity: 'error',
       summary: problem.summary,
       place: placeOfNode(at, problem.which),
-      ...(label === undefined ? {} : { label }),
+      label,
     })
   }
   return problems.length === 0
@@ -140,12 +140,12 @@ const read = (schema: Schema, text: string, name: string): Read => {
   if (parsed.wrong !== undefined) return parsed
   const [problem] = checkSchema(schema, parsed.value, name, { literal: true }).problems
   if (problem === undefined) return parsed
-  return { wrong: { summary: problem.summary, ...(problem.label === undefined ? {} : { label: problem.label }) } }
+  return { wrong: { summary: problem.summary, label: problem.label } }
 }
 
 const byType = (schema: Schema, text: string, name: string): Read => {
   const wrong = (label?: string): Read => ({
-    wrong: { summary: `${name} must be ${typeNames[String(schema.type)]}`, ...(label === undefined ? {} : { label }) },
+    wrong: { summary: `${name} must be ${typeNames[String(schema.type)]}`, label },
   })
   switch (schema.type) {
     case 'string':

@@ -35,7 +35,7 @@ export const complain = (
     severity,
     summary,
     place: placeOfNode(node, which),
-    ...(label === undefined ? {} : { label }),
+    label,
     ...(notes === undefined || notes.length === 0 ? {} : { notes }),
   })
   return undefined

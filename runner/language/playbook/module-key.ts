@@ -47,7 +47,7 @@ export const unknownModule = (r: Reading, key: string, node: Node, kind: Kind): 
     severity: 'error',
     summary: `unknown module \`${key}\``,
     place: placeOfNode(node, 'key'),
-    ...(meant === undefined ? {} : { label: `did you mean \`${meant}\`?` }),
+    label: meant && `did you mean \`${meant}\`?`,
     notes: ['all modules: runbook modules'],
   }
 }

@@ -218,8 +218,8 @@ const complaints = (
   )
   return [
     at(`unknown variable \`${name}\``, {
-      ...(label === undefined ? {} : { label }),
-      ...(note === undefined ? {} : { notes: [note] }),
+      label,
+      notes: note === undefined ? [] : [note],
     }),
   ]
 }

@@ -2,8 +2,8 @@
 
 interface Hint {
   readonly summary: string
-  readonly label?: string
-  readonly notes?: readonly string[]
+  readonly label?: string | undefined
+  readonly notes?: readonly string[] | undefined
   /** The text can hardly mean anything else. */
   readonly sure: boolean
 }

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { type Helper, blockHelpers, helpers } from './helpers.ts'
 import { mustacheHint } from './jinja.ts'
-import { nearest } from '../../base/suggest.ts'
+import { didYouMean, nearest } from '../../base/suggest.ts'
 import {
   type Prepared,
   type Problem,
@@ -155,10 +155,9 @@ const isLenient = (helper: Helper, index: number) => helper.lenient === true && 
 const unknownHelper = (name: string, written: string): Omit<Problem, 'start' | 'length'> => {
   const hint = mustacheHint(written.replace(/^[{(~]+|[})~]+$/g, ''))
   if (hint.summary !== undefined && hint.sure) return hint
-  const meant = nearest(name, helpers.keys())
   return {
     summary: name === '' ? 'a literal cannot be called' : `unknown helper \`${name}\``,
-    ...(meant === undefined ? {} : { label: `did you mean \`${meant}\`?` }),
+    label: didYouMean(name, helpers.keys()),
     notes: [`helpers: ${[...helpers.keys()].join(', ')}`],
   }
 }
@@ -242,6 +241,6 @@ export const toDiagnostic = ({ summary, label, notes }: Problem, place: NonNulla
   severity: 'error',
   summary,
   place,
-  ...(label === undefined ? {} : { label }),
-  ...(notes === undefined ? {} : { notes }),
+  label,
+  notes,
 })

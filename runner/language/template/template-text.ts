@@ -6,8 +6,8 @@ export interface Problem {
   readonly start: number
   readonly length: number
   readonly summary: string
-  readonly label?: string
-  readonly notes?: readonly string[]
+  readonly label?: string | undefined
+  readonly notes?: readonly string[] | undefined
 }
 
 /** A text as the parser gets it, and where characters were put in. */

@@ -190,7 +190,7 @@ const variable = ([name, ...keys]: readonly string[], path: Path, frame: Frame, 
   return frame.fail({
     ...span(path, frame.template),
     summary: `unknown variable \`${name}\``,
-    ...(label === undefined ? {} : { label }),
+    label,
   })
 }
 
@@ -216,7 +216,7 @@ const missingKey = (value: unknown, key: string, path: Path, index: number, keys
   if (Array.isArray(value)) return { ...at, summary: `${named} is a list of ${value.length} and has no \`${key}\`` }
   const outside = frame.contexts.length > 1 && frame.scope.names().includes(key)
   const label = outside ? `write \`@root.${key}\` for the variable` : didYouMean(key, Object.keys(value))
-  return { ...at, summary: `${named} has no key \`${key}\``, ...(label === undefined ? {} : { label }) }
+  return { ...at, summary: `${named} has no key \`${key}\``, label }
 }
 
 const blockText = (block: Block, frame: Frame): string => {

@@ -108,7 +108,7 @@ async function readConfig(host: Target): Promise<OsloConfig> {
     if (!(error instanceof Failure)) throw error
     throw new Failure(`${host.host}: ${error.message}`, {
       kind: error.kind,
-      ...(error.why === undefined ? {} : { why: error.why }),
+      why: error.why,
       todo: error.todo ?? 'give the play `become: true`, or run with -b: nova.conf is for root and nova only',
       cause: error,
     })
