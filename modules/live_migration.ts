@@ -1,10 +1,12 @@
 import {
-  defineModule,
-  Failure,
   type Address,
+  bytes,
   type Change,
   type Compute,
+  defineModule,
   type Estimate,
+  Failure,
+  MIB,
   type Migration,
   type Result,
   type Server,
@@ -181,7 +183,7 @@ async function estimate(compute: Compute, { id, flavor }: Server, block: Wish['b
   if (last?.updatedAt !== undefined)
     return { seconds: (Date.parse(last.updatedAt) - Date.parse(last.createdAt)) / 1000, basis: 'as the last time' }
   const mebibytes = flavor.ram + (block === true ? (flavor.disk + flavor.ephemeral) * 1024 : 0)
-  return { seconds: (mebibytes * 1024 ** 2 * 8) / 1e9, basis: `${mebibytes} MiB at 1 Gbit/s; it has not moved before` }
+  return { seconds: (mebibytes * MIB * 8) / 1e9, basis: `${bytes(mebibytes * MIB)} at 1 Gbit/s; it has not moved before` }
 }
 
 /** Starts the migration, or joins the one that runs, and watches it to its end. */

@@ -1,4 +1,4 @@
-import { defineModule, Failure, type Change, type Target, type ObjectSchema, type TypeOf } from '../runner/module.ts'
+import { type Change, defineModule, duration, Failure, type ObjectSchema, type Target, type TypeOf } from '../runner/module.ts'
 import { follow } from './lib/files/paths.ts'
 import { pattern } from './lib/text/pattern.ts'
 import { probePort } from './lib/host/port.ts'
@@ -113,7 +113,7 @@ const change = ({ host }: Target, params: Params, state: string): Change => {
 }
 
 const late = (params: Params, { state, why }: Seen, elapsed: number): Failure =>
-  new Failure(params.msg ?? `${subject(params)} is still ${state} after ${elapsed} s`, {
+  new Failure(params.msg ?? `${subject(params)} is still ${state} after ${duration(elapsed)}`, {
     kind: 'timeout',
     why,
     data: { elapsed, state },

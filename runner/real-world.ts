@@ -71,7 +71,7 @@ const INTERRUPTS: readonly Interrupt[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
  *
  * @param onLost called once, with the reason, where somebody should know: not for a reader that has gone
  */
-function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv, onLost: (why: string) => void = () => {}): Screen {
+export function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv, onLost: (why: string) => void = () => {}): Screen {
   let open = true
   stream.on('error', (error: NodeJS.ErrnoException) => {
     const tell = open && !READER_GONE.has(error.code ?? '')

@@ -1,8 +1,9 @@
 import { Failure } from './base/failure.ts'
 import { exitCode } from './events/exit.ts'
+import type { Screen } from './world.ts'
 
 /** Writes down why the program ends, in one message, and returns its exit code. Called where nobody else has caught the error. */
-export function tellFailure(error: unknown, stderr: { write(text: string): unknown }, stack: boolean): number {
+export function tellFailure(error: unknown, stderr: Pick<Screen, 'write'>, stack: boolean): number {
   const failure = error instanceof Failure ? error : defect(error, stack)
   stderr.write(failureText(failure))
   return exitCode([failure.kind], failure.kind === 'interrupted')

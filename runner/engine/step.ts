@@ -1,5 +1,6 @@
 import type { NotStarted, Outcome, StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
+import { duration } from '../base/format.ts'
 import { evaluateCondition } from '../language/expression/expression.ts'
 import { placeOfNode } from '../source/yaml.ts'
 import type { Task } from '../language/playbook/types.ts'
@@ -197,7 +198,7 @@ async function withTimeLimit(input: StepInput, scope: Scope, work: (signal: Abor
   const timer = setTimeout(
     () =>
       limit.abort(
-        new Failure(`no end after ${seconds} s, the task's \`timeout\``, {
+        new Failure(`no end after ${duration(seconds ?? 0)}, the task's \`timeout\``, {
           kind: 'timeout',
           todo: 'raise `timeout`, or look at why it takes so long',
         }),

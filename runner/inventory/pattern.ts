@@ -1,3 +1,4 @@
+import { count } from '../base/format.ts'
 import type { Diagnostic } from '../source/diagnostic.ts'
 import type { Place } from '../source/source.ts'
 import { compilePattern, literally, type Pattern, PatternError } from '../base/pattern.ts'
@@ -75,7 +76,7 @@ const matchOne = (pattern: string, inventory: Inventory, report: Report): readon
   if (chosen.length === 0)
     report({
       severity: 'error',
-      summary: `\`${base}\` has ${hosts.length} ${hosts.length === 1 ? 'host' : 'hosts'}, none at \`${pattern.slice(base.length)}\``,
+      summary: `\`${base}\` has ${count(hosts.length, 'host')}, none at \`${pattern.slice(base.length)}\``,
     })
   return chosen
 }

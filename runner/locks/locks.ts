@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { HostLock } from '../connection/connection.ts'
 import { Failure } from '../base/failure.ts'
+import { duration, count } from '../base/format.ts'
 import { flatten } from '../language/playbook/types.ts'
 import type { Node } from '../source/source.ts'
 import { render } from '../language/template/template.ts'
@@ -220,13 +221,13 @@ function locked(run: Run, busy: readonly Busy[]): Failure {
   const { waitLock } = run.how
   const now = run.world.clock.now()
   const [first] = busy
-  const what = busy.length === 1 ? `${first?.wanted.what} is locked` : `${busy.length} hosts are locked`
+  const what = busy.length === 1 ? `${first?.wanted.what} is locked` : `${count(busy.length, 'host')} are locked`
   return new Failure(`${what} by another run`, {
     kind: 'refused',
     why: busy.map((each) => reason(each, now)).join('\n'),
     todo:
       waitLock > 0
-        ? `it was waited for ${waitLock} s: talk to them`
+        ? `it was waited for ${duration(waitLock)}: talk to them`
         : 'wait for it (--wait-lock 10m waits by itself), or talk to them',
     data: { locked: busy.map(({ wanted, holders }) => ({ what: wanted.what, holders })) },
   })

@@ -1,3 +1,4 @@
+import { count } from '../base/format.ts'
 import { facts } from '../hosts/facts.ts'
 import { magicNames } from '../language/magic.ts'
 import { EXIT } from '../events/exit.ts'
@@ -26,6 +27,8 @@ export async function lint(playbooks: readonly string[], world: World, modules: 
   }
   showDiagnostics(diagnostics, sources, world)
   if (hasErrors(diagnostics)) return EXIT.input
-  world.stdout.write(`${playbooks.length === 1 ? `${playbooks[0]} is valid` : `${playbooks.length} playbooks are valid`}\n`)
+  world.stdout.write(
+    `${playbooks.length === 1 ? `${playbooks[0]} is valid` : `${count(playbooks.length, 'playbook')} are valid`}\n`,
+  )
   return EXIT.done
 }

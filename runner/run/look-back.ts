@@ -1,3 +1,4 @@
+import { oneLine } from '../base/screen.ts'
 import { styleOf } from '../output/view.ts'
 import { plainLine } from '../output/plain.ts'
 import { lastSeen, outcomeWord, renderRun, renderRuns, type SeenHistory, type ShowOptions } from '../output/runs-view.ts'
@@ -73,7 +74,9 @@ export async function prune(seconds: number, world: World): Promise<number> {
     if ((await runningAs(world, run)) !== undefined) continue
     await world.files.remove(`${RUNS_FOLDER}/${run}`)
     await world.files.remove(keyPath(run))
-    world.stdout.write(`removed ${run}  ${outcomeWord(history)} ${lastSeen(history, now)}  ${history.started.playbook}\n`)
+    world.stdout.write(
+      `removed ${run}  ${outcomeWord(history)} ${lastSeen(history, now)}  ${oneLine(history.started.playbook)}\n`,
+    )
   }
   return EXIT.done
 }

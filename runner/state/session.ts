@@ -1,3 +1,4 @@
+import { oneLine } from '../base/screen.ts'
 import type { Become, Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
 import type { Cloud } from '../openstack/cloud.ts'
 import type { CloudChoice, World } from '../world.ts'
@@ -40,7 +41,7 @@ export function openSession(world: World, signal: AbortSignal): Session {
 
   const openCloud = async (choice: CloudChoice) => {
     const cloud = await world.cloud(choice, signal)
-    for (const warning of cloud.warnings) world.stderr.write(`warning: ${warning}\n`)
+    for (const warning of cloud.warnings) world.stderr.write(`warning: ${oneLine(warning)}\n`)
     return cloud
   }
 

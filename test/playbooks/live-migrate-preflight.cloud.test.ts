@@ -136,7 +136,7 @@ test('the target has neither memory nor disk left', async () => {
       expect.objectContaining({
         check: 'disk_allocation',
         level: 'BLOCK',
-        evidence: expect.stringMatching(/needs 1 GiB of disk; 0 GiB of disk of/),
+        evidence: expect.stringMatching(/needs 1.0 GiB of disk; 0 B of disk of/),
       }),
     )
   } finally {

@@ -1,3 +1,4 @@
+import { bytes } from '../../../runner/module.ts'
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import type { HostAccess, Properties, Stat } from '../../../runner/module.ts'
@@ -63,7 +64,7 @@ async function imageAt(host: HostAccess, path: string, size: { entries: number; 
   if (stat.kind === 'other') throw new TooMuch(`${path} is neither file, folder nor link`)
   if (stat.kind === 'file') {
     size.bytes += stat.size
-    if (size.bytes > MOST_BYTES) throw new TooMuch(`more than ${MOST_BYTES / 1024 / 1024} MiB`)
+    if (size.bytes > MOST_BYTES) throw new TooMuch(`more than ${bytes(MOST_BYTES)}`)
     return imageOf(stat, await host.read(path))
   }
   const names = (await host.list(path)) ?? []

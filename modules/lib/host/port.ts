@@ -1,3 +1,4 @@
+import { duration } from '../../../runner/module.ts'
 import type { HostAccess } from '../../../runner/module.ts'
 
 /** Whether a connection could be made; `how` is the program on the host that tried it. */
@@ -26,7 +27,7 @@ export function readProbe(stdout: string, seconds: number): Probe | undefined {
   if (state === 'open') return { state: 'open', how }
   if (state !== 'closed') return undefined
   // 124 is what coreutils' timeout exits with when the time was up.
-  return { state: 'closed', how, why: status === '124' ? `no answer within ${seconds} s` : reason(rest.join('\n')) }
+  return { state: 'closed', how, why: status === '124' ? `no answer within ${duration(seconds)}` : reason(rest.join('\n')) }
 }
 
 const KNOWN: readonly (readonly [RegExp, string])[] = [

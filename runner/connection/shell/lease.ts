@@ -1,4 +1,5 @@
 import { Failure } from '../../base/failure.ts'
+import { duration } from '../../base/format.ts'
 
 /** Signs of life to a host that keeps locks for this runner. */
 export interface Lease {
@@ -29,6 +30,6 @@ export function startLease(seconds: number, beat: () => void, giveUp: (failure: 
 const stoodStill = (silent: number, limit: number): Failure =>
   new Failure('the locks on the host are lost', {
     kind: 'unreachable',
-    why: `the runner stood still for ${Math.round(silent)} s; the host frees its locks after ${limit} s without a sign of life`,
+    why: `the runner stood still for ${duration(silent)}; the host frees its locks after ${duration(limit)} without a sign of life`,
     todo: 'resume the run: it looks again at what it does next',
   })

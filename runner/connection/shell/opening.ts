@@ -1,4 +1,5 @@
 import { Failure } from '../../base/failure.ts'
+import { duration } from '../../base/format.ts'
 import { quoteWord } from '../../source/shell-words.ts'
 import { hideValue } from '../../base/secret-values.ts'
 import type { Become } from '../connection.ts'
@@ -88,7 +89,7 @@ export async function greet(pipe: Pipe, opening: Opening, become: Become | undef
       reject(
         new Failure(become === undefined ? 'the login shell did not start' : 'sudo did not start a shell', {
           kind: become === undefined ? 'unreachable' : 'failed',
-          why: [`no answer in ${seconds} s`, noise()].filter(Boolean).join('; it said: '),
+          why: [`no answer in ${duration(seconds)}`, noise()].filter(Boolean).join('; it said: '),
           todo: 'log in by hand and see what waits: a start-up file that reads, or a question that wants an answer',
         }),
       ),

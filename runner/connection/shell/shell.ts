@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { Failure } from '../../base/failure.ts'
+import { duration } from '../../base/format.ts'
 import type { Connection } from '../connection.ts'
 import { type Frame, frameReader } from './frames.ts'
 import { hostProgram, nonce } from './host-program.ts'
@@ -228,7 +229,7 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
 }
 
 const stalled = (operation: Operation, limit: number): Failure =>
-  new Failure(`the host did not answer within ${limit / 1000} s`, {
+  new Failure(`the host did not answer within ${duration(limit / 1000)}`, {
     kind: 'timeout',
     why: `it was to look at ${'path' in operation ? operation.path : 'a file'}, or at one asked for with it`,
     todo: 'see on the host whether a disk or a network share hangs',

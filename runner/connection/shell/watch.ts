@@ -1,4 +1,5 @@
 import { Failure } from '../../base/failure.ts'
+import { duration } from '../../base/format.ts'
 import type { Control } from './shell.ts'
 
 export interface WatchOptions {
@@ -66,7 +67,7 @@ export function watch(control: Control, { program, timeout, signal }: WatchOptio
 }
 
 const tooLong = (program: string, seconds: number): Failure =>
-  new Failure(`\`${program}\` did not end within ${seconds} s`, {
+  new Failure(`\`${program}\` did not end within ${duration(seconds)}`, {
     kind: 'timeout',
     why: 'it was stopped on the host, with the processes it had started',
     todo: 'see on the host why it hangs, or give the task a longer timeout',

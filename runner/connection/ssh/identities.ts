@@ -1,3 +1,4 @@
+import { count } from '../../base/format.ts'
 import { readFile, stat } from 'node:fs/promises'
 import ssh2, { type AnyAuthMethod, type ParsedKey } from 'ssh2'
 
@@ -51,7 +52,7 @@ export async function findIdentities(options: IdentityOptions): Promise<Identiti
       ? []
       : [
           {
-            name: `agent (${keys.length} ${keys.length === 1 ? 'key' : 'keys'})`,
+            name: `agent (${count(keys.length, 'key')})`,
             method: { type: 'agent', username: user, agent: selectKeys(agent.agent, keys) } as const,
           },
         ]

@@ -2,6 +2,7 @@ import { NodeSSH } from 'node-ssh'
 import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import { Failure } from '../../base/failure.ts'
+import { duration } from '../../base/format.ts'
 import { type HostKeyCheck, hostKeyCheck } from './host-keys.ts'
 import type { Identities } from './identities.ts'
 import type { Hop } from './route.ts'
@@ -57,7 +58,7 @@ export async function login(hop: Hop, sock: Duplex, identities: Identities, opti
           unreachable(
             hop,
             shaken ? 'the login did not finish' : 'it took the connection but did not answer as an SSH server',
-            `no answer within ${hop.connectTimeout} s`,
+            `no answer within ${duration(hop.connectTimeout)}`,
             shaken
               ? 'look at the log of its sshd: it waits for something, such as a name server or a directory of users'
               : 'look at the console of the host, which may hang, and whether ansible_port is the port of its sshd',

@@ -4,6 +4,7 @@ import { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client, ClientChannel } from 'ssh2'
 import { Failure } from '../../base/failure.ts'
+import { duration } from '../../base/format.ts'
 import type { Connection, Endpoint } from '../connection.ts'
 import { serverGate } from './gate.ts'
 import { findIdentities } from './identities.ts'
@@ -115,7 +116,7 @@ function dial(hop: Hop, signal: AbortSignal | undefined): Promise<Socket> {
       reject(error)
     }
     const timer = setTimeout(
-      () => give(cannotReach(hop, 'ETIMEDOUT', `no answer within ${hop.connectTimeout} s`)),
+      () => give(cannotReach(hop, 'ETIMEDOUT', `no answer within ${duration(hop.connectTimeout)}`)),
       hop.connectTimeout * 1000,
     )
     const onError = (error: NodeJS.ErrnoException) => give(cannotReach(hop, codeOf(error), error.message))
@@ -167,7 +168,10 @@ function forward(hop: Hop, before: Client): Promise<Duplex> {
           todo: 'can the bastion reach it, and does its sshd allow AllowTcpForwarding?',
         }),
       )
-    const timer = setTimeout(() => failed(new Error(`no answer within ${hop.connectTimeout} s`)), hop.connectTimeout * 1000)
+    const timer = setTimeout(
+      () => failed(new Error(`no answer within ${duration(hop.connectTimeout)}`)),
+      hop.connectTimeout * 1000,
+    )
     const done = (error: Error | undefined, channel: Duplex) => {
       clearTimeout(timer)
       if (error) return failed(error)

@@ -1,3 +1,4 @@
+import { count } from '../../base/format.ts'
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { compilePattern } from '../../base/pattern.ts'
 import type { Schema } from '../../base/schema.ts'
@@ -151,7 +152,7 @@ const explain = ({ instancePath, keyword, params, data, parentSchema }: ErrorObj
         summary: params['limit'] === 1 ? `${name} must not be empty` : `${name} must have at least ${params['limit']} characters`,
       }
     case 'minItems':
-      return { ...at, summary: `${name} must have at least ${params['limit']} ${params['limit'] === 1 ? 'item' : 'items'}` }
+      return { ...at, summary: `${name} must have at least ${count(Number(params['limit']), 'item')}` }
     case 'minimum':
       return { ...at, summary: `${name} must be at least ${params['limit']}` }
     case 'maximum':

@@ -1,3 +1,4 @@
+import { count } from '../../base/format.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { type Helper, blockHelpers, helpers } from './helpers.ts'
 import { mustacheHint } from './jinja.ts'
@@ -144,7 +145,7 @@ const checkCall = (call: Mustache | hbs.AST.SubExpression, at: { start: number; 
   else if (call.params.length < helper.min || call.params.length > helper.max)
     c.problems.push({
       ...at,
-      summary: `\`${name}\` has ${call.params.length === 1 ? 'one argument' : `${call.params.length} arguments`}`,
+      summary: `\`${name}\` has ${count(call.params.length, 'argument')}`,
       label: `{{ ${helper.usage} }}`,
     })
   call.params.forEach((param, index) => checkExpression(param, c, isLenient(helper, index)))

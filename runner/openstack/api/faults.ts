@@ -1,4 +1,5 @@
 import { Failure, type FailureKind } from '../../base/failure.ts'
+import { duration } from '../../base/format.ts'
 import type { CloudRequest } from '../cloud.ts'
 import type { HttpAnswer } from '../http/exchange.ts'
 import { isRecord, type Json, list, record, text } from './json.ts'
@@ -99,7 +100,7 @@ const strangerCure = (service: string, type: string, answer: HttpAnswer): string
 
 const waitCure = ({ headers }: HttpAnswer): string | undefined => {
   const wait = headers['retry-after']
-  return wait && `run again after ${/^\d+$/.test(wait) ? `${wait} s` : wait}: the service asks for that wait`
+  return wait && `run again after ${/^\d+$/.test(wait) ? duration(Number(wait)) : wait}: the service asks for that wait`
 }
 
 const CURES: Readonly<Record<number, string>> = {

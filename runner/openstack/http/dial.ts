@@ -1,5 +1,6 @@
 /** Connections that are ready to be written to, through name, TCP, proxy and TLS. Called by the agents of exchange.ts. */
 
+import { duration } from '../../base/format.ts'
 import { request as httpRequest } from 'node:http'
 import { connect as tcpConnect, isIP, type Socket } from 'node:net'
 import { connect as tlsConnect, createSecureContext, type SecureContext } from 'node:tls'
@@ -49,7 +50,8 @@ export const openDial = (settings: DialSettings): Dial => {
         return socket
       }
       const timer = setTimeout(
-        () => fail(coded(CONNECT_TIMEOUT, `no connection to ${to.host} port ${to.port} within ${settings.timeout / 1000} s`)),
+        () =>
+          fail(coded(CONNECT_TIMEOUT, `no connection to ${to.host} port ${to.port} within ${duration(settings.timeout / 1000)}`)),
         settings.timeout,
       )
       const fail = (error: unknown) => {

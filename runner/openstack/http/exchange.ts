@@ -13,6 +13,7 @@
  * So dial.ts and proxy.ts would have to stay, and it would replace some fifty lines here.
  */
 
+import { duration } from '../../base/format.ts'
 import http, { type IncomingMessage, type RequestOptions } from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
@@ -113,7 +114,7 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
           // The agent hands over only sockets that are connected and secured: from here on the server may have seen the request.
           state.sent = true
           timer = setTimeout(
-            () => request.destroy(Object.assign(new Error(`no answer within ${timeout / 1000} s`), { code: TIMEOUT })),
+            () => request.destroy(Object.assign(new Error(`no answer within ${duration(timeout / 1000)}`), { code: TIMEOUT })),
             timeout,
           )
         })

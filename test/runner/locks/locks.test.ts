@@ -114,7 +114,7 @@ describe('the hosts of the plays', () => {
     kernel.colleague('b')
     await expect(play(both, { ...kernel.world(), request: { how: { waitLock: 60 } } })).rejects.toMatchObject({
       kind: 'refused',
-      todo: expect.stringContaining('60 s'),
+      todo: expect.stringContaining('1 min'),
     })
     expect(hostLocks(kernel.held)).toEqual(['b host'])
   })
@@ -324,7 +324,7 @@ describe('what a step needs besides', () => {
       request: { how: { waitLock: 600 } },
     })
     expect(code).toBe(4)
-    expect(finished[0]?.failure?.todo).toContain('600 s')
+    expect(finished[0]?.failure?.todo).toContain('10 min')
     expect(events.filter(({ type }) => type === 'lock-awaited')).toHaveLength(1)
   })
 

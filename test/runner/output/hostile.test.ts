@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { Event, RunFinished, StepFinished, StepRef } from '../../../runner/events/events.ts'
 import { Failure } from '../../../runner/base/failure.ts'
@@ -145,6 +148,22 @@ function mustBeHarmless(written: { readonly stdout: string; readonly stderr: str
   // Never at the beginning of a line, where a line of the runner's own stands.
   expect(text).not.toMatch(/^ok all is fine/m)
 }
+
+test('nothing but the real world has a way to the terminal, and the live view hands to its library what is fit for one', () => {
+  const checkout = fileURLToPath(new URL('../../../', import.meta.url))
+  const found = ['runner', 'modules'].flatMap((folder) =>
+    readdirSync(join(checkout, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => ({ name: `${folder}/${name}`, text: readFileSync(join(checkout, folder, name), 'utf8') })),
+  )
+  const filesWith = (pattern: RegExp) => found.flatMap(({ name, text }) => (pattern.test(text) ? [name] : []))
+  expect(filesWith(/(?<!screen\()process\.std(out|err)|console\.|listr2'/).toSorted()).toEqual([
+    'runner/output/terminal.ts',
+    'runner/real-world.ts',
+  ])
+  const live = found.find(({ name }) => name === 'runner/output/terminal.ts')?.text ?? ''
+  for (const [, given] of live.matchAll(/(?:line\.(?:title|output) =|\btitle:) (.*)/g)) expect(given).toMatch(/^(onScreen\(|'')/)
+})
 
 describe('what hosts, the API or a playbook print is shown, and does nothing', () => {
   test.each([

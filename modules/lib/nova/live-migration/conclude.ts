@@ -80,7 +80,7 @@ async function halfMoved(
     {
       why: sentences(
         `${called(ending)}, from ${source ?? 'its host'}${to === '' ? '' : ` to ${to}`}`,
-        `Nova's record of the server did not follow within ${SETTLE_SECONDS} s`,
+        `Nova's record of the server did not follow within ${duration(SETTLE_SECONDS)}`,
         seen,
       ),
       todo: `find out where it runs (\`virsh list --all\` on both hosts) before anything else is done to it: do not reboot, move or delete it; then mend Nova's record of ${id}`,

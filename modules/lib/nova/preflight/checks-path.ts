@@ -1,3 +1,4 @@
+import { duration } from '../../../../runner/module.ts'
 import { block, line, ok, warn, type Check, type Verdict } from './check.ts'
 import { seenHost } from './checks-storage.ts'
 import type { HostSeen, PairSeen, Seen } from './evidence.ts'
@@ -148,7 +149,7 @@ function clock(from: HostSeen, to: HostSeen, pair: string): readonly Check[] {
   if (from.clock === undefined || to.clock === undefined) return []
   const apart = Math.abs(from.clock.ahead - to.clock.ahead)
   const within = from.clock.within + to.clock.within
-  const evidence = `${apart.toFixed(1)} s apart, give or take ${within.toFixed(1)} s`
+  const evidence = `${duration(apart)} apart, give or take ${duration(within)}`
   return [
     line('clock', pair, apart - within > TOLERANCE ? warn(evidence, 'let both hosts keep time (chrony, ntp)') : ok(evidence)),
   ]

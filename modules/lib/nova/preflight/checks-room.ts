@@ -1,4 +1,4 @@
-import { bytes, type Hypervisor, list, MIB, type Server } from '../../../../runner/module.ts'
+import { bytes, count, GIB, type Hypervisor, list, MIB, type Server } from '../../../../runner/module.ts'
 import { candidates } from './ask-api.ts'
 import { block, line, lines, ok, warn, type Check, type CheckName, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
@@ -83,7 +83,7 @@ const CHECK_OF: Readonly<Record<string, CheckName>> = {
 }
 const UNITS: Readonly<Record<string, (amount: number) => string>> = {
   MEMORY_MB: (amount) => bytes(amount * MIB),
-  DISK_GB: (amount) => `${amount} GiB of disk`,
+  DISK_GB: (amount) => `${bytes(amount * GIB)} of disk`,
   VCPU: (amount) => `${amount} VCPU`,
   PCPU: (amount) => `${amount} PCPU`,
 }
@@ -93,7 +93,7 @@ function targetsRoom(seen: Seen): readonly Check[] {
   const { target } = seen.wanted
   const servers = arriving(seen)
   if (servers.length === 0) return []
-  const who = servers.length === 1 ? servers[0]!.name : `${servers.length} servers`
+  const who = servers.length === 1 ? servers[0]!.name : count(servers.length, 'server')
   const needed = sum(servers.map((server) => needs(server, seen)))
   const room = seen.api.room[target]
   if (room === undefined || 'why' in room)

@@ -1,4 +1,4 @@
-import { bytes, GIB, list, MIB, type Server } from '../../../../runner/module.ts'
+import { bytes, count, GIB, list, MIB, type Server } from '../../../../runner/module.ts'
 import type { OsloConfig } from '../../text/oslo-config.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
@@ -171,7 +171,7 @@ function diskSpace(seen: Seen): readonly Check[] {
   if (target === '' || copied.length === 0 || wanted === false) return []
   const backing = missingBacking(seen, copied)
   const need = copied.reduce((total, server) => total + diskNeed(server, seen), 0) + backing.size
-  const who = `${list(copied.map(nameOf))} ${copied.length === 1 ? 'needs' : 'need'} ${bytes(need)}${backing.count > 0 ? ` with ${backing.count === 1 ? 'an image' : `${backing.count} images`} that ${target} lacks` : ''}`
+  const who = `${list(copied.map(nameOf))} ${copied.length === 1 ? 'needs' : 'need'} ${bytes(need)}${backing.count > 0 ? ` with ${backing.count === 1 ? 'an image' : count(backing.count, 'image')} that ${target} lacks` : ''}`
   const to = seenHost(seen, target)
   if (to?.filesystem !== undefined) {
     const reserved = to.conf.number('DEFAULT', 'reserved_host_disk_mb', 0) * MIB

@@ -95,7 +95,7 @@ test.each([
 
 test('a wait that was asked for is told', () => {
   expect(refused(asked('compute'), answer(429, { overLimit: { message: 'm' } }, { 'retry-after': '90' })).todo).toBe(
-    'run again after 90 s: the service asks for that wait',
+    'run again after 1 min 30 s: the service asks for that wait',
   )
 })
 
@@ -176,7 +176,7 @@ describe('an answer of somebody else', () => {
       answer(429, '<h1>slow down</h1>', { 'retry-after': '120' }),
       'failed',
       'it answered 429 with text/html: slow down',
-      /run again after 120 s/,
+      /run again after 2 min/,
     ],
   ] as const)('%s', (_, given, kind, why, todo) => {
     const failure = notTheService(asked('compute'), given)

@@ -175,7 +175,7 @@ const cases: readonly (readonly [string, CheckName, 'WARN' | 'BLOCK', RegExp, Ch
     'too little disk',
     'disk_allocation',
     'BLOCK',
-    /need 20 GiB of disk; 10 GiB of disk/,
+    /need 20.0 GiB of disk; 10.0 GiB of disk/,
     { api: room({ DISK_GB: { limit: 20, used: 10 } }) },
   ],
   [
@@ -551,7 +551,7 @@ const cases: readonly (readonly [string, CheckName, 'WARN' | 'BLOCK', RegExp, Ch
     /compute14 cannot resolve compute15/,
     { source: { names: {} }, pair: { address: 'compute15' } },
   ],
-  ['clocks apart', 'clock', 'WARN', /3\.0 s apart, give or take 0\.2 s/, { target: { clock: { ahead: -3, within: 0.1 } } }],
+  ['clocks apart', 'clock', 'WARN', /3 s apart, give or take 0\.2 s/, { target: { clock: { ahead: -3, within: 0.1 } } }],
 ]
 
 test.each(cases)('%s', (_, check, level, evidence, changes) => {
@@ -718,7 +718,7 @@ describe("the scheduler's choice", () => {
 
   test('a server that fits nowhere', () => {
     expect(loud(choose({ compute15: 4096, compute16: 4096 }), 'memory')).toEqual([
-      'BLOCK db-2: no host has room for it (8.0 GiB, 2 VCPU, 10 GiB of disk)',
+      'BLOCK db-2: no host has room for it (8.0 GiB, 2 VCPU, 10.0 GiB of disk)',
     ])
   })
 
