@@ -34,7 +34,7 @@ export function endpointFrom(name: string, vars: ConnectionVariables, defaults: 
     address: checkedAddress(host ?? name),
     port: port(vars, 'ansible_port', 'ansible_ssh_port') ?? args.port ?? defaults.port,
     user: text(vars, 'ansible_user', 'ansible_ssh_user') ?? args.user ?? defaults.user,
-    password: text(vars, 'ansible_password', 'ansible_ssh_password', 'ansible_ssh_pass'),
+    password: text(vars, ...LOGIN_PASSWORDS),
     identityFiles: identityFiles.length === 0 ? undefined : identityFiles,
     proxyJump: args.proxyJump,
     knownHosts: args.knownHosts,
@@ -57,9 +57,13 @@ export function becomeFrom(vars: ConnectionVariables, defaults: BecomeDefaults =
   return defined({
     user: text(vars, 'ansible_become_user', 'ansible_sudo_user') ?? defaults.user ?? 'root',
     method: 'sudo' as const,
-    password: text(vars, 'ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass') ?? defaults.password,
+    password: text(vars, ...BECOME_PASSWORDS) ?? defaults.password,
   })
 }
+
+const LOGIN_PASSWORDS = ['ansible_password', 'ansible_ssh_password', 'ansible_ssh_pass']
+const BECOME_PASSWORDS = ['ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass']
+export const connectionPasswords: readonly string[] = [...LOGIN_PASSWORDS, ...BECOME_PASSWORDS]
 
 /** The variables that say how a host is reached and whom to become: what one that is spelt almost so was meant to be. */
 export const connectionVariables: readonly string[] = [

@@ -8,6 +8,7 @@ import type { Node } from '../source/source.ts'
 import { render, TemplateError } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule, Change, Diff, Saw, Target } from '../module.ts'
+import { HIDDEN } from '../base/secret-names.ts'
 import { changeInWords, maskChange } from '../events/mask-change.ts'
 import type { StepRef, UndoRecord } from '../events/events.ts'
 import { agreedOnly } from '../plan/guard.ts'
@@ -103,7 +104,8 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   const { diff } = locked
   const { changes } = diff
   const shown = context.noLog ? hideChanges(changes) : changes
-  run.emit(defined({ type: 'step-checked' as const, step, changes: shown, inFlight: diff.inFlight }))
+  const inFlight = context.noLog && diff.inFlight !== undefined ? HIDDEN : diff.inFlight
+  run.emit(defined({ type: 'step-checked' as const, step, changes: shown, inFlight }))
   const seen = {
     changes,
     warnings: [...(diff.warnings ?? []), ...locked.warnings],
@@ -190,7 +192,7 @@ const unknown = (value: Unknown): Attempt => ({ kind: 'unknown', reason: value.u
  * not known, rather than wrong.
  */
 async function checked(
-  { run, state, signal }: AttemptInput,
+  { run, context, state, signal }: AttemptInput,
   module: AnyModule,
   params: unknown,
   target: Target,
@@ -200,7 +202,7 @@ async function checked(
   } catch (error) {
     const couldDiffer = run.goal === 'plan' && state.pending && error instanceof Failure && error.kind === 'failed'
     if (!couldDiffer) throw error
-    throw new NotYetKnown(`the steps before it have run (now: ${error.message})`)
+    throw new NotYetKnown(`the steps before it have run (now: ${context.noLog ? HIDDEN : error.message})`)
   }
 }
 
@@ -285,7 +287,12 @@ function targetOptions(input: AttemptInput, module: AnyModule, inputs: UndoRecor
     signal,
     scope,
     facts: {},
-    progress: (progress) => run.emit({ type: 'step-progress', step, progress }),
+    progress: ({ note, ...progress }) =>
+      run.emit({
+        type: 'step-progress',
+        step,
+        progress: note === undefined || context.noLog ? progress : { ...progress, note },
+      }),
     evaluate(condition) {
       const node = argument(task.args, condition) ?? { ...task.args, value: condition }
       const value = evaluate(node, scope)

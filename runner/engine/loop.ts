@@ -8,11 +8,11 @@ import type { Task } from '../language/playbook/types.ts'
 import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { foretold } from '../plan/confirm.ts'
-import { failureInfo } from '../state/attempt-result.ts'
+import { failureInfo, hideFailureIf } from '../state/attempt-result.ts'
 import { sameOf } from '../state/fingerprint.ts'
 import { type HostState, isActive, mayAct, type Run } from '../state/run-state.ts'
 import { stepKey } from '../events/step-address.ts'
-import { textOf } from '../state/step-ref.ts'
+import { textOf, withoutTemplates } from '../state/step-ref.ts'
 import type { Context } from '../state/task-context.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 import { type Terms, termsOf } from './loop-terms.ts'
@@ -48,7 +48,7 @@ export async function runLoop(of: LoopOf): Promise<StepEnd> {
     else if (!(items instanceof Unknown))
       throw new Failure(`\`loop\` needs a list; this is ${JSON.stringify(items)}`, { kind: 'input' })
   } catch (error) {
-    return mayAct(run, state) ? endWithoutItems(of, { failure: failureInfo(error) }) : LEFT
+    return mayAct(run, state) ? endWithoutItems(of, { failure: hideFailureIf(context.noLog, failureInfo(error)) }) : LEFT
   }
   if (needs.length > 0 || items instanceof Unknown)
     run.emit({
@@ -112,7 +112,7 @@ async function walk(of: LoopOf, terms: Terms, items: readonly unknown[], needs: 
   const start = async (index: number, isCanary: boolean): Promise<void> => {
     const value = items[index]
     const local = localOf(of, value, index)
-    const shown = label === undefined ? nameOfItem(value) : textOf(label, scopeOf(run, state, context, local))
+    const shown = label === undefined ? nameOfItem(value, index, context) : textOf(label, scopeOf(run, state, context, local))
     const item = { index, value, label: shown }
     const end = await runStep({ run, task, context, state, local, item, round, admit: () => admit(index) })
     if (end === NOT_STARTED) return void notStarted.set(index, shown)
@@ -146,10 +146,9 @@ async function walk(of: LoopOf, terms: Terms, items: readonly unknown[], needs: 
 const tooMany = (failures: number, of: number, most: MaxFailures): boolean =>
   'count' in most ? failures >= most.count : (failures / of) * 100 >= most.percent
 
-/** The name of a loop as a whole: what differs from item to item is left out. */
-export const withoutTemplates = (name: string): string => name.replaceAll(/\{\{.*?\}\}/g, '…')
-
-function nameOfItem(item: unknown): string {
+/** With `no_log` the number of the item, from 1. */
+function nameOfItem(item: unknown, index: number, { noLog }: Context): string {
+  if (noLog) return `#${index + 1}`
   if (typeof item !== 'object' || item === null) return String(item)
   const { name, id } = item as { name?: unknown; id?: unknown }
   const text = typeof name === 'string' ? name : typeof id === 'string' ? id : JSON.stringify(item)

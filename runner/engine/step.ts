@@ -15,7 +15,8 @@ import {
   failed,
   failureInfo,
   hideChanges,
-  hideFailure,
+  hideFailureIf,
+  hideWarnings,
   type Prepared,
   registeredValue,
   withLines,
@@ -75,16 +76,17 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
       : judged.value
   const failure = judged.attempt.kind === 'failed' ? judged.attempt.failure : undefined
   const changes = 'changes' in judged.attempt ? judged.attempt.changes : []
+  const warnings = 'warnings' in judged.attempt ? judged.attempt.warnings : []
   run.emit({
     type: 'step-finished',
     step,
     outcome,
     seconds: (clock.monotonic() - started) / 1000,
     changes: context.noLog ? hideChanges(changes) : changes,
-    warnings: 'warnings' in judged.attempt ? judged.attempt.warnings : [],
+    warnings: context.noLog ? hideWarnings(warnings) : warnings,
     result: context.noLog || value instanceof Unknown ? {} : (judged.value as Record<string, unknown>),
     ...('reason' in judged.attempt ? { reason: judged.attempt.reason } : {}),
-    ...(failure === undefined ? {} : { failure: context.noLog ? hideFailure(failure) : failure }),
+    ...(failure === undefined ? {} : { failure: hideFailureIf(context.noLog, failure) }),
     ...(ignored ? { ignored } : {}),
     reversible: 'reversible' in judged.attempt && judged.attempt.reversible,
     ...('message' in judged.attempt && !context.noLog ? { message: judged.attempt.message } : {}),

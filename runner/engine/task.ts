@@ -4,9 +4,9 @@ import { type Context, inside } from '../state/task-context.ts'
 import { createPlaces, mapLimit, type Places } from '../base/concurrency.ts'
 import { onceOn } from '../state/match-record.ts'
 import { type HostState, isActive, type Run } from '../state/run-state.ts'
-import { runLoop, withoutTemplates } from './loop.ts'
+import { runLoop } from './loop.ts'
 import { runStep } from './step.ts'
-import { textOf } from '../state/step-ref.ts'
+import { textOf, withoutTemplates } from '../state/step-ref.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 
 /** One task on every host of the batch that is still in it, at most `forks` (or `throttle`) hosts at once. */

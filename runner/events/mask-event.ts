@@ -1,3 +1,4 @@
+import { Failure } from '../base/failure.ts'
 import { hideCredentials } from '../base/secret-names.ts'
 import type { Secrets } from '../base/secret-values.ts'
 import type { Event, FailureInfo, StepFinished, StepRef } from './events.ts'
@@ -58,6 +59,18 @@ const maskFailure = (failure: FailureInfo): FailureInfo => ({
     ),
   ),
 })
+
+/** What ends a run before or instead of its report. */
+export const maskThrown = (secrets: Secrets, error: unknown): unknown => {
+  if (!(error instanceof Failure)) return error
+  const { message, kind, why, todo, stderr, data, cause } = error
+  const texts = secrets.mask({ why, todo, stderr, data })
+  return new Failure(hideCredentials(secrets.mask(message)), {
+    kind,
+    ...Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined)),
+    cause,
+  })
+}
 
 const maskStep = (secrets: Secrets, step: StepRef): StepRef => ({ ...secrets.mask(step), ...picked(step, OF_STEP) })
 

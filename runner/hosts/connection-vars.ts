@@ -1,4 +1,4 @@
-import { becomeFrom, connectionVariables, endpointFrom } from '../connection/endpoint.ts'
+import { becomeFrom, connectionPasswords, connectionVariables, endpointFrom } from '../connection/endpoint.ts'
 import { Failure } from '../base/failure.ts'
 import type { InventoryHost } from '../inventory/inventory.ts'
 import type { Diagnostic } from '../source/diagnostic.ts'
@@ -17,6 +17,26 @@ export function connectionVars(inputs: Parameters<typeof hostScope>[0], host: In
   return Object.fromEntries(
     scope.names().flatMap((name) => (name.startsWith('ansible_') ? [[name, scope.lookup(name)] as const] : [])),
   )
+}
+
+/** A password of digits alone is a number in YAML. */
+export const passwordsIn = (vars: Readonly<Record<string, unknown>>): readonly unknown[] =>
+  connectionPasswords.map((name) => vars[name]).filter((value) => typeof value === 'string' || typeof value === 'number')
+
+/** The passwords by which the hosts of the inventory are reached, as far as they are known before anything is connected to. */
+export function knownPasswords(inputs: Inputs): readonly unknown[] {
+  const hasOne = (vars: object) => connectionPasswords.some((name) => Object.hasOwn(vars, name))
+  const everywhere = hasOne(inputs.extra) || hasOne(inputs.playbook.vars) || hasOne(inputs.params)
+  return [...inputs.inventory.hosts.values()]
+    .filter(({ vars }) => everywhere || vars.some(hasOne))
+    .flatMap((host) => {
+      try {
+        return passwordsIn(connectionVars(inputs, host))
+      } catch (error) {
+        if (error instanceof TemplateError) return [] // whoever connects to the host says so
+        throw error
+      }
+    })
 }
 
 /** What is wrong with them, where it is written, before anything is connected to; each place once, however many hosts share it. */

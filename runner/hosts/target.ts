@@ -8,7 +8,7 @@ import type { Scope } from '../language/value.ts'
 import type { Progress, Target } from '../module.ts'
 import { gather } from './facts.ts'
 import { type HostState, type Run, stateOf } from '../state/run-state.ts'
-import { connectionVars } from './connection-vars.ts'
+import { connectionVars, passwordsIn } from './connection-vars.ts'
 
 /** What one step brings to its target. */
 export interface TargetOptions {
@@ -118,16 +118,8 @@ export async function reachHost(run: Reachable, options: Reaching): Promise<Host
 async function reach(run: Reachable, options: Reaching): Promise<{ endpoint: Endpoint; become: Become | undefined }> {
   const host = run.inventory.hosts.get(options.host) ?? unknownHost(run, options.host)
   const vars = connectionVars(run, host)
-  for (const name of [
-    'ansible_password',
-    'ansible_ssh_pass',
-    'ansible_become_password',
-    'ansible_become_pass',
-    'ansible_sudo_pass',
-  ]) {
-    // A password of digits alone is a number in YAML.
-    if (typeof vars[name] === 'string' || typeof vars[name] === 'number') run.secrets.add(vars[name])
-  }
+  // What could not be rendered when the run began can be now.
+  for (const password of passwordsIn(vars)) run.secrets.add(password)
   const endpoint = endpointFrom(host.name, vars, {
     user: options.remoteUser ?? run.as.user,
     port: options.port,

@@ -12,6 +12,8 @@ import { blobPath, keyPath } from './paths.ts'
 export interface BeforeImages {
   /** Resolves, when it is on the disk, to the name it is kept under, which is the same for the same text. */
   add(text: string): Promise<string>
+  /** Keeps another text of the run, sealed in the same way. */
+  write(path: string, text: string): Promise<void>
   /** Stands for a content that is not to be guessed at: the same for the same content. */
   mark(content: string): string
 }
@@ -24,15 +26,19 @@ export async function openBeforeImages(world: World, run: string): Promise<Befor
   const secret = (await readKey(world, run)) ?? (await makeKey(world, run))
   const keys = derived(secret)
   const mark = markWith(keys)
+  const write = async (path: string, text: string) => {
+    const nonce = randomBytes(NONCE)
+    const cipher = createCipheriv('aes-256-gcm', keys.content, nonce)
+    const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+    await world.files.write(path, Buffer.concat([nonce, cipher.getAuthTag(), sealed]), 0o600)
+  }
   return {
     async add(text) {
       const name = mark(text)
-      const nonce = randomBytes(NONCE)
-      const cipher = createCipheriv('aes-256-gcm', keys.content, nonce)
-      const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
-      await world.files.write(blobPath(run, name), Buffer.concat([nonce, cipher.getAuthTag(), sealed]), 0o600)
+      await write(blobPath(run, name), text)
       return name
     },
+    write,
     mark,
   }
 }
@@ -60,12 +66,17 @@ export async function marker(world: World, run: string): Promise<BeforeImages['m
   return markWith(derived(secret))
 }
 
-/** Throws `Failure` where it is missing, its key is, or it is not what was written. */
-export async function readBeforeImage(world: World, run: string, name: string, step: StepRef): Promise<string> {
-  const unreadable = (why: string, cause?: unknown) =>
-    new Failure(`what was there before ${step.name} on ${step.host} cannot be read`, { kind: 'input', why, cause })
-  const content = await world.files.read(blobPath(run, name))
-  if (content === undefined) throw unreadable(`there is no ${blobPath(run, name)}`)
+export const readBeforeImage = (world: World, run: string, name: string, step: StepRef): Promise<string> =>
+  readSealed(world, run, blobPath(run, name), `what was there before ${step.name} on ${step.host}`)
+
+/**
+ * @param what what it holds, for people
+ * @throws Failure where it is missing, its key is, or it is not what was written
+ */
+export async function readSealed(world: World, run: string, path: string, what: string): Promise<string> {
+  const unreadable = (why: string, cause?: unknown) => new Failure(`${what} cannot be read`, { kind: 'input', why, cause })
+  const content = await world.files.read(path)
+  if (content === undefined) throw unreadable(`there is no ${path}`)
   const secret = await readKey(world, run)
   if (secret === undefined) throw unreadable(`there is no ${keyPath(run)}, which it is sealed with`)
   try {
@@ -73,7 +84,7 @@ export async function readBeforeImage(world: World, run: string, name: string, s
     decipher.setAuthTag(content.subarray(NONCE, NONCE + TAG))
     return Buffer.concat([decipher.update(content.subarray(NONCE + TAG)), decipher.final()]).toString('utf8')
   } catch (cause) {
-    throw unreadable(`${blobPath(run, name)} is not as it was written`, cause)
+    throw unreadable(`${path} is not as it was written`, cause)
   }
 }
 

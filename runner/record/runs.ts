@@ -1,20 +1,23 @@
 import { createHash } from 'node:crypto'
+import { openBeforeImages, readSealed } from './before-images.ts'
 import { type History, parseLines, readJournal } from './history.ts'
-import { inputsPath, journalPath, RUNS_FOLDER } from './paths.ts'
+import { inputsPath, journalPath, RUNS_FOLDER, sealedInputsPath } from './paths.ts'
 import type { AgreedStep, Run } from '../state/run-state.ts'
 import { Failure } from '../base/failure.ts'
+import { isArgument } from '../source/render.ts'
 import { nearest } from '../base/suggest.ts'
 import type { Source } from '../source/source.ts'
 import { readRequest, type Request } from '../events/request.ts'
 import type { World } from '../world.ts'
 
-/** 1: the request had no parts. */
-const VERSION = 2
+/** 1: the request had no parts. 2: nothing was sealed. */
+const VERSION = 3
+const SEALED = 3
 
 /** What a run was started with: enough to start it again, and to see whether its files are still the same. */
 export interface KeptInputs {
   readonly version: number
-  /** As asked; secrets are masked, and asked for again. */
+  /** As asked. Secret parameters are hidden, and asked for again. */
   readonly request: Request
   /** SHA-256 of every file that was read, by its name. */
   readonly digests: Readonly<Record<string, string>>
@@ -24,19 +27,31 @@ export interface KeptInputs {
 
 export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-export async function keepInputs(
-  world: World,
-  run: string,
-  request: Request,
-  sources: readonly Source[],
-  agreed: Run['agreed'],
-): Promise<void> {
-  const digests = Object.fromEntries(sources.map(({ file, text }) => [file, digestOf(text)]))
-  const kept: KeptInputs = {
-    version: VERSION,
-    request,
-    digests,
+interface Given {
+  readonly request: Request
+  /** The same without its secrets. */
+  readonly shown: Request
+  readonly sources: readonly Source[]
+  readonly agreed: Run['agreed']
+}
+
+/** In the file `extra` is empty and `agreed` left out: variables may be secrets, and a digest lets a secret be guessed at. */
+type Sealed = Pick<KeptInputs, 'agreed'> & { readonly extra: Request['what']['extra'] }
+
+export async function keepInputs(world: World, run: string, { request, shown, sources, agreed }: Given): Promise<void> {
+  const digests = Object.fromEntries(
+    sources.filter(({ file }) => !isArgument(file)).map(({ file, text }) => [file, digestOf(text)]),
+  )
+  const sealed: Sealed = {
+    extra: request.what.extra,
     ...(agreed === undefined ? {} : { agreed: Object.fromEntries(agreed) }),
+  }
+  const images = await openBeforeImages(world, run)
+  await images.write(sealedInputsPath(run), JSON.stringify(sealed))
+  const kept = {
+    version: VERSION,
+    request: { ...shown, what: { ...shown.what, extra: [] } },
+    digests,
   }
   await world.files.write(inputsPath(run), `${JSON.stringify(kept, undefined, 2)}\n`, 0o600)
 }
@@ -54,7 +69,16 @@ export async function loadKeptInputs(world: World, run: string): Promise<KeptInp
       kind: 'input',
       todo: `use at least the version that started it: this one cannot read ${inputsPath(run)}`,
     })
-  return kept
+  if (kept.version < SEALED) return kept
+  const { extra, agreed } = JSON.parse(
+    await readSealed(world, run, sealedInputsPath(run), `what run ${run} was started with`),
+  ) as Sealed
+  const { what } = kept.request
+  return {
+    ...kept,
+    request: { ...kept.request, what: { ...what, extra } },
+    ...(agreed === undefined ? {} : { agreed }),
+  }
 }
 
 const LOST_INPUTS = 'without it the run can be neither resumed nor undone; runbook show tells what it did'

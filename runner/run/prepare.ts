@@ -1,6 +1,7 @@
 import { EXIT } from '../events/exit.ts'
 import { Failure } from '../base/failure.ts'
 import type { AnyModule } from '../module.ts'
+import { knownPasswords } from '../hosts/connection-vars.ts'
 import type { Request } from '../events/request.ts'
 import { createSecrets, type Secrets, SHORTEST } from '../base/secret-values.ts'
 import { unasked } from '../plan/confirm.ts'
@@ -55,14 +56,16 @@ async function askBecomePassword(world: World): Promise<string> {
 
 /** The values to mask, and what of them will be seen all the same. The warnings point to no place: its line can hold the value. */
 function secretsOf(
-  { playbook, params }: Inputs,
+  inputs: Inputs,
   becomePassword: string | undefined,
 ): { readonly secrets: Secrets; readonly warnings: readonly Diagnostic[] } {
+  const { playbook, params } = inputs
   const secrets = createSecrets()
   const values = [
     ...Object.values(playbook.params)
       .filter(isSecret)
       .map(({ name }) => [`the secret parameter \`${name}\``, params[name]] as const),
+    ['a password of the inventory', knownPasswords(inputs)] as const,
     ['the BECOME password', becomePassword] as const,
   ]
   const warnings = values

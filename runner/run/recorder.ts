@@ -66,7 +66,7 @@ export async function openRecorder(
   return {
     report,
     emit: (event) => record(stamped<Event>(event, world.clock.now())),
-    ask: oneAtATime(world, view),
+    ask: oneAtATime(world, view, secrets),
     async openJournal(run, onLost) {
       kept.journal = await openJournal(world, run, onLost)
       secrets.sealWith(kept.journal.mark)
@@ -85,13 +85,13 @@ export async function openRecorder(
   }
 }
 
-function oneAtATime(world: World, view: RunView): Run['ask'] {
+function oneAtATime(world: World, view: RunView, secrets: Secrets): Run['ask'] {
   let last: Promise<unknown> = Promise.resolve()
   return (question) => {
     const answer = last.then(async () => {
       const resume = await view.hold()
       try {
-        return await world.ask(question)
+        return await world.ask(secrets.mask(question))
       } finally {
         resume()
       }

@@ -1,7 +1,11 @@
+import { HIDDEN } from '../base/secret-names.ts'
 import { actedOn, execute } from '../engine/execute.ts'
 import type { RunFinished, RunStarted, Unstamped } from '../events/events.ts'
 import { EXIT, exitCode } from '../events/exit.ts'
+import { maskThrown } from '../events/mask-event.ts'
 import type { Request } from '../events/request.ts'
+import { isSecret } from '../language/params/params.ts'
+import type { Playbook } from '../language/playbook/types.ts'
 import { lockHosts } from '../locks/locks.ts'
 import type { AnyModule } from '../module.ts'
 import { failureKinds, isLate, type Report } from '../output/report.ts'
@@ -13,7 +17,7 @@ import type { World } from '../world.ts'
 import type { Inputs } from './inputs.ts'
 import { watchInterrupts } from './interrupts.ts'
 import { newRun, type Variant } from './new-run.ts'
-import { prepare } from './prepare.ts'
+import { prepare, type Ready } from './prepare.ts'
 import { openRecorder, type Recorder } from './recorder.ts'
 
 /** A run that has ended. Without a report it has not begun. */
@@ -42,6 +46,20 @@ export async function runAndReport(
 ): Promise<Ran> {
   const ready = await prepare(request, world, modules, variant.agreed !== undefined)
   if (typeof ready === 'number') return { code: ready }
+  try {
+    return await started(request, world, modules, variant, ready)
+  } catch (error) {
+    throw maskThrown(ready.secrets, error)
+  }
+}
+
+async function started(
+  request: Request,
+  world: World,
+  modules: ReadonlyMap<string, AnyModule>,
+  variant: Variant,
+  ready: Ready,
+): Promise<Ran> {
   const recorder = await openRecorder(request, ready.secrets, ready.sources, world)
   const abort = new AbortController()
   const run = newRun(request, world, modules, variant, await listRuns(world), ready, recorder, abort.signal)
@@ -64,11 +82,12 @@ export async function runAndReport(
 
 /** From here on the run can be resumed: its journal is open, and its inputs are kept. */
 async function keep(run: Run, request: Request, sources: readonly Source[], recorder: Recorder): Promise<void> {
-  const { world, id, secrets, resumed, agreed, control } = run
+  const { world, id, resumed, agreed, control } = run
   await recorder.openJournal(id, () => (control.stopping = true))
   await markRunning(world, id)
   // Whoever accepted other inputs has them kept: what changes after that is another change.
-  if (resumed === undefined || resumed.changed) await keepInputs(world, id, secrets.mask(request), sources, agreed)
+  if (resumed === undefined || resumed.changed)
+    await keepInputs(world, id, { request, shown: requestShown(run, request), sources, agreed })
 }
 
 /** Does the work on the hosts, between the events that begin and end the run. */
@@ -111,8 +130,21 @@ const beginning = (run: Run, { what, undoes }: Request, { playbook, plays, param
   inventory: what.inventory,
   hosts: [...new Set(plays.flatMap(({ hosts }) => hosts))],
   tasks: playbook.plays.reduce((sum, play) => sum + play.tasks.length, 0),
-  params,
+  params: Object.fromEntries(Object.entries(params).map(([name, value]) => [name, hiddenIfSecret(playbook, name, value)])),
 })
+
+/** A secret parameter is hidden whatever its value is: one that is too short to be masked elsewhere too. */
+const hiddenIfSecret = <T>({ params }: Playbook, name: string, value: T): T | typeof HIDDEN => {
+  const param = Object.hasOwn(params, name) ? params[name] : undefined
+  const isSet = value !== undefined && value !== null && value !== ''
+  return isSet && param !== undefined && isSecret(param) ? HIDDEN : value
+}
+
+/** The request without its secrets: those are asked for again when the run is resumed. */
+const requestShown = ({ playbook, secrets }: Run, { what, ...rest }: Request): Request => {
+  const params = what.params.map(({ name, text }) => ({ name, text: hiddenIfSecret(playbook, name, text) }))
+  return secrets.mask({ ...rest, what: { ...what, params } })
+}
 
 /** `plan --exit-code` tells a plan with changes from one without. */
 function codeOf({ goal, show }: Request, { exitCode, counts }: Pick<RunFinished, 'exitCode' | 'counts'>): number {

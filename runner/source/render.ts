@@ -16,7 +16,7 @@ export interface Look {
 /** How the names of sources that are arguments begin; they are shown without line numbers. */
 export const commandLine = 'command line'
 
-const isArgument = (file: string) => file.startsWith(commandLine)
+export const isArgument = (file: string) => file.startsWith(commandLine)
 
 /** All of them in order (`inOrder`), one empty line between two, ending with a newline. Nothing for none. */
 export const renderDiagnostics = (diagnostics: readonly Diagnostic[], sources: readonly Source[], look: Look): string => {

@@ -91,9 +91,13 @@ const OUTPUTS = ['stdout', 'stderr']
 /** `no_log`: that something happened stays visible, what it was does not. */
 export const hideChanges = (changes: readonly Change[]): readonly Change[] =>
   changes.map((change) => ({ ...change, before: HIDDEN, after: HIDDEN, sensitive: true as const }))
-export const hideFailure = ({ kind, place }: FailureInfo): FailureInfo => ({
-  kind,
-  what: `the step failed ${HIDDEN}`,
-  todo: 'remove no_log from the task to see why',
-  ...(place === undefined ? {} : { place }),
-})
+export const hideFailureIf = (noLog: boolean, failure: FailureInfo): FailureInfo =>
+  noLog
+    ? {
+        kind: failure.kind,
+        what: `the step failed ${HIDDEN}`,
+        todo: 'remove no_log from the task to see why',
+        ...(failure.place === undefined ? {} : { place: failure.place }),
+      }
+    : failure
+export const hideWarnings = (warnings: readonly string[]): readonly string[] => warnings.map(() => HIDDEN)

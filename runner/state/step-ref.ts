@@ -23,13 +23,16 @@ export function stepRef({ run, task, context, state, item, round = 1 }: StepOf, 
     key: stepKey(task.id, state.name, { item: item?.index, round }),
     task: task.id,
     host: state.name,
-    name: textOf(task.name, scope),
+    name: context.noLog && item !== undefined ? withoutTemplates(task.name.value) : textOf(task.name, scope),
     module: task.module,
     ...(item === undefined ? {} : { item: item.label }),
     same: sameOf(run.secrets, task, context, item),
     place: task.place,
   }
 }
+
+/** A name with what differs from item to item left out. */
+export const withoutTemplates = (name: string): string => name.replaceAll(/\{\{.*?\}\}/g, '…')
 
 /** A name is for people: where it cannot be rendered (yet), it stays as written. */
 export function textOf(node: Task['name'], scope: Scope): string {

@@ -1,4 +1,4 @@
-import type { StepRef } from '../events/events.ts'
+import type { FailureInfo, StepRef } from '../events/events.ts'
 import type { Address } from '../base/address.ts'
 import { Failure } from '../base/failure.ts'
 import { undoTaskId } from '../events/step-address.ts'
@@ -15,7 +15,7 @@ import {
 } from './drift.ts'
 import { runItems } from '../engine/execute.ts'
 import { claim } from '../locks/locks.ts'
-import { failureInfo, withLines } from '../state/attempt-result.ts'
+import { failureInfo, hideFailureIf, withLines } from '../state/attempt-result.ts'
 import { type Run, stateOf } from '../state/run-state.ts'
 import { type TaskWithContext, taskWithContext } from '../state/undo-variables.ts'
 
@@ -49,7 +49,7 @@ async function drifted(walk: Walk): Promise<Set<string>> {
         await mustBeAsLeft(walk, undoable, takenBackBefore(walk, undoable))
       } catch (error) {
         out.add(host)
-        end('failed', { failure: failureInfo(error) })
+        end('failed', { failure: failureOf(walk, undoable, error) })
       }
     }
   }
@@ -145,9 +145,15 @@ async function undoStep(walk: Walk, undoable: Undoable): Promise<boolean> {
     finish('changed')
     return true
   } catch (error) {
-    finish('failed', { failure: failureInfo(error) })
+    finish('failed', { failure: failureOf(walk, undoable, error) })
     return false
   }
+}
+
+/** As the task of the step has it shown. */
+const failureOf = ({ plays }: Walk, { step }: Undoable, error: unknown): FailureInfo => {
+  const own = taskWithContext(plays, step.task)
+  return hideFailureIf(own?.task.noLog === true || own?.context.noLog === true, failureInfo(error))
 }
 
 const actOf = ({ host, module, name }: StepRef): Address => ({ host, kind: 'act', name: `${module} ${name}` })

@@ -4,6 +4,7 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkS
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { quoteWord } from '../../runner/source/shell-words.ts'
 import type { Event } from '../../runner/events/events.ts'
 
 /** The built program and what was built with it. */
@@ -116,7 +117,7 @@ export function onTerminal(
   answerFor: (host: string) => string,
 ): Promise<Ended> {
   let answers = 0
-  const quoted = (argv: readonly string[]) => argv.map((word) => `'${word}'`).join(' ')
+  const quoted = (argv: readonly string[]) => argv.map(quoteWord).join(' ')
   return runbook(args, {
     within: (argv) => ['script', '--quiet', '--flush', '--return', '--command', quoted(argv), '/dev/null'],
     onText(text, answer) {
