@@ -39,6 +39,7 @@ export async function runTask(
   const sharing = (state: HostState) => (once === undefined ? [state] : [...new Set([state, ...active])])
   const places = createPlaces()
   const ends = await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, sharing(state), places))
+  run.unreachable.clear()
   const notStarted = ends.filter((end) => end !== undefined)
   run.emit({ type: 'task-finished', task: task.id, ...(notStarted.length === 0 ? {} : { notStarted }) })
 }

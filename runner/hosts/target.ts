@@ -94,7 +94,7 @@ export type Reaching = Pick<TargetOptions, 'host' | 'become' | 'remoteUser' | 'p
 /** What of a run is needed to reach a host. */
 export type Reachable = Pick<
   Run,
-  'inventory' | 'extra' | 'params' | 'session' | 'secrets' | 'world' | 'as' | 'becomePassword'
+  'inventory' | 'extra' | 'params' | 'session' | 'secrets' | 'world' | 'as' | 'becomePassword' | 'unreachable'
 > & {
   readonly playbook: Pick<Run['playbook'], 'vars'>
   readonly how: Pick<Run['how'], 'acceptNewHostKeys'>
@@ -117,6 +117,9 @@ export async function reachHost(run: Reachable, options: Reaching): Promise<Host
 
 async function reach(run: Reachable, options: Reaching): Promise<{ endpoint: Endpoint; become: Become | undefined }> {
   const host = run.inventory.hosts.get(options.host) ?? unknownHost(run, options.host)
+  const known = run.unreachable.get(host.name)
+  run.unreachable.delete(host.name)
+  if (known !== undefined) throw known
   const vars = connectionVars(run, host)
   // What could not be rendered when the run began can be now.
   for (const password of passwordsIn(vars)) run.secrets.add(password)

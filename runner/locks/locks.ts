@@ -31,28 +31,30 @@ interface Busy {
 
 /**
  * Takes all the hosts that the plays may change, before anything is changed, or none of them: a run that waits for a host keeps no other from
- * anybody, so that two runs cannot wait for each other. A host that cannot be reached is left to its first step. Throws `Failure` (refused).
+ * anybody, so that two runs cannot wait for each other. Throws `Failure` (refused).
+ *
+ * @returns the hosts that cannot be reached, with the reason: they are left to their first step
  */
-export async function lockHosts(run: Run, plays: readonly PlayHosts[]): Promise<void> {
+export async function lockHosts(run: Run, plays: readonly PlayHosts[]): Promise<Map<string, Failure>> {
   const wanted = plays
     .filter((play) => changesHosts(run, play))
     .flatMap((play) => play.hosts.map((host) => hostOf(run, play, host)))
   const all = [...new Map(wanted.map((each) => [each.what, each])).values()]
+  const unreachable = new Map<string, Failure>()
   await patiently(run, async () => {
     const busy: Busy[] = []
+    unreachable.clear()
     await mapLimit(all, run.how.forks, async (each) => {
-      const holders = await take(run, each).catch(leftToItsSteps)
+      const holders = await take(run, each).catch((error: unknown) => {
+        if (!(error instanceof Failure) || error.kind === 'interrupted') throw error
+        if (error.kind === 'unreachable') unreachable.set(each.reach.host, error)
+      })
       if (Array.isArray(holders)) busy.push({ wanted: each, holders })
     })
     if (busy.length > 0) releaseAll(run.locks)
     return busy
   })
-  run.session.begin()
-}
-
-function leftToItsSteps(error: unknown): 'unknown' {
-  if (error instanceof Failure && error.kind !== 'interrupted') return 'unknown'
-  throw error
+  return unreachable
 }
 
 function releaseAll({ held }: Locks): void {

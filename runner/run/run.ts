@@ -66,10 +66,11 @@ async function started(
   const interrupts = watchInterrupts(run, recorder.report, abort)
   let end: Unstamped<RunFinished> | undefined
   try {
-    if (request.goal !== 'plan') await lockHosts(run, actedOn(run, ready.inputs.plays))
+    const changes = request.goal !== 'plan'
+    const unreachable = changes ? await lockHosts(run, actedOn(run, ready.inputs.plays)) : new Map()
     await variant.begin?.(run.id)
-    if (request.goal !== 'plan') await keep(run, request, ready.sources, recorder)
-    end = await worked(run, request, ready.inputs, variant.work ?? execute, recorder)
+    if (changes) await keep(run, request, ready.sources, recorder)
+    end = await worked({ ...run, unreachable }, request, ready.inputs, variant.work ?? execute, recorder)
   } finally {
     interrupts.rest()
     await run.session.close()

@@ -43,6 +43,7 @@ export async function who(asked: WhoRequest, world: World): Promise<number> {
     world,
     as: { user: asked.user, become: false, becomeUser: undefined },
     becomePassword: undefined,
+    unreachable: new Map(),
     how: asked,
   }
   const held: Held[] = []

@@ -1,4 +1,5 @@
 import type { HostLock } from '../connection/connection.ts'
+import type { Failure } from '../base/failure.ts'
 import type { Emit, Outcome } from '../events/events.ts'
 import type { Request } from '../events/request.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
@@ -41,6 +42,8 @@ export interface Progress {
   readonly touched: Map<string, Touched>
   /** What the operator was asked by a `confirm`, with the answer. */
   readonly confirmations: Map<string, Promise<string | undefined>>
+  /** Hosts that could not be reached for their lock: the first task need not wait for them again, and later ones may find them up. */
+  readonly unreachable: Map<string, Failure>
   readonly control: Control
 }
 
@@ -150,6 +153,7 @@ export const newProgress = ({ startAtTask }: Request['which'], signal: AbortSign
   states: new Map(),
   touched: new Map(),
   confirmations: new Map(),
+  unreachable: new Map(),
   control: {
     stopping: false,
     interrupted: false,

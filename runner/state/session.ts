@@ -6,25 +6,18 @@ import type { CloudChoice, World } from '../world.ts'
 /** The connections and clouds of one run: each is opened when first used, once, and closed at the end. */
 export interface Session {
   access(endpoint: Endpoint, become: Become | undefined): Promise<HostAccess>
-  /** As `Connection.lock`. A host that could not be reached is tried again by whoever comes next; but see `begin`. */
+  /** As `Connection.lock`. A host that could not be reached is tried again by whoever comes next. */
   lock(endpoint: Endpoint, become: Become | undefined, wanted: LockWanted): Promise<HostLock | undefined>
-  /** The steps begin now: the first one on a host that could not be reached for its lock fails at once instead of waiting for it again. */
-  begin(): void
   cloud(choice: CloudChoice): Promise<Cloud>
   /** Requests sent to each host so far. */
   requests(): Readonly<Record<string, number>>
   close(): Promise<void>
 }
 
-/** Milliseconds after `begin` in which a failed connection is as good as news: no host is started and up in less. */
-const NEWS_MS = 5000
-
 export function openSession(world: World, signal: AbortSignal): Session {
   const connections = new Map<string, Promise<Connection>>()
   const clouds = new Map<string, Promise<Cloud>>()
   const open = new Set<Connection>()
-  const missed = new Map<string, unknown>()
-  let begun: number | undefined
 
   const once = <T>(map: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> => {
     const known = map.get(key)
@@ -47,33 +40,16 @@ export function openSession(world: World, signal: AbortSignal): Session {
 
   const keyOf = ({ name, kind, address, port, user }: Endpoint) => JSON.stringify([name, kind, address, port, user])
 
-  /** Told once: whoever tries again may find the host up. */
-  const tellMissed = (key: string): void => {
-    if (begun === undefined || !missed.has(key)) return
-    const error = missed.get(key)
-    missed.delete(key)
-    if (world.clock.monotonic() < begun + NEWS_MS) throw error
-  }
-
   return {
-    async access(endpoint, become) {
-      tellMissed(keyOf(endpoint))
-      return (await once(connections, keyOf(endpoint), () => connect(endpoint))).as(become)
-    },
+    access: async (endpoint, become) => (await once(connections, keyOf(endpoint), () => connect(endpoint))).as(become),
     async lock(endpoint, become, wanted) {
       const key = keyOf(endpoint)
-      tellMissed(key)
       const connecting = once(connections, key, () => connect(endpoint))
       const connection = await connecting.catch((error: unknown) => {
         if (connections.get(key) === connecting) connections.delete(key)
-        if (begun === undefined) missed.set(key, error)
         throw error
       })
-      missed.delete(key)
       return connection.lock(become, wanted)
-    },
-    begin() {
-      begun ??= world.clock.monotonic()
     },
     cloud: (choice) => once(clouds, JSON.stringify([choice.name, choice.file]), () => openCloud(choice)),
     requests: () => Object.fromEntries([...open].map((connection) => [connection.host, connection.traffic.requests])),
