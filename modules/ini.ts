@@ -1,4 +1,4 @@
-import { type Change, Failure, isSecretSetting, type ObjectSchema, type TypeOf } from '../runner/module.ts'
+import { type Change, isSecretSetting, type ObjectSchema, type TypeOf, invalidInput } from '../runner/module.ts'
 import { editedFile, fileParams } from './lib/resources/file.ts'
 import { resourceModule } from './lib/resources/resource.ts'
 import { readOption, setOption, type Wanted } from './lib/text/ini.ts'
@@ -94,25 +94,25 @@ interface Wish {
 function wishesOf({ section, option, value, state, options }: Params): readonly Wish[] {
   if (options !== undefined) {
     if (section !== undefined || option !== undefined || value !== undefined)
-      throw wrong('`options` excludes `section`, `option` and `value`')
+      throw invalidInput('`options` excludes `section`, `option` and `value`')
     return Object.entries(options).flatMap(([name, its]) =>
       Object.entries(its).map(([key, given]) => wish(name, key, given === null ? undefined : given)),
     )
   }
   if (section === undefined || option === undefined)
-    throw wrong('there is nothing to set', 'give `section`, `option` and `value`, or `options`')
+    throw invalidInput('there is nothing to set', 'give `section`, `option` and `value`, or `options`')
   if (state === 'absent') {
-    if (value !== undefined) throw wrong('`state: absent` removes the option whatever its value is', 'leave `value` out')
+    if (value !== undefined) throw invalidInput('`state: absent` removes the option whatever its value is', 'leave `value` out')
     return [wish(section, option, undefined)]
   }
   if (value === undefined || value === null)
-    throw wrong(`there is no value for [${section}] ${option}`, 'give `value`, or `state: absent` to remove the option')
+    throw invalidInput(`there is no value for [${section}] ${option}`, 'give `value`, or `state: absent` to remove the option')
   return [wish(section, option, value)]
 }
 
 function wish(section: string, option: string, value: unknown): Wish {
-  if (!/^[^\s=:#;[](?:[^=:\r\n]*[^\s=:])?$/.test(option)) throw wrong(`\`${option}\` cannot be the name of an option`)
-  if (!/^[^\r\n]*[^\s]$/.test(section)) throw wrong(`\`${section}\` cannot be the name of a section`)
+  if (!/^[^\s=:#;[](?:[^=:\r\n]*[^\s=:])?$/.test(option)) throw invalidInput(`\`${option}\` cannot be the name of an option`)
+  if (!/^[^\r\n]*[^\s]$/.test(section)) throw invalidInput(`\`${section}\` cannot be the name of a section`)
   const name = `[${section}] ${option}`
   return {
     section,
@@ -124,12 +124,10 @@ function wish(section: string, option: string, value: unknown): Wish {
 function text(value: unknown, name: string): string {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  throw wrong(
+  throw invalidInput(
     `the value of ${name} is ${value === null ? 'null' : Array.isArray(value) ? 'a list' : 'a mapping'}, which no INI file can hold`,
   )
 }
-
-const wrong = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', todo })
 
 function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array): Uint8Array {
   const { text: old, encoding } = decodeText(bytes)

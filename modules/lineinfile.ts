@@ -1,4 +1,4 @@
-import { Failure, type ObjectSchema, type TypeOf } from '../runner/module.ts'
+import { type ObjectSchema, type TypeOf, invalidInput } from '../runner/module.ts'
 import { editedFile, fileParams } from './lib/resources/file.ts'
 import { resourceModule } from './lib/resources/resource.ts'
 import { editLines, type LineEdit } from './lib/text/line-edit.ts'
@@ -90,12 +90,13 @@ export default resourceModule({
 
 function editOf(params: Params): LineEdit {
   const { line, regexp, search_string, state, insertafter, insertbefore, backrefs, firstmatch } = params
-  if (regexp !== undefined && search_string !== undefined) throw wrong('`regexp` and `search_string` exclude each other')
-  if (insertafter !== undefined && insertbefore !== undefined) throw wrong('`insertafter` and `insertbefore` exclude each other')
-  if (backrefs && regexp === undefined) throw wrong('`backrefs` needs `regexp`')
-  if (state === 'present' && line === undefined) throw wrong('there is no `line` to add')
+  if (regexp !== undefined && search_string !== undefined) throw invalidInput('`regexp` and `search_string` exclude each other')
+  if (insertafter !== undefined && insertbefore !== undefined)
+    throw invalidInput('`insertafter` and `insertbefore` exclude each other')
+  if (backrefs && regexp === undefined) throw invalidInput('`backrefs` needs `regexp`')
+  if (state === 'present' && line === undefined) throw invalidInput('there is no `line` to add')
   if (state === 'absent' && line === undefined && regexp === undefined && search_string === undefined) {
-    throw wrong('nothing says which lines to remove', 'give `line`, `regexp` or `search_string`')
+    throw invalidInput('nothing says which lines to remove', 'give `line`, `regexp` or `search_string`')
   }
   const expression = regexp === undefined ? undefined : pattern(regexp, 'regexp')
   return {
@@ -118,13 +119,11 @@ function placeOf(after: string | undefined, before: string | undefined): LineEdi
   return after === undefined || after === 'EOF' ? 'end' : { side: 'after', of: pattern(after, 'insertafter') }
 }
 
-const wrong = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', todo })
-
 function edited(path: string, edit: LineEdit, bytes: Uint8Array): Uint8Array {
   const { text, encoding } = decodeText(bytes)
   const once = editOnce(text, edit)
   if (editOnce(once, edit) !== once) {
-    throw wrong(
+    throw invalidInput(
       `the edit of ${path} would change the file again at every run`,
       'write a `regexp` that also matches the line once it is as wanted',
     )
@@ -136,7 +135,7 @@ function editOnce(text: string, edit: LineEdit): string {
   try {
     return editLines(text, edit)
   } catch (error) {
-    if (error instanceof RangeError) throw wrong(error.message, 'look at the groups of `regexp`')
+    if (error instanceof RangeError) throw invalidInput(error.message, 'look at the groups of `regexp`')
     throw error
   }
 }

@@ -39,3 +39,6 @@ export class Failure extends Error {
     this.data = fields.data
   }
 }
+
+/** The failure of input: what is wrong with it, and what to write instead. */
+export const invalidInput = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', todo })

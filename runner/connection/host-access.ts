@@ -23,27 +23,36 @@ type Seen = Exclude<Answer, Job>
 /** `Omit` for each member of the union. */
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never
 
+/** The answer to one operation. Rejects with the connection's failure, or with the reason of the asker's signal. */
+export function askHost<A extends Answer>(
+  asker: Asker,
+  operation: Unnumbered<Operation>,
+  more: Pick<Item, 'sent'> = {},
+): Promise<A> {
+  return new Promise((resolve, reject) => {
+    const { signal } = asker
+    if (signal?.aborted === true) return reject(signal.reason)
+    const onAbort = () => reject(signal?.reason)
+    const done = () => signal?.removeEventListener('abort', onAbort)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    asker.add({
+      ...more,
+      operation: { ...operation, id: asker.nextId() } as Operation,
+      answer(answer) {
+        done()
+        resolve(answer as A)
+      },
+      fail(failure) {
+        done()
+        reject(failure)
+      },
+    })
+  })
+}
+
 /** A host as one user, by operations that travel in batches. */
 export function hostAccess(asker: Asker): HostAccess {
-  const ask = <A extends Answer>(operation: Unnumbered<Operation>): Promise<A> =>
-    new Promise((resolve, reject) => {
-      const { signal } = asker
-      if (signal?.aborted === true) return reject(signal.reason)
-      const onAbort = () => reject(signal?.reason)
-      const done = () => signal?.removeEventListener('abort', onAbort)
-      signal?.addEventListener('abort', onAbort, { once: true })
-      asker.add({
-        operation: { ...operation, id: asker.nextId() } as Operation,
-        answer(answer) {
-          done()
-          resolve(answer as A)
-        },
-        fail(failure) {
-          done()
-          reject(failure)
-        },
-      })
-    })
+  const ask = <A extends Answer>(operation: Unnumbered<Operation>): Promise<A> => askHost(asker, operation)
 
   /** The exact words of one of coreutils about a path that a probe could not see. */
   const insist = async (argv: readonly string[], act: string, path: string): Promise<Buffer | undefined> => {

@@ -1,6 +1,6 @@
 import { Failure } from '../base/failure.ts'
 import type { HostAccess, HostLock, LockWanted } from './connection.ts'
-import type { Asker } from './host-access.ts'
+import { type Asker, askHost } from './host-access.ts'
 import { nonce } from './shell/host-program.ts'
 import type { Answer, Control } from './shell/shell.ts'
 
@@ -11,39 +11,17 @@ export const lockFolder = '/run/lock/runbook'
 const defaultLease = 60
 
 /** Asks a host for a lock; undefined where somebody else has it. Throws `Failure` where the host cannot lock. */
-export function takeLock(asker: Asker, wanted: LockWanted): Promise<HostLock | undefined> {
+export async function takeLock(asker: Asker, wanted: LockWanted): Promise<HostLock | undefined> {
   const { name, note, shared, lease = defaultLease } = wanted
-  return new Promise((resolve, reject) => {
-    const { signal } = asker
-    if (signal?.aborted === true) return reject(signal.reason)
-    const onAbort = () => reject(signal?.reason)
-    const done = () => signal?.removeEventListener('abort', onAbort)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    let control: Control | undefined
-    asker.add({
-      operation: {
-        kind: 'lock',
-        id: asker.nextId(),
-        lease,
-        path: `${lockFolder}/${fileName(name)}`,
-        token: nonce(),
-        shared,
-        note,
-      },
-      sent: (given) => (control = given),
-      answer(answer) {
-        done()
-        const { code, stderr } = answer as Extract<Answer, { kind: 'job' }>
-        if (code === '0') resolve({ stands: () => control?.stands(), release: () => control?.release() })
-        else if (code === 'busy') resolve(undefined)
-        else reject(cannotLock(code, stderr.toString()))
-      },
-      fail(failure) {
-        done()
-        reject(failure)
-      },
-    })
-  })
+  let control: Control | undefined
+  const { code, stderr } = await askHost<Extract<Answer, { kind: 'job' }>>(
+    asker,
+    { kind: 'lock', lease, path: `${lockFolder}/${fileName(name)}`, token: nonce(), shared, note },
+    { sent: (given) => (control = given) },
+  )
+  if (code === 'busy') return undefined
+  if (code !== '0') throw cannotLock(code, stderr.toString())
+  return { stands: () => control?.stands(), release: () => control?.release() }
 }
 
 /** The full stop is what parts a note's name from its lock's. */

@@ -2,19 +2,14 @@ import { defined } from '../../base/defined.ts'
 import { Failure } from '../../base/failure.ts'
 import type { Endpoint } from '../connection.ts'
 import { expandPath, readSshConfig, type SshConfig, type SshConfigOptions } from './config.ts'
+import type { IdentityOptions } from './identities.ts'
 
 /** One server to log in to, with everything decided. */
-export interface Hop {
+export interface Hop extends IdentityOptions {
   /** For messages: the inventory's name, or what ProxyJump calls it. */
   readonly name: string
   readonly address: string
   readonly port: number
-  readonly user: string
-  readonly password: string | undefined
-  readonly identityFiles: readonly string[]
-  readonly chosenIdentities: boolean
-  readonly identitiesOnly: boolean
-  readonly agent: string | undefined
   /** Keys are filed under this name and port. */
   readonly keyHost: string
   readonly keyPort: number

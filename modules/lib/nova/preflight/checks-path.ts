@@ -1,7 +1,7 @@
 import { duration } from '../../../../runner/module.ts'
 import { block, line, ok, warn, type Check, type Verdict } from './check.ts'
 import { seenHost } from './checks-storage.ts'
-import type { HostSeen, PairSeen, Seen } from './evidence.ts'
+import type { HostSeen, Listening, PairSeen, Seen } from './evidence.ts'
 import { moving, sources, way } from './partition.ts'
 
 /** What lies between the hosts. */
@@ -46,38 +46,19 @@ function port(between: PairSeen, source: string, target: string, to: HostSeen | 
 
 function listener({ listening }: HostSeen, { portNumber, address }: PairSeen, target: string): readonly Check[] {
   if (listening === undefined) return []
-  const own = listening.filter((socket) => socket.port === portNumber)
+  return [line('listener', target, listens(listening, portNumber, address, target))]
+}
+
+function listens(listening: readonly Listening[], port: number, address: string, target: string): Verdict {
+  const own = listening.filter((socket) => socket.port === port)
   if (own.length === 0)
-    return [
-      line(
-        'listener',
-        target,
-        block(
-          `nothing listens on port ${portNumber}`,
-          `let libvirtd on ${target} listen for migrations (module \`libvirt_listen\`)`,
-        ),
-      ),
-    ]
+    return block(`nothing listens on port ${port}`, `let libvirtd on ${target} listen for migrations (module \`libvirt_listen\`)`)
   const everywhere = own.find((socket) => socket.address === '0.0.0.0' || socket.address === '::')
   const exact = own.find((socket) => socket.address === address)
-  if (
-    everywhere === undefined &&
-    exact === undefined &&
-    own.every((socket) => isLoopback(socket.address)) &&
-    !isLoopback(address)
-  ) {
-    return [
-      line(
-        'listener',
-        target,
-        block(
-          `port ${portNumber} is open on ${own.map((socket) => socket.address).join(', ')} only`,
-          `let it listen on ${address}`,
-        ),
-      ),
-    ]
-  }
-  return [line('listener', target, ok(`${(exact ?? everywhere ?? own[0])!.address}:${portNumber}`))]
+  const others = everywhere === undefined && exact === undefined
+  if (others && own.every((socket) => isLoopback(socket.address)) && !isLoopback(address))
+    return block(`port ${port} is open on ${own.map((socket) => socket.address).join(', ')} only`, `let it listen on ${address}`)
+  return ok(`${(exact ?? everywhere ?? own[0])!.address}:${port}`)
 }
 
 const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'
