@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+
 /** What a module may do on a host, and the connection that carries it. Implemented by `ssh.ts` and `local.ts`. */
 
 export interface RunOptions {
@@ -94,6 +96,11 @@ export interface Connection {
   as(become: Become | undefined): HostAccess
   /** Takes a lock, kept until it is released or the connection ends; undefined where somebody else has it. Throws `Failure`. */
   lock(become: Become | undefined, wanted: LockWanted): Promise<HostLock | undefined>
+  /**
+   * A stream to a port of the host's network, as a program on the host would reach it; default host: the host's own loopback. It ends with the
+   * connection. Throws `Failure` of kind `unreachable`, also where the host refuses.
+   */
+  forward(port: number, host?: string): Promise<Duplex>
   /** How many requests were sent and how many bytes went each way, for `-v` and the benchmark. */
   readonly traffic: { requests: number; sent: number; received: number }
   close(): Promise<void>

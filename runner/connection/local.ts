@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { Connection, Endpoint } from './connection.ts'
+import { localDial } from './forward.ts'
 import type { OpenPipe } from './pool.ts'
 import { pooledConnection } from './pooled.ts'
 import { loginName } from './ssh/config.ts'
@@ -30,6 +31,7 @@ export function connectLocal(endpoint: Endpoint, { env, signal, shell = '/bin/sh
   }
   const options = {
     openPipe,
+    dial: localDial(endpoint.connectTimeout ?? 10),
     loginUser: loginName(),
     openLimit: endpoint.connectTimeout ?? 30,
     signal,

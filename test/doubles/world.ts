@@ -123,6 +123,9 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
         as: () => access,
         lock: async (_become, wanted) =>
           given.lock === undefined ? { stands: () => {}, release: () => {} } : given.lock(endpoint, wanted),
+        forward: async () => {
+          throw new Error('this test has no network')
+        },
         traffic: { requests: 0, sent: 0, received: 0 },
         close: async () => {},
       }

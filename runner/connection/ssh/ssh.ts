@@ -6,6 +6,7 @@ import type { Client, ClientChannel } from 'ssh2'
 import { Failure } from '../../base/failure.ts'
 import { duration } from '../../base/format.ts'
 import type { Connection, Endpoint } from '../connection.ts'
+import { sshDial } from '../forward.ts'
 import { serverGate } from './gate.ts'
 import { findIdentities } from './identities.ts'
 import { commandLine } from '../shell/opening.ts'
@@ -52,6 +53,7 @@ export async function connectSsh(endpoint: Endpoint, options: SshOptions): Promi
   const client = clients.at(-1) as Client
   const { connection, fail } = pooledConnection(endpoint, {
     openPipe: openChannel(client),
+    dial: sshDial(client, hops.at(-1)?.connectTimeout ?? 10),
     loginUser: hops.at(-1)?.user ?? '',
     openLimit: Math.max(shellLimit, endpoint.connectTimeout ?? 0),
     signal,
@@ -158,34 +160,14 @@ const cannotReach = (hop: Hop, code: string, why: string): Failure =>
     todo: advice[code],
   })
 
-function forward(hop: Hop, before: Client): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: Error) =>
-      reject(
-        new Failure(`cannot connect to ${hop.name} (${hop.address} port ${hop.port}) through the bastion`, {
-          kind: 'unreachable',
-          why: error.message,
-          todo: 'can the bastion reach it, and does its sshd allow AllowTcpForwarding?',
-        }),
-      )
-    const timer = setTimeout(
-      () => failed(new Error(`no answer within ${duration(hop.connectTimeout)}`)),
-      hop.connectTimeout * 1000,
-    )
-    const done = (error: Error | undefined, channel: Duplex) => {
-      clearTimeout(timer)
-      if (error) return failed(error)
-      channel.on('error', () => undefined)
-      resolve(channel)
-    }
-    try {
-      before.forwardOut('127.0.0.1', 0, hop.address, hop.port, done)
-    } catch (error) {
-      clearTimeout(timer)
-      failed(error as Error)
-    }
+const forward = (hop: Hop, before: Client): Promise<Duplex> =>
+  sshDial(before, hop.connectTimeout)(hop.address, hop.port).catch((error: Error) => {
+    throw new Failure(`cannot connect to ${hop.name} (${hop.address} port ${hop.port}) through the bastion`, {
+      kind: 'unreachable',
+      why: error.message,
+      todo: 'can the bastion reach it, and does its sshd allow AllowTcpForwarding?',
+    })
   })
-}
 
 function throughProgram(command: string): Duplex {
   const child = spawn('/bin/sh', ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'ignore'] })

@@ -263,6 +263,7 @@ if (sudoWorks) {
       host: connection.host,
       traffic: connection.traffic,
       lock: connection.lock,
+      forward: connection.forward,
       as: () => connection.as({ user: 'root', method: 'sudo' }),
       close: () => connection.close(),
     }
