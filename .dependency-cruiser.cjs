@@ -55,9 +55,9 @@ module.exports = {
     ),
     forbidden(
       'clients-stand-alone',
-      'connections and clouds know nothing of playbooks',
-      { path: '^runner/(connection|openstack)/' },
-      { path: '^runner/', pathNot: `^runner/(connection|openstack|source|base)/|${VOCABULARY}` },
+      'connections, clouds and databases know nothing of playbooks',
+      { path: '^runner/(connection|openstack|database)/' },
+      { path: '^runner/', pathNot: `^runner/(connection|openstack|database|source|base)/|${VOCABULARY}` },
     ),
     forbidden(
       'commands-are-the-roof',

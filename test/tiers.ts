@@ -47,7 +47,7 @@ const { values: options } = parseArgs({
   },
 })
 
-/** What the integration tier needs on the machine: a real sshd and sudo, and oslo.config to compare `ini` with. */
+/** What the integration tier needs on the machine: a real sshd and sudo, a MariaDB, and oslo.config to compare `ini` with. */
 const INTEGRATION_PACKAGES = [
   'openssh-server',
   'openssh-client',
@@ -59,6 +59,8 @@ const INTEGRATION_PACKAGES = [
   'acl',
   'libcap2-bin',
   'procps',
+  'mariadb-server',
+  'openssl',
 ]
 
 /** The command line of the real cloud, and how it exits where there can be none. */

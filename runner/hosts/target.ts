@@ -1,11 +1,12 @@
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
-import type { Become, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
+import type { Become, Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
 import { hostJob, type JobContext } from '../connection/job/job.ts'
 import { Failure } from '../base/failure.ts'
 import { didYouMean } from '../base/suggest.ts'
 import type { Scope } from '../language/value.ts'
 import type { Progress, Target } from '../module.ts'
+import { hostDatabase } from './database.ts'
 import { gather } from './facts.ts'
 import { type HostState, type Run, stateOf } from '../state/run-state.ts'
 import { connectionVars, passwordsIn } from './connection-vars.ts'
@@ -50,7 +51,14 @@ export function createTarget(run: Run, options: TargetOptions): Target {
       return createTarget(run, { ...options, host: state.name, facts: state.facts })
     },
     job: (name, work) =>
-      hostJob(access, name, { ...work, env: { ...options.environment, ...work.env } }, jobContext(run, options)),
+      hostJob(access, name, { ...work, env: { ...options.environment, ...work.env } }, contextOf(run, options)),
+    database: (choice) =>
+      hostDatabase(choice, {
+        ...contextOf(run, options),
+        access,
+        connection: () => connectionTo(run, options),
+        hide: (secret) => run.secrets.add(secret),
+      }),
     cloud: async (name) => run.session.cloud(await cloudChoice(run, options.scope, name)),
     progress: options.progress,
     evaluate: options.evaluate,
@@ -61,7 +69,7 @@ export function createTarget(run: Run, options: TargetOptions): Target {
   }
 }
 
-const jobContext = ({ world: { clock } }: Run, { host, signal, progress }: TargetOptions): JobContext => ({
+const contextOf = ({ world: { clock } }: Run, { host, signal, progress }: TargetOptions): JobContext => ({
   host,
   signal,
   progress,
@@ -113,6 +121,11 @@ export async function takeOn(run: Run, options: Reaching, wanted: LockWanted): P
 export async function reachHost(run: Reachable, options: Reaching): Promise<HostAccess> {
   const { endpoint, become } = await reach(run, options)
   return run.session.access(endpoint, become)
+}
+
+async function connectionTo(run: Reachable, options: Reaching): Promise<Connection> {
+  const { endpoint } = await reach(run, options)
+  return run.session.connection(endpoint)
 }
 
 async function reach(run: Reachable, options: Reaching): Promise<{ endpoint: Endpoint; become: Become | undefined }> {

@@ -6,6 +6,7 @@ import type { CloudChoice, World } from '../world.ts'
 /** The connections and clouds of one run: each is opened when first used, once, and closed at the end. */
 export interface Session {
   access(endpoint: Endpoint, become: Become | undefined): Promise<HostAccess>
+  connection(endpoint: Endpoint): Promise<Connection>
   /** As `Connection.lock`. A host that could not be reached is tried again by whoever comes next. */
   lock(endpoint: Endpoint, become: Become | undefined, wanted: LockWanted): Promise<HostLock | undefined>
   cloud(choice: CloudChoice): Promise<Cloud>
@@ -40,8 +41,11 @@ export function openSession(world: World, signal: AbortSignal): Session {
 
   const keyOf = ({ name, kind, address, port, user }: Endpoint) => JSON.stringify([name, kind, address, port, user])
 
+  const connection = (endpoint: Endpoint) => once(connections, keyOf(endpoint), () => connect(endpoint))
+
   return {
-    access: async (endpoint, become) => (await once(connections, keyOf(endpoint), () => connect(endpoint))).as(become),
+    connection,
+    access: async (endpoint, become) => (await connection(endpoint)).as(become),
     async lock(endpoint, become, wanted) {
       const key = keyOf(endpoint)
       const connecting = once(connections, key, () => connect(endpoint))

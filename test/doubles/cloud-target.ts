@@ -89,6 +89,7 @@ export function targetOf(
     read: local,
     stat: local,
     list: local,
+    database: local,
     job: () => {
       throw new Error('this module should need nothing of a host')
     },

@@ -118,6 +118,9 @@ export function fakeTarget(given: FakeGiven = {}): FakeTarget {
       return other
     },
     job: (name, work) => hostJob(async () => target, name, work, target),
+    database: async () => {
+      throw new Error('this test has no database')
+    },
     cloud: async () => {
       if (given.cloud === undefined) throw new Error('this test has no cloud')
       return given.cloud
