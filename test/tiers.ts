@@ -2,39 +2,21 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { retryArguments, toRetry, type Verdict, verdict, type VitestReport } from './verdict.ts'
 
 /**
  * `npm test`: every check and every tier, each with its result. A tier that cannot run here says so and counts as skipped, never as
  * passed. The last line is `N passed, N failed, N skipped`.
  */
-interface Outcome {
+interface Outcome extends Partial<Verdict> {
   readonly name: string
   readonly passed: number
   readonly failed: number
   readonly skipped: number
   readonly seconds: number
   readonly note?: string
-  /** What failed and why, said again at the end: whoever reads only the end of a long log finds it. */
-  readonly failures?: readonly string[]
-}
-
-/** The part of vitest's JSON report that is read here. */
-interface VitestReport {
-  readonly numPassedTests: number
-  readonly numFailedTests: number
-  readonly numPendingTests: number
-  readonly testResults: readonly {
-    readonly name: string
-    readonly status: string
-    readonly message: string
-    readonly assertionResults: readonly {
-      readonly fullName: string
-      readonly status: string
-      readonly failureMessages: readonly string[]
-    }[]
-  }[]
 }
 
 const { values: options } = parseArgs({
@@ -172,40 +154,38 @@ function install(packages: readonly string[]): string | undefined {
 async function vitest(project: string, before?: string): Promise<Outcome> {
   const started = performance.now()
   const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
-  const file = join(folder, 'result.json')
   const log = join(folder, 'words')
   if (before === undefined) say(`\n${project} tier`)
   const words = before === undefined ? 'inherit' : openSync(log, 'w')
-  const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-  const child = spawn('npx', ['vitest', 'run', '--project', project, '--passWithNoTests', ...reports], {
-    stdio: ['ignore', words, words],
-  })
-  const [status] = (await once(child, 'exit')) as [number | null]
+  const first = await runVitest(project, folder, words)
+  const again = project === 'cloud' ? toRetry(first.report) : []
+  if (again.length > 0) spawnSync(process.execPath, [CLOUD, 'mend'], { stdio: ['ignore', words, words] })
+  const second = again.length > 0 ? await runVitest(project, folder, words, retryArguments(again)) : undefined
   if (words !== 'inherit') {
     closeSync(words)
     say(`\n${project} tier\n${before}${readFileSync(log, 'utf8')}`)
   }
-  const result: VitestReport = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as VitestReport)
-    : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, testResults: [] }
   rmSync(folder, { recursive: true })
-  const failed = result.numFailedTests + (status !== 0 && result.numFailedTests === 0 ? 1 : 0)
-  return {
-    name: project,
-    passed: result.numPassedTests,
-    failed,
-    skipped: result.numPendingTests,
-    seconds: since(started),
-    failures: result.testResults.flatMap(failuresOf),
-  }
+  return { name: project, ...verdict(first.report, first.status, second?.report), seconds: since(started) }
 }
 
-/** One text a failed test of a file, or one for a file that could not be loaded. */
-function failuresOf({ name, status, message, assertionResults }: VitestReport['testResults'][number]): string[] {
-  const file = relative(process.cwd(), name)
-  const tests = assertionResults.filter((test) => test.status === 'failed')
-  if (tests.length === 0) return status === 'failed' ? [`${file}\n${message}`] : []
-  return tests.map((test) => `${file} > ${test.fullName}\n${test.failureMessages.join('\n')}`)
+async function runVitest(
+  project: string,
+  folder: string,
+  words: number | 'inherit',
+  more: readonly string[] = [],
+): Promise<{ readonly status: number | null; readonly report: VitestReport }> {
+  const file = join(folder, 'result.json')
+  rmSync(file, { force: true })
+  const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+  const child = spawn('npx', ['vitest', 'run', '--project', project, '--passWithNoTests', ...reports, ...more], {
+    stdio: ['ignore', words, words],
+  })
+  const [status] = (await once(child, 'exit')) as [number | null]
+  const report: VitestReport = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as VitestReport)
+    : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, testResults: [] }
+  return { status, report }
 }
 
 function skipped(name: string, note: string): Outcome {
@@ -220,7 +200,7 @@ function since(started: number): number {
 function report(): void {
   say('')
   for (const { name, failures = [] } of outcomes) {
-    for (const failure of failures) say(`${name}: ${failure.split('\n').slice(0, 30).join('\n')}\n`)
+    for (const failure of failures) say(`${name}: ${firstLines(failure)}\n`)
   }
   for (const { name, passed, failed, skipped, seconds, note } of outcomes) {
     const word = failed > 0 ? 'FAILED ' : passed === 0 && skipped > 0 ? 'SKIPPED' : 'ok     '
@@ -228,7 +208,12 @@ function report(): void {
       `${word} ${name.padEnd(12)} ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds.toFixed(0)} s${note === undefined ? '' : ` (${note})`}`,
     )
   }
+  for (const { name, flaky = [] } of outcomes) {
+    for (const test of flaky) say(`\nFLAKY ${name}: failed, then passed after \`mend\`: ${firstLines(test)}`)
+  }
   const sum = (key: 'passed' | 'failed' | 'skipped') => outcomes.reduce((total, outcome) => total + outcome[key], 0)
   say(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)
   process.exitCode = sum('failed') > 0 ? 1 : 0
 }
+
+const firstLines = (text: string): string => text.split('\n').slice(0, 30).join('\n')
