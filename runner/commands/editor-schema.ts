@@ -58,7 +58,7 @@ const FORMS: Readonly<Record<string, Json>> = {
       { type: 'string', pattern: '^\\d{1,3}\\s*%$' },
     ],
   }),
-  canary: orTemplate({ type: 'integer', minimum: 1 }),
+  canary: orTemplate({ type: 'integer', minimum: 0 }),
   deadline: { type: ['string', 'integer'] },
 }
 

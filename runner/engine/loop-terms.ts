@@ -1,5 +1,12 @@
 import type { LoopStarted } from '../events/events.ts'
-import { type MaxFailures, type Read, readDeadline, readMaxFailures, wholeNumber } from '../language/playbook/loop-values.ts'
+import {
+  type MaxFailures,
+  type Read,
+  readCanary,
+  readDeadline,
+  readMaxFailures,
+  wholeNumber,
+} from '../language/playbook/loop-values.ts'
 import type { LoopControl, LoopLimit } from '../language/playbook/types.ts'
 import { render, TemplateError } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
@@ -27,7 +34,7 @@ export function termsOf(run: Pick<Run, 'goal' | 'startedAt'>, control: LoopContr
     found: rendered(limit.atMost, scope, wholeNumber('a number of `limits`')),
   }))
   const maxFailures = rendered(control.maxFailures, scope, readMaxFailures)
-  const canary = rendered(control.canary, scope, wholeNumber('`canary`'))
+  const canary = rendered(control.canary, scope, readCanary)
   const deadline = rendered(control.deadline, scope, readDeadline)
   const isPlan = run.goal === 'plan'
   const at = deadline?.value && ('at' in deadline.value ? deadline.value.at : run.startedAt + deadline.value.after * 1000)
@@ -46,8 +53,8 @@ export function termsOf(run: Pick<Run, 'goal' | 'startedAt'>, control: LoopContr
         ? {}
         : { limits: Object.fromEntries(limits.map(({ key, found }) => [key.value, found?.text ?? ''])) }),
       ...(maxFailures === undefined ? {} : { maxFailures: maxFailures.text }),
-      ...(canary === undefined ? {} : { canary: canary.text }),
-      ...(shownDeadline === undefined ? {} : { deadline: shownDeadline }),
+      ...(canary === undefined || canary.value === 0 ? {} : { canary: canary.text }),
+      ...(shownDeadline === undefined || shownDeadline === '' ? {} : { deadline: shownDeadline }),
     },
   }
 }

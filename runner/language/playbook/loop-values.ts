@@ -14,11 +14,14 @@ export type Deadline = { readonly at: number } | { readonly after: number }
 
 /** @param name of the value, as a sentence begins with it */
 export const wholeNumber =
-  (name: string) =>
+  (name: string, min = 1) =>
   (value: unknown): Read<number> =>
-    typeof value === 'number' && Number.isInteger(value) && value >= 1
+    typeof value === 'number' && Number.isInteger(value) && value >= min
       ? { value }
-      : { wrong: `${name} must be a whole number from 1, not ${shown(value)}` }
+      : { wrong: `${name} must be a whole number from ${min}, not ${shown(value)}` }
+
+/** 0: none. */
+export const readCanary = wholeNumber('`canary`', 0)
 
 export function readMaxFailures(value: unknown): Read<MaxFailures> {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return { value: { count: value } }
@@ -31,7 +34,9 @@ export function readMaxFailures(value: unknown): Read<MaxFailures> {
 /** ISO 8601, with a time; without an offset it is the controller's local time. */
 const MOMENT = /^(\d{4}-\d\d-\d\d)[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?$/
 
-export function readDeadline(value: unknown): Read<Deadline> {
+/** An empty text: none, as a parameter may say. */
+export function readDeadline(value: unknown): Read<Deadline | undefined> {
+  if (value === '') return { value: undefined }
   const text = typeof value === 'number' ? String(value) : value
   const after = typeof text === 'string' ? secondsOf(text) : undefined
   if (after !== undefined && after > 0) return { value: { after } }

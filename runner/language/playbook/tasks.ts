@@ -4,7 +4,7 @@ import { kindOf } from '../template/helpers.ts'
 import { keywordsOf, refusalOf } from './keywords.ts'
 import { child, entries, items, keyOf, placeOfNode, rootOf } from '../../source/yaml.ts'
 import { readModule, unknownModule } from './module-key.ts'
-import { readDeadline, readMaxFailures, type Read, wholeNumber } from './loop-values.ts'
+import { readCanary, readDeadline, readMaxFailures, type Read, wholeNumber } from './loop-values.ts'
 import {
   type Block,
   flatten,
@@ -329,7 +329,7 @@ const readLoopControl = (r: Reading, node: Node | undefined): LoopControl => {
     parallel: readBy(r, given(node, 'parallel'), wholeNumber('`parallel`')),
     limits: readLimits(r, given(node, 'limits')),
     maxFailures: readBy(r, given(node, 'max_failures'), readMaxFailures),
-    canary: readBy(r, given(node, 'canary'), wholeNumber('`canary`')),
+    canary: readBy(r, given(node, 'canary'), readCanary),
     deadline: readBy(r, given(node, 'deadline'), readDeadline),
   }
 }

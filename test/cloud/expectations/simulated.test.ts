@@ -23,7 +23,7 @@ async function simulated({ cloudsFile, addServer, state, hosts, compute }: Simul
     stranger: await connect(login, true),
     source: 'compute14',
     target: 'compute15',
-    patience: { every: 0.02, limit: 15 },
+    patience: { every: 0.02, limit: 240 },
     boot: async (name, shape, host) =>
       addServer({
         name,

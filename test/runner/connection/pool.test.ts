@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
-import { afterEach, describe, expect, test } from 'vitest'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Become } from '../../../runner/connection/connection.ts'
 import { hostAccess } from '../../../runner/connection/host-access.ts'
 import { createPool, type OpenPipe } from '../../../runner/connection/pool.ts'
@@ -18,7 +21,7 @@ afterEach(() => {
 })
 
 /** Shells of this machine, so many at a time. A user other than the login's runs without sudo: pools are not about that. */
-function setUp(sessions = Infinity, stallLimit = 60_000) {
+function setUp(sessions = Infinity) {
   let open = 0
   let most = 0
   const traffic = { requests: 0, sent: 0, received: 0 }
@@ -37,7 +40,7 @@ function setUp(sessions = Infinity, stallLimit = 60_000) {
     )
     return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, destroy: () => child.stdin.destroy() }
   }
-  const pool = createPool({ openPipe, traffic, openLimit: 10, stallLimit })
+  const pool = createPool({ openPipe, traffic, openLimit: 10, stallLimit: 60_000 })
   let id = 0
   const as = (become?: Become) =>
     hostAccess({ add: (item) => pool.add(become, item), drop: pool.drop, nextId: () => ++id, signal: undefined })
@@ -68,21 +71,35 @@ test('a shell that hangs in a request, as in a dead network share, does not hold
 })
 
 test('a probe that hangs for good fails; the commands beside it and the other requests do not', async () => {
-  const { as, pool } = setUp(Infinity, 400)
-  const beside = as().run(['sh', '-c', 'sleep 1.5; echo whole'])
+  const folder = mkdtempSync(join(tmpdir(), 'runbook-pool-'))
+  const { as, pool } = setUp()
+  const beside = as().run(['sh', '-c', `until [ -e ${folder}/go ]; do sleep 0.1; done; echo whole`])
   await as().run(['true']) // its batch has ended by then: the next one goes to the same shell
   process.kill(children[0] ?? 0, 'SIGSTOP')
-  const stuck = await as()
-    .read('/etc/hostname')
-    .catch((error: unknown) => error)
-  expect(stuck).toMatchObject({
-    kind: 'timeout',
-    message: 'the host did not answer within 0.4 s',
-    why: expect.stringContaining('/etc/hostname'),
-  })
+  // The minute passes when the test says so.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  try {
+    let answer: unknown
+    void as()
+      .read('/etc/hostname')
+      .catch((error: unknown) => (answer = error))
+    while (answer === undefined) {
+      vi.advanceTimersByTime(1000)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(answer).toMatchObject({
+      kind: 'timeout',
+      message: 'the host did not answer within 60 s',
+      why: expect.stringContaining('/etc/hostname'),
+    })
+  } finally {
+    vi.useRealTimers()
+  }
   expect(await size(as().read('/etc/passwd'))).toBe(true)
   process.kill(children[0] ?? 0, 'SIGCONT')
+  writeFileSync(join(folder, 'go'), '')
   expect((await beside).stdout).toBe('whole\n')
+  rmSync(folder, { recursive: true })
   await pool.close()
 })
 
@@ -129,10 +146,13 @@ describe('where the host allows one session', () => {
 
 test('a shell that is killed fails what it was asked, and another takes its place', async () => {
   const { as, pool, open } = setUp()
-  const work = as().run(['sleep', '0.6'])
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  const folder = mkdtempSync(join(tmpdir(), 'runbook-pool-'))
+  const work = as().run(['sh', '-c', `echo > ${folder}/begun; exec sleep 60`])
+  const ended = expect(work).rejects.toMatchObject({ kind: 'unreachable', message: 'the shell on the host has ended' })
+  await vi.waitUntil(() => existsSync(join(folder, 'begun')), { timeout: 240_000 })
   process.kill(children[0] ?? 0, 'SIGKILL')
-  await expect(work).rejects.toMatchObject({ kind: 'unreachable', message: 'the shell on the host has ended' })
+  await ended
+  rmSync(folder, { recursive: true })
   expect(await size(as().read('/etc/passwd'))).toBe(true)
   expect(open()).toBe(1)
   await pool.close()
@@ -150,8 +170,8 @@ test('a user who cannot be had is not asked for again', async () => {
 test('the end: what is pending and what comes later fails with the reason', async () => {
   const { as, pool } = setUp()
   const reason = new Failure('the connection was lost', { kind: 'unreachable' })
-  const running = as().run(['sleep', '0.2'])
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await as().run(['true'])
+  const running = as().run(['sleep', '60'])
   const queued = as().read('/etc/passwd')
   pool.fail(reason)
   expect(await running.catch((error: unknown) => error)).toBe(reason)

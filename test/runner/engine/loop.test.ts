@@ -107,7 +107,7 @@ describe('limits', () => {
     ['limits: { "{{ item.from }}": "{{ many }}" }', '0', 'a number of `limits` must be a whole number from 1, not 0'],
     ['limits: { "{{ item.form }}": 1 }', '1', '`item` has no key `form`'],
     ['max_failures: "{{ many }}"', '120%', '`max_failures` must be a whole number from 1 or a share from 1% to 100%, not "120%"'],
-    ['canary: "{{ many }}"', '1.5', '`canary` must be a whole number from 1, not 1.5'],
+    ['canary: "{{ many }}"', '1.5', '`canary` must be a whole number from 0, not 1.5'],
     [
       'deadline: "{{ many }}"',
       'tomorrow',

@@ -161,7 +161,7 @@ describe('a run killed at any point and resumed', () => {
         expect(stage.things, where).toEqual(whole.stage.things)
       }
     }
-  }, 120_000)
+  })
 })
 
 /** Resumes until it is done; asked about a command in flight, answers by looking at the host, as an operator would. */

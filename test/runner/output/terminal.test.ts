@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { width } from '../../../runner/base/screen.ts'
+import { dedent } from '../../scenes/dedent.ts'
 
 /** The built program on a terminal of its own (script(1) makes one), as `npm test` has just built it. */
 const bin = fileURLToPath(new URL('../../../dist/runner/bin.js', import.meta.url))
@@ -32,6 +33,18 @@ params:
   fails: { type: boolean, default: false, description: Whether to fail }
 `
 writeFileSync(join(folder, 'play.yml'), PLAYBOOK)
+writeFileSync(
+  join(folder, 'loop.yml'),
+  dedent`
+    plays:
+      - hosts: localhost
+        tasks:
+          - name: Move {{ item }}
+            command: { cmd: "sleep 3" }
+            loop: [s1, s2, s3, s4]
+            loop_control: { parallel: 2 }
+  `,
+)
 
 /** Names, output and a question that would set the window's title, and go to a place on the screen. */
 const HOSTILE = String.raw`
@@ -99,6 +112,14 @@ describe('on a terminal', () => {
     expect(text).toContain('Stopping when 1 step in flight has ended; Ctrl-C again aborts at once.')
     expect(text).toContain('Ctrl-C: nothing new was started; what was in flight was let end.\n')
     expect(text).toMatch(/interrupted.* · exit 130\nrunbook resume \w{10}/)
+  })
+
+  test('a loop that Ctrl-C cut short is not ticked off, and names what was not started', async () => {
+    const { code, text } = await onTerminal('apply loop.yml', [['2 running', '\x03']])
+    expect(code).toBe(130)
+    expect(text).not.toContain('✔ Move')
+    expect(text).toMatch(/↓ Move … +2 of 4 changed, 2 not started\n {2}not started: s3, s4 \(the run was stopped\)\n/)
+    expect(text).toContain('2 changed and verified · 2 not started: the run was stopped · interrupted')
   })
 
   test('a failure shows place, lines and cure; no line is longer than a narrow terminal', async () => {

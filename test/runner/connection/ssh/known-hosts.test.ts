@@ -210,7 +210,7 @@ describe.skipIf(spawnSync('ssh-keygen', ['-?']).error !== undefined)('as ssh-key
       }),
       { numRuns: 60 },
     )
-  }, 120_000)
+  })
 
   test('hashed by ssh-keygen itself', () => {
     const file = join(folder, 'hashed')
