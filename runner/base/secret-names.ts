@@ -70,9 +70,10 @@ export function hideSpans(text: string, spans: readonly Span[]): string {
  */
 export function secretSpans(text: string): readonly Span[] {
   const lines = linesOf(text)
+  const pairs = lines.map((line) => pairsOf(line.text))
   return outermost([
-    ...lines.flatMap((line, at) => settingSpans(lines, at)),
-    ...pairedSpans(lines),
+    ...lines.flatMap((_line, at) => settingSpans(lines, at, pairs[at]!)),
+    ...pairedSpans(lines, pairs),
     ...flowSpans(text),
     ...urlSpans(text),
     ...keySpans(lines),
@@ -122,21 +123,20 @@ const BLOCK_HEAD = /^(?:![\w-]+[ \t]*)?(?:[|>][+\-\d]*)?[ \t]*(?:#.*)?$/
 const NO_SECRET = /^(?:["']{2}|true|false|yes|no|null|none|~)?[ \t,]*(?:[ \t]#.*)?$/i
 
 /** The values of the secret names in one line, and the lines that go on from the last of them. */
-function settingSpans(lines: readonly Line[], at: number): readonly Span[] {
-  const line = lines[at]!
-  const pairs = pairsOf(line.text)
-  const isPaired = pairs.some(({ name, value }) => namesSecret(name, value))
+function settingSpans(lines: readonly Line[], at: number, pairs: readonly Pair[]): readonly Span[] {
+  const isPaired = pairs.some(namesSecret)
   return pairs
     .filter((pair) => (isSecretName(pair.name) && !isPlainConnection(pair)) || (isPaired && VALUE_KEYS.has(pair.name)))
     .flatMap(({ from, first }) => valueSpans(lines, at, from, first))
 }
 
 /** A database's `connection` is a URL; an ordinary word is how a host is reached. */
-const isPlainConnection = ({ name, value }: Pair): boolean => /connection$/i.test(name) && !value.includes(':')
+const isPlainConnection = ({ name, value }: Pair): boolean => /connection$/i.test(name) && !value().includes(':')
 
 interface Pair {
   readonly name: string
-  readonly value: string
+  /** Asked of few names only: to find its end costs more than to find where it begins. */
+  value(): string
   /** Where the value begins in the line. */
   readonly from: number
   /** Whether nothing stands before it: its value is the rest of the line. */
@@ -148,7 +148,7 @@ const pairsOf = (line: string): readonly Pair[] =>
     const from = found.index + found[0].length
     return {
       name: found[2] ?? '',
-      value: line.slice(from, endOfValue(line, from)),
+      value: () => line.slice(from, endOfValue(line, from)),
       from,
       first: BEFORE_FIRST.test(line.slice(0, found.index)),
     }
@@ -170,7 +170,8 @@ function valueSpans(lines: readonly Line[], at: number, from: number, first: boo
 function belowSpans(lines: readonly Line[], at: number, all: boolean): readonly Span[] {
   const own = lines[at]!.indent ?? 0
   const spans: Span[] = []
-  for (const { text, start, indent, isItem } of lines.slice(at + 1)) {
+  for (let below = at + 1; below < lines.length; below++) {
+    const { text, start, indent, isItem } = lines[below]!
     if (indent === undefined) continue
     if (indent <= own) break
     const words = text.slice(indent)
@@ -182,19 +183,24 @@ function belowSpans(lines: readonly Line[], at: number, all: boolean): readonly 
 
 /** Nothing but `{{ … }}`, with what a quote or a separator needs. */
 const isTemplate = (value: string): boolean =>
-  value.includes('{{') && !/[\p{L}\p{N}]{3}/u.test(value.replaceAll(/\{\{.*?\}\}/g, '').replace(/[ \t]#.*$/, ''))
+  value.includes('{{') && !/[\p{L}\p{N}]{3}/u.test(value.replaceAll(/\{\{[^{}]*\}\}/g, '').replace(/[ \t]#.*$/, ''))
+
+/** So far a line is looked at around a name: what has no end within that is taken to reach to the end of the line. */
+const REACH = 4096
 
 /** Where a value in the midst of a line ends: at its quote, its bracket, or what separates it from the next. */
 function endOfValue(line: string, from: number): number {
-  const quote = /^(["'])(?:\\.|(?!\1)[^\\])*\1/.exec(line.slice(from))
+  const near = line.slice(from, from + REACH)
+  const quote = /^(["'])(?:\\.|(?!\1)[^\\])*\1/.exec(near)
   if (quote !== null) return from + quote[0].length
-  if (/^["']/.test(line.slice(from))) return line.length
+  if (/^["']/.test(near)) return line.length
   if (line[from] === '[') return line.includes(']', from) ? line.indexOf(']', from) + 1 : line.length
-  const before = line.slice(0, from)
-  const inFlow = /[{[][^}\]]*$/.test(before.replaceAll(/\{\{.*?\}\}/g, ''))
-  const inQuery = /\?[^\s]*$/.test(before)
+  const before = line.slice(Math.max(0, from - REACH), from).replaceAll(/\{\{[^{}]*\}\}/g, '')
+  const last = (...brackets: readonly string[]) => Math.max(...brackets.map((bracket) => before.lastIndexOf(bracket)))
+  const inFlow = last('{', '[') > last('}', ']')
+  const inQuery = last('?') > last(' ', '\t')
   const stop = inFlow ? /[,}\]"']|\s#/ : inQuery ? /[\s&"']/ : /[\s"'`]/
-  const length = line.slice(from).search(stop)
+  const length = near.search(stop)
   return length < 0 ? line.length : from + length
 }
 
@@ -202,18 +208,23 @@ const OPTION_KEYS = new Set(['option', 'name', 'key', 'var', 'variable', 'parame
 const VALUE_KEYS = new Set(['value', 'values', 'default', 'example', 'enum'])
 
 /** Whether a key says of those beside it that they hold a secret: `option: admin_password`; `secret: true` of a parameter. */
-const namesSecret = (name: string, value: string): boolean => {
-  const text = value.replaceAll(/^["']|["']$/g, '')
-  return (OPTION_KEYS.has(name) && /^[\w.-]+$/.test(text) && isSecretName(text)) || (name === 'secret' && text === 'true')
+function namesSecret({ name, value }: Pair): boolean {
+  if (!OPTION_KEYS.has(name) && name !== 'secret') return false
+  const text = value()
+    .trim()
+    .replaceAll(/^["']|["']$/g, '')
+  return name === 'secret' ? text === 'true' : /^[\w.-]+$/.test(text) && isSecretName(text)
 }
 
 /** Values whose name is another key of the same mapping, a key a line. */
-function pairedSpans(lines: readonly Line[]): readonly Span[] {
-  return lines.flatMap((line, at) => {
-    const [pair] = pairsOf(line.text)
-    if (pair?.first !== true || !namesSecret(pair.name, pair.value)) return []
+function pairedSpans(lines: readonly Line[], pairs: readonly (readonly Pair[])[]): readonly Span[] {
+  const known = new Set<number>()
+  return lines.flatMap((_line, at) => {
+    const [pair] = pairs[at]!
+    if (known.has(at) || pair?.first !== true || !namesSecret(pair)) return []
     return mappingOf(lines, at).flatMap((other) => {
-      const [one] = pairsOf(lines[other]!.text)
+      known.add(other)
+      const [one] = pairs[other]!
       return one?.first === true && VALUE_KEYS.has(one.name) ? valueSpans(lines, other, one.from, true) : []
     })
   })
@@ -239,12 +250,14 @@ function mappingOf(lines: readonly Line[], at: number): readonly number[] {
 
 /** The same where the mapping is written in braces, over several lines perhaps. */
 function flowSpans(text: string): readonly Span[] {
-  const flat = text.replaceAll(/\{\{.*?\}\}/g, (template) => '\0'.repeat(template.length)).replaceAll('\n', ' ')
+  const flat = text.replaceAll(/\{\{[^{}]*\}\}/g, (template) => '\0'.repeat(template.length)).replaceAll('\n', ' ')
   return [...flat.matchAll(/\{[^{}]*\}/g)].flatMap(({ 0: mapping, index }) => {
     const pairs = pairsOf(mapping)
-    if (!pairs.some(({ name, value }) => namesSecret(name, value.trim()))) return []
+    if (!pairs.some(namesSecret)) return []
     return pairs
-      .filter(({ name, value }) => VALUE_KEYS.has(name) && !NO_SECRET.test(value) && !value.startsWith('\0') && value !== HIDDEN)
+      .filter(({ name }) => VALUE_KEYS.has(name))
+      .map(({ value, from }) => ({ value: value(), from }))
+      .filter(({ value }) => !NO_SECRET.test(value) && !value.startsWith('\0') && value !== HIDDEN)
       .map(({ value, from }) => ({ start: index + from, end: index + from + value.trimEnd().length }))
   })
 }

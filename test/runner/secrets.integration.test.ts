@@ -36,6 +36,9 @@ plays:
         lineinfile: { path: ${folder}/line.txt, regexp: '^login ', line: 'login {{ pw }}' }
       - name: url
         copy: { dest: ${folder}/url.txt, content: "url = rabbit://nova:${SECRETS.url}@mq\\n" }
+      - name: not valid
+        copy: { dest: ${folder}/other.txt, content: "password = ${SECRETS.byName}\\n", validate: diff /dev/null %s }
+        ignore_errors: true
       - name: command
         command: { argv: [printf, '%s|%s|%s|%s', "{{ pw }}", "{{ text }}", "{{ ansible_password }}", "{{ ansible_become_password }}"] }
         register: said

@@ -79,7 +79,8 @@ export async function mustBeValid(target: Target, path: string, content: Uint8Ar
     await target.write(temporary, content)
     const { code, stdout, stderr } = await target.run(argv.map((word) => word.replaceAll('%s', temporary)))
     if (code === 0) return
-    const said = (stderr.trim() || stdout.trim()).replaceAll(temporary, path)
+    // A program that checks a file quotes the lines it does not like.
+    const said = hideSecrets((stderr.trim() || stdout.trim()).replaceAll(temporary, path)).text
     throw new Failure(`\`${validate}\` does not accept the new ${path}`, {
       ...(said === '' ? {} : { why: said.split('\n').at(-1) ?? said, stderr: said }),
       todo: `${path} was left as it is; mend the content`,
