@@ -115,12 +115,20 @@ async function ask(process: NodeJS.Process, asked: string, secret: boolean): Pro
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   if (secret) process.stderr.write(question)
   const prompt = createInterface({ input: process.stdin, output: secret ? silent : process.stderr, terminal: true })
+  const abort = new AbortController()
+  let interrupted = false
+  // The terminal is in raw mode: Ctrl-C comes as a key, and has to mean what it means at any other time.
+  prompt.on('SIGINT', () => {
+    interrupted = true
+    abort.abort()
+  })
   try {
-    return await prompt.question(secret ? '' : question)
+    return await prompt.question(secret ? '' : question, { signal: abort.signal })
   } catch {
     return undefined // Ctrl-D, or Ctrl-C at the question
   } finally {
     prompt.close()
-    if (secret) process.stderr.write('\n')
+    if (secret || interrupted) process.stderr.write('\n')
+    if (interrupted && !process.emit('SIGINT', 'SIGINT')) process.kill(process.pid, 'SIGINT')
   }
 }

@@ -155,12 +155,13 @@ function nameOfItem(item: unknown, index: number, { noLog }: Context): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }
 
-function endWithoutItems(
-  { run, task, context, state }: LoopOf,
-  why: { failure?: ReturnType<typeof failureInfo>; until?: string } & Partial<ReturnType<typeof foretold>>,
+/** The end of a task on a host that no step of it stands for. */
+export function endWithoutItems(
+  { run, task, context, state }: Pick<LoopOf, 'run' | 'task' | 'context' | 'state'>,
+  why: { failure?: ReturnType<typeof failureInfo>; until?: string; reason?: string } & Partial<ReturnType<typeof foretold>>,
 ): StepEnd {
   const outcome = why.failure !== undefined ? 'failed' : why.until !== undefined ? 'unknown' : 'skipped'
-  const reason = why.until ?? (why.failure === undefined ? 'there is nothing to loop over' : undefined)
+  const reason = why.until ?? why.reason ?? (why.failure === undefined ? 'there is nothing to loop over' : undefined)
   run.emit({
     type: 'step-finished',
     step: {

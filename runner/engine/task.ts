@@ -4,7 +4,7 @@ import { type Context, inside } from '../state/task-context.ts'
 import { createPlaces, mapLimit, type Places } from '../base/concurrency.ts'
 import { onceOn } from '../state/match-record.ts'
 import { type HostState, isActive, type Run } from '../state/run-state.ts'
-import { runLoop } from './loop.ts'
+import { endWithoutItems, runLoop } from './loop.ts'
 import { runStep } from './step.ts'
 import { textOf, withoutTemplates } from '../state/step-ref.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
@@ -22,7 +22,9 @@ export async function runTask(
   const active = hosts.filter(isActive)
   const once = context.runOnce && active.length > 0 ? onceOn(run, task, context, hosts) : undefined
   const chosen = once === undefined ? active : [once]
-  if (chosen.length === 0 || run.control.stopping || !(await admitted(run, task))) return
+  if (chosen.length === 0 || run.control.stopping || !hasStarted(run, task)) return
+  const wanted = await admitted(run, task)
+  if (run.control.stopping) return
 
   const [first] = chosen
   const name = first === undefined ? task.name.value : textOf(task.name, scopeOf(run, first, context, local))
@@ -38,21 +40,35 @@ export async function runTask(
   const limit = Math.min(run.how.forks, context.throttle ?? run.how.forks)
   const sharing = (state: HostState) => (once === undefined ? [state] : [...new Set([state, ...active])])
   const places = createPlaces()
-  const ends = await mapLimit(chosen, limit, (state) => runOnHost(run, task, context, state, local, sharing(state), places))
+  const ends = await mapLimit(chosen, limit, async (state) =>
+    wanted
+      ? runOnHost(run, task, context, state, local, sharing(state), places)
+      : passOver(run, task, context, state, sharing(state)),
+  )
   run.unreachable.clear()
   const notStarted = ends.filter((end) => end !== undefined)
   run.emit({ type: 'task-finished', task: task.id, ...(notStarted.length === 0 ? {} : { notStarted }) })
 }
 
-/** `--start-at-task` passes over what comes before; `--step` asks. */
+/** `--start-at-task` passes over what comes before. */
+function hasStarted({ control, which }: Run, task: Task): boolean {
+  if (!control.started) control.started = task.name.value === which.startAtTask
+  return control.started
+}
+
+/** `--step` asks. */
 async function admitted(run: Run, task: Task): Promise<boolean> {
   const { control, which } = run
-  if (!control.started) control.started = task.name.value === which.startAtTask
-  if (!control.started) return false
   if (!which.step || control.stepAll) return true
   const answer = (await run.ask(`${task.name.value}: run it? [y]es, [n]o, [c]ontinue with all: `))?.trim().toLowerCase()
   if (answer === 'c') control.stepAll = true
   return answer === 'y' || answer === 'c'
+}
+
+/** A step that the operator declined is named and counted, and stands for a skipped one. */
+function passOver(run: Run, task: Task, context: Context, state: HostState, sharing: readonly HostState[]): undefined {
+  const { value } = endWithoutItems({ run, task, context, state }, { reason: 'declined by the operator' })
+  if (task.register !== undefined) for (const other of sharing) other.registered.set(task.register, value)
 }
 
 /**

@@ -88,6 +88,7 @@ export function terminalView(
         case 'task-finished':
           if (current !== undefined) current.notStarted = event.notStarted ?? []
           current?.end()
+          current = undefined // a question that comes now holds nothing
           break
         case 'lock-awaited':
           shown = shown.then(() =>

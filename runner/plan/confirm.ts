@@ -21,7 +21,8 @@ interface Asked {
 
 /**
  * Asks what the task's `confirm` says, when the first step of it is about to change something: once for all hosts and items to which the
- * same text applies. A no stops the run. Throws `Failure` (refused).
+ * same text applies. A no stops the run. Throws `Failure`: refused, or
+ * interrupted at Ctrl-C.
  */
 export async function confirmed({ run, task, scope, step }: Asked): Promise<void> {
   if (task.confirm === undefined || run.how.yes || wasSeen(run, step)) return
@@ -29,7 +30,14 @@ export async function confirmed({ run, task, scope, step }: Asked): Promise<void
   const key = `${task.id} ${text}`
   const answer = run.confirmations.get(key) ?? run.ask(`${step.name}: ${text}\nGo on? [y]es, [n]o: `)
   run.confirmations.set(key, answer)
-  if (isYes(await answer)) return
+  const agreed = isYes(await answer)
+  if (run.control.interrupted)
+    throw new Failure('the operator stopped the run at this question', {
+      kind: 'interrupted',
+      why: text,
+      todo: 'nothing more is done; `runbook resume` asks again',
+    })
+  if (agreed) return
   run.control.stopping = true
   throw new Failure('the operator did not agree to it', {
     kind: 'refused',

@@ -4,13 +4,14 @@ import { type PlayHosts, resolveHosts } from '../hosts/play-hosts.ts'
 import { magicNames } from '../language/magic.ts'
 import { type Inventory, loadInventory } from '../inventory/inventory.ts'
 import type { Diagnostic } from '../source/diagnostic.ts'
+import { SPECIAL_TAGS } from '../state/task-context.ts'
 import { readSource } from '../source/read-file.ts'
 import { isSecret, loadExtraVars, missingParams, resolveParams } from '../language/params/params.ts'
-import { flatten, type Param, type Playbook, type Vars } from '../language/playbook/types.ts'
+import { flatten, type Item, type Param, type Playbook, type Vars } from '../language/playbook/types.ts'
 import type { Source } from '../source/source.ts'
 import { checkNames, loadPlaybook } from '../language/playbook/load-playbook.ts'
 import type { AnyModule } from '../module.ts'
-import type { Request, What } from '../events/request.ts'
+import type { Request, What, Which } from '../events/request.ts'
 import { didYouMean } from '../base/suggest.ts'
 import type { World } from '../world.ts'
 import { hasErrors } from './diagnostics.ts'
@@ -61,7 +62,7 @@ export async function loadInputs(
 
   const partial = { playbook, inventory: inventory.inventory, params: params.values, extra: extra.vars }
   const { plays, diagnostics: unresolved } = resolveHosts({ ...partial, which })
-  diagnostics.push(...unresolved, ...startOf(playbook, which.startAtTask))
+  diagnostics.push(...unresolved, ...startOf(playbook, which.startAtTask), ...strayTags(playbook, which))
   return hasErrors(diagnostics) ? { sources, diagnostics } : { inputs: { ...partial, plays }, sources, diagnostics }
 }
 
@@ -73,6 +74,31 @@ function startOf({ plays }: Playbook, name: string | undefined): Diagnostic[] {
   const note = label ?? `its tasks: ${[...new Set(names)].join(', ')}`
   return [{ severity: 'error', summary: `no task is called \`${name}\`, where \`--start-at-task\` would begin`, notes: [note] }]
 }
+
+/** A tag that nothing has would select nothing, or let everything through, without a word. */
+function strayTags({ plays }: Playbook, { tags, skipTags }: Pick<Which, 'tags' | 'skipTags'>): Diagnostic[] {
+  const known = new Set(plays.flatMap((play) => [...play.tags, ...tagsIn(play.tasks), ...tagsIn(play.handlers)]))
+  const stray = (option: string, asked: readonly string[]) =>
+    asked
+      .filter((tag) => !known.has(tag) && !SPECIAL_TAGS.has(tag))
+      .map((tag): Diagnostic => {
+        const meant = didYouMean(tag, [...known, ...SPECIAL_TAGS])
+        const listed = known.size === 0 ? 'its tasks have no tags' : `its tags: ${[...known].toSorted().join(', ')}`
+        return {
+          severity: 'error',
+          summary: `no task has the tag \`${tag}\`, which \`${option}\` names`,
+          notes: meant === undefined ? [listed] : [meant, listed],
+        }
+      })
+  return [...stray('--tags', tags), ...stray('--skip-tags', skipTags)]
+}
+
+const tagsIn = (items: readonly Item[]): string[] =>
+  items.flatMap((item) => [
+    ...item.tags,
+    ...(item.kind === 'block' ? tagsIn([...item.block, ...item.rescue, ...item.always]) : []),
+    ...(item.kind === 'task' ? tagsIn(item.undo) : []),
+  ])
 
 /** `-i`, or what RUNBOOK_INVENTORY or ANSIBLE_INVENTORY name; otherwise localhost alone. */
 export function inventoryPaths(asked: Pick<What, 'inventory'>, { env }: World): readonly string[] {

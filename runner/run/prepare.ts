@@ -39,6 +39,11 @@ export async function prepare(
   const questions = nobody ? unasked(inputs.plays, request.which) : []
   showDiagnostics(questions, sources, world)
   if (questions.length > 0) return EXIT.refused
+  if (request.which.step && !world.interactive)
+    throw new Failure('`--step` needs a terminal to ask on', {
+      kind: 'input',
+      todo: 'leave `--step` out, or run it on a terminal',
+    })
   const becomePassword = request.how.askBecomePass ? await askBecomePassword(world) : undefined
   const { secrets, warnings } = secretsOf(inputs, becomePassword)
   showDiagnostics(warnings, sources, world)

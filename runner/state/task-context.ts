@@ -63,6 +63,9 @@ export const selectedTasks = (items: readonly Item[], outer: readonly string[], 
     return item.kind === 'task' && selected(tags, selection) ? [item] : []
   })
 
+/** Tags that stand for other things than a name in the playbook. */
+export const SPECIAL_TAGS: ReadonlySet<string> = new Set(['all', 'tagged', 'untagged', 'always', 'never'])
+
 /** Ansible's rules: `always` runs unless skipped, `never` runs only when one of the task's tags is asked for, `tagged`, `untagged`, `all`. */
 export function selected(own: readonly string[], { tags, skipTags }: TagSelection): boolean {
   const has = (tag: string) =>

@@ -20,7 +20,7 @@ export interface FakeWorld extends World {
 export interface FakeWorldGiven {
   readonly files?: Readonly<Record<string, string>>
   readonly env?: Readonly<Record<string, string>>
-  /** What the operator answers, in order; with none there is no terminal to ask on. */
+  /** What the operator answers, in order, `^C` being Ctrl-C; with none there is no terminal to ask on. */
   readonly answers?: readonly string[]
   /** Hosts that cannot be reached. */
   readonly down?: readonly string[]
@@ -111,7 +111,12 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
         await new Promise((resolve) => setImmediate(resolve))
       },
     },
-    ask: async () => answers.shift(),
+    ask: async () => {
+      const answer = answers.shift()
+      if (answer !== '^C') return answer
+      for (const listener of listeners) listener('SIGINT')
+      return undefined
+    },
     interactive: given.answers !== undefined,
     async connect(endpoint) {
       connected.push(endpoint)

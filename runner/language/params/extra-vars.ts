@@ -4,7 +4,7 @@ import type { Diagnostic } from '../../source/diagnostic.ts'
 import { entries, placeAt, placeOfNode, rootOf, sourceOf } from '../../source/yaml.ts'
 import type { Vars } from '../playbook/types.ts'
 import { readSource } from '../../source/read-file.ts'
-import { isMapping } from '../playbook/field-readers.ts'
+import { checkVariableName, isMapping } from '../playbook/field-readers.ts'
 import { commandLine } from '../../source/render.ts'
 import type { Source } from '../../source/source.ts'
 import { splitWords } from '../../source/shell-words.ts'
@@ -14,11 +14,11 @@ import { splitWords } from '../../source/shell-words.ts'
  * wins.
  */
 export const loadExtraVars = async (
-  given: readonly string[],
+  texts: readonly string[],
   world: Pick<World, 'files' | 'cwd'>,
 ): Promise<{ vars: Vars; sources: Source[]; diagnostics: Diagnostic[] }> => {
   const read = await Promise.all(
-    given.map((text, index) =>
+    texts.map((text, index) =>
       text.startsWith('@') ? fromFile(text.slice(1), world) : fromArgument(text, `${commandLine}: -e ${index + 1}`),
     ),
   )
@@ -35,7 +35,9 @@ export const loadExtraVars = async (
       })
     }
   }
-  return { vars: Object.fromEntries(roots.filter(isMapping).flatMap(entries)), sources, diagnostics }
+  const given = roots.filter(isMapping).flatMap(entries)
+  for (const [name, node] of given) checkVariableName({ report: (wrong) => diagnostics.push(wrong) }, name, node, 'key')
+  return { vars: Object.fromEntries(given), sources, diagnostics }
 }
 
 interface Extra {

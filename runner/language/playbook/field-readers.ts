@@ -26,7 +26,7 @@ interface More {
 }
 
 export const complain = (
-  r: Reading,
+  r: Pick<Reading, 'report'>,
   node: Node,
   summary: string,
   { label, notes, which, severity = 'error' }: More = {},
@@ -98,7 +98,12 @@ const reserved = new Set(
 )
 const taken: ReadonlySet<string> = new Set(magicNames)
 
-export const checkVariableName = (r: Reading, name: string, node: Node, which: 'key' | 'value' = 'value'): boolean => {
+export const checkVariableName = (
+  r: Pick<Reading, 'report'>,
+  name: string,
+  node: Node,
+  which: 'key' | 'value' = 'value',
+): boolean => {
   const wrong = (summary: string, label?: string) => {
     complain(r, node, summary, { label, which })
     return false

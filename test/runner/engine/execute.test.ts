@@ -466,8 +466,61 @@ describe('the operator', () => {
       'a three: ok',
     ])
     expect((await play(text, { ...one, request: { which: { step: true } }, answers: ['n', 'y', 'n'] })).outcomes).toEqual([
+      'a one: skipped',
       'a two: ok',
+      'a three: skipped',
     ])
+  })
+
+  test('--step: Ctrl-C at the question ends the run', async () => {
+    const text = plays('- name: one\n  say: {}\n- name: two\n  say: {}')
+    const stepped = { inventory: 'all: { hosts: { a: } }', request: { which: { step: true } } }
+    const { code, outcomes, events } = await play(text, { ...stepped, answers: ['y', '^C', 'y'] })
+    expect(code).toBe(130)
+    expect(outcomes).toEqual(['a one: ok'])
+    expect(events.at(-1)).toMatchObject({ type: 'run-finished', interrupted: true })
+  })
+
+  test('--step: what is declined is skipped for whatever looks at its result, handlers too', async () => {
+    const text = plays('- name: one\n  say: {}\n  register: r\n- name: two\n  say: {}\n  when: r.skipped')
+    const stepped = { inventory: 'all: { hosts: { a: , b: } }', request: { which: { step: true } } }
+    const { code, finished } = await play(text, { ...stepped, answers: ['n', 'c'] })
+    expect(code).toBe(0)
+    expect(finished.map(({ step, outcome, reason }) => [step.host, step.name, outcome, reason])).toEqual([
+      ['a', 'one', 'skipped', 'declined by the operator'],
+      ['b', 'one', 'skipped', 'declined by the operator'],
+      ['a', 'two', 'ok', undefined],
+      ['b', 'two', 'ok', undefined],
+    ])
+  })
+
+  test.each(['plan', 'apply'] as const)('--step without a terminal is refused in %s', async (goal) => {
+    const stepped = play(plays('- say: {}'), { request: { goal, which: { step: true } } })
+    await expect(stepped).rejects.toMatchObject({ kind: 'input', message: '`--step` needs a terminal to ask on' })
+  })
+
+  describe('a tag that nothing has', () => {
+    const text = plays(
+      '- name: one\n  say: {}\n  tags: [danger]\n- tags: [around]\n  block:\n    - name: two\n      say: {}\n      tags: [inner]',
+    )
+    const one = { inventory: 'all: { hosts: { a: } }' }
+
+    test.each([
+      [{ tags: ['typo'] }, '`typo`, which `--tags` names', 'its tags: around, danger, inner'],
+      [{ tags: ['danger', 'inne'] }, '`inne`, which `--tags` names', 'did you mean `inner`?'],
+      [{ skipTags: ['dangr'] }, '`dangr`, which `--skip-tags` names', 'did you mean `danger`?'],
+    ])('%j is an error', async (which, what, note) => {
+      const { code, world, outcomes } = await play(text, { ...one, request: { which } })
+      expect(code).toBe(2)
+      expect(outcomes).toEqual([])
+      expect(world.written.stderr).toContain(`no task has the tag ${what}`)
+      expect(world.written.stderr).toContain(note)
+    })
+
+    test.each(['all', 'tagged', 'untagged', 'always', 'never'])('%s is Ansible’s', async (tag) => {
+      for (const which of [{ tags: [tag] }, { skipTags: [tag] }])
+        expect((await play(text, { ...one, request: { which } })).code).toBe(0)
+    })
   })
 })
 
@@ -515,6 +568,14 @@ describe('what a step promises', () => {
     }
   })
 
+  test('Ctrl-C at its question is an interruption, and no answer', async () => {
+    const { code, stage, finished, events } = await play(confirming, { ...one, answers: ['^C'] })
+    expect(code).toBe(130)
+    expect(finished[0]?.failure).toMatchObject({ kind: 'interrupted' })
+    expect(stage.did).toEqual([])
+    expect(events.at(-1)).toMatchObject({ type: 'run-finished', interrupted: true })
+  })
+
   test('with nobody to ask the run is refused before anything, with the place and the cure; --yes agrees', async () => {
     const { code, events, world } = await play(confirming, one)
     expect(code).toBe(4)
@@ -524,7 +585,7 @@ describe('what a step promises', () => {
     expect((await play(confirming, { ...one, request: { how: { yes: true } } })).code).toBe(0)
     expect((await play(confirming, { ...one, request: { goal: 'plan' } })).code).toBe(0)
     // Nobody need agree to what is not going to run.
-    expect((await play(confirming, { ...one, request: { which: { tags: ['other'] } } })).code).toBe(0)
+    expect((await play(confirming, { ...one, request: { which: { tags: ['never'] } } })).code).toBe(0)
   })
 })
 
