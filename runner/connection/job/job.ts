@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { Failure } from '../../base/failure.ts'
 import { type Progress, readProgress } from '../../base/progress.ts'
 import type { HostAccess, Output } from '../connection.ts'
+import { readProgram } from '../program.ts'
 
 /**
  * Work on a host that outlives the connection: started apart, found again by its name, followed, ended, removed. A job belongs to the user as whom
@@ -64,9 +64,8 @@ export interface JobContext {
   progress(progress: Progress): void
 }
 
-const script = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8').replace(/^\s*#.*\n/gm, '')
-const JOB = script('./job.sh')
-const SUPERVISOR = script('./supervisor.sh')
+const JOB = readProgram(new URL('./job.sh', import.meta.url))
+const SUPERVISOR = readProgram(new URL('./supervisor.sh', import.meta.url))
 
 /** Exit statuses of job.sh. */
 const RUNNING = 75

@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readProgram } from '../program.ts'
 
-/** The program as it is sent: host-program.sh without comments and indentation. */
-export const hostProgram = readFileSync(new URL('./host-program.sh', import.meta.url), 'utf8')
-  .replace(/^\s*#.*\n/gm, '')
-  .replace(/^\s+/gm, '')
+/** host-program.sh as it is sent. */
+export const hostProgram = readProgram(new URL('./host-program.sh', import.meta.url))
 
 /** What `sh -c` runs to say `ready` and then read the program from standard input: short, because `ps` shows it. */
 export const loader = (ready: string): string => `echo ${ready};P=$(head -c ${Buffer.byteLength(hostProgram)});eval "$P"`
