@@ -204,9 +204,9 @@ describe('file', () => {
     const target = fresh({ file: '' }, (inside) => truncateSync(inside('file'), 33 * 1024 * 1024))()
     const params = { ...defaults, path: at('file'), state: 'absent' } as const
     const diff = await file.check(params, target)
-    expect(diff.irreversible).toBe('more than 32 MiB')
+    expect(diff.irreversible).toBe('more than 32.0 MiB')
     await file.apply?.(params, diff, target)
-    await expect(file.undo?.(params, diff.before, target)).rejects.toMatchObject({ kind: 'refused', why: 'more than 32 MiB' })
+    await expect(file.undo?.(params, diff.before, target)).rejects.toMatchObject({ kind: 'refused', why: 'more than 32.0 MiB' })
   })
 
   test('so is a folder with a pipe in it', async () => {

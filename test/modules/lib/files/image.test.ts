@@ -57,7 +57,7 @@ describe('capture and restore', () => {
       truncateSync(at('huge'), 40 * 1024 * 1024)
     })()
     expect(await capture(target, path)).toEqual({ tooMuch: 'more than 2000 files' })
-    expect(await capture(target, join(home, 'huge'))).toEqual({ tooMuch: 'more than 32 MiB' })
+    expect(await capture(target, join(home, 'huge'))).toEqual({ tooMuch: 'more than 32.0 MiB' })
   })
 })
 
