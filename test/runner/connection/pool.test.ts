@@ -89,7 +89,7 @@ test('a probe that hangs for good fails; the commands beside it and the other re
     }
     expect(answer).toMatchObject({
       kind: 'timeout',
-      message: 'the host did not answer within 60 s',
+      message: 'the host did not answer within 1 min',
       why: expect.stringContaining('/etc/hostname'),
     })
   } finally {
