@@ -21,8 +21,7 @@ export default defineModule({
       quiet: { type: 'boolean', default: false, description: 'Say nothing when every condition holds.' },
     },
   },
-  readOnly: true,
-  hostless: true,
+  scope: 'api',
   returns: { msg: '`success_msg`, where it was given and not `quiet`.' },
   examples: [
     {

@@ -41,7 +41,7 @@ export default defineModule({
     },
   ],
 
-  mustMakeSense: (params) => void jobOf(params),
+  validate: (params) => void jobOf(params),
   check: async (params, target) => planJob(jobOf(params), target),
   apply: async (params, _diff, target) => runJob(jobOf(params), target),
   verify: async () => [],

@@ -49,7 +49,7 @@ export default resourceModule({
     },
   ],
 
-  mustMakeSense({ src, content }) {
+  validate({ src, content }) {
     if ((src === undefined) !== (content === undefined)) return
     throw new Failure(src === undefined ? 'there is nothing to copy' : '`src` and `content` exclude each other', {
       kind: 'input',

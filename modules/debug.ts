@@ -30,8 +30,7 @@ export default defineModule({
       },
     },
   },
-  readOnly: true,
-  hostless: true,
+  scope: 'api',
   returns: {
     msg: 'The text that is shown.',
     value: 'The value, where one was given.',
@@ -46,7 +45,7 @@ export default defineModule({
     },
   ],
 
-  mustMakeSense({ value, table, columns }) {
+  validate({ value, table, columns }) {
     if (value !== undefined && table !== undefined) throw new Failure('`value` and `table` exclude each other', { kind: 'input' })
     if (columns !== undefined && table === undefined)
       throw new Failure('`columns` is for `table`, which is not given', { kind: 'input' })

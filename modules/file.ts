@@ -44,7 +44,7 @@ export default resourceModule({
     { name: 'Owner and mode of a file', params: { path: '/etc/nova/nova.conf', owner: 'root', group: 'nova', mode: '0640' } },
   ],
 
-  mustMakeSense({ path, recurse, src, state }) {
+  validate({ path, recurse, src, state }) {
     // After a link it leads elsewhere than it seems: folders would be made in the wrong place.
     if (state === 'directory' && path.split('/').includes('..'))
       throw new Failure('the `path` of a folder must go without `..`', { kind: 'input', why: path })

@@ -69,7 +69,7 @@ export default resourceModule({
     },
   ],
 
-  mustMakeSense: (params) => void wishesOf(params),
+  validate: (params) => void wishesOf(params),
 
   resources(params, host) {
     const wishes = wishesOf(params)

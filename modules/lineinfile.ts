@@ -78,7 +78,7 @@ export default resourceModule({
     { name: 'Remove lines', params: { path: '/etc/hosts', regexp: '\\bcompute99\\b', state: 'absent' } },
   ],
 
-  mustMakeSense: (params) => void editOf(params),
+  validate: (params) => void editOf(params),
 
   resources(params, host) {
     const edit = editOf(params)

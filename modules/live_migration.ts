@@ -86,7 +86,7 @@ export default defineModule({
       cloud: cloudParam,
     },
   },
-  hostless: true,
+  scope: 'api',
   returns: {
     server_id: 'Id.',
     server: 'Name.',

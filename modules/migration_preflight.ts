@@ -41,8 +41,7 @@ export default defineModule({
       cloud: cloudParam,
     },
   },
-  readOnly: true,
-  hostless: true,
+  scope: 'api',
   returns: {
     servers:
       'The servers to move and those that are there already, as `nova_servers` gives them, each with `from`: the host it should leave.',
@@ -58,7 +57,7 @@ export default defineModule({
     },
   ],
 
-  mustMakeSense({ servers, source, accept }) {
+  validate({ servers, source, accept }) {
     const unknown = accept.filter((one) => !(one in CHECKS))
     if (unknown.length > 0) throw notAChecks(unknown)
     if (servers.length === 0 && source === '') {

@@ -51,8 +51,7 @@ export default defineModule({
       cloud: cloudParam,
     },
   },
-  readOnly: true,
-  hostless: true,
+  scope: 'api',
   returns: {
     rows: 'A list for a table, each with server, from, to, status, seconds, console and problem.',
     verified: 'How many passed.',

@@ -36,8 +36,7 @@ export default defineModule({
       cloud: cloudParam,
     },
   },
-  readOnly: true,
-  hostless: true,
+  scope: 'api',
   returns: {
     servers:
       'A list, each with id, name, status, vm_state, task_state, power_state, host, node, instance_name, project_id, availability_zone, ' +

@@ -41,7 +41,7 @@ export default resourceModule({
       cloud: cloudParam,
     },
   },
-  hostless: true,
+  scope: 'api',
   returns: {
     id: 'The service id.',
     host: 'The compute host.',
@@ -59,7 +59,7 @@ export default resourceModule({
     { name: 'Back in service, once it is up', params: { host: 'compute14', state: 'enabled', wait_up: 120 } },
   ],
 
-  mustMakeSense({ reason, state }) {
+  validate({ reason, state }) {
     if (reason !== undefined && state !== 'disabled')
       throw new Failure('`reason` needs `state: disabled`', { kind: 'input', todo: 'remove `reason`, or set `state: disabled`' })
   },

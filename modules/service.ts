@@ -51,7 +51,7 @@ export default resourceModule({
     { name: 'A socket that must not be used', params: { name: 'libvirtd-tls.socket', state: 'stopped', masked: true } },
   ],
 
-  mustMakeSense({ state, enabled, masked, daemon_reload }) {
+  validate({ state, enabled, masked, daemon_reload }) {
     if (state === undefined && enabled === undefined && masked === undefined && !daemon_reload) {
       throw new Failure('nothing is asked of the unit', {
         kind: 'input',

@@ -52,7 +52,7 @@ export default defineModule({
     { name: 'A host is back after its reboot', params: { host: '{{ inventory_hostname }}', port: 22, delay: 20, timeout: 900 } },
   ],
 
-  mustMakeSense({ port, path, search_regex }) {
+  validate({ port, path, search_regex }) {
     if (port === undefined && path === undefined)
       throw new Failure('there is nothing to wait for', { kind: 'input', todo: 'give `port` or `path`' })
     if (port !== undefined && path !== undefined) throw new Failure('`port` and `path` exclude each other', { kind: 'input' })

@@ -66,6 +66,13 @@ export interface Diff<State> {
   readonly blind?: true
   /** What nobody else may change meanwhile, beside the step's own host: taken before `apply`, kept until the run ends. */
   readonly locks?: readonly LockRequest[]
+  /**
+   * How all that it acts on is before: a saved plan is applied only where this is still so, if no earlier step has acted on the same. Properties
+   * that stay the same while nobody changes them; left out if that is too much to tell.
+   */
+  readonly snapshot?: Snapshot
+  /** It only makes other changes take effect (a restart): it is undone after those have been restored. */
+  readonly activates?: true
   /** Why this very change cannot be undone although the module has an `undo` (`4.1 GiB in 312 files`); the plan says so. */
   readonly irreversible?: string
 }
@@ -78,12 +85,6 @@ export interface LockRequest {
   /** Others may hold it too, as long as they all want it so: two moves on one host get along, a move and a change of the host do not. */
   readonly shared?: true
 }
-
-/**
- * Properties of things, in words that tell no secret: `{ '/etc/hosts': { mode: '0644', … } }`. `undo` reads two of them: `kind: 'absent'`, and
- * `entries`, the names in a folder (sorted, with `, ` between them, or `none`).
- */
-export type Saw = Readonly<Record<string, Readonly<Record<string, string>>>>
 
 export interface Estimate {
   readonly seconds: number
@@ -132,10 +133,8 @@ export interface ModuleHead<S extends ObjectSchema, P = TypeOf<S>> {
   readonly params: S
   /** Facts gathered before `check`, by name. */
   readonly facts?: readonly string[]
-  /** Only reads: it runs in plan too, so that later steps can be planned. It has no `apply`. */
-  readonly readOnly?: true
-  /** Works through an API and needs nothing of the host it runs for: no connection is opened for it. */
-  readonly hostless?: true
+  /** `api`: it works through the cloud's API and needs nothing of the host it runs for; no connection is opened for it. */
+  readonly scope?: 'api'
   /** What `register` gets, by key, for the generated page. */
   readonly returns?: Readonly<Record<string, string>>
   /** Each example is validated by a test and printed in the docs. */
@@ -144,28 +143,21 @@ export interface ModuleHead<S extends ObjectSchema, P = TypeOf<S>> {
    * Throws `Failure` where parameters contradict one another, or leave out what is needed, in ways that `params` cannot say. Looks at nothing
    * else: `lint` asks it wherever a task's parameters are all known, and a run asks it before `check`.
    */
-  mustMakeSense?(params: P): void
+  validate?(params: P): void
 }
 
 export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, P = TypeOf<S>> extends ModuleHead<S, P> {
   /** Reads only. Called in plan and again, by the runner, as the default `verify`. */
   check(params: P, target: Target): Promise<Diff<State>>
-  /** Makes it so. What it returns is merged over `diff.result` for `register`. */
+  /** Makes it so. What it returns is merged over `diff.result` for `register`. A module without it only reads, in plan as well. */
   apply?(params: P, diff: Diff<State>, target: Target): Promise<Result | void>
   /** Absent means irreversible: the plan says so. Called again where it was cut off: what has been put back already stays. */
   undo?(params: P, before: State, target: Target): Promise<void>
   /**
-   * What is there now of all that `undo` puts back: a step is undone only where it is still as the step left it. For a module whose `check`
-   * sees a part of it only (one line of a file).
+   * How all that `undo` would restore is now: a step is undone only if it is still as the step left it. For a module whose `check` sees only a
+   * part of it (one line of a file).
    */
-  left?(params: P, before: State, target: Target): Promise<Saw>
-  /**
-   * What is there before it acts, in all that it acts on: a saved plan is applied only where this is still so, as far as no earlier step
-   * has acted on the same. Properties that stay the same while nobody changes them; undefined where it is too much to tell.
-   */
-  saw?(params: P, before: State): Saw | undefined
-  /** Whether it only makes other steps take effect (a restart): then it is undone after those have been put back. */
-  undoneLast?(params: P): boolean
+  observe?(params: P, before: State, target: Target): Promise<Snapshot>
   /** Default: `check` again and expect no changes. Override only where success is not visible to `check`. */
   verify?(params: P, diff: Diff<State>, target: Target): Promise<readonly Change[]>
 }

@@ -29,3 +29,17 @@ export const inWords = ({ kind, name }: Address, property?: string): string =>
 
 /** The same text for the same address. */
 export const addressKey = ({ host, kind, name }: Address): string => JSON.stringify([host, kind, name])
+
+export const isSame = (one: Address, other: Address): boolean => addressKey(one) === addressKey(other)
+
+/** Whether a folder has the other in it, at any depth. Nothing but a file's name is a path. */
+export const isAbove = (folder: Address, other: Address): boolean =>
+  folder.kind === 'file' &&
+  other.kind === 'file' &&
+  folder.host === other.host &&
+  other.name.startsWith(folder.name.endsWith('/') ? folder.name : `${folder.name}/`) &&
+  other.name !== folder.name
+
+/** Whether a change of one can be a change of the other. */
+export const overlaps = (one: Address, other: Address): boolean =>
+  isSame(one, other) || isAbove(one, other) || isAbove(other, one)

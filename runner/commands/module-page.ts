@@ -20,12 +20,12 @@ export function modulePage(module: AnyModule): string {
 
 function traits(module: AnyModule): string[] {
   return [
-    module.readOnly === true
+    module.apply === undefined
       ? '- Only reads: it runs in `plan` too.'
       : module.undo === undefined
         ? '- Cannot be undone: the plan says so.'
         : '- Can be undone.',
-    ...(module.hostless === true ? ['- Works through an API: it needs no connection to the host it runs for.'] : []),
+    ...(module.scope === 'api' ? ['- Works through an API: it needs no connection to the host it runs for.'] : []),
     ...(module.facts === undefined || module.facts.length === 0 ? [] : [`- Facts used: ${module.facts.join(', ')}.`]),
   ]
 }

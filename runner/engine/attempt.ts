@@ -7,11 +7,11 @@ import type { Task } from '../language/playbook/types.ts'
 import type { Node } from '../source/source.ts'
 import { render, TemplateError } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import type { AnyModule, Change, Diff, Saw, Target } from '../module.ts'
+import type { AnyModule, Change, Diff, Snapshot, Target } from '../module.ts'
 import { HIDDEN } from '../base/secret-names.ts'
 import { changeInWords, maskChange } from '../events/mask-change.ts'
 import type { StepRef, UndoRecord } from '../events/events.ts'
-import { agreedOnly } from '../plan/guard.ts'
+import { mustMatchPlan } from '../plan/guard.ts'
 import { confirmed, questionOf } from '../plan/confirm.ts'
 import type { Context } from '../state/task-context.ts'
 import { facts as factTable } from '../hosts/facts.ts'
@@ -111,17 +111,16 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
     warnings: [...(diff.warnings ?? []), ...locked.warnings],
     ...(diff.message === undefined ? {} : { message: diff.message }),
     reversible: isReversible(module, diff, input.task),
+    ...(diff.snapshot === undefined ? {} : { before: diff.snapshot }),
   }
   if (changes.length === 0) run.control.window *= 2
   if (module.apply === undefined || changes.length === 0)
     return { ...seen, kind: 'done', changed: false, changes: [], result: diff.result ?? {} }
-  const saw = module.saw?.(params as never, diff.before)
-  const told = saw === undefined ? seen : { ...seen, saw }
   try {
-    agreedOnly(run, step, {
+    mustMatchPlan(run, step, {
       host: record.host,
       changes: shown,
-      saw,
+      snapshot: diff.snapshot,
       failed: input.state.registered.has('ansible_failed_task'),
     })
   } catch (error) {
@@ -129,7 +128,7 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   }
   if (run.goal === 'plan')
     return defined({
-      ...told,
+      ...seen,
       kind: 'planned' as const,
       estimate: diff.estimate,
       confirm: input.task.confirm && questionOf(input.task.confirm, input.scope),
@@ -139,8 +138,8 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
     run.emit({ type: 'apply-started', step, undo: recordOf(record, diff) })
     await run.durable()
     const result = await racing(module.apply(params as never, diff, target), signal)
-    const [left] = await Promise.all([leftBy(module, params, diff, target), verified(module, params, diff, target, input)])
-    return { ...told, ...left, kind: 'done', changed: true, result: { ...diff.result, ...result } }
+    const [after] = await Promise.all([observed(module, params, diff, target), verified(module, params, diff, target, input)])
+    return { ...seen, ...after, kind: 'done', changed: true, result: { ...diff.result, ...result } }
   } catch (error) {
     return failed(error, changes)
   } finally {
@@ -149,10 +148,11 @@ export async function attempt(input: AttemptInput, prepared: Prepared): Promise<
   }
 }
 
-const recordOf = (record: Omit<UndoRecord, 'before'>, { before, locks }: Diff<unknown>): UndoRecord => ({
+const recordOf = (record: Omit<UndoRecord, 'before'>, { before, locks, activates }: Diff<unknown>): UndoRecord => ({
   ...record,
   before,
   ...(locks === undefined ? {} : { locks }),
+  ...(activates === undefined ? {} : { activates }),
 })
 
 interface Locked {
@@ -169,7 +169,7 @@ async function lockedFor(
   let diff = first
   while (run.goal !== 'plan' && module.apply !== undefined && diff.changes.length > 0) {
     const own =
-      module.hostless === true
+      module.scope === 'api'
         ? undefined
         : {
             host: record.host,
@@ -213,16 +213,16 @@ async function verified(
   target: Target,
   { run, signal }: AttemptInput,
 ): Promise<void> {
-  const left = await racing(
+  const remaining = await racing(
     module.verify === undefined
       ? module.check(params as never, target).then((again) => again.changes)
       : module.verify(params as never, diff, target),
     signal,
   )
-  const [first] = left
+  const [first] = remaining
   if (first === undefined) return
   throw new Failure(`${module.name} was applied, but ${nameOf(first)} is not as it should be`, {
-    why: left.map((change) => changeInWords(maskChange(run.secrets, change), 'wanted')).join('\n'),
+    why: remaining.map((change) => changeInWords(maskChange(run.secrets, change), 'wanted')).join('\n'),
     todo: 'something changes it back, or the host did not take it: look at the host, then run again',
   })
 }
@@ -230,9 +230,14 @@ async function verified(
 const nameOf = ({ resource, property }: Change): string => inWords(resource, property)
 
 /** What undo will compare with. Where it cannot be told, undo has the module's check alone. */
-async function leftBy(module: AnyModule, params: unknown, { before }: Diff<unknown>, target: Target): Promise<{ left?: Saw }> {
+async function observed(
+  module: AnyModule,
+  params: unknown,
+  { before }: Diff<unknown>,
+  target: Target,
+): Promise<{ after?: Snapshot }> {
   try {
-    return module.left === undefined ? {} : { left: await module.left(params as never, before, target) }
+    return module.observe === undefined ? {} : { after: await module.observe(params as never, before, target) }
   } catch {
     return {}
   }
@@ -276,9 +281,7 @@ function targetOptions(input: AttemptInput, module: AnyModule, inputs: UndoRecor
     host: state.name,
     become: {
       wanted:
-        module.hostless === true && context.become === undefined
-          ? undefined
-          : optional(context.become, scope, isBoolean, 'become'),
+        module.scope === 'api' && context.become === undefined ? undefined : optional(context.become, scope, isBoolean, 'become'),
       user: optional(context.becomeUser, scope, isString, 'become_user'),
     },
     remoteUser: optional(context.play.remoteUser, scope, isString, 'remote_user'),

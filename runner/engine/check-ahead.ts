@@ -77,7 +77,7 @@ function plain(run: Run, task: Task, context: Context): boolean {
   const module = run.modules.get(task.module)
   return (
     module !== undefined &&
-    module.hostless !== true &&
+    module.scope !== 'api' &&
     task.loop === undefined &&
     task.until.length === 0 &&
     task.retries === undefined &&

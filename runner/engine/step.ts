@@ -92,9 +92,9 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     ...('message' in judged.attempt && !context.noLog ? { message: judged.attempt.message } : {}),
     ...(judged.attempt.kind === 'planned' && judged.attempt.estimate ? { estimate: judged.attempt.estimate } : {}),
     ...(judged.attempt.kind === 'planned' && judged.attempt.confirm ? { confirm: judged.attempt.confirm } : {}),
-    ...('left' in judged.attempt ? { left: judged.attempt.left } : {}),
+    ...('after' in judged.attempt ? { after: judged.attempt.after } : {}),
     ...(judged.attempt.kind === 'unknown' ? foretold(run, input.task, scope) : {}),
-    ...('saw' in judged.attempt && !context.noLog ? { saw: judged.attempt.saw } : {}),
+    ...('before' in judged.attempt && !context.noLog ? { before: judged.attempt.before } : {}),
     ...(attempts > 1 ? { attempts } : {}),
   })
   // The end of a step that acted is on the disk before the next one starts. Where it cannot be, nothing more is, and the run's end says why.

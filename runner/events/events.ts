@@ -1,6 +1,6 @@
 import type { FailureKind } from '../base/failure.ts'
 import type { Place } from '../source/source.ts'
-import type { Change, Estimate, LockRequest, Progress, Result, Saw } from '../module.ts'
+import type { Change, Estimate, LockRequest, Progress, Result, Snapshot } from '../module.ts'
 
 /**
  * The one vocabulary of execution. The engine emits events and nothing else; the terminal, the plain lines, `--output json`, the
@@ -161,6 +161,8 @@ export interface UndoRecord {
   /** The host that was acted on: the step's own, or the one it was delegated to. */
   readonly host: string
   readonly become: { readonly wanted: boolean | undefined; readonly user: string | undefined }
+  /** It only made other changes take effect: it is undone after those. */
+  readonly activates?: true
   /** What the module wanted locked, besides the host. */
   readonly locks?: readonly LockRequest[]
   /** What the module was given from the controller: rendered templates by name, files by path (base64). They may change later. */
@@ -202,10 +204,10 @@ export interface StepFinished extends Stamped {
   readonly estimate?: Estimate
   /** Plan: what the operator will be asked before it; as it is written where what it refers to is not known yet. */
   readonly confirm?: string
-  /** What it has left, for undo to compare with; in the journal only, contents by a keyed digest. */
-  readonly left?: Saw
-  /** What was there before, where the module tells. */
-  readonly saw?: Saw
+  /** How what it acts on was before, if the module tells. */
+  readonly before?: Snapshot
+  /** How it was afterwards, for undo to compare with; in the journal only, contents by a keyed digest. */
+  readonly after?: Snapshot
   /** Attempts made, where `retries` allowed several. */
   readonly attempts?: number
 }

@@ -3,7 +3,7 @@ import { diffLines } from 'diff'
 import { inWords } from '../base/address.ts'
 import { HIDDEN } from '../base/secret-names.ts'
 import type { Secrets } from '../base/secret-values.ts'
-import type { Change } from '../module.ts'
+import type { Change, Snapshot } from '../module.ts'
 
 /**
  * Hides the secrets of a difference. Of a secret that is replaced only the new value is known: the old one is found by where it stood.
@@ -41,6 +41,13 @@ const whereItIs = (secrets: Secrets, change: Change): Change => ({
   ...secrets.mask(change),
   resource: { ...change.resource, name: secrets.mask(change.resource.name) },
 })
+
+/** A snapshot with every secret in its texts masked; the hosts and kinds of its resources stay. */
+export const maskSnapshot = (secrets: Secrets, snapshot: Snapshot): Snapshot =>
+  snapshot.map(({ resource, properties }) => ({
+    resource: { ...resource, name: secrets.mask(resource.name) },
+    properties: secrets.mask(properties),
+  }))
 
 /** A difference in words, for the lines of a failure. */
 export function changeInWords({ resource, property, before, after, sensitive }: Change, between: string): string {

@@ -2,7 +2,7 @@ import { Failure } from '../base/failure.ts'
 import { hideCredentials } from '../base/secret-names.ts'
 import type { Secrets } from '../base/secret-values.ts'
 import type { Event, FailureInfo, StepFinished, StepRef } from './events.ts'
-import { maskChange } from './mask-change.ts'
+import { maskChange, maskSnapshot } from './mask-change.ts'
 
 /** What tells a run, a host or a step from another: it is looked up by, and a secret that is a part of a host's name must not change it. */
 const OF_EVENT = [
@@ -23,7 +23,7 @@ const OF_EVENT = [
 ]
 const OF_STEP = ['key', 'task', 'host', 'module', 'place', 'same']
 
-interface Parts extends Partial<Pick<StepFinished, 'step' | 'changes' | 'warnings' | 'failure'>> {
+interface Parts extends Partial<Pick<StepFinished, 'step' | 'changes' | 'before' | 'warnings' | 'failure'>> {
   readonly inFlight?: unknown
 }
 
@@ -34,13 +34,14 @@ interface Parts extends Partial<Pick<StepFinished, 'step' | 'changes' | 'warning
  */
 export function maskEvent<E extends Partial<Event>>(secrets: Secrets, event: E, change = maskChange): E {
   const masked: E & Parts = secrets.mask(event)
-  const { step, inFlight, changes } = event as Parts
+  const { step, inFlight, changes, before } = event as Parts
   const { warnings, failure } = masked
   if (masked === event && changes === undefined && warnings === undefined && failure === undefined) return event
   return {
     ...masked,
     ...picked(event, OF_EVENT),
     ...(changes === undefined ? {} : { changes: changes.map((one) => change(secrets, one)) }),
+    ...(before === undefined ? {} : { before: maskSnapshot(secrets, before) }),
     ...(warnings === undefined ? {} : { warnings: warnings.map(hideCredentials) }),
     ...(failure === undefined ? {} : { failure: maskFailure(failure) }),
     ...(step === undefined ? {} : { step: maskStep(secrets, step) }),

@@ -66,7 +66,7 @@ function releaseAll({ held }: Locks): void {
 const changesHosts = ({ modules }: Run, { play }: PlayHosts): boolean =>
   flatten([...play.tasks, ...play.handlers]).some((task) => {
     const module = modules.get(task.module)
-    return module?.apply !== undefined && module.hostless !== true
+    return module?.apply !== undefined && module.scope !== 'api'
   })
 
 /** As the play itself will reach it, so that its connection and its shell are the ones that are needed anyway. */

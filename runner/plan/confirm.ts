@@ -6,7 +6,7 @@ import type { Task } from '../language/playbook/types.ts'
 import type { Node } from '../source/source.ts'
 import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import { wasSeen } from './guard.ts'
+import { planCovers } from './guard.ts'
 import { selectedTasks, type TagSelection } from '../state/task-context.ts'
 import type { PlayHosts } from '../hosts/play-hosts.ts'
 import type { Run } from '../state/run-state.ts'
@@ -25,7 +25,7 @@ interface Asked {
  * interrupted at Ctrl-C.
  */
 export async function confirmed({ run, task, scope, step }: Asked): Promise<void> {
-  if (task.confirm === undefined || run.how.yes || wasSeen(run, step)) return
+  if (task.confirm === undefined || run.how.yes || planCovers(run, step)) return
   const text = questionOf(task.confirm, scope)
   const key = `${task.id} ${text}`
   const answer = run.confirmations.get(key) ?? run.ask(`${step.name}: ${text}\nGo on? [y]es, [n]o: `)

@@ -1,29 +1,30 @@
+/** Holds an apply to its saved plan: no step does anything else, or on anything else, than whoever agreed to the plan has seen. Called by `attempt.ts`. */
 import { createHash } from 'node:crypto'
 import type { StepFinished, StepRef } from '../events/events.ts'
 import { isIn, stepKey } from '../events/step-address.ts'
-import { addressKey, inWords } from '../base/address.ts'
+import { addressKey, inWords, isSame, overlaps } from '../base/address.ts'
 import { Failure } from '../base/failure.ts'
-import type { Change, Saw } from '../module.ts'
+import type { Change, Snapshot } from '../module.ts'
 import { HIDDEN } from '../base/secret-names.ts'
-import { sealChange } from '../events/mask-change.ts'
+import { maskSnapshot, sealChange } from '../events/mask-change.ts'
 import type { History } from '../record/history.ts'
-import type { AgreedStep, Run, Touched } from '../state/run-state.ts'
+import type { PlannedStep, Run, Touched } from '../state/run-state.ts'
 
 /** What a step is about to do: the differences as they may be shown, and what is there before. */
-export interface Intended {
+export interface Intent {
   /** The host that is acted on. */
   readonly host: string
   readonly changes: readonly Change[]
-  readonly saw: Saw | undefined
+  readonly snapshot: Snapshot | undefined
   /** Whether a step has failed on the step's host before, and the run went on. */
   readonly failed: boolean
 }
 
 /** @param step as it is shown: its secrets are masked */
-export const agreedStep = ({ outcome, changes, saw }: Pick<StepFinished, 'outcome' | 'changes' | 'saw'>): AgreedStep => ({
+export const plannedStep = ({ outcome, changes, before }: Pick<StepFinished, 'outcome' | 'changes' | 'before'>): PlannedStep => ({
   outcome,
   changes: changes.map((change) => ({ ...fieldsOf(change), digest: digest(change) })),
-  ...(saw === undefined ? {} : { saw }),
+  ...(before === undefined ? {} : { before }),
 })
 
 const fieldsOf = ({ resource, property }: Change) => ({ resource, ...(property === undefined ? {} : { property }) })
@@ -36,21 +37,21 @@ const digest = ({ before, after }: Change): string =>
     .digest('hex')
 
 /** What the plan says of the step: of itself, or of the loop whose items were not known. */
-const planned = (agreed: NonNullable<Run['agreed']>, { key, task, host }: StepRef): AgreedStep | undefined =>
+const planned = (agreed: NonNullable<Run['agreed']>, { key, task, host }: StepRef): PlannedStep | undefined =>
   agreed.get(key) ?? agreed.get(stepKey(task, host))
 
 /** Whether what the step asks was seen by whoever agreed to the plan. Of a `rescue` it shows the tasks as they are written. */
-export const wasSeen = ({ agreed }: Run, step: StepRef): boolean =>
+export const planCovers = ({ agreed }: Run, step: StepRef): boolean =>
   agreed !== undefined && (planned(agreed, step) !== undefined || inRescue(step))
 
 /**
  * Throws `Failure` (refused) when a step is about to do something else than the saved plan says, and stops the run: whoever agreed to the
  * plan did not agree to this. What the plan called unknown was agreed to as such. In plan (would it still be applied?) every such step is told.
  */
-export function agreedOnly(run: Run, step: StepRef, intended: Intended): void {
+export function mustMatchPlan(run: Run, step: StepRef, intent: Intent): void {
   if (run.agreed === undefined) return
-  const touched = touchedOn(run, intended.host)
-  const drift = differences(run, step, masked(run, intended), touched)
+  const touched = touchedOn(run, intent.host)
+  const drift = differences(run, step, masked(run, intent), touched)
   if (drift.length > 0) {
     run.control.stopping ||= run.goal !== 'plan'
     throw new Failure(`${step.host} is not as the plan saw it: ${step.name} would do something else`, {
@@ -59,29 +60,29 @@ export function agreedOnly(run: Run, step: StepRef, intended: Intended): void {
       todo: 'nothing more is done; look at what has changed since, and make a new plan',
     })
   }
-  if (run.goal !== 'plan') run.touched.set(intended.host, alsoTouched(touched, intended.saw))
+  if (run.goal !== 'plan') run.touched.set(intent.host, alsoTouched(touched, intent.snapshot))
 }
 
 /** As the plan saw it: it was made from what may be shown. */
-const masked = ({ secrets }: Run, { saw, changes, ...rest }: Intended): Intended => ({
+const masked = ({ secrets }: Run, { snapshot, changes, ...rest }: Intent): Intent => ({
   ...rest,
-  saw: secrets.mask(saw),
+  snapshot: snapshot && maskSnapshot(secrets, snapshot),
   changes: changes.map((change) => sealChange(secrets, change)),
 })
 
-function differences({ agreed }: Run, step: StepRef, { changes, saw, failed }: Intended, touched: Touched): string[] {
+function differences({ agreed }: Run, step: StepRef, { changes, snapshot, failed }: Intent, touched: Touched): string[] {
   const own = agreed && planned(agreed, step)
   if (own?.outcome === 'unknown') return []
   if (own === undefined) return followsFromAnother(step) ? [] : ['the plan does not have this step']
   // What it puts in order is what the failure left.
   if (failed && isIn(step.task, 'always')) return []
   // An earlier step of this run has been there, which the plan could not see the outcome of.
-  if (Object.keys(saw ?? {}).some((thing) => touched.things.some((other) => overlap(thing, other)))) return []
+  if (snapshot?.some(({ resource }) => touched.resources.some((other) => overlaps(resource, other)))) return []
   const others = otherChanges(own, changes)
-  return others.length > 0 || touched.untold ? others : otherSights(own.saw, saw)
+  return others.length > 0 || touched.untold ? others : otherSights(own.before, snapshot)
 }
 
-function otherChanges(own: AgreedStep, changes: readonly Change[]): string[] {
+function otherChanges(own: PlannedStep, changes: readonly Change[]): string[] {
   const expected = new Map(own.changes.map((change) => [keyOf(change), change.digest]))
   return changes.flatMap((change) => {
     const was = expected.get(keyOf(change))
@@ -93,38 +94,37 @@ function otherChanges(own: AgreedStep, changes: readonly Change[]): string[] {
   })
 }
 
-/** A property that only one of both tells was of no account to the other. */
-const otherSights = (was: Saw | undefined, now: Saw | undefined): string[] =>
+/** A property that only one of both told was of no account to the other. */
+const otherSights = (was: Snapshot | undefined, now: Snapshot | undefined): string[] =>
   was === undefined || now === undefined
     ? []
-    : Object.entries(now).flatMap(([thing, properties]) =>
-        was[thing] === undefined
-          ? [`${thing}: the plan did not see it`]
-          : Object.entries(properties).flatMap(([name, value]) => {
-              const before = was[thing]?.[name]
-              return before === undefined || before === value ? [] : [`${thing}: ${name} ${value}, was ${before}`]
-            }),
-      )
+    : now.flatMap(({ resource, properties }) => {
+        const before = was.find((one) => isSame(one.resource, resource))?.properties
+        if (before === undefined) return [`${inWords(resource)}: the plan did not see it`]
+        return Object.entries(properties).flatMap(([name, value]) => {
+          const told = before[name]
+          const same = told === undefined || JSON.stringify(told) === JSON.stringify(value)
+          return same ? [] : [`${inWords(resource)}: ${name} ${String(value)}, was ${String(told)}`]
+        })
+      })
 
 const inRescue = ({ task }: StepRef): boolean => isIn(task, 'rescue')
 
 /** A plan walks into a `rescue`, and to what that notifies, only where the block fails already; what they follow from was agreed to. */
 const followsFromAnother = (step: StepRef): boolean => inRescue(step) || isIn(step.task, 'handlers')
 
-/** A path overlaps with all that is below it. */
-export const overlap = (one: string, other: string): boolean =>
-  one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`)
-
 const touchedOn = (run: Run, host: string): Touched => run.touched.get(host) ?? touchedBefore(run.history, host)
 
-const alsoTouched = ({ things, untold }: Touched, saw: Saw | undefined): Touched =>
-  saw === undefined ? { things, untold: true } : { things: [...things, ...Object.keys(saw)], untold }
+const alsoTouched = ({ resources, untold }: Touched, snapshot: Snapshot | undefined): Touched =>
+  snapshot === undefined
+    ? { resources, untold: true }
+    : { resources: [...resources, ...snapshot.map(({ resource }) => resource)], untold }
 
 /** What a resumed run did on the host before it stopped. */
 const touchedBefore = (history: History | undefined, host: string): Touched =>
   (history?.applied ?? [])
     .filter(({ step }) => step.host === host)
-    .reduce<Touched>((touched, { step }) => alsoTouched(touched, history?.finished.get(step.key)?.saw), {
-      things: [],
+    .reduce<Touched>((touched, { step }) => alsoTouched(touched, history?.finished.get(step.key)?.before), {
+      resources: [],
       untold: false,
     })

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
-import type { Saw } from '../module.ts'
+import type { Snapshot } from '../module.ts'
 import type { World } from '../world.ts'
 import { blobPath, keyPath } from './paths.ts'
 
@@ -49,13 +49,12 @@ const markWith =
   (text: string): string =>
     createHmac('sha256', name).update(text).digest('hex')
 
-/** What a step left, with marks for contents. */
-export const sealContents = (left: Saw, mark: BeforeImages['mark']): Saw =>
-  Object.fromEntries(
-    Object.entries(left).map(([thing, { content, ...rest }]) => [
-      thing,
-      content === undefined ? rest : { ...rest, content: mark(content) },
-    ]),
+/** A snapshot with marks for contents. */
+export const sealContents = (snapshot: Snapshot, mark: BeforeImages['mark']): Snapshot =>
+  snapshot.map(({ resource, properties }) =>
+    properties['content'] === undefined
+      ? { resource, properties }
+      : { resource, properties: { ...properties, content: mark(String(properties['content'])) } },
   )
 
 /** `mark` of a run that was. @throws Failure where its key is missing */

@@ -1,4 +1,13 @@
-import type { ApplyStarted, Event, NotStarted, RunFinished, RunStarted, StepFinished, StepRef } from '../events/events.ts'
+import type {
+  ApplyStarted,
+  Event,
+  NotStarted,
+  RunFinished,
+  RunStarted,
+  StepFinished,
+  StepRef,
+  Stamped,
+} from '../events/events.ts'
 import { owners } from '../events/step-address.ts'
 import { Failure } from '../base/failure.ts'
 import { holdsHidden } from '../base/secret-names.ts'
@@ -9,6 +18,8 @@ import { taskPart } from '../state/fingerprint.ts'
 export interface Applied {
   readonly step: StepRef
   readonly blob: string
+  /** Of the journal, when it was begun. */
+  readonly version: number
   /** The runs that began to take it back and did not come to the end of it, oldest first. */
   readonly undoing: readonly string[]
 }
@@ -60,7 +71,7 @@ export function readJournal(content: Uint8Array, path: string): History {
   if (head.version > JOURNAL_VERSION)
     throw unreadable(path, `it is of version ${head.version}; this runbook reads up to ${JOURNAL_VERSION}`)
   try {
-    return foldHistory(lines, path)
+    return foldHistory(lines, path, head.version)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     throw unreadable(path, 'one of its lines is not as it was written')
@@ -73,9 +84,25 @@ function parse(line: string): Record<string, unknown>[] {
   if (line.trim() === '') return []
   try {
     const read = JSON.parse(line) as unknown
-    return typeof read === 'object' && read !== null ? [read as Record<string, unknown>] : []
+    return typeof read === 'object' && read !== null ? [upgraded(read as Record<string, unknown>)] : []
   } catch {
     return []
+  }
+}
+
+/** A line of version 1 in today's form. Its snapshots are dropped: they name nothing that could be compared. */
+function upgraded(line: Record<string, unknown>): Record<string, unknown> {
+  const {
+    changes,
+    saw: _saw,
+    left: _left,
+    ...rest
+  } = line as { changes?: unknown; saw?: unknown; left?: unknown; step?: StepRef }
+  if (!Array.isArray(changes) || !changes.some((change: object) => 'path' in change)) return line
+  const host = rest.step?.host ?? ''
+  return {
+    ...rest,
+    changes: changes.map(({ path, ...change }: { path: string }) => ({ resource: { host, kind: 'act', name: path }, ...change })),
   }
 }
 
@@ -93,7 +120,7 @@ const PASSING = new Set([
 ])
 
 /** The events that the fold is about, and the last one whatever it is. */
-function* tellingLines(bytes: Buffer): Generator<Event, undefined> {
+function* tellingLines(bytes: Buffer): Generator<Event | JournalHead, undefined> {
   let passed: readonly [number, number] = [0, 0]
   for (let start = 0; start < bytes.length;) {
     const next = bytes.indexOf(NEWLINE, start)
@@ -106,9 +133,16 @@ function* tellingLines(bytes: Buffer): Generator<Event, undefined> {
   yield* parse(bytes.toString('utf8', ...passed)) as unknown as Event[]
 }
 
+/** Each life of the run begins with it. */
+interface JournalHead extends Stamped {
+  readonly type: 'journal'
+  readonly version: number
+}
+
 const unreadable = (path: string, why: string) => new Failure(`${path} cannot be read as a journal`, { kind: 'input', why })
 
-function foldHistory(events: Iterable<Event>, path: string): History {
+function foldHistory(events: Iterable<Event | JournalHead>, path: string, firstVersion: number): History {
+  let version = firstVersion
   let started: RunStarted | undefined
   let ended: RunFinished | undefined
   let lives = 0
@@ -136,6 +170,9 @@ function foldHistory(events: Iterable<Event>, path: string): History {
   for (const event of events) {
     last = event.at ?? last
     switch (event.type) {
+      case 'journal':
+        version = event.version
+        break
       case 'run-started':
         started ??= event
         lives++
@@ -162,7 +199,7 @@ function foldHistory(events: Iterable<Event>, path: string): History {
         begun.set(step.key, step)
         // Begun again with the same to put back: it is taken back once, in the place of the last time.
         applied.delete(keyOf(step, blob))
-        applied.set(keyOf(step, blob), { step, blob, undoing: [] })
+        applied.set(keyOf(step, blob), { step, blob, version, undoing: [] })
         break
       }
       case 'step-finished':

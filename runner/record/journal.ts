@@ -27,8 +27,11 @@ export interface Journal {
   readonly lost: Failure | undefined
 }
 
-/** Raised when a reader of an older version could misread a newer journal. */
-export const JOURNAL_VERSION = 1
+/**
+ * Raised when a reader of an older version could misread a newer journal. 1: a change had one text (`path`) in place of resource and property,
+ * and `saw` and `left` in place of the snapshots `before` and `after`.
+ */
+export const JOURNAL_VERSION = 2
 
 /** Milliseconds between two that are kept of one step. */
 const PROGRESS_EVERY = 2000
@@ -39,10 +42,10 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   const file = await world.files.append(journalPath(run)).catch(NOTHING_BEGUN)
   file.write(`${JSON.stringify({ type: 'journal', version: JOURNAL_VERSION })}\n`)
   /** Contents by a keyed digest: nobody can tell from the journal whether a guess at one is right. */
-  const sealed = ({ left, saw, ...rest }: StepFinished) => ({
+  const sealed = ({ before, after, ...rest }: StepFinished) => ({
     ...rest,
-    ...(left === undefined ? {} : { left: sealContents(left, images.mark) }),
-    ...(saw === undefined ? {} : { saw: sealContents(saw, images.mark) }),
+    ...(before === undefined ? {} : { before: sealContents(before, images.mark) }),
+    ...(after === undefined ? {} : { after: sealContents(after, images.mark) }),
   })
   const write = (line: object) => file.write(`${JSON.stringify(line)}\n`)
   /** When progress was kept last, by step key. */

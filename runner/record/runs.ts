@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { openBeforeImages, readSealed } from './before-images.ts'
 import { type History, parseLines, readJournal } from './history.ts'
 import { inputsPath, journalPath, RUNS_FOLDER, sealedInputsPath } from './paths.ts'
-import type { AgreedStep, Run } from '../state/run-state.ts'
+import type { PlannedStep, Run } from '../state/run-state.ts'
 import { Failure } from '../base/failure.ts'
 import { isArgument } from '../source/render.ts'
 import { nearest } from '../base/suggest.ts'
@@ -10,8 +10,8 @@ import type { Source } from '../source/source.ts'
 import { readRequest, type Request } from '../events/request.ts'
 import type { World } from '../world.ts'
 
-/** 1: the request had no parts. 2: nothing was sealed. */
-const VERSION = 3
+/** 1: the request had no parts. 2: nothing was sealed. 3: the differences of a saved plan had one text in place of resource and property. */
+const VERSION = 4
 const SEALED = 3
 
 /** What a run was started with: enough to start it again, and to see whether its files are still the same. */
@@ -22,7 +22,7 @@ export interface KeptInputs {
   /** SHA-256 of every file that was read, by its name. */
   readonly digests: Readonly<Record<string, string>>
   /** What the saved plan said that was applied: a resumed run does nothing else either. */
-  readonly agreed?: Readonly<Record<string, AgreedStep>>
+  readonly agreed?: Readonly<Record<string, PlannedStep>>
 }
 
 export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
@@ -80,6 +80,9 @@ export async function loadKeptInputs(world: World, run: string): Promise<KeptInp
     ...(agreed === undefined ? {} : { agreed }),
   }
 }
+
+/** Whether the saved plan that the run applied can still be compared with. */
+export const isPlanReadable = ({ version, agreed }: KeptInputs): boolean => agreed === undefined || version === VERSION
 
 const LOST_INPUTS = 'without it the run can be neither resumed nor undone; runbook show tells what it did'
 

@@ -52,10 +52,10 @@ export async function openRecorder(
       kept.journal?.addApply({ ...shown, undo: event.undo })
     } else if (shown.type === 'step-finished' && event.type === 'step-finished') {
       // What the step left on its host is compared with what is there when it is undone: it must be exact.
-      const { left: _left, ...rest } = shown
+      const { after: _after, ...rest } = shown
       // A saved plan is made from the report: it must tell one hidden value from another.
       show(rest, { ...rest, changes: event.changes.map((change) => sealChange(secrets, change)) })
-      kept.journal?.add(event.left === undefined ? rest : { ...rest, left: event.left })
+      kept.journal?.add(event.after === undefined ? rest : { ...rest, after: event.after })
     } else {
       show(shown)
       if (shown.type === 'step-progress') kept.journal?.addProgress(shown)

@@ -6,7 +6,7 @@ import { runningAs } from '../record/liveness.ts'
 import type { AnyModule } from '../module.ts'
 import type { Request, Show, What } from '../events/request.ts'
 import { run } from './run.ts'
-import { findRun, loadKeptInputs } from '../record/runs.ts'
+import { findRun, isPlanReadable, loadKeptInputs } from '../record/runs.ts'
 import { undo } from './undo.ts'
 import { endedWell, lastSeen, outcomeWord } from '../output/runs-view.ts'
 import type { World } from '../world.ts'
@@ -57,6 +57,11 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
     how: { ...kept.request.how, yes: kept.request.how.yes || asked.yes, waitLock: asked.waitLock, detach: asked.detach },
     show: { ...kept.request.show, output: asked.output },
   }
+  if (!isPlanReadable(kept) && !asked.acceptChanges)
+    throw new Failure(`run ${id} applied a saved plan of an older runbook, which this one cannot compare with`, {
+      kind: 'refused',
+      todo: 'resume it with the runbook that started it, or pass --accept-changes to continue without the plan',
+    })
   // Whoever accepts other inputs than the plan was made from has left the plan.
   const agreed = kept.agreed === undefined || asked.acceptChanges ? undefined : new Map(Object.entries(kept.agreed))
   return run(request, world, modules, { past: { run: id, history, how: { only, changed: asked.acceptChanges } }, agreed })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { agreedStep } from '../plan/guard.ts'
+import { plannedStep } from '../plan/guard.ts'
 import { isYes } from '../plan/confirm.ts'
-import type { AgreedStep } from '../state/run-state.ts'
+import type { PlannedStep } from '../state/run-state.ts'
 import { EXIT } from '../events/exit.ts'
 import { Failure } from '../base/failure.ts'
 import { onScreen } from '../base/screen.ts'
@@ -10,8 +10,8 @@ import { readRequest, type Request } from '../events/request.ts'
 import { type Ran, run, runAndReport } from './run.ts'
 import type { World } from '../world.ts'
 
-/** 1: the request had no parts. */
-const VERSION = 2
+/** 1: the request had no parts. 2: a difference had one text in place of resource and property. */
+const VERSION = 3
 
 /** A plan on disk: what was asked, every file it was made from, and what each step would do. Good for one apply. */
 interface SavedPlan {
@@ -21,7 +21,7 @@ interface SavedPlan {
   readonly made: string
   readonly request: Request
   readonly files: Readonly<Record<string, string>>
-  readonly steps: Readonly<Record<string, AgreedStep>>
+  readonly steps: Readonly<Record<string, PlannedStep>>
 }
 
 /** Eight digits that a colleague can read back: `7c1e-90ab`. */
@@ -85,7 +85,7 @@ const savedPlan = (request: Request, { sources, report }: Required<Ran>, world: 
   made: new Date(world.clock.now()).toISOString(),
   request,
   files: Object.fromEntries(sources.map(({ file, text }) => [file, text])),
-  steps: Object.fromEntries(report.finished.map((step) => [step.step.key, agreedStep(step)])),
+  steps: Object.fromEntries(report.finished.map((step) => [step.step.key, plannedStep(step)])),
 })
 
 /** The saved plan that a file holds; undefined when it is something else (a playbook). */
@@ -96,8 +96,12 @@ async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; 
   try {
     const plan = JSON.parse(text) as SavedPlan
     if (plan.type !== 'runbook-plan') return undefined
-    if (plan.version > VERSION)
-      throw new Failure(`${file} was made by a newer runbook`, { kind: 'input', todo: 'make the plan anew' })
+    if (plan.version !== VERSION)
+      throw new Failure(`${file} was made by ${plan.version > VERSION ? 'a newer' : 'an older'} runbook`, {
+        kind: 'input',
+        why: `it is of version ${plan.version}, and this runbook applies version ${VERSION}`,
+        todo: 'make the plan anew',
+      })
     return { plan: { ...plan, request: readRequest(plan.request) }, digest: shortDigest(text) }
   } catch (error) {
     if (error instanceof Failure) throw error

@@ -1,13 +1,16 @@
 import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
 import { marker, readBeforeImage, sealContents } from '../record/before-images.ts'
+import type { Address } from '../base/address.ts'
+import { JOURNAL_VERSION } from '../record/journal.ts'
 import { journalPath } from '../record/paths.ts'
 import type { Applied, History } from '../record/history.ts'
-import { tidied, tidy, type Undoable } from '../undo/drift.ts'
+import type { AppliedStep } from '../undo/drift.ts'
 import { undoSteps } from '../undo/undo.ts'
 import {
   type Event,
   stamped,
   type RunFinished,
+  type StepFinished,
   type StepRef,
   type StepUndone,
   type UndoPassed,
@@ -66,11 +69,12 @@ export async function undo(asked: UndoRequest, world: World, modules: ReadonlyMa
   }
   const kept = await loadKeptInputs(world, id)
   if (!asked.acceptChanges) await refuseChangedInputs(world, history, kept, asked.params)
+  refuseOlder(id, chosen(history, asked))
   const newest = new Map(history.applied.map(({ step, blob }) => [step.key, blob]))
-  const undoables = await Promise.all(
+  const steps = await Promise.all(
     chosen(history, asked).map((applied) => load(world, id, history, applied, newest.get(applied.step.key) === applied.blob)),
   )
-  if (undoables.length === 0)
+  if (steps.length === 0)
     throw new Failure(`run ${id} has nothing to undo${asked.host === undefined ? '' : ` on ${asked.host}`}`, { kind: 'input' })
   const request: Request = {
     ...kept.request,
@@ -92,7 +96,7 @@ export async function undo(asked: UndoRequest, world: World, modules: ReadonlyMa
         undoSteps(
           state,
           plays.map(({ play }) => play),
-          undoables,
+          steps,
           {
             begun: ({ step, blob }) => mark({ type: 'undo-started', step, blob, by: state.id }),
             undone: ({ step, blob }) => mark({ type: 'step-undone', step, blob }),
@@ -107,6 +111,20 @@ export async function undo(asked: UndoRequest, world: World, modules: ReadonlyMa
   } finally {
     await original?.close()
   }
+}
+
+/** An older runbook wrote down what was before in another form, which nothing here can restore from. */
+function refuseOlder(run: string, steps: readonly Applied[]): void {
+  const older = steps.find(({ version }) => version < JOURNAL_VERSION)
+  if (older === undefined) return
+  throw new Failure(
+    `run ${run} cannot be undone by this runbook: an older one applied ${older.step.name} on ${older.step.host}`,
+    {
+      kind: 'refused',
+      why: `its journal is of version ${older.version}; what undo needs is read from version ${JOURNAL_VERSION} on`,
+      todo: `undo it with the runbook that applied it; runbook show ${run} tells what it changed`,
+    },
+  )
 }
 
 /** A command that `changed_when` says has changed nothing is not worth a word; what can be put back is, whatever is said of it. */
@@ -168,24 +186,26 @@ async function load(
   history: History,
   { step, blob, undoing }: Applied,
   newest: boolean,
-): Promise<Undoable> {
+): Promise<AppliedStep> {
   const end = history.finished.get(step.key)
-  const mark = end?.left === undefined ? undefined : await marker(world, run)
+  const mark = end?.after === undefined ? undefined : await marker(world, run)
   return {
     step,
     blob,
     record: JSON.parse(await readBeforeImage(world, run, blob, step)) as UndoRecord,
     // `ok`: by its `changed_when`, or a resumed run found it done.
     verified: end?.outcome === 'changed' || end?.outcome === 'ok',
-    left: newest && end?.left !== undefined ? tidied(end.left) : undefined,
-    saw: newest && end?.saw !== undefined ? tidied(end.saw) : undefined,
-    sealed: (left) => (mark === undefined ? left : sealContents(left, mark)),
-    // A resumed run that found a step done does not know what it had changed.
-    touched:
-      end === undefined || (end.left === undefined && end.changes.length === 0)
-        ? undefined
-        : new Set([...Object.keys(end.left ?? {}), ...end.changes.map(({ resource }) => resource.name)].map(tidy)),
+    before: newest ? end?.before : undefined,
+    after: newest ? end?.after : undefined,
+    sealed: (now) => (mark === undefined ? now : sealContents(now, mark)),
+    touched: touchedBy(end),
     result: end?.result ?? {},
     begun: undoing.length === 0 ? undefined : await loadHistory(world, ...undoing),
   }
 }
+
+/** A resumed run that found a step done does not know what it had changed. */
+const touchedBy = (end: StepFinished | undefined): readonly Address[] | undefined =>
+  end === undefined || (end.after === undefined && end.changes.length === 0)
+    ? undefined
+    : [...(end.after ?? []), ...end.changes].map(({ resource }) => resource)

@@ -5,11 +5,11 @@ import { Failure } from '../base/failure.ts'
 import type { Task } from '../language/playbook/types.ts'
 import { TemplateError } from '../language/template/template.ts'
 import { Unknown } from '../language/value.ts'
-import type { AnyModule, Change, Diff, Estimate, Result, Saw, Target } from '../module.ts'
+import type { AnyModule, Change, Diff, Estimate, Result, Snapshot, Target } from '../module.ts'
 
 /** What became of one attempt at a step, before `failed_when` and its kin have spoken. */
 export type Attempt =
-  | (Checked & { readonly kind: 'done'; readonly changed: boolean; readonly result: Result; readonly left?: Saw })
+  | (Checked & { readonly kind: 'done'; readonly changed: boolean; readonly result: Result; readonly after?: Snapshot })
   | (Checked & { readonly kind: 'planned' })
   | { readonly kind: 'unknown'; readonly reason: string }
   | { readonly kind: 'skipped'; readonly reason: string }
@@ -24,7 +24,7 @@ export interface Checked {
   /** What a `confirm` asks. */
   readonly confirm?: string
   readonly reversible: boolean
-  readonly saw?: Saw
+  readonly before?: Snapshot
 }
 
 /** A step made ready: what there is to do, or why nothing is to be done. Reads only, so it may happen ahead of its turn. */

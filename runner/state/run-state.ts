@@ -4,7 +4,7 @@ import type { Emit, Outcome } from '../events/events.ts'
 import type { Request } from '../events/request.ts'
 import type { Inventory, InventoryHost } from '../inventory/inventory.ts'
 import type { Playbook, Vars } from '../language/playbook/types.ts'
-import type { AnyModule, Change, Saw } from '../module.ts'
+import type { Address, AnyModule, Change, Snapshot } from '../module.ts'
 import type { Secrets } from '../base/secret-values.ts'
 import type { World } from '../world.ts'
 import type { History } from '../record/history.ts'
@@ -31,7 +31,7 @@ export interface Asked extends Pick<Request, 'goal' | 'which' | 'as' | 'how'> {
   readonly history: History | undefined
   readonly resumed: Resumed | undefined
   /** What a saved plan says of each step, by key: nothing else may be done. */
-  readonly agreed: ReadonlyMap<string, AgreedStep> | undefined
+  readonly agreed: ReadonlyMap<string, PlannedStep> | undefined
 }
 
 /** Grows while the run goes on. */
@@ -127,16 +127,15 @@ export interface HostState {
 }
 
 /** What a saved plan holds of one step: its outcome then, and a digest of each difference (the values can be secrets). */
-export interface AgreedStep {
+export interface PlannedStep {
   readonly outcome: Outcome
   readonly changes: readonly (Pick<Change, 'resource' | 'property'> & { readonly digest: string })[]
   /** What was there then, where the module tells. */
-  readonly saw?: Saw
+  readonly before?: Snapshot
 }
 
 export interface Touched {
-  /** As `saw` of the modules names them. */
-  readonly things: readonly string[]
+  readonly resources: readonly Address[]
   /** Something was applied that does not tell what it touches (a command). */
   readonly untold: boolean
 }

@@ -4,14 +4,14 @@ import { Failure } from '../base/failure.ts'
 import { undoTaskId } from '../events/step-address.ts'
 import { flatten, type Item, type Play } from '../language/playbook/types.ts'
 import {
-  mustBeAsLeft,
-  takenBackBefore,
-  takenBackBy,
-  type Undoable,
+  mustNotHaveDrifted,
+  undoneBefore,
+  undoneBy,
+  type AppliedStep,
   type UndoMarks,
   undoTarget,
   useLinks,
-  type Walk,
+  type UndoOrder,
 } from './drift.ts'
 import { runItems } from '../engine/execute.ts'
 import { claim } from '../locks/locks.ts'
@@ -23,42 +23,47 @@ import { type TaskWithContext, taskWithContext } from '../state/undo-variables.t
  * Walks the journal backwards. A step is undone only where the host still is as the run left it: otherwise somebody has changed it
  * since, and nothing is undone on that host. In plan it only says what would be undone.
  */
-export async function undoSteps(run: Run, plays: readonly Play[], steps: readonly Undoable[], marks: UndoMarks): Promise<void> {
-  const order = inOrder(run, steps)
-  const onHost = grouped(order, ({ record }) => record.host)
+export async function undoSteps(
+  run: Run,
+  plays: readonly Play[],
+  steps: readonly AppliedStep[],
+  marks: UndoMarks,
+): Promise<void> {
+  const inTurn = inOrder(steps)
+  const onHost = grouped(inTurn, ({ record }) => record.host)
   const linked = new Set([...onHost].filter(([, own]) => useLinks(own)).map(([host]) => host))
-  const walk: Walk = { run, plays, marks, order, onHost, linked }
-  const out = run.goal === 'plan' ? new Set<string>() : await drifted(walk)
-  for (const undoable of walk.order) {
+  const order: UndoOrder = { run, plays, marks, steps: inTurn, onHost, linked }
+  const out = run.goal === 'plan' ? new Set<string>() : await drifted(order)
+  for (const applied of order.steps) {
     if (run.control.stopping) return
-    const { host } = undoable.step
+    const { host } = applied.step
     // A plan tells all that is in the way.
-    if (!out.has(host) && !(await undoStep(walk, undoable)) && run.goal !== 'plan') out.add(host)
+    if (!out.has(host) && !(await undoStep(order, applied)) && run.goal !== 'plan') out.add(host)
   }
 }
 
 /** The hosts that are not as the run left them, found before anything is put back: none is left half undone. */
-async function drifted(walk: Walk): Promise<Set<string>> {
+async function drifted(order: UndoOrder): Promise<Set<string>> {
   const out = new Set<string>()
-  const look = async ([host, steps]: readonly [string, readonly Undoable[]]) => {
-    for (const undoable of steps) {
-      if (walk.run.control.stopping) return
-      if (takenBackBy(walk, undoable) !== 'module') continue
-      const end = ending(walk.run, undoable.step)
+  const look = async ([host, steps]: readonly [string, readonly AppliedStep[]]) => {
+    for (const applied of steps) {
+      if (order.run.control.stopping) return
+      if (undoneBy(order, applied) !== 'module') continue
+      const end = ending(order.run, applied.step)
       try {
-        await mustBeAsLeft(walk, undoable, takenBackBefore(walk, undoable))
+        await mustNotHaveDrifted(order, applied, undoneBefore(order, applied))
       } catch (error) {
         out.add(host)
-        end('failed', { failure: failureOf(walk, undoable, error) })
+        end('failed', { failure: failureOf(order, applied, error) })
       }
     }
   }
-  await Promise.all([...grouped(walk.order, ({ step }) => step.host)].map(look))
+  await Promise.all([...grouped(order.steps, ({ step }) => step.host)].map(look))
   return out
 }
 
-function grouped(steps: readonly Undoable[], keyOf: (step: Undoable) => string): Map<string, Undoable[]> {
-  const groups = new Map<string, Undoable[]>()
+function grouped(steps: readonly AppliedStep[], keyOf: (step: AppliedStep) => string): Map<string, AppliedStep[]> {
+  const groups = new Map<string, AppliedStep[]>()
   for (const step of steps) {
     const group = groups.get(keyOf(step))
     if (group === undefined) groups.set(keyOf(step), [step])
@@ -68,9 +73,9 @@ function grouped(steps: readonly Undoable[], keyOf: (step: Undoable) => string):
 }
 
 /** The newest first; what only makes others take effect (a restart) comes when those have been put back, in its own order. */
-function inOrder({ modules }: Run, steps: readonly Undoable[]): readonly Undoable[] {
-  const isLast = ({ step, record }: Undoable) => modules.get(step.module)?.undoneLast?.(record.params as never) === true
-  return [...steps.filter((undoable) => !isLast(undoable)).toReversed(), ...steps.filter(isLast)]
+function inOrder(steps: readonly AppliedStep[]): readonly AppliedStep[] {
+  const isLast = ({ record }: AppliedStep) => record.activates === true
+  return [...steps.filter((applied) => !isLast(applied)).toReversed(), ...steps.filter(isLast)]
 }
 
 /** Tells that work on a step has begun; what it returns tells of its end. */
@@ -101,9 +106,9 @@ function ending(run: Run, step: StepRef) {
   )
 }
 
-async function undoStep(walk: Walk, undoable: Undoable): Promise<boolean> {
-  const { run, plays, marks } = walk
-  const { step, record } = undoable
+async function undoStep(order: UndoOrder, applied: AppliedStep): Promise<boolean> {
+  const { run, plays, marks } = order
+  const { step, record } = applied
   const module = run.modules.get(step.module)
   const own = taskWithContext(plays, step.task)
   const finish = ending(run, step)
@@ -115,9 +120,9 @@ async function undoStep(walk: Walk, undoable: Undoable): Promise<boolean> {
         finish('planned', { changes: [{ resource: actOf(step), before: 'done', after: names.join(', ') }] })
         return true
       }
-      await begin(run, marks, undoable)
-      if (!(await undoByTasks(run, own, undoable))) throw new Failure(`the \`undo\` of ${step.name} did not go through`)
-      await marks.undone(undoable)
+      await begin(run, marks, applied)
+      if (!(await undoByTasks(run, own, applied))) throw new Failure(`the \`undo\` of ${step.name} did not go through`)
+      await marks.undone(applied)
       finish('changed')
       return true
     }
@@ -126,32 +131,32 @@ async function undoStep(walk: Walk, undoable: Undoable): Promise<boolean> {
         reason: `${step.module} cannot be undone`,
         warnings: [`${step.host}: ${step.name} stays as it is: ${step.module} cannot be undone`],
       })
-      if (run.goal !== 'plan') await marks.passed(undoable)
+      if (run.goal !== 'plan') await marks.passed(applied)
       return true
     }
-    const earlier = run.goal === 'plan' ? takenBackBefore(walk, undoable) : []
-    await mustBeAsLeft(walk, undoable, earlier)
+    const earlier = run.goal === 'plan' ? undoneBefore(order, applied) : []
+    await mustNotHaveDrifted(order, applied, earlier)
     if (run.goal === 'plan') {
       const last = earlier.at(-1)
-      const before = last === undefined ? 'as the run left it' : `as the run left it, once ${last.step.name} is taken back`
+      const before = last === undefined ? 'as the run left it' : `as the run left it, once ${last.step.name} is undone`
       finish('planned', { changes: [{ resource: actOf(step), before, after: 'as it was before' }] })
       return true
     }
     const { host, become } = record
-    await claim(run, module.hostless === true ? undefined : { host, become }, record.locks ?? [])
-    await begin(run, marks, undoable)
+    await claim(run, module.scope === 'api' ? undefined : { host, become }, record.locks ?? [])
+    await begin(run, marks, applied)
     await module.undo(record.params as never, record.before, undoTarget(run, step, record))
-    await marks.undone(undoable)
+    await marks.undone(applied)
     finish('changed')
     return true
   } catch (error) {
-    finish('failed', { failure: failureOf(walk, undoable, error) })
+    finish('failed', { failure: failureOf(order, applied, error) })
     return false
   }
 }
 
 /** As the task of the step has it shown. */
-const failureOf = ({ plays }: Walk, { step }: Undoable, error: unknown): FailureInfo => {
+const failureOf = ({ plays }: UndoOrder, { step }: AppliedStep, error: unknown): FailureInfo => {
   const own = taskWithContext(plays, step.task)
   return hideFailureIf(own?.task.noLog === true || own?.context.noLog === true, failureInfo(error))
 }
@@ -159,16 +164,16 @@ const failureOf = ({ plays }: Walk, { step }: Undoable, error: unknown): Failure
 const actOf = ({ host, module, name }: StepRef): Address => ({ host, kind: 'act', name: `${module} ${name}` })
 
 /** Its own journal is on the disk before the mark that refers to it. */
-async function begin(run: Run, marks: UndoMarks, undoable: Undoable): Promise<void> {
+async function begin(run: Run, marks: UndoMarks, applied: AppliedStep): Promise<void> {
   await run.durable()
-  await marks.begun(undoable)
+  await marks.begun(applied)
 }
 
 /** The tasks of an `undo:`, on the step's host, with what the step saw and returned. */
 async function undoByTasks(
   run: Run,
   { task, context }: TaskWithContext,
-  { step, record, result, begun }: Undoable,
+  { step, record, result, begun }: AppliedStep,
 ): Promise<boolean> {
   const state = stateOf(run, step.host)
   if (state === undefined) throw new Failure(`${step.host} is not in the inventory any more`, { kind: 'input' })

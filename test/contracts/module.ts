@@ -52,7 +52,7 @@ export async function sensiblyChecked<S extends ObjectSchema, State, P>(
   params: P,
   target: Target,
 ): Promise<Diff<State>> {
-  module.mustMakeSense?.(params)
+  module.validate?.(params)
   return module.check(params, target)
 }
 
@@ -86,13 +86,15 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(
     test.each(module.examples)('example "$name" is valid', ({ params }) => {
       expect(schemaErrors(module.params, params)).toEqual([])
       // what a template gives is not known here
-      if (!JSON.stringify(params).includes('{{')) module.mustMakeSense?.(withDefaults(module.params, params) as P)
+      if (!JSON.stringify(params).includes('{{')) module.validate?.(withDefaults(module.params, params) as P)
     })
 
-    test('it applies unless it only reads', () => {
-      if (module.readOnly) expect([module.apply, module.undo]).toEqual([undefined, undefined])
-      else expect(module.apply).toBeTypeOf('function')
+    test('what only reads has nothing to undo, to verify or to observe', () => {
+      if (module.apply === undefined)
+        expect([module.undo, module.verify, module.observe]).toEqual([undefined, undefined, undefined])
     })
+
+    const isReadOnly = module.apply === undefined
 
     describe.each(cases.map((one, index) => ({ ...one, name: one.name ?? `case ${index + 1}` })))(
       '$name',
@@ -112,18 +114,18 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(
 
         test('check finds what the case is about, and writes nothing', async () => {
           const { target, at, diff } = await checked()
-          if (module.readOnly) expect(diff.result).toBeDefined()
+          if (isReadOnly) expect(diff.result).toBeDefined()
           else expect(diff.changes).not.toEqual([])
           expect(await target.snapshot()).toEqual(at)
         })
 
         test('what it returns is JSON', async () => {
-          const { diff, result } = module.readOnly ? { ...(await checked()), result: undefined } : await applied()
+          const { diff, result } = isReadOnly ? { ...(await checked()), result: undefined } : await applied()
           for (const value of [diff.before, diff.changes, diff.result ?? {}, result ?? {}])
             expect(throughJson(value)).toEqual(value)
         })
 
-        if (module.readOnly) return
+        if (isReadOnly) return
 
         test('apply converges: nothing is left to change', async () => {
           const { target, diff } = await applied()
@@ -145,24 +147,21 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(
           expect(await target.snapshot()).toEqual(at)
         })
 
-        if (module.saw === undefined) return
-
-        test('saw tells the same while nothing changes, and survives JSON', async () => {
+        test('the snapshot is the same while nothing changes, and survives JSON', async () => {
           const { target, diff } = await checked()
-          const saw = module.saw?.(params, diff.before)
-          expect(module.saw?.(params, (await module.check(params, target)).before)).toEqual(saw)
-          expect(throughJson(saw)).toEqual(saw)
+          expect((await module.check(params, target)).snapshot).toEqual(diff.snapshot)
+          expect(throughJson(diff.snapshot)).toEqual(diff.snapshot)
         })
 
-        if (module.left === undefined) return
+        if (module.observe === undefined) return
 
         test('what it left is seen again as long as nobody touches it', async () => {
           const { target, diff } = await applied()
-          const left = await module.left?.(params, throughJson(diff.before), target)
+          const left = await module.observe?.(params, throughJson(diff.before), target)
           expect(throughJson(left)).toEqual(left)
-          expect(await module.left?.(params, throughJson(diff.before), target)).toEqual(left)
+          expect(await module.observe?.(params, throughJson(diff.before), target)).toEqual(left)
           await module.undo?.(params, throughJson(diff.before), target)
-          expect(await module.left?.(params, throughJson(diff.before), target)).not.toEqual(left)
+          expect(await module.observe?.(params, throughJson(diff.before), target)).not.toEqual(left)
         })
       },
     )

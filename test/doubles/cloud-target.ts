@@ -75,7 +75,7 @@ export function targetOf(
     return connect(endpoint, { env: process.env }, control.signal)
   }
   const local = async (): Promise<never> => {
-    throw new Error('a hostless module must not touch the host it runs for')
+    throw new Error('a module of the API must not touch the host it runs for')
   }
   const target: CloudTarget = {
     simulated,

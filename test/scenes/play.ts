@@ -100,7 +100,6 @@ export function testModules(stage: Stage, life = { dead: false }): AnyModule[] {
   const look = defineModule({
     name: 'look',
     summary: 'Reads a thing.',
-    readOnly: true,
     params: { type: 'object', additionalProperties: false, required: ['thing'], properties: { thing: text } },
     examples: [],
     async check({ thing }, target) {
@@ -125,7 +124,6 @@ export function testModules(stage: Stage, life = { dead: false }): AnyModule[] {
   const say = defineModule({
     name: 'say',
     summary: 'Answers what it is told.',
-    readOnly: true,
     params: { type: 'object', additionalProperties: false, properties: { value: { description: 'Anything.' } } },
     examples: [],
     async check({ value }, target) {

@@ -72,7 +72,6 @@ export function scene(tasks: string, { hosts = 'a, b, c', play = '' } = {}): Sce
   const trouble = defineModule({
     name: 'trouble',
     summary: 'Fails on some hosts.',
-    readOnly: true,
     params: { type: 'object', additionalProperties: false, properties: {} },
     examples: [],
     async check(_params, target) {

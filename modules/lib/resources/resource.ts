@@ -64,15 +64,17 @@ export function resourceModule<const S extends ObjectSchema>(declared: Declared<
       const looks = await Promise.all(
         resources(params, target.host).map(async (resource) => ({ resource, ...(await resource.look(target)) })),
       )
-      const irreversible = looks.flatMap((look) => look.irreversible ?? []).join('; ')
+      const differing = looks.filter(({ changes }) => changes.length > 0)
+      const described = differing.map(({ resource, state }) => resource.describe(state))
+      const irreversible = differing.flatMap((look) => look.irreversible ?? []).join('; ')
       return {
-        changes: looks.flatMap(({ changes }) => changes),
-        before: looks.flatMap(({ resource, changes, state }) =>
-          changes.length === 0 ? [] : [{ address: resource.address, state }],
-        ),
+        changes: differing.flatMap(({ changes }) => changes),
+        before: differing.map(({ resource, state }) => ({ address: resource.address, state })),
         result: merged([result?.(params), ...looks.map((look) => look.result)]),
         warnings: looks.flatMap(({ warnings }) => warnings ?? []),
         locks: looks.flatMap(({ locks }) => locks ?? []),
+        ...(described.length > 0 && described.every((one) => one !== undefined) ? { snapshot: described.flat() } : {}),
+        ...(differing.length > 0 && differing.every(({ resource }) => resource.activates) ? { activates: true as const } : {}),
         ...(irreversible === '' ? {} : { irreversible }),
       }
     },
@@ -97,32 +99,15 @@ export function resourceModule<const S extends ObjectSchema>(declared: Declared<
       for (const { resource, state } of [...own.filter((one) => !last(one)), ...own.filter(last)])
         await resource.restore(target, state)
     },
-    saw(params, before) {
-      const described = kept(params, before, { host: before[0]?.address.host ?? '' }).map(({ resource, state }) =>
-        resource.describe(state),
-      )
-      return described.every((one) => one !== undefined) ? asSaw(described.flat()) : undefined
-    },
-    async left(params, before, target) {
+    async observe(params, before, target) {
       const now = kept(params, before, target).map(async ({ resource, state }) =>
         resource.observe === undefined ? resource.describe((await resource.look(target)).state) : resource.observe(target, state),
       )
-      return asSaw((await Promise.all(now)).flatMap((one) => one ?? []))
+      return (await Promise.all(now)).flatMap((one) => one ?? [])
     },
-    undoneLast: (params) => resources(params, '').every(({ activates }) => activates === true),
   }
 }
 
 const keyOf = ({ host, kind, name }: Address): string => JSON.stringify([host, kind, name])
 
 const merged = (results: readonly (Result | void | undefined)[]): Result => Object.assign({}, ...results) as Result
-
-const asSaw = (snapshot: Snapshot) =>
-  Object.fromEntries(
-    snapshot.map(({ resource, properties }) => [
-      resource.name,
-      Object.fromEntries(
-        Object.entries(properties).map(([name, value]) => [name, typeof value === 'string' ? value : value.join(', ') || 'none']),
-      ),
-    ]),
-  )

@@ -44,7 +44,7 @@ const holdsTemplate = (value: unknown): boolean =>
 /** What the module itself says of parameters that its schema lets pass. */
 const senseOf = (module: AnyModule, args: Node, params: unknown): Diagnostic[] => {
   try {
-    module.mustMakeSense?.(params)
+    module.validate?.(params)
     return []
   } catch (error) {
     if (!(error instanceof Failure)) throw error

@@ -248,7 +248,8 @@ const readUndo = (r: Reading, node: Mapping, module: string | undefined, id: str
       which: 'key',
       label: 'remove it: undo knows what was there before',
     })
-  if (known?.readOnly) complain(r, undo, `\`${known.name}\` changes nothing that could be undone`, { which: 'key' })
+  if (known !== undefined && known.apply === undefined)
+    complain(r, undo, `\`${known.name}\` changes nothing that could be undone`, { which: 'key' })
   const tasks = readItems(r, undo, listId(id, 'undo'), { ...inside, handlers: false })
   for (const task of flatten(tasks)) {
     const [stray] = [task.notify[0], task.confirm].filter((one) => one !== undefined)

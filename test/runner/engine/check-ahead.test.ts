@@ -6,7 +6,6 @@ import { play } from '../../scenes/play.ts'
 const letter = defineModule({
   name: 'letter',
   summary: 'Renders a file.',
-  readOnly: true,
   params: { type: 'object', additionalProperties: false, properties: {} },
   examples: [],
   async check(_params, target) {

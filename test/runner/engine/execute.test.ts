@@ -650,7 +650,6 @@ describe('what a task is given', () => {
       summary: 'Runs env.',
       params: { type: 'object', additionalProperties: false, properties: {} },
       examples: [],
-      readOnly: true,
       async check(_params, target) {
         await target.run(['env'])
         return { changes: [], before: undefined }

@@ -220,7 +220,6 @@ describe('a host that could not be reached for its lock', () => {
       name: 'boot',
       summary: 'Starts the host c.',
       params: { type: 'object', additionalProperties: false, properties: {} },
-      readOnly: true,
       examples: [],
       async check() {
         down.length = 0
@@ -241,7 +240,7 @@ describe('what a step needs besides', () => {
     defineModule({
       name: 'move',
       summary: 'Moves a thing.',
-      hostless: true,
+      scope: 'api',
       params: {
         type: 'object',
         additionalProperties: false,

@@ -3,7 +3,7 @@ import { failedHosts, readJournal, replayable } from '../../../runner/record/his
 
 const place = { file: 'play.yml', line: 1, column: 1, length: 1 }
 const step = (task: string, host = 'a') => ({ key: `${task}/${host}`, task, host, name: task, module: 'set', place })
-const head = { type: 'journal', version: 1 }
+const head = { type: 'journal', version: 2 }
 const begun = { type: 'run-started', at: 1, run: 'R', playbook: 'play.yml', hosts: ['a'] }
 const applies = (task: string, blob: string, at = 2) => ({ type: 'apply-started', at, step: step(task), blob })
 const ends = (task: string, more: object = {}) => ({
@@ -98,7 +98,7 @@ describe('readJournal', () => {
     expect(() => read('hello\n')).toThrow('cannot be read as a journal')
     expect(() => read(begun)).toThrow('cannot be read as a journal')
     expect(() => read(head)).toThrow('cannot be read as a journal')
-    expect(() => read({ type: 'journal', version: 2 }, begun)).toThrow('cannot be read as a journal')
+    expect(() => read({ type: 'journal', version: 3 }, begun)).toThrow('cannot be read as a journal')
   })
 })
 

@@ -5,7 +5,7 @@ import { fakeWorld } from '../../doubles/world.ts'
 
 const lines = (...all: readonly (object | string)[]) =>
   all.map((line) => (typeof line === 'string' ? line : `${JSON.stringify(line)}\n`)).join('')
-const head = { type: 'journal', version: 1 }
+const head = { type: 'journal', version: 2 }
 const began = (run: string) => ({
   type: 'run-started',
   at: 0,
@@ -24,7 +24,7 @@ const folder = (journals: Readonly<Record<string, string>>) =>
   })
 const FOLDER = {
   '1A': lines(head, began('1A')),
-  '1B': lines({ ...head, version: 2 }, began('1B')),
+  '1B': lines({ ...head, version: 3 }, began('1B')),
   '1C': lines(head, began('1C'), ended),
   '1D': lines(began('1D')),
   '1E': lines(head, '{"type":"run-sta'),
@@ -38,7 +38,7 @@ describe('a run whose journal cannot be read', () => {
     expect(told.map((line) => line.slice(0, 2))).toEqual(['1E', '1D', '1C', '1B', '1A', ''])
     expect(told[0]).toBe('1E  cannot be read   its run had begun nothing')
     expect(told[1]).toBe('1D  cannot be read   it does not begin as a journal')
-    expect(told[3]).toBe('1B  cannot be read   it is of version 2; this runbook reads up to 1')
+    expect(told[3]).toBe('1B  cannot be read   it is of version 3; this runbook reads up to 2')
   })
 
   test('is named where an older one is taken instead, but not where it had begun nothing', async () => {
@@ -59,7 +59,7 @@ describe('a run whose journal cannot be read', () => {
     const world = folder({ '1B': FOLDER['1B'], '1E': FOLDER['1E'] })
     await expect(show(undefined, { diff: false, host: undefined }, world)).rejects.toMatchObject({
       message: 'no runs are kept in this folder',
-      why: '1E cannot be read: its run had begun nothing\n1B cannot be read: it is of version 2; this runbook reads up to 1',
+      why: '1E cannot be read: its run had begun nothing\n1B cannot be read: it is of version 3; this runbook reads up to 2',
     })
   })
 })

@@ -98,7 +98,7 @@ describe('resume', () => {
 
   test.each([
     ['one with a request that has no parts is resumed', { version: 1, request: FLAT }, 0],
-    ['one of a newer version is refused', { version: 4 }, 'was started by a newer runbook'],
+    ['one of a newer version is refused', { version: 5 }, 'was started by a newer runbook'],
   ])('inputs of another version: %s', async (_what, other, expected) => {
     const { world, go } = await failedRun()
     const [path, text] = [...world.disk].find(([name]) => name.endsWith('/inputs.json')) as [string, Uint8Array]

@@ -7,7 +7,7 @@ import { undo as undoRun, type UndoRequest } from '../../../runner/run/undo.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
 import { newStage, type Stage, testModules } from '../../scenes/play.ts'
 import { request } from '../../doubles/request.ts'
-import { onAct } from '../../doubles/address.ts'
+import { onAct, onFile } from '../../doubles/address.ts'
 
 const asked: UndoRequest = {
   run: undefined,
@@ -50,12 +50,15 @@ function scene(tasks: string, more = ''): Scene {
     summary: 'Restarts.',
     params: { type: 'object', additionalProperties: false, properties: {} },
     examples: [],
-    check: async () => ({ changes: [{ ...onAct('unit'), before: 'running', after: 'restarted' }], before: null }),
+    check: async () => ({
+      changes: [{ ...onAct('unit'), before: 'running', after: 'restarted' }],
+      before: null,
+      activates: true,
+    }),
     async apply(_params, _diff, target) {
       stage.did.push(`${target.host} kicked with ${stage.things.get(`${target.host}/conf`) ?? 'none'}`)
     },
     verify: async () => [],
-    undoneLast: () => true,
     async undo(_params, _before, target) {
       stage.did.push(`${target.host} kicked with ${stage.things.get(`${target.host}/conf`) ?? 'none'}`)
     },
@@ -76,7 +79,11 @@ function scene(tasks: string, more = ''): Scene {
     examples: [],
     async check({ add, at }: any, target) {
       const now = textAt(target, at)
-      return { changes: now?.includes(add) ? [] : [{ ...onAct(`${at} ${add}`), before: undefined, after: add }], before: now }
+      return {
+        changes: now?.includes(add) ? [] : [{ ...onFile(at, add, target.host), before: undefined, after: add }],
+        before: now,
+        snapshot: [{ ...onFile(at, undefined, target.host), properties: inWords(now) }],
+      }
     },
     async apply({ add, at }: any, { before }, target) {
       stage.things.set(`${target.host}${at}`, before === undefined ? add : `${before} ${add}`)
@@ -85,8 +92,9 @@ function scene(tasks: string, more = ''): Scene {
       if (before === undefined) stage.things.delete(`${target.host}${at}`)
       else stage.things.set(`${target.host}${at}`, before)
     },
-    saw: ({ at }: any, before) => ({ [at]: inWords(before) }),
-    left: async ({ at }: any, _before, target) => ({ [at]: inWords(textAt(target, at)) }),
+    observe: async ({ at }: any, _before, target) => [
+      { ...onFile(at, undefined, target.host), properties: inWords(textAt(target, at)) },
+    ],
   })
   const folder = defineModule<any>({
     name: 'folder',
@@ -94,7 +102,8 @@ function scene(tasks: string, more = ''): Scene {
     params: { type: 'object', additionalProperties: false, required: ['at'], properties: { at: text } },
     examples: [],
     check: async ({ at }: any, target) => ({
-      changes: textAt(target, at) === undefined ? [{ ...onAct(at), before: undefined, after: 'folder' }] : [],
+      changes:
+        textAt(target, at) === undefined ? [{ ...onFile(at, undefined, target.host), before: undefined, after: 'folder' }] : [],
       before: undefined,
     }),
     async apply({ at }: any, _diff, target) {
@@ -103,16 +112,17 @@ function scene(tasks: string, more = ''): Scene {
     async undo({ at }: any, _before, target) {
       stage.things.delete(`${target.host}${at}`)
     },
-    left: async ({ at }: any, _before, target) => ({
-      [at]: {
-        entries:
-          [...stage.things.keys()]
+    observe: async ({ at }: any, _before, target) => [
+      {
+        ...onFile(at, undefined, target.host),
+        properties: {
+          entries: [...stage.things.keys()]
             .filter((key) => key.startsWith(`${target.host}${at}/`))
             .map((key) => key.slice(`${target.host}${at}/`.length))
-            .toSorted()
-            .join(', ') || 'none',
+            .toSorted(),
+        },
       },
-    }),
+    ],
   })
   const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n${more}    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
   const world = fakeWorld({ files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: , b: } }' }, answers: [] })
@@ -217,7 +227,7 @@ describe('undo', () => {
     const plan = await undo(stage, { plan: true, host: 'a' })
     expect(plan.ended.map(({ outcome, changes }) => [outcome, changes[0]?.before])).toEqual([
       ['planned', 'as the run left it'],
-      ['planned', 'as the run left it, once two is taken back'],
+      ['planned', 'as the run left it, once two is undone'],
     ])
     expect(plan.code).toBe(0)
     expect((await undo(stage)).code).toBe(0)
@@ -233,9 +243,11 @@ describe('undo', () => {
     const [journal = ''] = [...stage.world.disk].flatMap(([path, content]) =>
       path.endsWith('/journal.jsonl') ? [new TextDecoder().decode(content)] : [],
     )
-    expect(journal).toContain('"left":{"/file":{"kind":"file","words":"2","content":')
+    expect(journal).toContain(
+      '"after":[{"resource":{"host":"a","kind":"file","name":"/file"},"properties":{"kind":"file","words":"2","content":',
+    )
     expect(journal).not.toContain('old mine')
-    expect(stage.world.written.stdout).not.toContain('"left"')
+    expect(stage.world.written.stdout).not.toContain('"after":[')
     const { code, ended } = await undo(stage)
     expect(code).toBe(4)
     expect(ended.find(({ step }) => step.host === 'a')?.failure).toMatchObject({

@@ -138,7 +138,7 @@ describe('what only the module itself can say', () => {
     summary: 'Picks.',
     params: { type: 'object', additionalProperties: false, properties: { a: text, b: { ...text, default: 'x' }, c: text } },
     examples: [],
-    mustMakeSense({ a, b }) {
+    validate({ a, b }) {
       if (a === b) throw new Failure('`a` is `b`', { kind: 'input', why: `both are ${a}`, todo: 'give two' })
     },
     check: async () => ({ changes: [], before: undefined }),
