@@ -24,12 +24,13 @@ export function checkAhead(
 ): void {
   const { control, which } = run
   if (which.step || !control.started) return
-  const window = tasksAhead(run, items, from, context, control.window)
+  const next = items[from] as Task
+  const due = hosts.filter((each) => isActive(each) && mayAct(run, each) && !fresh(run, each, next.id))
+  // Looking at all later tasks for each task would take a time that grows with their square.
+  const window = due.length === 0 ? [] : tasksAhead(run, items, from, context, control.window)
   if (window.length < 2) return
-  for (const state of hosts.filter((each) => isActive(each) && mayAct(run, each))) {
+  for (const state of due) {
     const registered = new Map(state.registered)
-    const [first] = window
-    if (first !== undefined && fresh(run, state, first.id)) continue
     for (const task of window) {
       const inner = inside(context, task)
       const scope = scopeOf(run, state, inner, local)
@@ -87,8 +88,17 @@ function plain(run: Run, task: Task, context: Context): boolean {
   )
 }
 
-/** Roots of everything the task refers to, itself and through the variables of its play, blocks and task. */
+/** By task: it stands in one place, so the names it uses stay the same. */
+const namesOf = new WeakMap<Task, readonly string[]>()
+
 function namesUsed(run: Run, task: Task, context: Context): readonly string[] {
+  const known = namesOf.get(task) ?? findNames(run, task, context)
+  namesOf.set(task, known)
+  return known
+}
+
+/** Roots of everything the task refers to, itself and through the variables of its play, blocks and task. */
+function findNames(run: Run, task: Task, context: Context): readonly string[] {
   const inner = inside(context, task)
   const nodes = [
     task.args,

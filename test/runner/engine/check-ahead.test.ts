@@ -36,3 +36,19 @@ describe('what a step before it registers reaches a file that is rendered', () =
     expect(await written(first + again)).toEqual(['I am old', 'I am new'])
   })
 })
+
+test('what is looked at grows with the number of tasks, not with its square', async () => {
+  const looks = async (tasks: number): Promise<number> => {
+    let count = 0
+    const watched = new Proxy(letter, { get: (of, key) => (key === 'hostless' ? void count++ : Reflect.get(of, key)) })
+    const { code } = await play(`name: t\nplays:\n  - hosts: all\n    tasks:\n${'      - { letter: {} }\n'.repeat(tasks)}`, {
+      inventory: 'all: { hosts: { a: } }\n',
+      files: { 'letter.hbs': 'x' },
+      modules: [watched],
+      request: { goal: 'plan' },
+    })
+    expect(code).toBe(0)
+    return count
+  }
+  expect(await looks(80)).toBeLessThan(3 * (await looks(40)))
+})
