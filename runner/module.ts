@@ -4,6 +4,7 @@ import type { Cloud } from './openstack/cloud.ts'
 import type { ObjectSchema, TypeOf } from './base/schema.ts'
 import type { Progress } from './base/progress.ts'
 import type { Job, JobWork } from './connection/job/job.ts'
+import type { StreamWork } from './connection/stream/stream.ts'
 import type { Database } from './database/database.ts'
 import type { DatabaseChoice } from './hosts/database.ts'
 
@@ -22,6 +23,7 @@ export { compareVersions } from './base/versions.ts'
 export { parseXml, type Xml } from './base/xml.ts'
 export type { HostAccess, Output, RunOptions, Stat, WriteOptions } from './connection/connection.ts'
 export type * from './connection/job/job.ts'
+export type * from './connection/stream/stream.ts'
 export type * from './database/database.ts'
 export type * from './openstack/cloud.ts'
 export type { Progress } from './base/progress.ts'
@@ -106,6 +108,8 @@ export interface Target extends HostAccess {
   readonly hosts: readonly string[]
   /** Work on the host that outlives the connection; `name` holds all that tells it from others of its user (`copy-UUID`). */
   job(name: string, work: JobWork): Job
+  /** Sends what a program here prints to one on another host of the inventory, without a detour by the controller. A job of this host. */
+  stream(name: string, to: string, work: StreamWork): Job
   /** A MySQL or MariaDB database as the host reaches it; nothing is opened yet. Throws `Failure` of kind `input`. */
   database(choice: DatabaseChoice): Promise<Database>
   /** The OpenStack cloud; a name of clouds.yaml, or the one the environment selects. Throws `Failure`. */

@@ -90,6 +90,15 @@ export interface HostLock {
   release(): void
 }
 
+/** An SSH server as the runner has reached it, perhaps through others. */
+export interface Peer {
+  readonly address: string
+  readonly port: number
+  readonly user: string
+  /** The key that it has shown, as in known_hosts: `ssh-ed25519 AAAA…`. */
+  readonly hostKey: string
+}
+
 export interface Connection {
   readonly host: string
   /** The host as its login user (undefined) or as another. A shell is opened on first use and kept. */
@@ -101,6 +110,8 @@ export interface Connection {
    * connection. Throws `Failure` of kind `unreachable`, also where the host refuses.
    */
   forward(port: number, host?: string): Promise<Duplex>
+  /** The SSH server at its end; undefined for this machine. */
+  readonly peer: Peer | undefined
   /** How many requests were sent and how many bytes went each way, for `-v` and the benchmark. */
   readonly traffic: { requests: number; sent: number; received: number }
   close(): Promise<void>

@@ -1,5 +1,5 @@
 import { Failure } from '../base/failure.ts'
-import type { Connection, Endpoint } from './connection.ts'
+import type { Connection, Endpoint, Peer } from './connection.ts'
 import { type Dial, forwardsOf } from './forward.ts'
 import { type Asker, hostAccess } from './host-access.ts'
 import { takeLock } from './lock.ts'
@@ -8,6 +8,7 @@ import { createPool, type OpenPipe } from './pool.ts'
 export interface PooledOptions {
   readonly openPipe: OpenPipe
   readonly dial: Dial
+  readonly peer?: Peer
   /** To become this user no sudo is needed. */
   readonly loginUser: string
   /** Seconds until a shell must have started. */
@@ -37,6 +38,7 @@ export function pooledConnection(
     connection: {
       host: endpoint.name,
       traffic,
+      peer: options.peer,
       as: (become) => hostAccess(asker(become)),
       lock: (become, wanted) => takeLock(asker(become), wanted),
       forward: forwards.open,

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
 import type { Become, Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
+import { hostStream } from '../connection/stream/stream.ts'
 import { hostJob, type JobContext } from '../connection/job/job.ts'
 import { Failure } from '../base/failure.ts'
 import { didYouMean } from '../base/suggest.ts'
@@ -52,6 +53,13 @@ export function createTarget(run: Run, options: TargetOptions): Target {
     },
     job: (name, work) =>
       hostJob(access, name, { ...work, env: { ...options.environment, ...work.env } }, contextOf(run, options)),
+    stream(name, to, work) {
+      const end = async () => {
+        const { endpoint, become } = await reach(run, { ...options, host: to })
+        return { host: to, become, connection: await run.session.connection(endpoint) }
+      }
+      return hostStream(access, name, end, work, contextOf(run, options))
+    },
     database: (choice) =>
       hostDatabase(choice, {
         ...contextOf(run, options),

@@ -90,6 +90,9 @@ export function targetOf(
     stat: local,
     list: local,
     database: local,
+    stream: () => {
+      throw new Error('this module should need nothing of a host')
+    },
     job: () => {
       throw new Error('this module should need nothing of a host')
     },

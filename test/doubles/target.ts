@@ -118,6 +118,9 @@ export function fakeTarget(given: FakeGiven = {}): FakeTarget {
       return other
     },
     job: (name, work) => hostJob(async () => target, name, work, target),
+    stream: () => {
+      throw new Error('this test has no second host to send to')
+    },
     database: async () => {
       throw new Error('this test has no database')
     },

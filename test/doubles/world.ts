@@ -128,6 +128,7 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
         as: () => access,
         lock: async (_become, wanted) =>
           given.lock === undefined ? { stands: () => {}, release: () => {} } : given.lock(endpoint, wanted),
+        peer: undefined,
         forward: async () => {
           throw new Error('this test has no network')
         },

@@ -16,6 +16,8 @@ export interface Keepalive {
 export interface LoginOptions {
   readonly keepalive: Keepalive
   readonly signal: AbortSignal | undefined
+  /** Called with a key of the server that was found good. */
+  onHostKey(key: Buffer): void
   /** Called, perhaps more than once, when an established connection is lost. */
   onLost(why: string): void
 }
@@ -35,7 +37,11 @@ export async function login(hop: Hop, sock: Duplex, identities: Identities, opti
     sock: sock as never,
     host: hop.address,
     username: hop.user,
-    hostVerifier: (key: Buffer) => check.verify(key),
+    hostVerifier(key: Buffer) {
+      const good = check.verify(key)
+      if (good) options.onHostKey(key)
+      return good
+    },
     algorithms: { serverHostKey: [...check.algorithms] as never },
     authHandler: auth.next as never,
     keepaliveInterval: options.keepalive.interval,

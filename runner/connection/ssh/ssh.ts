@@ -7,6 +7,7 @@ import { Failure } from '../../base/failure.ts'
 import { duration } from '../../base/format.ts'
 import type { Connection, Endpoint } from '../connection.ts'
 import { sshDial } from '../forward.ts'
+import { keyType } from './known-hosts.ts'
 import { serverGate } from './gate.ts'
 import { findIdentities } from './identities.ts'
 import { commandLine } from '../shell/opening.ts'
@@ -39,11 +40,17 @@ export async function connectSsh(endpoint: Endpoint, options: SshOptions): Promi
     }
   }
   let lost: (why: string) => void = () => undefined
+  const hostKeys = new Map<Hop, Buffer>()
   try {
     for (const hop of hops) {
       const before = clients.at(-1)
       clients.push(
-        await enter(hop, before, { keepalive, signal, onLost: (why) => lost(hop === hops.at(-1) ? why : `${hop.name}: ${why}`) }),
+        await enter(hop, before, {
+          keepalive,
+          signal,
+          onHostKey: (key) => void hostKeys.set(hop, key),
+          onLost: (why) => lost(hop === hops.at(-1) ? why : `${hop.name}: ${why}`),
+        }),
       )
     }
   } catch (error) {
@@ -51,10 +58,14 @@ export async function connectSsh(endpoint: Endpoint, options: SshOptions): Promi
     throw error
   }
   const client = clients.at(-1) as Client
+  const host = hops.at(-1) as Hop
+  const { address, port, user } = host
+  const hostKey = hostKeys.get(host) as Buffer
   const { connection, fail } = pooledConnection(endpoint, {
     openPipe: openChannel(client),
-    dial: sshDial(client, hops.at(-1)?.connectTimeout ?? 10),
-    loginUser: hops.at(-1)?.user ?? '',
+    dial: sshDial(client, host.connectTimeout),
+    loginUser: user,
+    peer: { address, port, user, hostKey: `${keyType(hostKey)} ${hostKey.toString('base64')}` },
     openLimit: Math.max(shellLimit, endpoint.connectTimeout ?? 0),
     signal,
     end,

@@ -264,6 +264,7 @@ if (sudoWorks) {
       traffic: connection.traffic,
       lock: connection.lock,
       forward: connection.forward,
+      peer: connection.peer,
       as: () => connection.as({ user: 'root', method: 'sudo' }),
       close: () => connection.close(),
     }

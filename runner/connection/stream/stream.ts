@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs'
+import { Failure } from '../../base/failure.ts'
+import type { Become, Connection, HostAccess } from '../connection.ts'
+import { hostJob, type Job, type JobContext } from '../job/job.ts'
+import { knownName } from '../ssh/known-hosts.ts'
+import { quoteWord } from '../../source/shell-words.ts'
+
+/**
+ * What one host sends to another, by an ssh connection of its own between the two: nothing of it passes the controller. The receiving program sees
+ * the end of its input also if the sender fails: only the job's exit status 0 says that all of it went through.
+ */
+export interface StreamWork {
+  /** A program of this host, and its arguments: what it prints is sent. It may write `RUNBOOK_PROGRESS`, as a job does. */
+  readonly from: readonly string[]
+  /** The program of the other host that reads it. What it prints is the job's output. */
+  readonly into: readonly string[]
+  /** Address of the other host as this one reaches it. Default: the one by which the controller reaches it. */
+  readonly address?: string
+}
+
+/** The other end: the host's connection, and as whom the receiving program runs. */
+export interface StreamEnd {
+  readonly host: string
+  readonly connection: Connection
+  readonly become: Become | undefined
+}
+
+const script = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8').replace(/^\s*#.*\n/gm, '')
+const SEND = script('./send.sh')
+const KEY = script('./key.sh')
+const AUTHORIZE = script('./authorize.sh')
+
+/** Seconds in which the sender must have logged in with its key. */
+const KEY_LIFE = 120
+
+/**
+ * A job of the sending host, found again by its name as any job. `start` makes a key there, which the other host accepts from that address, for that
+ * one program, for two minutes; it is removed when the job is followed to its end, ended or removed, and by the next `start` of the name.
+ */
+export function hostStream(
+  open: () => Promise<HostAccess>,
+  name: string,
+  other: () => Promise<StreamEnd>,
+  work: StreamWork,
+  context: JobContext,
+): Job {
+  const jobOf = (...argv: string[]) => hostJob(open, name, { argv }, context)
+  const job = jobOf('true')
+  const tag = `runbook-stream:${name}:${context.host}`.replaceAll(/\s/g, '_')
+
+  const must = async (access: HostAccess, what: string, argv: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await access.run(argv, { timeout: 60, signal: context.signal })
+    if (code === 0) return stdout
+    throw new Failure(what, { why: stderr.trim().split('\n').at(-1) || `exit status ${code}` })
+  }
+  const authorize = async ({ host, connection }: StreamEnd, ...words: string[]) =>
+    must(connection.as(undefined), `cannot change which keys ${host} accepts`, ['sh', '-c', AUTHORIZE, 'sh', tag, ...words])
+  const key = async (action: string, ...words: string[]) =>
+    must(await open(), `cannot make a key on ${context.host}`, ['sh', '-c', KEY, 'sh', action, name, ...words])
+  const tidy = async () => {
+    await Promise.all([key('remove'), other().then((end) => authorize(end))])
+  }
+
+  return {
+    look: job.look,
+    async start() {
+      const end = await other()
+      const { peer } = end.connection
+      if (peer === undefined) {
+        throw new Failure(`${end.host} cannot receive a stream`, { kind: 'input', why: 'it is not reached by ssh' })
+      }
+      const state = await job.look()
+      if (state?.kind === 'running') return job.start()
+      const address = work.address ?? peer.address
+      const made = await key('make', `${knownName(address, peer.port)} ${peer.hostKey}`)
+      const [folder = '', publicKey = ''] = made.split('\n')
+      const sources = await addressesOf(await open(), /^(127\.|::1$|localhost$)/.test(address))
+      const command = [...becoming(end), ...work.into].map(quoteWord).join(' ')
+      const options = `restrict,from="${sources.join(',')}",command="exec ${command.replaceAll('"', '\\"')}"`
+      await authorize(end, String(KEY_LIFE), options, publicKey.split(' ').slice(0, 2).join(' '))
+      const argv = [folder, String(peer.port), `${peer.user}@${address}`, ...work.from]
+      return jobOf('sh', '-c', SEND, 'runbook-stream', ...argv).start()
+    },
+    async follow() {
+      const ended = await job.follow()
+      await tidy()
+      return ended
+    },
+    async end() {
+      await job.end()
+      await tidy()
+    },
+    async remove() {
+      await job.remove()
+      await tidy()
+    },
+  }
+}
+
+/** The key is for the login user, who must become another without a password: there is nobody to type it. */
+function becoming({ host, connection, become }: StreamEnd): readonly string[] {
+  if (become === undefined || become.user === connection.peer?.user) return []
+  if (become.password === undefined) return ['sudo', '-n', '-H', '-u', become.user, '--']
+  throw new Failure(`${host} cannot receive a stream as ${become.user}`, {
+    kind: 'input',
+    why: 'sudo wants a password there, and nobody can type it for the other host',
+    todo: `allow it with NOPASSWD in sudoers, or log in to ${host} as ${become.user}`,
+  })
+}
+
+/** The addresses that a host has, as its kernel lists them. */
+async function addressesOf(access: HostAccess, loopback: boolean): Promise<readonly string[]> {
+  const [trie, inet6] = await Promise.all(
+    ['/proc/net/fib_trie', '/proc/net/if_inet6'].map(async (path) => Buffer.from((await access.read(path)) ?? []).toString()),
+  )
+  const four = [...(trie ?? '').matchAll(/\|-- (\S+)\n\s+\/32 host LOCAL/g)].map(([, address]) => address!)
+  const six = [...(inet6 ?? '').matchAll(/^([0-9a-f]{32}) /gm)].map(([, digits]) => digits!.match(/.{4}/g)!.join(':'))
+  const isLoopback = (address: string) => address.startsWith('127.') || /^(0{4}:){7}0001$/.test(address)
+  return [...new Set([...four, ...six])].filter((address) => loopback || !isLoopback(address))
+}
