@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Failure } from '../../base/failure.ts'
 import type { Become, Connection, HostAccess } from '../connection.ts'
+import { readProgram } from '../program.ts'
 import { hostJob, type Job, type JobContext } from '../job/job.ts'
 import { knownName } from '../ssh/known-hosts.ts'
 import { quoteWord } from '../../source/shell-words.ts'
@@ -25,10 +25,9 @@ export interface StreamEnd {
   readonly become: Become | undefined
 }
 
-const script = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8').replace(/^\s*#.*\n/gm, '')
-const SEND = script('./send.sh')
-const KEY = script('./key.sh')
-const AUTHORIZE = script('./authorize.sh')
+const SEND = readProgram(new URL('./send.sh', import.meta.url))
+const KEY = readProgram(new URL('./key.sh', import.meta.url))
+const AUTHORIZE = readProgram(new URL('./authorize.sh', import.meta.url))
 
 /** Seconds in which the sender must have logged in with its key. */
 const KEY_LIFE = 120
