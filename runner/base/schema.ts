@@ -1,5 +1,10 @@
 /**
- * The part of JSON Schema 2020-12 that modules and playbook `params` may use. Small on purpose: all of it can be typed,
+ * The subset of JSON Schema 2020-12 for modules and playbook `params`, and the types of its values. Used by
+ * every module.
+ */
+
+/**
+ * A schema of a module or of a playbook's `params`. The subset is small on purpose: all of it can be typed,
  * documented, explained in an error and offered by an editor.
  */
 export type Schema =

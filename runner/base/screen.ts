@@ -1,12 +1,11 @@
+/**
+ * Text on its way to a terminal: foreign text cannot act, the colours are the runner's own, widths count
+ * columns. Called by the views, and by both screens of the `World` (`onScreen`).
+ */
 import { randomInt } from 'node:crypto'
 import { inspect } from 'node:util'
 import stringWidth from 'string-width'
 import wrapAnsi from 'wrap-ansi'
-
-/**
- * Text on its way to a terminal: what is foreign in it cannot act, the colours are the runner's own, widths are counted in columns. Views lay
- * text out with this; both screens of the `World` pass all that they write through `onScreen`.
- */
 
 /** Known to this process alone: no text from outside can hold a colour that `paint` has not put there. */
 const KEY = Array.from({ length: 6 }, () => randomInt(1000, 10_000)).join(';')

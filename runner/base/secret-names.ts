@@ -1,6 +1,7 @@
 /**
- * Decides by their names which values are secret, and finds them in texts: settings, credentials in URLs, private keys. Error frames, the
- * differences of files and the modules hide with it; `secret-values.ts` hides what is known by its value.
+ * Decides by their names which values are secret, and finds them in texts: settings, credentials in URLs,
+ * private keys. Called by error frames, differences of files and modules; `secret-values.ts` hides known
+ * values.
  */
 
 /** Stands where a secret stood, whoever reads it. */

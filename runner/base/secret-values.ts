@@ -1,10 +1,9 @@
+/**
+ * Hides secrets by their values, in every form they can take: those of secret parameters and of passwords of
+ * connections. Called by whatever a run shows or keeps.
+ */
 import { createHmac, randomBytes } from 'node:crypto'
 import { HIDDEN } from './secret-names.ts'
-
-/**
- * Hides secrets by their values, in every form in which they can come out. A run knows them from secret parameters and the passwords of its
- * connections; what it shows and keeps goes through here.
- */
 
 /** Shorter values are ordinary words and numbers: hiding them would garble everything and protect nothing. */
 export const SHORTEST = 4

@@ -1,10 +1,11 @@
+/** The vocabulary of execution. Journal, screen, report, resume and undo are folds over these events. */
 import type { FailureKind } from '../base/failure.ts'
 import type { Place } from '../source/source.ts'
 import type { Change, Estimate, LockRequest, Progress, Result, Snapshot } from '../module.ts'
 
 /**
- * The one vocabulary of execution. The engine emits events and nothing else; the terminal, the plain lines, `--output json`, the
- * report and the exit code are folds over them. Every event is JSON.
+ * An event of a run, as JSON. The engine emits events and nothing else; the terminal, the plain lines,
+ * `--output json`, the report and the exit code are folds over them.
  */
 export type Event =
   | RunStarted

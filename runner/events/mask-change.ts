@@ -1,13 +1,13 @@
+/**
+ * Hides the secrets of a difference. Of a replaced secret only the new value is known; the old one is found
+ * by its position. Called by mask-event.ts, the engine, plan/guard.ts, run/recorder.ts and undo/drift.ts.
+ */
 import { createHash } from 'node:crypto'
 import { diffLines } from 'diff'
 import { inWords } from '../base/address.ts'
 import { HIDDEN } from '../base/secret-names.ts'
 import type { Secrets } from '../base/secret-values.ts'
 import type { Change, Snapshot } from '../module.ts'
-
-/**
- * Hides the secrets of a difference. Of a secret that is replaced only the new value is known: the old one is found by where it stood.
- */
 
 /** Groups of changed lines with so few others between them are shown as one. */
 const NEAR = 2

@@ -1,3 +1,4 @@
+/** Hides secrets in events and failures before they are shown or kept. Called by run/recorder.ts and run/run.ts. */
 import { Failure } from '../base/failure.ts'
 import { hideCredentials } from '../base/secret-names.ts'
 import type { Secrets } from '../base/secret-values.ts'

@@ -1,3 +1,6 @@
+/**
+ * The command line in named parts. Built by the commands, kept with a run and in a saved plan, read by run/.
+ */
 import type { Goal } from './events.ts'
 
 /** The command line in named parts. JSON: kept with a run and in a saved plan. */

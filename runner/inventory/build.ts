@@ -1,3 +1,7 @@
+/**
+ * Puts the declarations of all inventory files together: hosts, groups, variables, their order. Called by
+ * inventory.ts.
+ */
 import type { Diagnostic } from '../source/diagnostic.ts'
 import type { Vars } from '../language/playbook/types.ts'
 import type { Declaration } from './declaration.ts'

@@ -1,3 +1,4 @@
+/** Reads an inventory in Ansible's INI form. Called by inventory.ts. */
 import { Document, type Node as YamlNode, YAMLMap, YAMLSeq } from 'yaml'
 import type { Diagnostic } from '../source/diagnostic.ts'
 import { nodeAt, placeAt, sourceOf } from '../source/yaml.ts'

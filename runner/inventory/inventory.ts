@@ -1,3 +1,4 @@
+/** Finds, reads and merges the files of an inventory. Called by run/inputs.ts and `who`. */
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Diagnostic } from '../source/diagnostic.ts'
 import { parseSource, rootOf } from '../source/yaml.ts'

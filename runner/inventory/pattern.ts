@@ -1,3 +1,4 @@
+/** Host patterns: groups, wildcards, `!`, `&`, slices. Called by hosts/play-hosts.ts and `who`. */
 import { count } from '../base/format.ts'
 import type { Diagnostic } from '../source/diagnostic.ts'
 import type { Place } from '../source/source.ts'

@@ -1,7 +1,10 @@
+/** Values of INI inventories, read as Python reads them. Called by ini.ts. */
+
 /**
- * Values of INI inventories. Ansible reads each as a Python literal where it is one, and as text where it is not: `5` is a number,
- * `[1, 2]` a list, `True` a boolean, `true` and `0644` are text. https://docs.ansible.com/ansible/latest/inventory_guide/intro_inventory.html#inventory-formats
- * Tuples become lists. What JSON cannot hold (sets, bytes, complex numbers, integers beyond 2^53) stays text.
+ * Reads a value of an INI inventory: a Python literal as Ansible reads it, any other text as text. `5` is a
+ * number, `[1, 2]` a list, `True` a boolean; `true` and `0644` are text.
+ * https://docs.ansible.com/ansible/latest/inventory_guide/intro_inventory.html#inventory-formats
+ * Tuples become lists. Sets, bytes, complex numbers and integers beyond 2^53 have no JSON form and stay text.
  */
 export const readPythonValue = (text: string): unknown => {
   const reader = { text, index: 0 }

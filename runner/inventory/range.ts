@@ -1,4 +1,7 @@
-/** Host names with ranges in brackets, as Ansible writes them: `node[01:20]`, `db-[a:c]`, `r[1:9:2]n[0:3]`. */
+/**
+ * Host names with ranges in brackets, as Ansible writes them: `node[01:20]`, `db-[a:c]`, `r[1:9:2]n[0:3]`.
+ * Called by ini.ts, yaml.ts, inventory.ts and pattern.ts.
+ */
 
 /** More hosts than any inventory has; a slip of a digit should not fill the memory. */
 const limit = 100_000

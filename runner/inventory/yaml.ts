@@ -1,3 +1,4 @@
+/** Reads an inventory in Ansible's YAML form. Called by inventory.ts. */
 import type { Diagnostic } from '../source/diagnostic.ts'
 import { kindOf } from '../language/template/helpers.ts'
 import { child, entries, placeOfNode, rootOf } from '../source/yaml.ts'

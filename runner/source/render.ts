@@ -1,3 +1,4 @@
+/** Draws diagnostics with their source lines and carets. Called wherever problems are shown. */
 import { HIDDEN, hideSpans, outermost, secretSpans, type Span } from '../base/secret-names.ts'
 import { SHORTEST } from '../base/secret-values.ts'
 import type { Diagnostic } from './diagnostic.ts'

@@ -1,4 +1,7 @@
-/** Lines of shell words, split and written: for `-e`, INI inventories, arguments of ssh, requests to a host, and the commands of modules. */
+/**
+ * Splits and writes lines of shell words. Called for `-e`, INI inventories, arguments of ssh, requests to a
+ * host, and commands of modules.
+ */
 
 /** A word of a line, with where it stands there (quotes included). */
 export interface Word {

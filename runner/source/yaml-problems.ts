@@ -1,3 +1,4 @@
+/** Explains the errors of a YAML text in words, not in parser codes. Called by yaml.ts. */
 import { type Document, type ParseOptions, type Range, type SchemaOptions, type Tags, isNode, isScalar, visit } from 'yaml'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Place } from './source.ts'

@@ -1,3 +1,4 @@
+/** Parses YAML into nodes with places. Called by every reader of files. */
 import {
   type Document,
   type Node as YamlNode,

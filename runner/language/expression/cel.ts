@@ -1,7 +1,9 @@
+/**
+ * The expression language: CEL (https://cel.dev) with `defined` and `default`, and numbers that mix. Called
+ * by expression.ts.
+ */
 import { compilePattern, type Pattern, PatternError } from '../../base/pattern.ts'
 import { type ASTNode, Environment, EvaluationError, type ParseResult, TypeError as CelTypeError } from '@marcbachmann/cel-js'
-
-/** The expression language: CEL (https://cel.dev) with `defined` and `default`, and numbers that mix. */
 
 export type Ast = ASTNode
 

@@ -1,3 +1,4 @@
+/** Explains the errors of an expression, with a hint for Jinja and Python habits. Called by expression.ts. */
 import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js'
 import { celEnvironment } from './cel.ts'
 import { expressionHint } from '../template/jinja.ts'

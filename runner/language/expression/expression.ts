@@ -1,3 +1,4 @@
+/** Conditions: `when`, `until`, `failed_when` and their kin, checked early and evaluated late. Called by the engine. */
 import { EvaluationError, ParseError, TypeError as CelTypeError, serialize } from '@marcbachmann/cel-js'
 import { type Ast, celEnvironment, fromCel, parseCel, toCel } from './cel.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'

@@ -1,3 +1,4 @@
+/** Reads `-e`: name=value, JSON, YAML, @file. Called by params.ts. */
 import { Document, Pair, parseDocument, Scalar, YAMLMap } from 'yaml'
 import type { World } from '../../world.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'

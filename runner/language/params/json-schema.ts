@@ -1,3 +1,4 @@
+/** Checks a value against the schema subset and names every problem. Called by params.ts and module-params.ts. */
 import { count } from '../../base/format.ts'
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { compilePattern } from '../../base/pattern.ts'

@@ -1,3 +1,4 @@
+/** Checks a task's parameters against its module's schema, with advice about quoting. Called by load-playbook.ts. */
 import { stringify } from 'yaml'
 import { Failure } from '../../base/failure.ts'
 import type { AnyModule } from '../../module.ts'

@@ -1,3 +1,4 @@
+/** Reads the `params` of a playbook, each a schema. Called by plays.ts. */
 import { compilePattern, PatternError } from '../../base/pattern.ts'
 import type { Schema } from '../../base/schema.ts'
 import { kindOf } from '../template/helpers.ts'

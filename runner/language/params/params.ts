@@ -1,3 +1,4 @@
+/** The values of a playbook's parameters: from -p, a file, a default or a question. Called by run/inputs.ts. */
 import { isMap, parseDocument, type Scalar } from 'yaml'
 import type { Schema } from '../../base/schema.ts'
 import { HIDDEN, isSecretName } from '../../base/secret-names.ts'

@@ -1,3 +1,7 @@
+/**
+ * Readers of a playbook's parts that return what is valid and report the rest. Called by plays.ts, tasks.ts
+ * and the inventory.
+ */
 import { magicNames } from '../magic.ts'
 import type { AnyModule } from '../../module.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'

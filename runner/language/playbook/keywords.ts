@@ -1,4 +1,9 @@
-/** What a mapping of a playbook can be. */
+/**
+ * Every keyword of the language, and those of Ansible that are refused. Called by field-readers.ts, docs and
+ * the editor schema.
+ */
+
+/** The mappings of a playbook. */
 export type Kind = 'playbook' | 'play' | 'block' | 'import' | 'meta' | 'task' | 'handler' | 'loop_control'
 
 export interface Keyword {

@@ -1,3 +1,4 @@
+/** Finds variables and facts without a definition, before a run. Called by load-playbook.ts. */
 import type { AnyModule } from '../../module.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { expressionReferences } from '../expression/expression.ts'

@@ -1,3 +1,4 @@
+/** Reads plays. Called by load-playbook.ts. */
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { listId } from '../../events/step-address.ts'
 import { kindOf } from '../template/helpers.ts'

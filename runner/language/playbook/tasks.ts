@@ -1,3 +1,4 @@
+/** Reads tasks, blocks, imports and meta. Called by plays.ts. */
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { itemId, listId } from '../../events/step-address.ts'
 import { kindOf } from '../template/helpers.ts'

@@ -1,3 +1,4 @@
+/** A playbook after validation: plays, blocks, tasks, each with its place. Read by names.ts, the engine and plans. */
 import type { Schema } from '../../base/schema.ts'
 import type { Node, Place, Source } from '../../source/source.ts'
 

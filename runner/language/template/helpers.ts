@@ -1,4 +1,9 @@
-/** What the helpers of templates do. The list is closed: a playbook cannot bring its own. */
+/**
+ * The helpers of templates: a closed list, since a playbook cannot bring its own. Called by
+ * template-syntax.ts and template.ts.
+ */
+
+/** One helper of templates. */
 export interface Helper {
   /** For the documentation and for errors: `join LIST [SEPARATOR]`. */
   readonly usage: string

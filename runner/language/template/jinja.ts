@@ -1,4 +1,7 @@
-/** What people bring from Jinja, and how it is written here. */
+/**
+ * Recognises Jinja and Python habits in templates and conditions, and writes them in this language. Called by
+ * template-syntax.ts, template-text.ts and the expressions.
+ */
 
 interface Hint {
   readonly summary: string

@@ -1,3 +1,4 @@
+/** Parses and checks a Handlebars text, and lists the variables it uses. Called by template.ts. */
 import { count } from '../../base/format.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { type Helper, blockHelpers, helpers } from './helpers.ts'

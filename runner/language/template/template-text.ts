@@ -1,3 +1,7 @@
+/**
+ * Prepares a template for the parser of Handlebars, and finds the place of a syntax error. Called by
+ * template-syntax.ts.
+ */
 import Handlebars from 'handlebars'
 import { mustacheHint } from './jinja.ts'
 

@@ -1,3 +1,4 @@
+/** Renders `{{ … }}` in texts and values. Called by the engine, plans and host patterns. */
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { TemplateError } from '../error.ts'
 import { HelperError, helpers, kindOf } from './helpers.ts'

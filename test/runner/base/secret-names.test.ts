@@ -1,3 +1,4 @@
+/** Secrets found by name: in settings, playbooks, command lines, URLs and keys. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { hideCredentials, hideSecrets, holdsHidden, isSecretName, isSecretSetting } from '../../../runner/base/secret-names.ts'

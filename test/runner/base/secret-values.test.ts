@@ -1,3 +1,4 @@
+/** Secrets found by value, in every form they can take. */
 import { describe, expect, test } from 'vitest'
 import { createSecrets, hideValue } from '../../../runner/base/secret-values.ts'
 

@@ -1,3 +1,4 @@
+/** Inventories, good and bad, compared with what Ansible makes of them. */
 import { readFileSync, readdirSync } from 'node:fs'
 import fc from 'fast-check'
 import { stringify } from 'yaml'

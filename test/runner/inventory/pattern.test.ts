@@ -1,3 +1,4 @@
+/** Host patterns: the hosts they select, and the errors of those that select none. */
 import { describe, expect, test } from 'vitest'
 import { matchHosts, splitPattern } from '../../../runner/inventory/pattern.ts'
 import { inventoryOf } from './support.ts'

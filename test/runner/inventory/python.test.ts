@@ -1,3 +1,4 @@
+/** Values that Python would read, compared with the real one. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readPythonValue } from '../../../runner/inventory/python.ts'

@@ -1,3 +1,4 @@
+/** Every example and table of docs/language.md holds. */
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { describe, expect, test } from 'vitest'

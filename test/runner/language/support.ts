@@ -1,3 +1,4 @@
+/** Files, nodes and modules for tests of the language. */
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { posix, resolve } from 'node:path'
 import { child, parseSource, rootOf } from '../../../runner/source/yaml.ts'

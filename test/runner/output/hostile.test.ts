@@ -1,3 +1,4 @@
+/** No text from outside acts on a terminal, in any view. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

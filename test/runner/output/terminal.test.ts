@@ -1,3 +1,4 @@
+/** The live view on a real pseudo-terminal. */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+/** Every other view: plain lines, JSON lines, summary, plan, runs. */
 import { describe, expect, test } from 'vitest'
 import type { Event, RunFinished, StepFinished } from '../../../runner/events/events.ts'
 import { jsonLine } from '../../../runner/output/json.ts'

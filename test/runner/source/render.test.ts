@@ -1,3 +1,4 @@
+/** Diagnostics as they are drawn. */
 import { expect, test } from 'vitest'
 import type { Diagnostic } from '../../../runner/source/diagnostic.ts'
 import { commandLine, frame, inOrder, renderDiagnostics, summaryLine } from '../../../runner/source/render.ts'

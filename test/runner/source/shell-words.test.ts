@@ -1,3 +1,4 @@
+/** Shell words: split, quoted, compared with a real shell and with Python. */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import fc from 'fast-check'

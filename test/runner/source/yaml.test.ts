@@ -1,3 +1,4 @@
+/** YAML into nodes with places. */
 import { parseDocument } from 'yaml'
 import { describe, expect, test } from 'vitest'
 import {

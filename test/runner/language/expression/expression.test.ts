@@ -1,3 +1,4 @@
+/** Conditions: values, unknowns, references, errors with their places. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {

@@ -1,3 +1,4 @@
+/** Parameters of modules against their schemas, with advice. */
 import { describe, expect, test } from 'vitest'
 import { checkArgs, checkParams, conditionsIn, example, flow } from '../../../../runner/language/params/module-params.ts'
 import { defineModule, Failure } from '../../../../runner/module.ts'

@@ -1,3 +1,4 @@
+/** Parameters of a playbook, and `-e`. */
 import { describe, expect, test } from 'vitest'
 import { parseSource } from '../../../../runner/source/yaml.ts'
 import { loadExtraVars, missingParams, resolveParams } from '../../../../runner/language/params/params.ts'

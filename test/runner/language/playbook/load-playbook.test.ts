@@ -1,3 +1,4 @@
+/** Loading a playbook: values, imports, files. */
 import { describe, expect, test } from 'vitest'
 import type { Block, Playbook, Task } from '../../../../runner/language/playbook/types.ts'
 import { loadPlaybook } from '../../../../runner/language/playbook/load-playbook.ts'

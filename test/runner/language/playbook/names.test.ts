@@ -1,3 +1,4 @@
+/** Variables without a definition are found, and no others. */
 import { describe, expect, test } from 'vitest'
 import { checkNames, loadPlaybook } from '../../../../runner/language/playbook/load-playbook.ts'
 import { filesOf, modules } from '../support.ts'

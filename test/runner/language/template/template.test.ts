@@ -1,3 +1,4 @@
+/** Templates: values, unknowns, helpers, blocks, nothing silent. */
 import fc from 'fast-check'
 import Handlebars from 'handlebars'
 import { describe, expect, test } from 'vitest'
