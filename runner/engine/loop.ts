@@ -8,7 +8,7 @@ import type { Task } from '../language/playbook/types.ts'
 import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { foretold } from '../plan/confirm.ts'
-import { failureInfo, hideFailureIf } from '../state/attempt-result.ts'
+import { failureInfo, hideFailureIf, stepFinished } from '../state/attempt-result.ts'
 import { sameOf } from '../state/fingerprint.ts'
 import { type HostState, isActive, mayAct, type Run } from '../state/run-state.ts'
 import { stepKey } from '../events/step-address.ts'
@@ -162,27 +162,17 @@ export function endWithoutItems(
 ): StepEnd {
   const outcome = why.failure !== undefined ? 'failed' : why.until !== undefined ? 'unknown' : 'skipped'
   const reason = why.until ?? why.reason ?? (why.failure === undefined ? 'there is nothing to loop over' : undefined)
-  run.emit({
-    type: 'step-finished',
-    step: {
-      key: stepKey(task.id, state.name),
-      task: task.id,
-      host: state.name,
-      name: withoutTemplates(task.name.value),
-      module: task.module,
-      same: sameOf(run.secrets, task, context),
-      place: task.place,
-    },
-    outcome,
-    seconds: 0,
-    changes: [],
-    warnings: [],
-    result: {},
-    ...(reason === undefined ? {} : { reason }),
-    ...(why.failure === undefined ? {} : { failure: why.failure }),
-    reversible: why.reversible === true,
-    ...(why.confirm === undefined ? {} : { confirm: why.confirm }),
-  })
+  const step = {
+    key: stepKey(task.id, state.name),
+    task: task.id,
+    host: state.name,
+    name: withoutTemplates(task.name.value),
+    module: task.module,
+    same: sameOf(run.secrets, task, context),
+    place: task.place,
+  }
+  const { failure, reversible, confirm } = why
+  run.emit(stepFinished(step, outcome, { reason, failure, reversible, confirm }))
   if (outcome === 'unknown') state.pending = true
   const value =
     why.until !== undefined

@@ -14,9 +14,8 @@ import {
   type Attempt,
   failed,
   failureInfo,
-  hideChanges,
-  hideFailureIf,
-  hideWarnings,
+  shownOf,
+  stepFinished,
   type Prepared,
   registeredValue,
   withLines,
@@ -74,29 +73,17 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
     judged.attempt.kind === 'planned' || judged.attempt.kind === 'unknown'
       ? new Unknown(notYet(judged.attempt, step))
       : judged.value
-  const failure = judged.attempt.kind === 'failed' ? judged.attempt.failure : undefined
   const changes = 'changes' in judged.attempt ? judged.attempt.changes : []
-  const warnings = 'warnings' in judged.attempt ? judged.attempt.warnings : []
-  run.emit({
-    type: 'step-finished',
-    step,
-    outcome,
-    seconds: (clock.monotonic() - started) / 1000,
-    changes: context.noLog ? hideChanges(changes) : changes,
-    warnings: context.noLog ? hideWarnings(warnings) : warnings,
-    result: context.noLog || value instanceof Unknown ? {} : (judged.value as Record<string, unknown>),
-    ...('reason' in judged.attempt ? { reason: judged.attempt.reason } : {}),
-    ...(failure === undefined ? {} : { failure: hideFailureIf(context.noLog, failure) }),
-    ...(ignored ? { ignored } : {}),
-    reversible: 'reversible' in judged.attempt && judged.attempt.reversible,
-    ...('message' in judged.attempt && !context.noLog ? { message: judged.attempt.message } : {}),
-    ...(judged.attempt.kind === 'planned' && judged.attempt.estimate ? { estimate: judged.attempt.estimate } : {}),
-    ...(judged.attempt.kind === 'planned' && judged.attempt.confirm ? { confirm: judged.attempt.confirm } : {}),
-    ...('after' in judged.attempt ? { after: judged.attempt.after } : {}),
-    ...(judged.attempt.kind === 'unknown' ? foretold(run, input.task, scope) : {}),
-    ...('before' in judged.attempt && !context.noLog ? { before: judged.attempt.before } : {}),
-    ...(attempts > 1 ? { attempts } : {}),
-  })
+  run.emit(
+    stepFinished(step, outcome, {
+      seconds: (clock.monotonic() - started) / 1000,
+      ...shownOf(judged.attempt, context.noLog),
+      result: context.noLog || value instanceof Unknown ? undefined : (judged.value as Record<string, unknown>),
+      ignored: ignored || undefined,
+      ...(judged.attempt.kind === 'unknown' ? foretold(run, input.task, scope) : {}),
+      attempts: attempts > 1 ? attempts : undefined,
+    }),
+  )
   // The end of a step that acted is on the disk before the next one starts. Where it cannot be, nothing more is, and the run's end says why.
   if (changes.length > 0 || outcome === 'changed') await run.durable().catch(() => undefined)
   if (outcome === 'planned' || outcome === 'unknown') state.pending = true

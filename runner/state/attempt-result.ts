@@ -1,5 +1,5 @@
 import { HIDDEN } from '../base/secret-names.ts'
-import type { FailureInfo, UndoRecord } from '../events/events.ts'
+import type { FailureInfo, Outcome, StepFinished, StepRef, UndoRecord, Unstamped } from '../events/events.ts'
 import { defined } from '../base/defined.ts'
 import { Failure } from '../base/failure.ts'
 import type { Task } from '../language/playbook/types.ts'
@@ -68,6 +68,50 @@ export const failed = (error: unknown, changes: readonly Change[] = []): Attempt
   const failure = failureInfo(error)
   return { kind: 'failed', failure, changes, result: { msg: failure.what, ...failure.data } }
 }
+
+/** What the event that ends a step tells beside the step and its outcome. */
+export type StepFinishedGiven = {
+  readonly [Field in keyof Omit<StepFinished, 'type' | 'at' | 'step' | 'outcome'>]?: StepFinished[Field] | undefined
+}
+
+/** The event that ends a step. What is not given is empty. */
+export const stepFinished = (step: StepRef, outcome: Outcome, given: StepFinishedGiven): Unstamped<StepFinished> => ({
+  type: 'step-finished',
+  step,
+  outcome,
+  seconds: 0,
+  changes: [],
+  warnings: [],
+  result: {},
+  reversible: false,
+  ...defined(given),
+})
+
+/** What an attempt tells the operator and the journal. */
+export function shownOf(attempt: Attempt, noLog: boolean): StepFinishedGiven {
+  switch (attempt.kind) {
+    case 'failed':
+      return { changes: shownChanges(attempt, noLog), failure: hideFailureIf(noLog, attempt.failure) }
+    case 'skipped':
+    case 'unknown':
+      return { reason: attempt.reason }
+    case 'planned':
+      return { ...shownCheck(attempt, noLog), estimate: attempt.estimate, confirm: attempt.confirm }
+    case 'done':
+      return { ...shownCheck(attempt, noLog), after: attempt.after }
+  }
+}
+
+const shownCheck = (checked: Checked, noLog: boolean): StepFinishedGiven => ({
+  changes: shownChanges(checked, noLog),
+  warnings: noLog ? hideWarnings(checked.warnings) : checked.warnings,
+  reversible: checked.reversible,
+  message: noLog ? undefined : checked.message,
+  before: noLog ? undefined : checked.before,
+})
+
+const shownChanges = ({ changes }: Pick<Checked, 'changes'>, noLog: boolean): readonly Change[] =>
+  noLog ? hideChanges(changes) : changes
 
 /** The value that `register` keeps. */
 export function registeredValue(

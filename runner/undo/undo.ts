@@ -15,7 +15,7 @@ import {
 } from './drift.ts'
 import { runItems } from '../engine/execute.ts'
 import { claim } from '../locks/locks.ts'
-import { failureInfo, hideFailureIf, withLines } from '../state/attempt-result.ts'
+import { failureInfo, hideFailureIf, stepFinished, type StepFinishedGiven, withLines } from '../state/attempt-result.ts'
 import { type Run, stateOf } from '../state/run-state.ts'
 import { type TaskWithContext, taskWithContext } from '../state/undo-variables.ts'
 
@@ -88,19 +88,9 @@ function ending(run: Run, step: StepRef) {
     isTold = true
   }
   return Object.assign(
-    (outcome: 'changed' | 'planned' | 'skipped' | 'failed', more: object = {}) => {
+    (outcome: 'changed' | 'planned' | 'skipped' | 'failed', given: StepFinishedGiven = {}) => {
       begin()
-      run.emit({
-        type: 'step-finished',
-        step,
-        outcome,
-        seconds: (clock.monotonic() - started) / 1000,
-        changes: [],
-        warnings: [],
-        result: {},
-        reversible: false,
-        ...more,
-      })
+      run.emit(stepFinished(step, outcome, { seconds: (clock.monotonic() - started) / 1000, ...given }))
     },
     { begin },
   )
