@@ -26,6 +26,8 @@ export interface FakeWorldGiven {
   readonly down?: readonly string[]
   readonly cloud?: Cloud
   readonly host?: (endpoint: Endpoint) => HostAccess
+  /** A real connection in place of a host made of records. */
+  readonly connection?: (endpoint: Endpoint) => Promise<Connection>
   /** Takes a lock; default: nobody else has any. */
   readonly lock?: (endpoint: Endpoint, wanted: LockWanted) => Promise<HostLock | undefined>
   readonly color?: boolean
@@ -122,6 +124,7 @@ export function fakeWorld(given: FakeWorldGiven = {}): FakeWorld {
       connected.push(endpoint)
       if (given.down?.includes(endpoint.name))
         throw new Failure(`cannot reach ${endpoint.name}`, { kind: 'unreachable', why: 'no route to host' })
+      if (given.connection !== undefined) return given.connection(endpoint)
       const access = given.host?.(endpoint) ?? fakeTarget({ host: endpoint.name })
       const connection: Connection = {
         host: endpoint.name,
