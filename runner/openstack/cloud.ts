@@ -14,9 +14,9 @@ export interface CloudRequest {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly body?: unknown
-  /** The microversion to send; refused with a `Failure` when the service does not reach it. */
+  /** The microversion to send. Throws a `Failure` if the service does not support it. */
   readonly microversion?: string
-  /** Statuses that are an answer, not an error (e.g. 404). */
+  /** Error statuses to return instead of throwing (e.g. 404). */
   readonly accept?: readonly number[]
 }
 
@@ -28,9 +28,9 @@ export interface CloudResponse {
 }
 
 export interface Cloud {
-  /** Its name in clouds.yaml, or `environment`. */
+  /** The cloud's name in clouds.yaml, or `environment`. */
   readonly name: string
-  /** What the operator should know about its settings, e.g. that certificates are not checked. */
+  /** Warnings about the cloud's settings, e.g. that certificates are not checked. */
   readonly warnings: readonly string[]
   token(): Promise<Token>
   readonly compute: Compute
@@ -39,7 +39,7 @@ export interface Cloud {
   request(service: string, request: CloudRequest): Promise<CloudResponse>
 }
 
-/** A server as Nova's API shows it to an administrator, with the extension prefixes taken off. */
+/** A server as Nova's API shows it to an administrator, without the extension prefixes. */
 export interface Server {
   readonly id: string
   readonly name: string
@@ -78,12 +78,12 @@ export interface Server {
 }
 
 export interface ServerFilter {
-  /** Exact. Throws a `Failure` where the user may not see hosts: Nova would ignore the filter. */
+  /** Exact. Throws a `Failure` if the user may not see hosts: Nova would ignore the filter. */
   readonly host?: string
   readonly status?: string
   /** Implies `allProjects`. */
   readonly projectId?: string
-  /** Nova takes it as a regular expression that matches anywhere in the name. */
+  /** A regular expression to Nova, matching anywhere in the name. */
   readonly name?: string
   readonly allProjects?: boolean
 }
@@ -93,7 +93,9 @@ export interface Migration {
   readonly id: number
   readonly uuid: string | undefined
   readonly serverId: string
-  /** accepted, queued, preparing, running, running (post-copy), post-migrating, completed, error, failed, cancelled … */
+  /**
+   * accepted, queued, preparing, running, running (post-copy), post-migrating, completed, error, failed, cancelled …
+   */
   readonly status: string
   /** live-migration, migration, resize, evacuation */
   readonly type: string
@@ -171,14 +173,14 @@ export interface Compute {
   /** POST /servers/{id}/action. */
   action(id: string, action: Readonly<Record<string, unknown>>, microversion?: string): Promise<CloudResponse>
   /**
-   * os-migrateLive; a missing host leaves the choice to the scheduler. That it was accepted says nothing more. Gives the request id, under
-   * which the instance action is found.
+   * Calls os-migrateLive. Without a host the scheduler chooses one. Success means only that Nova accepted the request.
+   * Returns the request id of the instance action.
    */
   liveMigrate(
     id: string,
     options: { readonly host?: string; readonly blockMigration: 'auto' | boolean },
   ): Promise<string | undefined>
-  /** Only those in queued, preparing, running, post-migrating; with byte counts. */
+  /** Migrations in queued, preparing, running or post-migrating, with byte counts. */
   runningMigrations(serverId: string): Promise<readonly Migration[]>
   /** os-migrations, newest first. */
   migrations(filter?: {
@@ -187,12 +189,12 @@ export interface Compute {
     readonly status?: string
     readonly type?: string
   }): Promise<readonly Migration[]>
-  /** True when it was accepted; false when the migration is no longer in a state that allows it. */
+  /** Returns true if Nova accepted the abort, false if the migration's state no longer allows one. */
   abortMigration(serverId: string, migrationId: number): Promise<boolean>
   forceComplete(serverId: string, migrationId: number): Promise<boolean>
   /** Newest first, without events. */
   instanceActions(serverId: string): Promise<readonly InstanceAction[]>
-  /** One, with its events. */
+  /** One action with its events. */
   instanceAction(serverId: string, requestId: string): Promise<InstanceAction | undefined>
   services(filter?: { readonly binary?: string; readonly host?: string }): Promise<readonly ComputeService[]>
   updateService(
@@ -205,7 +207,7 @@ export interface Compute {
   ): Promise<
     { readonly id: string; readonly name: string; readonly policy: string; readonly members: readonly string[] } | undefined
   >
-  /** The last lines of the serial console; undefined where the driver or the state has none. */
+  /** The last lines of the serial console; undefined if the driver or the server's state has no console. */
   consoleOutput(id: string, lines: number): Promise<string | undefined>
 }
 
@@ -215,7 +217,7 @@ export interface Inventory {
   readonly allocationRatio: number
 }
 export interface Placement {
-  /** All providers, or the one of that name. */
+  /** All providers, or the one with this name. */
   providers(name?: string): Promise<readonly { readonly id: string; readonly name: string; readonly generation: number }[]>
   inventories(providerId: string): Promise<Readonly<Record<string, Inventory>>>
   usages(providerId: string): Promise<Readonly<Record<string, number>>>

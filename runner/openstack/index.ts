@@ -19,9 +19,9 @@ export interface CloudWorld extends FileWorld, Omit<Patience, 'random'> {
 }
 
 /**
- * A client of one cloud. Settings are read at once, and wrong ones throw a `Failure` of kind `input`; it logs in with the first call.
- * Nothing needs closing: idle connections do not keep the program alive.
- * @param name in clouds.yaml; undefined for the one that the environment selects
+ * Opens a client of one cloud. Reads the settings at once; wrong ones throw a `Failure` of kind `input`. The first
+ * call logs in. Nothing needs closing: idle connections do not keep the program alive.
+ * @param name in clouds.yaml; undefined for the cloud that the environment selects
  */
 export const openCloud = async (name: string | undefined, world: CloudWorld): Promise<Cloud> => {
   const { env, signal } = world

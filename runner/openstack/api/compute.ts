@@ -1,3 +1,4 @@
+/** The client of Nova. Opened by index.ts; modules reach it through `target.cloud()`. */
 import { Failure } from '../../base/failure.ts'
 import type { CloudResponse, Compute, ComputeService, Migration, Server, ServerFilter } from '../cloud.ts'
 import { faultText, lacks } from './faults.ts'
@@ -8,22 +9,22 @@ import { embeddedFlavor, shownFlavor, toAction, toGroup, toHypervisor, toMigrati
 import { compareVersions } from '../../base/versions.ts'
 import { mustReach } from './versions.ts'
 
-/** The newest microversion this client was written for; above 2.96, answers lose fields that it reads. */
+/** The newest microversion to send. Above 2.96, answers lose fields that this client reads. */
 const NEWEST = '2.96'
-/** 2.88 takes the memory, disk and CPU figures out of hypervisors. */
+/** The newest microversion for hypervisors: 2.88 drops their memory, disk and CPU figures. */
 const NEWEST_HYPERVISORS = '2.87'
 
-/** What Nova's list of a server's running migrations holds. */
+/** Statuses in Nova's list of a server's running migrations. */
 const IN_PROGRESS = ['queued', 'preparing', 'running', 'post-migrating']
 
-/** Nova, at the newest microversion that it and this client share. */
+/** Opens the client of Nova, at the newest microversion that Nova and this client share. */
 export const openCompute = (session: Session): Compute => {
   const reach = async (newest = NEWEST): Promise<string> => {
     const max = (await session.range('compute'))?.max ?? '2.0'
     return compareVersions(max, newest) < 0 ? max : newest
   }
   const has = async (version: string): Promise<boolean> => compareVersions(await reach(), version) >= 0
-  /** Below 2.1 there are no microversions, and no header may ask for one. */
+  /** Adds the microversion to a request. API 2.0 has no microversions, so no header may name one. */
   const call = async (request: SessionRequest, newest?: string): Promise<SessionRequest> => {
     const microversion = request.microversion ?? (await reach(newest))
     return microversion === '2.0' ? request : { ...request, microversion }
@@ -32,7 +33,7 @@ export const openCompute = (session: Session): Compute => {
   const pages = async (request: SessionRequest, key: string, newest?: string) =>
     allPages(session, 'compute', await call(request, newest), key)
   const need = async (version: string, what: string) => mustReach('compute', version, await session.range('compute'), what)
-  /** One record, or undefined where there is none of that id. */
+  /** One record; undefined if Nova answers 404. */
   const find = async (path: string, key: string): Promise<Json | undefined> => {
     const { status, body } = await ask({ method: 'GET', path, accept: [404] })
     if (status === 404) return undefined
@@ -48,7 +49,10 @@ export const openCompute = (session: Session): Compute => {
     const specs = (await has('2.61')) ? undefined : await find(`/flavors/${id}/os-extra_specs`, 'extra_specs')
     return shownFlavor(flavor, specs)
   }
-  /** Embedded since 2.47; before, one request for each flavor, once. The sizes of a deleted one are not to be had then: they read 0. */
+  /**
+   * The flavor of a server: embedded since 2.47; before, one request per flavor. The sizes of a deleted flavor are
+   * then unknown and read 0.
+   */
   const flavorOf = (server: Json): Promise<Server['flavor']> | Server['flavor'] => {
     const flavor = record(server['flavor'])
     const id = text(flavor['id'])
@@ -60,7 +64,7 @@ export const openCompute = (session: Session): Compute => {
   }
   const server = async (json: Json): Promise<Server> => toServer(json, await flavorOf(json))
 
-  /** Shown with a server since 2.71; before, searched for. */
+  /** The server groups of a server, by a search of all groups. Since 2.71 a server shows its own. */
   const groupsOf = async (id: string): Promise<readonly string[]> => {
     const groups = await pages({ method: 'GET', path: '/os-server-groups', query: { all_projects: true } }, 'server_groups')
     return groups.map(toGroup).flatMap((group) => (group.members.includes(id) ? [group.id] : []))
@@ -72,7 +76,10 @@ export const openCompute = (session: Session): Compute => {
     return found.filter(matches(filter)).sort(newestFirst)
   }
 
-  /** True for 202; false where the migration is not, or no longer, in a state for it. A locked server is another matter. */
+  /**
+   * Returns true for 202, false if the migration's state does not allow the action. Throws a `Failure` if the server
+   * is locked.
+   */
   const steer = async (request: SessionRequest): Promise<boolean> => {
     const { status, body } = await ask({ ...request, accept: [400, 404, 409] })
     const said = faultText(body) ?? ''
@@ -92,8 +99,7 @@ export const openCompute = (session: Session): Compute => {
   const updateOldService = async (id: string, change: Parameters<Compute['updateService']>[1]): Promise<ComputeService> => {
     const find = async () => (await services()).find((service) => service.id === id)
     const service = await find()
-    if (service === undefined)
-      throw new Failure(`there is no compute service ${id}`, { data: { status: 404, service: 'compute' } })
+    if (service === undefined) throw new Failure(`compute service ${id} not found`, { data: { status: 404, service: 'compute' } })
     for (const [path, fields] of oldServiceCalls(change))
       await ask({ method: 'PUT', path: `/os-services/${path}`, body: { host: service.host, binary: service.binary, ...fields } })
     return (await find()) ?? service
@@ -194,8 +200,8 @@ export const openCompute = (session: Session): Compute => {
 }
 
 /**
- * Nova ignores a filter by host that an ordinary user sends, and leaves the host out of what it shows: everything the project has would
- * pass for "on that host". So what cannot be seen is an error here.
+ * Repeats the filters by host and project. For an ordinary user Nova ignores a filter by host and shows no hosts:
+ * every server of the project would pass for "on that host". So a server without a host is an error here.
  */
 const isMeant =
   ({ host, projectId }: ServerFilter) =>
@@ -210,7 +216,7 @@ const isMeant =
     return (host === undefined || server.host === host) && (projectId === undefined || server.projectId === projectId)
   }
 
-/** Done here too: Nova before Queens (2.59) ignores some filters. */
+/** Repeats the filters of migrations: Nova before Queens (2.59) ignores some. */
 const matches =
   ({ serverId, host, status, type }: NonNullable<Parameters<Compute['migrations']>[0]>) =>
   (migration: Migration): boolean =>
@@ -222,7 +228,7 @@ const matches =
 const newestFirst = (a: Migration, b: Migration): number =>
   a.createdAt === b.createdAt ? b.id - a.id : a.createdAt < b.createdAt ? 1 : -1
 
-/** Before 2.53 each change has its own path. */
+/** The calls that change a service before 2.53, one path per change. */
 const oldServiceCalls = ({
   status,
   disabledReason,

@@ -1,10 +1,11 @@
+/** Finds a service's endpoint in Keystone's catalogue: region, interface, overrides. Called by session.ts. */
 import { Failure } from '../../base/failure.ts'
 import { suggestion } from '../../base/suggest.ts'
 import type { CloudConfig } from '../config/config.ts'
 import type { CatalogEntry } from './identity.ts'
 import { interfaceName } from '../config/settings.ts'
 
-/** Other names that catalogues and users have for a type (the service types authority's list, as far as it matters here). */
+/** Other names of a service type in catalogues and settings (from the service types authority's list). */
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
   'block-storage': ['block-store', 'volumev3', 'volumev2', 'volume'],
   'shared-file-system': ['sharev2', 'share'],
@@ -12,7 +13,7 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
   baremetal: ['bare-metal'],
 }
 
-/** A type under all of its names, the one asked for first. */
+/** All names of a service type, the given name first. */
 const namesOf = (service: string): readonly string[] => {
   const [official, others] = Object.entries(ALIASES).find(([name, names]) => name === service || names.includes(service)) ?? [
     service,
@@ -21,13 +22,17 @@ const namesOf = (service: string): readonly string[] => {
   return [...new Set([service, official, ...others])]
 }
 
-/** A setting of one service, under any name of its type: `block_storage_endpoint_override`, `volumev3_endpoint_override` … */
+/**
+ * A setting of one service, under any name of its type: `block_storage_endpoint_override`,
+ * `volumev3_endpoint_override` …
+ */
 const settingOf = (config: CloudConfig, names: readonly string[], setting: string) =>
   names.map((name) => config.services.get(`${name.replaceAll('-', '_')}_${setting}`)).find((value) => value !== undefined)
 
 /**
- * The URL of a service, without a trailing slash: the configured override, or the catalogue's for the region and the interface.
- * Throws a `Failure` of kind `input` that shows what the catalogue has. `data.missing` is true where it has no such service at all.
+ * The URL of a service, without a trailing slash: the configured override, or the catalogue's for the region and the
+ * interface. Throws a `Failure` of kind `input` that lists the catalogue's services. `data.missing` is true if the
+ * catalogue lacks the service.
  */
 export const endpointOf = (service: string, catalog: readonly CatalogEntry[], config: CloudConfig): string => {
   const names = namesOf(service)
@@ -73,7 +78,7 @@ export const endpointOf = (service: string, catalog: readonly CatalogEntry[], co
 
 const checked = (url: string, where: string, service: string): string => {
   if (/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) return url.replace(/\/+$/, '')
-  throw new Failure(`the endpoint of ${service} is no URL`, {
+  throw new Failure(`the endpoint of ${service} is not a URL`, {
     kind: 'input',
     why: `${where} says \`${url}\``,
     todo: 'correct it there',

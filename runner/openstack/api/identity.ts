@@ -1,3 +1,4 @@
+/** Logs in to Keystone v3 and keeps the token fresh. Called by session.ts. */
 import { Failure } from '../../base/failure.ts'
 import type { Auth } from '../config/auth.ts'
 import type { Token } from '../cloud.ts'
@@ -11,7 +12,7 @@ export interface CatalogEntry {
   readonly endpoints: readonly { readonly interface: string; readonly region: string; readonly url: string }[]
 }
 
-/** A login that is good for some time. `secret` is the token itself: never print it. */
+/** A login with its expiry. `secret` is the token itself: never print it. */
 export interface Login {
   readonly secret: string
   readonly token: Token
@@ -21,21 +22,24 @@ export interface Login {
 }
 
 export interface Identity {
-  /** The login in force; a new one when there is none or it is about to expire. */
+  /** The current login; a new one if the current login is missing or about to expire. */
   login(): Promise<Login>
-  /** A new one in place of a login that was not accepted; the one in force where it has been replaced already. */
+  /** Replaces a login that was not accepted. If another caller has already replaced it, returns the current login. */
   renew(stale: Login): Promise<Login>
 }
 
 export interface IdentitySettings {
   readonly auth: Auth
-  /** Where the login stands, for errors: `at clouds.yaml:3:3`. */
+  /** The place of the login's settings, for errors: `at clouds.yaml:3:3`. */
   readonly where: string
   readonly http: Http
   now(): number
 }
 
-/** A token is replaced so long before its end, or after nine tenths of its life where that is short. */
+/**
+ * Milliseconds before a token's end at which it is replaced. A short-lived token is replaced after nine tenths of its
+ * life.
+ */
 const MARGIN = 120_000
 
 export const openIdentity = (settings: IdentitySettings): Identity => {
@@ -51,7 +55,7 @@ export const openIdentity = (settings: IdentitySettings): Identity => {
     })
     return logIn(url, settings)
   }
-  /** One at a time: everybody who needs a new login meanwhile gets the same one. */
+  /** Logs in once at a time: concurrent callers share one login. */
   const fresh = (): Promise<Login> => {
     pending ??= authenticate()
       .then((login) => (current = login))
@@ -67,8 +71,9 @@ export const openIdentity = (settings: IdentitySettings): Identity => {
 const asked = (method: Asked['method'], url: string): Asked => ({ service: 'identity', method, path: new URL(url).pathname, url })
 
 /**
- * The URL of Keystone v3: auth_url itself where it names a version, else what the list of versions there says. Only the path is taken from
- * that list: behind a proxy it often names a host or scheme that is wrong, and the password goes to no other host than the one configured.
+ * The URL of Keystone v3: auth_url itself if it names v3, else from Keystone's list of versions. Takes only the path
+ * from the list: behind a proxy the list often names a wrong host or scheme, and the password must go only to the
+ * configured host.
  */
 const findV3 = async ({ auth, where, http }: IdentitySettings): Promise<string> => {
   if (auth.url.endsWith('/v3')) return auth.url
@@ -90,16 +95,19 @@ const findV3 = async ({ auth, where, http }: IdentitySettings): Promise<string> 
     .find((link) => link['rel'] === 'self')
   const path = URL.canParse(text(self?.['href']) ?? '') ? new URL(text(self?.['href']) ?? '').pathname.replace(/\/+$/, '') : ''
   const configured = new URL(auth.url).pathname.replace(/\/+$/, '')
-  // A path that does not begin with the configured one comes from a Keystone that does not know the prefix its proxy gives it.
+  // A path that does not begin with the configured path comes from a Keystone that does not know its proxy's prefix.
   return path.startsWith(configured) && path !== configured ? new URL(path, auth.url).href : `${auth.url}/v3`
 }
 
-/** An answer that is not Keystone's own: of one that is down or overloaded, or of something else that is there in its place. */
+/**
+ * The failure for an answer that is not Keystone's: Keystone is down or overloaded, or another service answers in its
+ * place.
+ */
 const stranger = (auth: Auth, where: string, what: Asked, answer: HttpAnswer): Failure => {
   const failure = notTheService(what, answer)
   if (answer.status >= 500 || answer.status === 429) return failure
   const { why, data } = failure
-  return new Failure(`there is no Keystone at ${auth.url}`, {
+  return new Failure(`Keystone not found at ${auth.url}`, {
     kind: 'input',
     ...(why && { why }),
     todo: `correct auth_url of the cloud ${where}; it often ends in /v3 or /identity`,
@@ -139,7 +147,7 @@ const logIn = async (url: string, settings: IdentitySettings): Promise<Login> =>
   }
 }
 
-/** By the token's length of life and not by its end, so that a clock that is wrong, here or there, does no harm. */
+/** The time of renewal, from the token's lifetime rather than its end: a wrong clock on either side does no harm. */
 const renewal = (token: Json, expiresAt: string, now: number): number => {
   const left = Date.parse(expiresAt) - Date.parse(text(token['issued_at']) ?? '')
   const life = Number.isNaN(left) ? Date.parse(expiresAt) - now : left
@@ -167,13 +175,16 @@ const entry = (service: Json): CatalogEntry => ({
     })),
 })
 
-const CURES: Readonly<Record<Auth['method'], string>> = {
+const HELP: Readonly<Record<Auth['method'], string>> = {
   password: 'check username, password, user_domain_name, project_name and project_domain_name',
   token: 'a token lives for some hours only: get a new one',
   application_credential: 'check the id and the secret, and that the credential has not expired or been deleted',
 }
 
-/** Keystone says the same to a wrong password, user, domain and project. Its message never goes out with what we sent. */
+/**
+ * The failure of a login. Keystone answers alike to a wrong password, user, domain or project. The message never
+ * shows the request.
+ */
 const notAccepted = ({ auth, where }: IdentitySettings, address: string, answer: HttpAnswer): Failure => {
   const said = faultText(parseBody(answer))
   if (said === undefined) return stranger(auth, where, asked('POST', address), answer)
@@ -183,7 +194,7 @@ const notAccepted = ({ auth, where }: IdentitySettings, address: string, answer:
   return new Failure(`Keystone at ${auth.url} did not accept ${auth.who}`, {
     kind: wrong ? 'input' : answer.status >= 502 ? 'unreachable' : 'failed',
     why: `${message} (${answer.status}${id ? `, request ${id}` : ''})`,
-    todo: wrong ? `${CURES[auth.method]} of the cloud ${where}` : 'look at the log of Keystone under that request id',
+    todo: wrong ? `${HELP[auth.method]} of the cloud ${where}` : 'look up the request id in the log of Keystone',
     data: { status: answer.status, service: 'identity', method: 'POST', path: new URL(address).pathname, requestId: id ?? null },
   })
 }

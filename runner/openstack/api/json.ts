@@ -1,4 +1,4 @@
-/** Reading what another system sent: nothing is trusted to have the type it should have. */
+/** JSON from another system. Its readers below trust no value to have the expected type. */
 export type Json = Readonly<Record<string, unknown>>
 
 export const isRecord = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -7,10 +7,10 @@ export const record = (value: unknown): Json => (isRecord(value) ? value : {})
 
 export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
-/** A text that says something. */
+/** A non-empty text. */
 export const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 
-/** A finite number, also where it was sent as text. */
+/** A finite number, sent as a number or as text. */
 export const number = (value: unknown): number | undefined => {
   const read = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   return typeof read === 'number' && Number.isFinite(read) ? read : undefined

@@ -4,9 +4,9 @@ import { isRecord, type Json, list, record, text } from './json.ts'
 import type { Session, SessionRequest } from './session.ts'
 
 /**
- * Every item of a list, page after page. The next page is asked for at the path of the first, with the query of the link: behind a
- * proxy, links often name a host that cannot be reached.
- * @param key of the list in the answer; the links are under `<key>_links`, or `links`
+ * Reads every item of a list, page after page. Requests the next page at the path of the first, with the query of the
+ * link: behind a proxy, links often name a host that cannot be reached.
+ * @param key of the list in the answer; the links are under `<key>_links` or `links`
  */
 export const allPages = async (
   session: Session,

@@ -5,7 +5,7 @@ import type { Session } from './session.ts'
 import { compareVersions } from '../../base/versions.ts'
 import { mustReach } from './versions.ts'
 
-/** Consumers of placement read the same shapes up to this one (OpenStack Train). */
+/** The newest microversion to send (OpenStack Train). The shapes read here are the same up to it. */
 const NEWEST = '1.36'
 
 export const openPlacement = (session: Session): Placement => {

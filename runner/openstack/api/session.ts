@@ -1,3 +1,4 @@
+/** Calls to one cloud's services: token, endpoint, microversion, faults. The clients in this folder are made on it. */
 import type { CloudRequest, CloudResponse, Token } from '../cloud.ts'
 import type { CloudConfig } from '../config/config.ts'
 import { endpointOf } from './endpoint.ts'
@@ -7,10 +8,9 @@ import type { Http } from '../http/http.ts'
 import type { Identity, Login } from './identity.ts'
 import { documentUrl, mustReach, type Range, readRange, versionHeaders } from './versions.ts'
 
-/** Calls to the services of one cloud, logged in. */
 export interface Session {
   token(): Promise<Token>
-  /** The microversions of a service; undefined where it has none. Asked once. */
+  /** The microversions of a service; undefined if it has none. Read once. */
   range(service: string): Promise<Range | undefined>
   request(service: string, request: SessionRequest): Promise<CloudResponse>
 }
@@ -29,7 +29,10 @@ export interface SessionSettings {
 export const openSession = ({ config, identity, http }: SessionSettings): Session => {
   const ranges = new Map<string, Promise<Range | undefined>>()
 
-  /** Sends with the login in force; once more with a new one when it is not accepted. A request refused for its token was not acted upon. */
+  /**
+   * Sends with the current login. After a 401, logs in and sends once more: a request refused for its token changed
+   * nothing.
+   */
   const authorised = async (send: (login: Login) => Promise<HttpAnswer>): Promise<HttpAnswer> => {
     const login = await identity.login()
     const answer = await send(login)
@@ -80,7 +83,7 @@ export const openSession = ({ config, identity, http }: SessionSettings): Sessio
   }
 }
 
-/** Some catalogues name Nova's root: its API is below /v2.1. */
+/** Adds /v2.1 to an endpoint of Nova without a version: some catalogues name Nova's root. */
 const versioned = (service: string, endpoint: string): string =>
   service === 'compute' && !/\/v\d/.test(new URL(endpoint).pathname) ? `${endpoint}/v2.1` : endpoint
 

@@ -1,8 +1,9 @@
+/** Turns Nova's JSON into this program's types, whatever the microversion. Called by compute.ts. */
 import type { Bytes, ComputeService, Hypervisor, InstanceAction, Migration, Server } from '../cloud.ts'
 import { lacks } from './faults.ts'
 import { id, isRecord, type Json, list, number, record, text } from './json.ts'
 
-/** Nova's records as its API sends them, to ours. Field names and the microversions that brought them are from Nova's API reference. */
+// Field names, and the microversions that introduced them, are from Nova's API reference.
 
 type Flavor = Server['flavor']
 
@@ -16,7 +17,7 @@ const texts = (values: unknown, key: string): readonly string[] => list(values).
 const strings = (values: unknown): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(record(values)).map(([name, value]) => [name, String(value)]))
 
-/** Without a down cell's detail (2.69) only id, status UNKNOWN, project and creation are there. */
+/** Converts a server. For a server of a down cell (2.69) Nova sends only id, status UNKNOWN, project and creation. */
 export const toServer = (server: Json, flavor: Flavor): Server => {
   const status = text(server['status']) ?? 'UNKNOWN'
   const fault = server['fault']
@@ -49,7 +50,7 @@ const toFault = (fault: Json): NonNullable<Server['fault']> => {
   return { code: number(fault['code']) ?? 0, message: text(fault['message']) ?? '', ...(details && { details }) }
 }
 
-/** As embedded in a server since 2.47. */
+/** Converts a flavor as embedded in a server since 2.47. */
 export const embeddedFlavor = (flavor: Json): Flavor => ({
   name: text(flavor['original_name']) ?? '',
   vcpus: number(flavor['vcpus']) ?? 0,
@@ -60,7 +61,10 @@ export const embeddedFlavor = (flavor: Json): Flavor => ({
   extraSpecs: strings(flavor['extra_specs']),
 })
 
-/** As /flavors/{id} shows it: no swap is an empty text before 2.75, and the extra specs have their own page before 2.61. */
+/**
+ * Converts a flavor from /flavors/{id}. Before 2.75 no swap is an empty text; before 2.61 the extra specs have their
+ * own page.
+ */
 export const shownFlavor = (flavor: Json, extraSpecs: unknown): Flavor =>
   embeddedFlavor({
     ...flavor,
@@ -69,7 +73,10 @@ export const shownFlavor = (flavor: Json, extraSpecs: unknown): Flavor =>
     extra_specs: extraSpecs ?? flavor['extra_specs'],
   })
 
-/** From os-migrations, or from a server's running migrations, which have no type (all are live) and, after some seconds, byte counts. */
+/**
+ * Converts a record of os-migrations, or a running migration of a server: always live, without a type, later with
+ * byte counts.
+ */
 export const toMigration = (migration: Json): Migration => {
   const memory = toBytes(migration, 'memory')
   const disk = toBytes(migration, 'disk')
@@ -104,7 +111,7 @@ export const toAction = (action: Json): InstanceAction => ({
   ...('events' in action && { events: list(action['events']).filter(isRecord).map(toEvent) }),
 })
 
-/** Host since 2.62 and details since 2.84, both and the traceback for administrators only. */
+/** Converts an event: `host` since 2.62, `details` since 2.84; both and `traceback` for administrators only. */
 const toEvent = (event: Json): NonNullable<InstanceAction['events']>[number] => {
   const traceback = text(event['traceback'])
   const details = text(event['details'])
@@ -117,7 +124,10 @@ const toEvent = (event: Json): NonNullable<InstanceAction['events']>[number] => 
   }
 }
 
-/** Of a down cell (2.69) only binary and host are known, with status UNKNOWN: nothing may be placed there, and nothing answers. */
+/**
+ * Converts a service. For a down cell (2.69) Nova sends only binary, host and status UNKNOWN: the service counts as
+ * disabled and down.
+ */
 export const toService = (service: Json): ComputeService => {
   const unknown = service['status'] === 'UNKNOWN'
   return {
@@ -151,7 +161,7 @@ export const toHypervisor = (hypervisor: Json): Hypervisor => ({
   cpu: toCpu(hypervisor['cpu_info']),
 })
 
-/** Text that holds JSON before 2.28, an object after; empty for drivers that know nothing. */
+/** Converts `cpu_info`: JSON as text before 2.28, an object since; empty for some drivers. */
 const toCpu = (info: unknown): Hypervisor['cpu'] => {
   if (isRecord(info)) return Object.keys(info).length > 0 ? info : undefined
   try {
@@ -162,7 +172,7 @@ const toCpu = (info: unknown): Hypervisor['cpu'] => {
   }
 }
 
-/** One `policy` since 2.64, a list of one before. */
+/** Converts a server group: one `policy` since 2.64, before a list of one. */
 export const toGroup = (group: Json) => ({
   id: needed(text(group['id']), '`id` of a server group'),
   name: text(group['name']) ?? '',

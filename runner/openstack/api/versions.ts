@@ -1,8 +1,9 @@
+/** Microversions: comparing, asking for, and requiring them, with the release that introduced each. */
 import { Failure } from '../../base/failure.ts'
 import { compareVersions } from '../../base/versions.ts'
 import { isRecord, type Json, list, record, text } from './json.ts'
 
-/** Microversions that a service offers; undefined where it has none (network, or Nova's old v2.0). */
+/** The microversions that a service offers. Some services have none (network, Nova's old v2.0). */
 export interface Range {
   readonly min: string
   readonly max: string
@@ -30,14 +31,17 @@ const RELEASES: readonly (readonly [max: string, name: string])[] = [
   ['2.103', '2026.1 Gazpacho'],
 ]
 
-/** The first release of Nova that has a microversion; undefined when it is newer than this program. */
+/** The first release of Nova that has a microversion; undefined if it is newer than the table. */
 export const releaseOf = (version: string): string | undefined =>
   RELEASES.find(([max]) => compareVersions(version, max) <= 0)?.[1]
 
-/** How a service calls itself in the OpenStack-API-Version header (API-SIG microversion specification: the service type, except for volumes). */
+/**
+ * The service's name in the OpenStack-API-Version header (API-SIG microversion specification: the service type,
+ * except for volumes).
+ */
 const headerName = (service: string): string => (/^(block-storage|block-store|volume)/.test(service) ? 'volume' : service)
 
-/** Headers that ask for a microversion. Nova before Newton (2.27) knows only its own name for it. */
+/** Headers that select a microversion. Nova before Newton (2.27) knows only its own header. */
 export const versionHeaders = (service: string, version: string): Readonly<Record<string, string>> => ({
   'OpenStack-API-Version': `${headerName(service)} ${version}`,
   ...(service === 'compute' && { 'X-OpenStack-Nova-API-Version': version }),
@@ -45,7 +49,7 @@ export const versionHeaders = (service: string, version: string): Readonly<Recor
 
 /**
  * The range in a version document: `{version: {…}}` or `{versions: [{…}]}`, with `version` or `max_version`.
- * undefined when the document is none.
+ * undefined if the document is not a version document.
  */
 export const readRange = (document: unknown): Range | 'none' | undefined => {
   const body = record(document)
@@ -61,10 +65,13 @@ const rangeOf = (entry: Json): Range | undefined => {
   return max && min && /^\d+\.\d+$/.test(max) ? { min, max } : undefined
 }
 
-/** Where the version document of an endpoint is: at its version, without what follows (a project id, in older catalogues). */
+/**
+ * The URL of an endpoint's version document: the endpoint up to its version, without a project id (in older
+ * catalogues).
+ */
 export const documentUrl = (endpoint: string): string => `${/^(.*\/v\d+(\.\d+)?)(\/.*)?$/.exec(endpoint)?.[1] ?? endpoint}/`
 
-/** Throws a `Failure` that names the release when a service does not reach what a call needs. */
+/** Throws a `Failure` that names the release, if a service does not support the microversion of a call. */
 export const mustReach = (service: string, needed: string, range: Range | undefined, what: string): void => {
   const max = range?.max ?? '2.0'
   if (compareVersions(needed, max) > 0) {

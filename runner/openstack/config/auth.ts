@@ -1,19 +1,23 @@
+/** Reads `auth` and `auth_type` of a cloud into what Keystone is sent. Called by config.ts. */
 import { nearest, suggestion } from '../../base/suggest.ts'
 import { type Table, type Text, table, tableAt, textAt } from './tree.ts'
 
-/** How to log in to Keystone v3, as it goes over the wire. Holds the secret: never print it. */
+/** A login to Keystone v3 in the form of the request. Holds the secret: never print an `Auth`. */
 export interface Auth {
   /** As configured, without a trailing slash. */
   readonly url: string
   readonly method: 'password' | 'token' | 'application_credential'
   readonly identity: Readonly<Record<string, unknown>>
-  /** undefined for an application credential, which brings its own. */
+  /** undefined for an application credential, which has a scope of its own. */
   readonly scope: Readonly<Record<string, unknown>> | undefined
-  /** Who logs in, in words, without the secret: user `admin` of domain `default` in project `admin`. */
+  /** The user in words, without the secret: user `admin` of domain `default` in project `admin`. */
   readonly who: string
 }
 
-/** Names in openstacksdk's order of precedence: the last one given wins, and one outside `auth:` beats one inside (`_fix_backwards_auth`). */
+/**
+ * Names in openstacksdk's order of precedence: the last name given wins, and outside `auth:` beats inside
+ * (`_fix_backwards_auth`).
+ */
 const RENAMED: Readonly<Record<string, readonly string[]>> = {
   project_id: ['tenant_id', 'project_id'],
   project_name: ['tenant_name', 'project_name'],
@@ -25,7 +29,7 @@ const RENAMED: Readonly<Record<string, readonly string[]>> = {
   project_domain_name: ['project_domain_name'],
   token: ['auth_token', 'token'],
 }
-/** For these the one inside `auth:` wins (`_validate_auth`). */
+/** Names for which a value inside `auth:` wins (`_validate_auth`). */
 const PLAIN: Readonly<Record<string, readonly string[]>> = {
   auth_url: ['auth_url'],
   username: ['username', 'user_name'],
@@ -41,7 +45,7 @@ const PLAIN: Readonly<Record<string, readonly string[]>> = {
   default_domain_name: ['default_domain_name'],
 }
 const KNOWN = [...Object.values(RENAMED), ...Object.values(PLAIN)].flat()
-/** Words people write that are near to nothing. */
+/** Common wrong keys whose spelling is near to no known one. */
 const MEANT: Readonly<Record<string, string>> = {
   user: 'username',
   project: 'project_name',
@@ -78,13 +82,13 @@ const typos = (cloud: Table): string[] =>
       return meant === undefined ? [] : [`${where}: unknown key \`${key}\` in \`auth\`; did you mean \`${meant}\`?`]
     })
 
-/** What is needed and not there, said at the place where it would go. `env` names the variable to export instead. */
+/** The problem of a missing setting, at the place where the setting belongs; or the variable to export. */
 const missing = (cloud: Table, fromEnvironment: boolean, name: string): string =>
   fromEnvironment
     ? `the environment: OS_${name.toUpperCase()} is not set`
     : `${(tableAt(cloud, 'auth') ?? cloud).where}: \`auth\` has no \`${name}\`${/password|secret|token/.test(name) ? ' (it may stand in secure.yaml)' : ''}`
 
-/** Keystone's reference to a domain: by id, by name, or by the default that OpenStack clients use when nothing is said. */
+/** Keystone's reference to a domain: by id, by name, or by the default of OpenStack clients. */
 const domain = (id: Text | undefined, name: Text | undefined, given: Given): Readonly<Record<string, string>> => {
   if (id) return { id: id.text }
   if (name) return { name: name.text }
@@ -94,7 +98,10 @@ const domain = (id: Text | undefined, name: Text | undefined, given: Given): Rea
 }
 const named = (reference: Readonly<Record<string, string>>): string => reference['name'] ?? reference['id'] ?? ''
 
-/** openstacksdk's `_handle_domain_id`: with a project, a bare `domain_*` is only a default for the user's and the project's domain. */
+/**
+ * openstacksdk's `_handle_domain_id`: with a project, a bare `domain_*` is only a default for the domains of user and
+ * project.
+ */
 const withDomains = (given: Given): Given => {
   if (!given['project_id'] && !given['project_name']) return given
   const spread = (kind: 'id' | 'name', owner: 'user' | 'project') =>
@@ -158,7 +165,7 @@ const REQUIRED: Readonly<Record<Auth['method'], (given: Given) => readonly strin
   ],
 }
 
-/** Without `auth_type`, what was given says which it is. */
+/** Guesses a missing `auth_type` from the settings that are present. */
 const guess = (given: Given): string => {
   if (given['application_credential_id'] || given['application_credential_name']) return 'v3applicationcredential'
   return given['token'] && !given['password'] ? 'token' : 'password'
@@ -186,9 +193,9 @@ const urlProblems = (url: Text | undefined): readonly string[] => {
 }
 
 /**
- * Reads `auth`, `auth_type` and what may stand beside them.
+ * Reads `auth`, `auth_type` and the login settings beside them.
  * @param cloud the settings of one cloud
- * @returns the login, or every problem as `place: what`
+ * @returns the login, or every problem as `place: problem`
  */
 export const readAuth = (
   cloud: Table,

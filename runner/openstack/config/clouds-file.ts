@@ -1,3 +1,4 @@
+/** Finds and reads clouds.yaml and secure.yaml as openstacksdk does. Called by config.ts. */
 import path from 'node:path'
 import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
 import { Failure } from '../../base/failure.ts'
@@ -8,7 +9,7 @@ export interface FileWorld {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Absolute. */
   readonly cwd: string
-  /** undefined where there is no such file; throws for everything else. */
+  /** undefined if the file is missing; throws on any other failure. */
   read(path: string): Promise<Uint8Array | undefined>
 }
 
@@ -17,13 +18,13 @@ export interface CloudFiles {
   readonly clouds: Table
   /** The files that were read, as shown to the operator. */
   readonly found: readonly string[]
-  /** Every path that was tried for clouds.yaml, with a remark where it exists but could not be read. */
+  /** Every path tried for clouds.yaml, with the reason if a file exists but cannot be read. */
   readonly searched: readonly string[]
 }
 
 /**
- * The folders that openstacksdk searches, in its order (openstack/config/loader.py: the working folder, the user's configuration folder,
- * ~/.config/openstack, the site's, /etc/openstack).
+ * The folders that openstacksdk searches, in its order (openstack/config/loader.py: the working folder, the user's
+ * configuration folder, ~/.config/openstack, the site's, /etc/openstack).
  */
 const folders = ({ env, cwd }: FileWorld): string[] => {
   const home = env['SNAP_REAL_HOME'] ?? env['HOME']
@@ -49,7 +50,7 @@ interface Found {
   readonly text: string
 }
 
-/** The first that can be read. A file without permission is passed over, as openstacksdk does, but remembered. */
+/** The first readable file. An unreadable file is skipped, as openstacksdk does, but listed in `searched`. */
 const firstOf = async (files: readonly string[], world: FileWorld): Promise<{ found: Found | undefined; searched: string[] }> => {
   const searched: string[] = []
   for (const file of files) {
@@ -64,7 +65,7 @@ const firstOf = async (files: readonly string[], world: FileWorld): Promise<{ fo
   return { found: undefined, searched }
 }
 
-/** The file that a variable names must be there: silently taking another one could mean acting on another cloud. */
+/** Finds one of the two files. A file that a variable names must exist: another file could mean another cloud. */
 const locate = async (stem: 'clouds' | 'secure', variable: string, world: FileWorld) => {
   const named = world.env[variable]
   if (!named) return firstOf(candidates(stem, world), world)
@@ -78,9 +79,9 @@ const locate = async (stem: 'clouds' | 'secure', variable: string, world: FileWo
   return result
 }
 
-const CURES: Readonly<Record<string, string>> = {
+const HELP: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'tabs cannot indent YAML: use spaces',
-  DUPLICATE_KEY: 'this key is there twice: keep one',
+  DUPLICATE_KEY: 'this key is duplicated: keep one',
   BAD_SCALAR_START: 'a value cannot start with this character: put it in quotes',
   BAD_ALIAS: 'a value that starts with `*` must be in quotes',
   BLOCK_AS_IMPLICIT_KEY: 'a value that holds `: ` must be in quotes',
@@ -90,7 +91,10 @@ const CURES: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'one document only: remove the second `---`',
 }
 
-/** Reads YAML or JSON into a tree, with every problem as `file:line:column: what`. Messages never quote values: they may be secrets. */
+/**
+ * Reads YAML or JSON into a tree, with every problem as `file:line:column: problem`. Never quotes values, which may
+ * be secrets.
+ */
 export const parseTree = (
   file: string,
   text: string,
@@ -104,7 +108,7 @@ export const parseTree = (
   const problems = [
     ...doc.errors.map(
       (error) =>
-        `${at(error.pos[0])}: ${CURES[error.code] ?? `this is not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')})`}`,
+        `${at(error.pos[0])}: ${HELP[error.code] ?? `this is not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')})`}`,
     ),
     ...doc.warnings.map((warning) => `${at(warning.pos[0])}: a value that starts with \`!\` must be in quotes`),
   ]
@@ -125,7 +129,7 @@ export const parseTree = (
   const resolve = (alias: Alias, where: string): Tree => {
     const target = alias.resolve(doc)
     if (target === undefined || open.has(target)) {
-      problems.push(`${placeOf(alias, where)}: there is no such anchor above; a value that starts with \`*\` must be in quotes`)
+      problems.push(`${placeOf(alias, where)}: unknown anchor; a value that starts with \`*\` must be in quotes`)
       return { kind: 'text', text: '', where }
     }
     open.add(target)
@@ -133,7 +137,7 @@ export const parseTree = (
     open.delete(target)
     return tree
   }
-  /** With YAML 1.1 merge keys (`<<: *defaults`), which PyYAML, and so every existing clouds.yaml, may use. */
+  /** Supports the merge keys of YAML 1.1 (`<<: *defaults`): PyYAML reads them, so any clouds.yaml may use them. */
   const walkMap = (map: YAMLMap, where: string): Table => {
     let inherited = table(where)
     const own = new Map<string, Tree>()
@@ -182,7 +186,10 @@ const cloudsOf = ({ file, text }: Found): { clouds: Table; problems: readonly st
   return { clouds: none, problems: [`${wrong.where}: ${what}`] }
 }
 
-/** Finds and reads clouds.yaml and secure.yaml. Throws a `Failure` of kind `input` that lists every problem with its place. */
+/**
+ * Finds and reads clouds.yaml and secure.yaml. Throws a `Failure` of kind `input` that lists every problem with its
+ * place.
+ */
 export const readCloudFiles = async (world: FileWorld): Promise<CloudFiles> => {
   const main = await locate('clouds', 'OS_CLIENT_CONFIG_FILE', world)
   const secure = await locate('secure', 'OS_CLIENT_SECURE_FILE', world)
@@ -190,7 +197,7 @@ export const readCloudFiles = async (world: FileWorld): Promise<CloudFiles> => {
   const parsed = read.map(cloudsOf)
   const problems = parsed.flatMap((file) => file.problems)
   if (problems.length > 0)
-    throw new Failure(`${read.map(({ file }) => file).join(' and ')} cannot be understood`, {
+    throw new Failure(`${read.map(({ file }) => file).join(' and ')} cannot be parsed`, {
       kind: 'input',
       why: problems.join('\n'),
       todo: 'correct the lines named above',

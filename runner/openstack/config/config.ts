@@ -1,3 +1,4 @@
+/** One cloud's configuration from clouds.yaml, secure.yaml and OS_* variables. Called by index.ts. */
 import { Failure } from '../../base/failure.ts'
 import { nearest } from '../../base/suggest.ts'
 import { type Auth, readAuth } from './auth.ts'
@@ -10,21 +11,23 @@ import { type Table, table, tableAt, type Text, type Tree, textAt } from './tree
 /** One cloud, ready to be opened. */
 export interface CloudConfig {
   readonly name: string
-  /** Where its settings stand, for errors: `at clouds.yaml:3:3`, or `in the environment`. */
+  /** The place of the settings, for errors: `at clouds.yaml:3:3`, or `in the environment`. */
   readonly where: string
   readonly auth: Auth
   readonly region: string | undefined
   /** By preference: public, internal, admin. */
   readonly interfaces: readonly string[]
   readonly tls: TlsSettings
-  /** Seconds a request may take; undefined leaves it to the client. */
+  /** Seconds that a request may take; undefined for the client's default. */
   readonly timeout: number | undefined
-  /** Settings of one service: `endpoint_override`, `region_name`, `interface`, by `<service type with underscores>_<setting>`. */
+  /**
+   * Settings of one service: `endpoint_override`, `region_name`, `interface`, by `<service type with
+   * underscores>_<setting>`.
+   */
   readonly services: ReadonlyMap<string, Text>
   readonly warnings: readonly string[]
 }
 
-/** Name, settings, and where the name stands. */
 interface Chosen {
   readonly name: string
   readonly cloud: Table
@@ -34,9 +37,10 @@ interface Chosen {
 const input = (what: string, why: string, todo: string): Failure => new Failure(what, { kind: 'input', why, todo })
 
 /**
- * Finds the settings of a cloud as openstacksdk would: the name given, else OS_CLOUD, else the cloud that OS_* variables describe, else the
- * only one of clouds.yaml. A named cloud takes nothing from OS_* variables, except OS_REGION_NAME where they describe no cloud of their own.
- * Throws a `Failure` of kind `input` that names every problem with file, line and column, and the cure.
+ * Finds the settings of a cloud as openstacksdk does: by the given name, else OS_CLOUD, else the cloud that OS_*
+ * variables describe, else the only cloud of clouds.yaml. A named cloud ignores OS_* variables, except OS_REGION_NAME
+ * if the variables describe no cloud. Throws a `Failure` of kind `input` that names every problem with file, line and
+ * column, and the help.
  */
 export const loadConfig = async (name: string | undefined, world: FileWorld): Promise<CloudConfig> => {
   const { name: label, cloud: found, fromEnvironment } = await choose(name, world)
@@ -101,10 +105,10 @@ const searched = (files: CloudFiles): string => `searched: ${files.searched.join
 
 const noCloud = (files: CloudFiles): Failure =>
   files.found.length > 0
-    ? input('no cloud is configured', `${files.found.join(' and ')} names none under \`clouds:\``, 'add a cloud to it')
+    ? input('no cloud is configured', `${files.found.join(' and ')} names no cloud under \`clouds:\``, 'add a cloud to it')
     : input(
         'no cloud is configured',
-        `there is no clouds.yaml (${searched(files)}) and no OS_AUTH_URL`,
+        `clouds.yaml not found (${searched(files)}), and OS_AUTH_URL is not set`,
         'write ~/.config/openstack/clouds.yaml, or name another file with OS_CLIENT_CONFIG_FILE',
       )
 
@@ -120,24 +124,30 @@ const unknownCloud = (name: string, byVariable: boolean, known: readonly string[
   const why =
     known.length > 0
       ? `${files.found.join(' and ')} knows ${known.join(', ')}`
-      : `there is no clouds.yaml with clouds in it (${searched(files)})`
-  const cure = byVariable ? 'correct OS_CLOUD' : 'correct the name'
+      : `clouds.yaml with a cloud not found (${searched(files)})`
+  const help = byVariable ? 'correct OS_CLOUD' : 'correct the name'
   return input(
-    `there is no cloud \`${name}\``,
+    `unknown cloud \`${name}\``,
     why,
     meant === undefined
-      ? `${cure}, or add the cloud to clouds.yaml`
-      : `did you mean \`${meant}\`? ${cure}, or add the cloud to clouds.yaml`,
+      ? `${help}, or add the cloud to clouds.yaml`
+      : `did you mean \`${meant}\`? ${help}, or add the cloud to clouds.yaml`,
   )
 }
 
-/** OS_REGION_NAME picks a region of a named cloud, as it does for the `openstack` command, unless it belongs to a cloud of the environment. */
+/**
+ * OS_REGION_NAME selects a region of a named cloud, as for the `openstack` command, unless OS_* variables describe a
+ * cloud of their own.
+ */
 const regionWish = ({ env }: FileWorld): Text | undefined =>
   env['OS_REGION_NAME'] && environmentCloud(env) === undefined
     ? { kind: 'text', text: env['OS_REGION_NAME'], where: 'OS_REGION_NAME' }
     : undefined
 
-/** `{region_name}` and the like inside auth_url and overrides, which openstacksdk fills in with other settings. */
+/**
+ * Fills in `{region_name}` and the like inside auth_url and endpoint overrides from other settings, as openstacksdk
+ * does.
+ */
 const withSubstitutions = (cloud: Table): Table => {
   const fill = (value: Tree): Tree =>
     value.kind === 'text'
@@ -153,7 +163,7 @@ const withSubstitutions = (cloud: Table): Table => {
   return auth === undefined ? outer : table(cloud.where, [...outer.entries, ['auth', filled(auth, (key) => key === 'auth_url')]])
 }
 
-/** openstacksdk silently takes the first of several regions; so do we, but aloud. */
+/** Warns if the first of several regions is used by default. openstacksdk uses it silently. */
 const regionWarnings = (found: Table, picked: Table): string[] => {
   const regions = found.entries.get('regions')
   const chosen = textAt(picked, 'region_name')

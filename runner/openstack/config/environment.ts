@@ -2,13 +2,13 @@ import { table, type Table } from './tree.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Variables that choose a cloud of the file, or are other programs' business (openstacksdk ignores the same ones). */
+/** Variables that select a cloud or a file, and variables of other programs. openstacksdk ignores the same ones. */
 const SELECTORS = new Set(['OS_CLOUD', 'OS_CLOUD_NAME', 'OS_CLIENT_CONFIG_FILE', 'OS_CLIENT_SECURE_FILE'])
 const FOREIGN = /^OS_(TEST|STD|LOG)/
-/** Any of these says that the environment describes a cloud; a mere OS_IDENTITY_API_VERSION does not. */
+/** Variables of which any one describes a cloud. OS_IDENTITY_API_VERSION alone does not. */
 const DESCRIBING = /^OS_(AUTH_URL|USERNAME|USER_ID|PASSWORD|TOKEN|AUTH_TOKEN|APPLICATION_CREDENTIAL_\w+)$/
 
-/** The cloud that OS_* variables describe, as openstacksdk reads them; undefined where they describe none. */
+/** The cloud that OS_* variables describe, read as openstacksdk does; undefined if they describe no cloud. */
 export const environmentCloud = (env: Environment): Table | undefined => {
   const given = Object.entries(env).filter(
     ([name, value]) =>
@@ -21,5 +21,5 @@ export const environmentCloud = (env: Environment): Table | undefined => {
   )
 }
 
-/** What openstacksdk calls the cloud that the environment describes. */
+/** openstacksdk's name for the cloud that the environment describes. */
 export const environmentName = (env: Environment): string => env['OS_CLOUD_NAME'] || 'envvars'

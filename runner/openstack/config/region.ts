@@ -3,7 +3,7 @@ import { merge, table, type Table, type Text, type Tree, textAt } from './tree.t
 
 interface Region {
   readonly name: Text
-  /** Settings that this region has instead of the cloud's. */
+  /** The region's own settings, which override the cloud's. */
   readonly values: Table
 }
 
@@ -26,9 +26,9 @@ const readRegions = (cloud: Table, problems: string[]): readonly Region[] => {
 }
 
 /**
- * The cloud with one region's settings merged in and `region_name` set, chosen as openstacksdk does: the wish, which must be among
- * `regions`, else the first of them.
- * @param problems gets what is wrong, with its place
+ * Merges one region's settings into the cloud and sets `region_name`. Chooses as openstacksdk does: the wish, which
+ * must be among `regions`, else the first region.
+ * @param problems receives each problem with its place
  */
 export const pickRegion = (cloud: Table, wish: Text | undefined, problems: string[]): Table => {
   const regions = readRegions(cloud, problems)

@@ -1,9 +1,10 @@
+/** The settings of a cloud apart from its login: TLS, interfaces, timeouts, services. Called by config.ts. */
 import path from 'node:path'
 import { nearest } from '../../base/suggest.ts'
 import type { FileWorld } from './clouds-file.ts'
 import { type Table, tableAt, type Text, textAt } from './tree.ts'
 
-/** Paths are absolute. */
+/** TLS settings of a cloud; paths are absolute. */
 export interface TlsSettings {
   readonly verify: boolean
   readonly cacert: Text | undefined
@@ -11,7 +12,7 @@ export interface TlsSettings {
   readonly key: Text | undefined
 }
 
-/** Booleans as YAML 1.1 and people write them. */
+/** Reads a boolean in any spelling of YAML 1.1. */
 const truth = (value: Text): boolean | undefined => {
   if (/^(true|yes|on|1|y)$/i.test(value.text)) return true
   return /^(false|no|off|0|n)$/i.test(value.text) ? false : undefined
@@ -38,7 +39,10 @@ export const readTls = (cloud: Table, { env, cwd }: FileWorld, problems: string[
 
 const INTERFACES = ['public', 'internal', 'admin']
 
-/** `interface` or `endpoint_type`, one or a list by preference, also in Keystone v2's spelling (`internalURL`). */
+/**
+ * Reads `interface` or `endpoint_type`: one, or a list by preference; Keystone v2's spelling (`internalURL`) is
+ * accepted.
+ */
 export const readInterfaces = (cloud: Table, problems: string[]): readonly string[] => {
   const value = cloud.entries.get('interface') ?? cloud.entries.get('endpoint_type')
   const items = value === undefined ? [] : value.kind === 'list' ? value.items : [value]
@@ -71,7 +75,7 @@ export const serviceSettings = (cloud: Table): ReadonlyMap<string, Text> =>
     ),
   )
 
-/** Keys that take a mapping, and those that take a single value. */
+/** Keys that take a single value. */
 const SCALARS = [
   'auth_type',
   'region_name',
@@ -89,7 +93,7 @@ const SCALARS = [
   'identity_api_version',
 ]
 const KNOWN = [...SCALARS, 'auth', 'regions', 'interface', 'endpoint_type']
-/** Real keys of openstacksdk and of other programs that look like misspelt ones. */
+/** Keys of openstacksdk and of other programs that look like misspelt keys of ours. */
 const FOREIGN = new Set([
   'networks',
   'message',
@@ -122,5 +126,5 @@ export const typoWarnings = (cloud: Table): string[] =>
   [...cloud.entries].flatMap(([key, { where }]) => {
     if (KNOWN.includes(key) || FOREIGN.has(key) || PER_SERVICE.test(key)) return []
     const meant = key === 'region' ? 'region_name' : nearest(key, KNOWN)
-    return meant === undefined ? [] : [`${where}: \`${key}\` means nothing here; did you mean \`${meant}\`?`]
+    return meant === undefined ? [] : [`${where}: \`${key}\` is unknown here; did you mean \`${meant}\`?`]
   })

@@ -5,18 +5,19 @@ import type { FileWorld } from './clouds-file.ts'
 import type { TlsSettings } from './settings.ts'
 import type { Text } from './tree.ts'
 
-/** The contents of the files that `TlsSettings` names. */
+/** Contents of the files that `TlsSettings` names. */
 export interface TlsFiles {
   readonly verify: boolean
-  /** PEM; undefined leaves it to Node's own list. */
+  /** PEM; undefined for Node's own list. */
   readonly ca: string | undefined
   readonly cert: string | undefined
   readonly key: string | undefined
 }
 
 /**
- * Where systems keep the authorities that their administrator trusts: Debian, Red Hat, SUSE. The `openstack` command of a distribution
- * uses them, while Node only knows its built-in list: without them a cloud behind a company's own authority would work there and not here.
+ * Files with the authorities that an administrator trusts, on Debian, Red Hat and SUSE. The `openstack` command of a
+ * distribution uses them. Node alone uses its built-in list, and would refuse a cloud behind a company's own
+ * authority.
  */
 const BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem']
 /** Variables that name another bundle, as Python's requests and OpenSSL read them. */
@@ -42,7 +43,7 @@ const readPem = async ({ text, where }: Text, world: FileWorld): Promise<string>
   })
   if (bytes === undefined) throw wrong('does not exist')
   const pem = new TextDecoder().decode(bytes)
-  if (!pem.includes('-----BEGIN ')) throw wrong('is no PEM file')
+  if (!pem.includes('-----BEGIN ')) throw wrong('is not a PEM file')
   return pem
 }
 

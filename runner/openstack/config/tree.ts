@@ -1,10 +1,13 @@
 /**
- * Settings with the place of each, so that an error can point at it: what clouds.yaml, secure.yaml and the environment are read into.
- * Scalars stay text as they were written: a password `0123` or `yes` is not a number or a boolean.
+ * Settings from clouds.yaml, secure.yaml and the environment, each with its place for errors. Made by clouds-file.ts
+ * and environment.ts. Scalars stay text as written: a password `0123` or `yes` is not a number or a boolean.
  */
 export type Tree = Text | List | Table
 
-/** `where` is `file:line:column`, or the name of an environment variable. For a value of a table it is the place of its key. */
+/**
+ * A scalar. `where` is `file:line:column` or the name of an environment variable; for a value of a table, the place
+ * of the key.
+ */
 export interface Text {
   readonly kind: 'text'
   readonly text: string
@@ -27,7 +30,7 @@ export const table = (where: string, entries: Iterable<readonly [string, Tree]> 
   where,
 })
 
-/** Keys with `-` written as `_`, all the way down: both spellings are in use. */
+/** Replaces `-` by `_` in keys at every depth: both spellings are in use. */
 export const underscored = (tree: Tree): Tree => {
   if (tree.kind === 'text') return tree
   if (tree.kind === 'list') return { ...tree, items: tree.items.map(underscored) }
@@ -37,7 +40,7 @@ export const underscored = (tree: Tree): Tree => {
   )
 }
 
-/** `over` wins; tables are merged, everything else is replaced. */
+/** Merges two tables, and the tables in them. For any other value `over` wins. */
 export const merge = (under: Table, over: Table): Table => {
   const entries = new Map(under.entries)
   for (const [key, value] of over.entries) {
@@ -47,13 +50,12 @@ export const merge = (under: Table, over: Table): Table => {
   return { kind: 'table', entries, where: under.where }
 }
 
-/** The scalar under a key; an empty one counts as not given. */
+/** The scalar under a key; undefined if empty. */
 export const textAt = (from: Table, key: string): Text | undefined => {
   const value = from.entries.get(key)
   return value?.kind === 'text' && value.text !== '' ? value : undefined
 }
 
-/** The table under a key. */
 export const tableAt = (from: Table, key: string): Table | undefined => {
   const value = from.entries.get(key)
   return value?.kind === 'table' ? value : undefined

@@ -1,4 +1,6 @@
-/** Connections that are ready to be written to, through name, TCP, proxy and TLS. Called by the agents of exchange.ts. */
+/**
+ * Connections that are ready to be written to, through name, TCP, proxy and TLS. Called by the agents of exchange.ts.
+ */
 
 import { duration } from '../../base/format.ts'
 import { request as httpRequest } from 'node:http'
@@ -10,11 +12,11 @@ export interface Destination {
   readonly secure: boolean
   readonly host: string
   readonly port: number
-  /** Tunnel through this one (HTTPS only: plain HTTP is sent to the proxy itself). */
+  /** The proxy to tunnel through (HTTPS only: plain HTTP is sent to the proxy itself). */
   readonly proxy: URL | undefined
 }
 
-/** Opens a connection that is ready to be written to. Rejects with an error whose `code` says why. */
+/** Opens a connection that is ready to be written to. Rejects with an error whose `code` is the reason. */
 export type Dial = (to: Destination) => Promise<Socket>
 
 export interface DialSettings {
@@ -28,7 +30,7 @@ export interface DialSettings {
   readonly signal: AbortSignal
 }
 
-/** An error with a code, as the system's own have. */
+/** Makes an error with a `code`, like the system's errors. */
 export const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code })
 
 export const CONNECT_TIMEOUT = 'CONNECT_TIMEOUT'
@@ -70,7 +72,7 @@ export const openDial = (settings: DialSettings): Dial => {
           tlsConnect({
             socket,
             host: to.host,
-            // An address must not be sent as a server name (RFC 6066); the certificate is checked against `host` then.
+            // An address must not be sent as a server name (RFC 6066); the certificate is then checked against `host`.
             servername: isIP(to.host) ? '' : to.host,
             secureContext: context(),
             rejectUnauthorized: settings.verify,
@@ -98,7 +100,7 @@ export const openDial = (settings: DialSettings): Dial => {
     })
 }
 
-/** The default of 250 ms for each address of a name gives up on slow links (a VPN) although the host is there. */
+/** Allows 2.5 s for each address of a name: Node's default of 250 ms fails on slow links (a VPN). */
 const tcp = (host: string, port: number): Socket =>
   tcpConnect({ host, port, noDelay: true, keepAlive: true, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 2_500 })
 
@@ -125,7 +127,7 @@ const tunnel = (
     .end()
 }
 
-/** The other side hung up without a word of TLS. */
+/** Returns true if the other side closed the connection before any TLS message. */
 const wasClosed = (error: Error): boolean => 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
 
 const memo = (make: () => SecureContext): (() => SecureContext) => {

@@ -1,16 +1,16 @@
 /**
- * One HTTP request and its answer, or why there was none and whether the server can have seen the request. Called by http.ts, which
- * decides about another try.
+ * Sends one HTTP request once. Returns the answer, or the trouble and whether the server can have seen the request.
+ * Called by http.ts, which decides about a retry.
  *
- * By node:http, after undici 7.30.2 (the last for Node 20.19) had been tried against the same loopback servers. It can tell what was
- * sent: a handler's `onRequestStart`, or the channel `undici:client:sendHeaders`, comes after the handshake and before the first byte.
- * What it cannot:
- * - Its `other side closed` replaces the alert of a server that wants a client certificate (TLS 1.3, 60 of 60 requests); only a connector
- *   of our own sees it, and `ProxyAgent` takes none.
- * - A proxy that accepts a CONNECT and never answers it holds a request for ever, whatever `connect.timeout` says.
- * - A proxy's 407 to a plain request becomes an `InvalidArgumentError`, as if this program were wrong; a proxy user without a password is
- *   left out; `all_proxy`, and networks in `no_proxy`, are not read.
- * So dial.ts and proxy.ts would have to stay, and it would replace some fifty lines here.
+ * Uses node:http. undici 7.30.2 (the last for Node 20.19) was tried against the same loopback servers. undici does
+ * report whether a request was sent: a handler's `onRequestStart`, or the channel `undici:client:sendHeaders`, fires
+ * after the handshake and before the first byte. But:
+ * - undici's `other side closed` hides the alert of a server that requires a client certificate (TLS 1.3, 60 of 60
+ *   requests). Only a connector of our own sees the alert, and `ProxyAgent` accepts no connector.
+ * - A proxy that accepts a CONNECT and never answers holds a request for ever, whatever `connect.timeout` is.
+ * - A proxy's 407 to a plain request becomes an `InvalidArgumentError`, as if this program were wrong. A proxy user
+ *   without a password is dropped. `all_proxy`, and networks in `no_proxy`, are not read. So dial.ts and proxy.ts
+ *   would have to stay, and undici would replace some fifty lines of this file.
  */
 
 import { duration } from '../../base/format.ts'
@@ -26,7 +26,7 @@ export interface HttpRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
-  /** It may arrive twice: a read, or a write whose repetition changes nothing. */
+  /** The request may arrive twice: a read, or a write whose repetition changes nothing. */
   readonly repeatable: boolean
 }
 
@@ -37,7 +37,7 @@ export interface HttpAnswer {
   readonly text: string
 }
 
-/** Why there was no answer. `sent` is false only where the server cannot have seen the request. */
+/** The reason for a missing answer. `sent` is false only if the server cannot have seen the request. */
 export interface Trouble {
   readonly kind:
     'name' | 'refused' | 'connect-timeout' | 'handshake' | 'tls' | 'proxy' | 'timeout' | 'reset' | 'protocol' | 'aborted'
@@ -48,7 +48,7 @@ export interface Trouble {
 export type Outcome =
   { readonly answer: HttpAnswer; readonly trouble?: never } | { readonly trouble: Trouble; readonly answer?: never }
 
-/** One request and its answer, tried once. Rejects only where the settings of the proxy are wrong. */
+/** Sends one request once. Rejects only if the settings of the proxy are wrong. */
 export type Exchange = (request: HttpRequest) => Promise<Outcome>
 
 export interface ExchangeSettings {
@@ -59,7 +59,7 @@ export interface ExchangeSettings {
   readonly signal: AbortSignal
 }
 
-/** More at once only queue up in the API's workers. */
+/** Requests at once; more would only queue up in the API's workers. */
 const CONNECTIONS = 16
 
 const TIMEOUT = 'REQUEST_TIMEOUT'
@@ -99,7 +99,7 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
         resolve(outcome)
       }
       const fail = (error: Error) => {
-        // Every trouble of a connection has a code: what has none is a mistake in this program.
+        // Every error of a connection has a code. An error without one is a mistake in this program.
         if (!('code' in error)) reject(error)
         finish({ trouble: { kind: kindOf(error, state.sent), sent: state.sent, error } })
       }
@@ -111,7 +111,8 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
       cancels.add(cancel)
       request
         .once('socket', () => {
-          // The agent hands over only sockets that are connected and secured: from here on the server may have seen the request.
+          // The agent hands over only sockets that are connected and secured: from here on the server may have seen
+          // the request.
           state.sent = true
           timer = setTimeout(
             () => request.destroy(Object.assign(new Error(`no answer within ${duration(timeout / 1000)}`), { code: TIMEOUT })),
@@ -123,15 +124,15 @@ export const openExchange = ({ dial, proxyFor, timeout, signal }: ExchangeSettin
         .end(body)
     })
 
-  // An agent's own limit counts a connection only once it is made.
+  // An agent's own limit counts a connection only once the connection is made.
   const limited = createLimiter(CONNECTIONS)
   return (request) => limited(() => once(request))
 }
 
 /**
- * An agent whose connections come from `dial`, so that everything before the first byte happens there. None is kept for a second request:
- * uWSGI, under which many of these APIs run, closes a connection after its answer without having said so, and what is written into that
- * may or may not have arrived.
+ * Makes an agent whose connections come from `dial`, so that everything before the first byte happens there. No
+ * connection is reused: uWSGI, under which many of these APIs run, closes a connection after the answer without
+ * announcing the close, and a request written into a closing connection may or may not have arrived.
  */
 const agentOf = (Kind: typeof http.Agent | typeof https.Agent, dial: Dial) => {
   const agent = new Kind({ keepAlive: false })
@@ -142,14 +143,14 @@ const agentOf = (Kind: typeof http.Agent | typeof https.Agent, dial: Dial) => {
       done(error)
     }
   }
-  // Must return nothing: an agent takes what it gets for the socket.
+  // Must return nothing: an agent takes a returned value for the socket.
   const createConnection = (options: ConnectOptions, done: Connected) => void connect(options, done)
   return Object.assign(agent, { createConnection })
 }
 
 type Connected = (error: unknown, socket?: Socket) => void
 
-/** What Node hands on from a request's options to its agent. */
+/** The request options that Node passes on to an agent. */
 interface ConnectOptions {
   readonly host: string
   readonly port: number | string
@@ -181,7 +182,10 @@ const KINDS: Readonly<Record<string, Trouble['kind']>> = {
   [TIMEOUT]: 'timeout',
 }
 
-/** OpenSSL's own codes, and those Node gives to what it finds wrong with a certificate (nodejs.org/api/tls.html, X509 certificate error codes). */
+/**
+ * OpenSSL's codes, and Node's codes for a refused certificate (nodejs.org/api/tls.html, X509 certificate error
+ * codes).
+ */
 const TLS = /^ERR_(SSL|TLS|OSSL)|CERT|^UNABLE_TO_|_IN_CHAIN$|^HOSTNAME_MISMATCH$|^INVALID_(CA|PURPOSE)$|^EPROTO$/
 
 const kindOf = (error: Error, sent: boolean): Trouble['kind'] => {

@@ -1,30 +1,37 @@
+/** HTTP with retries of repeatable requests and redirects of reads. Called by identity.ts and session.ts. */
 import { Failure } from '../../base/failure.ts'
 import type { Exchange, HttpAnswer, HttpRequest, Outcome, Trouble } from './exchange.ts'
 
-/** Sends a request with patience, and follows redirects of a read. Answers of every status are returned; no answer throws a `Failure`. */
+/**
+ * Sends a request, with retries and redirects. Returns answers of every status. Throws a `Failure` if no answer
+ * comes.
+ */
 export type Http = (request: HttpRequest) => Promise<HttpAnswer>
 
 export interface Patience {
   /** Milliseconds since the epoch. */
   now(): number
-  /** Rejects with the signal's reason when it is aborted. */
+  /** Rejects with the signal's reason if the signal is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** From 0 to 1. */
   random(): number
   readonly signal: AbortSignal
 }
 
-/** How often a request is sent at most, and how often to a server that has never answered: it is more likely wrong than restarting. */
+/**
+ * Most tries of a request, and most tries with a server that has never answered: its address is more likely wrong
+ * than its service restarting.
+ */
 const TRIES = 5
 const TRIES_UNKNOWN = 2
-/** A request may take a minute: more than two of them would look like hanging. */
+/** Most tries after a timeout. A request may take a minute: more than two would look like hanging. */
 const TRIES_TIMEOUT = 2
 const LONGEST_WAIT = 60_000
 const REDIRECTS = 3
 
 const BUSY = new Set([429, 502, 503, 504])
 
-/** The wait that Retry-After asks for, in milliseconds: seconds, or a date (RFC 9110, 10.2.3). */
+/** The wait in Retry-After, in milliseconds. The header holds seconds or a date (RFC 9110, 10.2.3). */
 export const retryAfter = (value: string | undefined, now: number): number | undefined => {
   if (value === undefined) return undefined
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000
@@ -32,14 +39,17 @@ export const retryAfter = (value: string | undefined, now: number): number | und
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
 
-/** Half a second, doubled each time up to eight, of which the second half is left to chance so that many clients do not come back at once. */
+/**
+ * Half a second, doubled each time up to eight. The second half of the wait is random, so that many clients do not
+ * return at once.
+ */
 const backoff = (attempt: number, random: number): number => Math.min(8_000, 500 * 2 ** (attempt - 1)) * (0.5 + random / 2)
 
 /**
- * Milliseconds to wait before a request is sent again; undefined when it must not be.
- * What may change something is sent again only where the server cannot have seen it.
- * @param attempt how often it has been sent
- * @param known whether this server has ever answered
+ * Milliseconds to wait before a retry; undefined if the request must not be sent again.
+ * A request that may change something is retried only if the server cannot have seen it.
+ * @param attempt tries so far
+ * @param known true if this server has ever answered
  */
 export const waitBefore = (
   outcome: Outcome,
@@ -92,7 +102,10 @@ export const openHttp = (exchange: Exchange, patience: Patience): Http => {
   }
 }
 
-/** Only a read is sent elsewhere, and only within the same host: the token must not go to another. 300 is Keystone's list of versions. */
+/**
+ * The URL to redirect to. Redirects only reads, and only within the same host: another host must not see the token. A
+ * 300 is no redirect but Keystone's list of versions.
+ */
 const redirect = ({ method }: HttpRequest, url: string, { status, headers }: HttpAnswer): string | undefined => {
   const location = headers['location']
   if (method !== 'GET' || ![301, 302, 303, 307, 308].includes(status) || location === undefined || !URL.canParse(location, url))
@@ -101,7 +114,7 @@ const redirect = ({ method }: HttpRequest, url: string, { status, headers }: Htt
   return next.hostname === new URL(url).hostname && /^https?:$/.test(next.protocol) ? next.href : undefined
 }
 
-const CURES: Readonly<Record<Trouble['kind'], string>> = {
+const HELP: Readonly<Record<Trouble['kind'], string>> = {
   name: 'check the name in auth_url or in the catalogue, and the resolver of this machine',
   refused: 'check that the service runs, its port, and that no firewall is in between',
   'connect-timeout': 'check the address, routes and firewalls; where a proxy is needed, set https_proxy',
@@ -125,7 +138,7 @@ const noAnswer = ({ method, url }: HttpRequest, { kind, sent, error }: Trouble, 
     why: `${error.message || code}${often}${lost}`,
     todo: UNTRUSTED.test(code)
       ? 'name the file with the certificate of the authority as `cacert` in clouds.yaml (or OS_CACERT)'
-      : CURES[kind],
+      : HELP[kind],
     data: { method, url: origin + pathname, trouble: kind, sent },
     cause: error,
   })

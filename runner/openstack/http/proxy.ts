@@ -14,7 +14,10 @@ const inNetwork = (host: string, network: string): boolean => {
   return Math.floor(number(host) / size) === Math.floor(number(address) / size)
 }
 
-/** Whether one entry of no_proxy covers a host: `*`, a name and all below it, an address, a network `10.0.0.0/8`, each with an optional port. */
+/**
+ * Matches a host with one entry of no_proxy: `*`, a name and all below it, an address, a network `10.0.0.0/8`, each
+ * with an optional port.
+ */
 const covers = (entry: string, host: string, port: string): boolean => {
   const [, name = '', only] = /^(.*?)(?::(\d+))?$/.exec(entry) ?? []
   if (only !== undefined && only !== port) return false
@@ -23,8 +26,8 @@ const covers = (entry: string, host: string, port: string): boolean => {
 }
 
 /**
- * The proxy for a URL, from http_proxy, https_proxy, all_proxy and no_proxy as the Python clients of OpenStack read them.
- * Throws a `Failure` of kind `input` for a proxy that is not spoken to over plain HTTP.
+ * The proxy for a URL. Reads http_proxy, https_proxy, all_proxy and no_proxy as the Python clients of OpenStack do.
+ * Throws a `Failure` of kind `input` if the proxy's URL is not plain HTTP.
  */
 export const proxyFor = (url: URL, env: Environment): URL | undefined => {
   const scheme = url.protocol.replace(':', '')
@@ -44,7 +47,7 @@ export const proxyFor = (url: URL, env: Environment): URL | undefined => {
   })
 }
 
-/** The header that logs in to a proxy, where its URL holds a user. */
+/** The header that logs in to a proxy; empty if the proxy's URL has no user. */
 export const proxyHeaders = (proxy: URL): Readonly<Record<string, string>> => {
   if (proxy.username === '') return {}
   const login = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`

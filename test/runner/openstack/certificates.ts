@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 
-/** X.509 certificates made here, so that tests need no openssl and can have any flaw. DER as in RFC 5280. */
+/** Makes X.509 certificates, with any flaw and without openssl. DER as in RFC 5280. Called by the tests of TLS. */
 export interface Issued {
   /** PEM. */
   readonly cert: string

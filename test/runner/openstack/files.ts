@@ -1,6 +1,6 @@
 import type { FileWorld } from '../../../runner/openstack/config/clouds-file.ts'
 
-/** A world of files by absolute path; a value that is an error is thrown when its file is read. */
+/** A world of files by absolute path. Reading a file whose value is an error throws the error. */
 export const filesOf = (
   files: Readonly<Record<string, string | Error>>,
   env: Readonly<Record<string, string>> = {},
@@ -19,7 +19,7 @@ export const filesOf = (
   }
 }
 
-/** What a promise was rejected with. */
+/** The error that a promise was rejected with. */
 export const failureOf = async (promise: Promise<unknown>): Promise<any> => {
   try {
     await promise

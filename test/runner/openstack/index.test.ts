@@ -1,3 +1,4 @@
+/** A cloud opened from its name, and closed again. */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { openCloud } from '../../../runner/openstack/index.ts'

@@ -1,3 +1,4 @@
+/** HTTP and TCP servers on loopback for tests of the clients. */
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net'
@@ -22,7 +23,7 @@ export interface Loopback {
 
 export type Handler = (request: Received, response: ServerResponse, count: number) => void | Promise<void>
 
-/** A real HTTP server on loopback for one test; it records what it gets. */
+/** A real HTTP server on loopback for one test, which records its requests. */
 export const serve = async (handler: Handler, tls?: TlsOptions): Promise<Loopback> => {
   const received: Received[] = []
   const listener: RequestListener = (incoming, response) => {
@@ -36,7 +37,7 @@ export const serve = async (handler: Handler, tls?: TlsOptions): Promise<Loopbac
   return { url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`, port, received }
 }
 
-/** A TCP server on loopback that does with each connection what the test wants. */
+/** A TCP server on loopback with a test's handler for each connection. */
 export const serveTcp = async (onConnection: (socket: Socket) => void): Promise<{ readonly port: number }> => ({
   port: await listen(createTcpServer((socket) => onConnection(socket.on('error', () => {})))),
 })

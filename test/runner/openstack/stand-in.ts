@@ -1,14 +1,15 @@
+/** OpenStack services with a test's answers. Called by the tests of the API clients. */
 import type { ServerResponse } from 'node:http'
 import type { TlsOptions } from 'node:tls'
 import type { Cloud } from '../../../runner/openstack/cloud.ts'
 import { openCloud } from '../../../runner/openstack/index.ts'
 import { type Handler, json, type Loopback, type Received, serve } from './loopback.ts'
 
-/** What a route answers: JSON with 200, `[status, JSON]`, or whatever the function does. */
+/** The answer of a route: JSON with 200, `[status, JSON]`, or a function that answers. */
 export type Answer = readonly [status: number, body: unknown] | Handler | Readonly<Record<string, unknown>>
 
 export interface StandIn extends Loopback {
-  /** A client of it. `clouds` are further settings of the cloud, as YAML lines. */
+  /** Opens a client of the stand-in. `clouds` are further settings of the cloud, as YAML lines. */
   open(
     settings?: readonly string[],
     env?: Readonly<Record<string, string>>,
@@ -38,8 +39,9 @@ export interface StandInSettings {
 }
 
 /**
- * A Keystone and services with given answers, as one real HTTP server: for what the client does with answers, good and bad. Routes are
- * `METHOD /service/path`, e.g. `GET /compute/servers/detail`; paths without a route are 404 in the words of Nova's web framework.
+ * A Keystone and services with given answers, good and bad, as one real HTTP server. Routes are `METHOD
+ * /service/path`, e.g. `GET /compute/servers/detail`; paths without a route are 404 in the words of Nova's web
+ * framework.
  */
 export const standIn = async (routes: Readonly<Record<string, Answer>>, settings: StandInSettings = {}): Promise<StandIn> => {
   let valid = new Set<string>()

@@ -1,3 +1,4 @@
+/** Nova's client: requests sent and answers read, across microversions. */
 import { describe, expect, test } from 'vitest'
 import { failureOf } from '../files.ts'
 import { json, type Handler } from '../loopback.ts'
@@ -9,7 +10,7 @@ const open = async (routes: Readonly<Record<string, Answer>>, settings: StandInS
 }
 const fault = (name: string, code: number, message: string) => [code, { [name]: { code, message } }] as const
 
-/** As Nova 26 (Zed) shows one to an administrator at 2.93. */
+/** A server as Nova 26 (Zed) shows it to an administrator at 2.93. */
 const SERVER = {
   id: '32e1305b',
   name: 'web-1',
@@ -580,7 +581,7 @@ describe('services', () => {
   test('update of one that is not there', async () => {
     const { compute } = await open({ 'GET /compute/os-services': { services: [] } }, { max: '2.42' })
     expect(await failureOf(compute.updateService('4', { status: 'enabled' }))).toMatchObject({
-      message: 'there is no compute service 4',
+      message: 'compute service 4 not found',
       data: { status: 404 },
     })
   })

@@ -1,3 +1,4 @@
+/** Endpoints from a catalogue, with region, interface and overrides. */
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../../../runner/openstack/config/config.ts'
 import { endpointOf } from '../../../../runner/openstack/api/endpoint.ts'
@@ -61,11 +62,17 @@ describe('endpointOf', () => {
       'it has no public endpoint, only internal',
       'choose one of those as `interface` in clouds.yaml',
     ],
-    ['network', 'region_name: North', 'the endpoint of network is no URL', 'the catalogue says `north:9696`', 'correct it there'],
+    [
+      'network',
+      'region_name: North',
+      'the endpoint of network is not a URL',
+      'the catalogue says `north:9696`',
+      'correct it there',
+    ],
     [
       'compute',
       'compute_endpoint_override: nova',
-      'the endpoint of compute is no URL',
+      'the endpoint of compute is not a URL',
       'clouds.yaml:1:89 says `nova`',
       'correct it there',
     ],

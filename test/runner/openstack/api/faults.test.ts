@@ -1,3 +1,4 @@
+/** Error answers of services and proxies in words. */
 import { describe, expect, test } from 'vitest'
 import { type Asked, faultText, isFromService, notTheService, refused } from '../../../../runner/openstack/api/faults.ts'
 
@@ -147,7 +148,7 @@ describe('an answer of somebody else', () => {
       { status: 200, headers: { 'content-type': 'application/json' }, text: '{"servers": [{"id": ' },
       'input',
       'it answered 200 with application/json: {"servers": [{"id":',
-      /cut off or altered/,
+      /truncated or altered/,
     ],
     ['nothing', { status: 200, headers: {}, text: '' }, 'input', 'it answered 200 with no content type: nothing', /proxy/],
     [

@@ -1,3 +1,4 @@
+/** Logins to Keystone, tokens that expire, a Keystone in trouble. */
 import { describe, expect, test } from 'vitest'
 import { openIdentity } from '../../../../runner/openstack/api/identity.ts'
 import { failureOf } from '../files.ts'
@@ -213,7 +214,7 @@ describe('a login that is refused', () => {
     const failure = await failureOf((await cloud.open()).token())
     expect(failure).toMatchObject({
       kind: 'input',
-      message: `there is no Keystone at ${cloud.url}/identity/v3`,
+      message: `Keystone not found at ${cloud.url}/identity/v3`,
       todo: 'correct auth_url of the cloud at clouds.yaml:2:3; it often ends in /v3 or /identity',
     })
     expect(failure.why).toMatch(why)
@@ -302,7 +303,7 @@ describe('finding v3 below an auth_url without it', () => {
     )
     expect(await failureOf(client.token())).toMatchObject({
       kind: 'input',
-      message: `there is no Keystone at ${cloud.url}/identity`,
+      message: `Keystone not found at ${cloud.url}/identity`,
       why: 'it answered 404 with text/html: nginx',
     })
     await failureOf(client.token())

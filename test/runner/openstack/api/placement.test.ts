@@ -1,3 +1,4 @@
+/** Placement's client: requests sent and answers read. */
 import { describe, expect, test } from 'vitest'
 import { failureOf } from '../files.ts'
 import { type Answer, standIn, type StandInSettings } from '../stand-in.ts'

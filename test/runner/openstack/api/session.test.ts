@@ -1,3 +1,4 @@
+/** Calls to services: retries, tokens, microversions. */
 import { describe, expect, test } from 'vitest'
 import { failureOf } from '../files.ts'
 import { json } from '../loopback.ts'

@@ -1,3 +1,4 @@
+/** Microversions compared, asked for and required. */
 import { describe, expect, test } from 'vitest'
 import { documentUrl, mustReach, readRange, releaseOf, versionHeaders } from '../../../../runner/openstack/api/versions.ts'
 

@@ -1,3 +1,4 @@
+/** Every way to log in that clouds.yaml can hold. */
 import { describe, expect, test } from 'vitest'
 import { readAuth } from '../../../../runner/openstack/config/auth.ts'
 import { parseTree } from '../../../../runner/openstack/config/clouds-file.ts'

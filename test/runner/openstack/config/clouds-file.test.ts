@@ -1,3 +1,4 @@
+/** clouds.yaml and secure.yaml: found, read, problems with their places. */
 import { describe, expect, test } from 'vitest'
 import { parseTree, readCloudFiles } from '../../../../runner/openstack/config/clouds-file.ts'
 import { type List, tableAt, type Tree } from '../../../../runner/openstack/config/tree.ts'
@@ -57,7 +58,7 @@ describe('parseTree', () => {
 
   test.each([
     ['a tab', 'clouds:\n\tlab: x\n', /^clouds.yaml:2:1: tabs cannot indent YAML: use spaces$/],
-    ['a key given twice', 'a: 1\na: 2\n', /^clouds.yaml:2:1: this key is there twice/],
+    ['a key given twice', 'a: 1\na: 2\n', /^clouds.yaml:2:1: this key is duplicated/],
     ['a value with a colon', 'a:\n  password: s3cret: x\n', /^clouds.yaml:2:13: a value that holds `: ` must be in quotes$/],
     [
       'a value that begins with @',
@@ -67,7 +68,7 @@ describe('parseTree', () => {
     ['a value that begins with !', 'password: !s3cret\n', /^clouds.yaml:1:11: a value that starts with `!` must be in quotes$/],
     ['a value that begins with *', 'password: *s3cret\n', /^clouds.yaml:1:11: .*`\*` must be in quotes$/],
     ['an open quote', 'a: "s3cret\n', /^clouds.yaml:2:1: something is missing here/],
-    ['an anchor inside itself', 'a: &a\n  b: *a\n', /^clouds.yaml:2:6: there is no such anchor above/],
+    ['an anchor inside itself', 'a: &a\n  b: *a\n', /^clouds.yaml:2:6: unknown anchor/],
     ['two documents', 'a: 1\n---\nb: 2\n', /one document only/],
   ])('names the place and the cure of %s, and never shows the value', (_, text, expected) => {
     const found = problems(text)
@@ -172,7 +173,7 @@ describe('readCloudFiles', () => {
 
   test('problems of both files are told together', async () => {
     const failure = await failureOf(readCloudFiles(filesOf({ '/ops/clouds.yaml': 'a: @\n', '/ops/secure.yaml': 'b: @\n' })))
-    expect(failure.message).toBe('clouds.yaml and secure.yaml cannot be understood')
+    expect(failure.message).toBe('clouds.yaml and secure.yaml cannot be parsed')
     expect(failure.why).toMatch(/^clouds.yaml:1:4: .*\nsecure.yaml:1:4: /)
   })
 })

@@ -1,3 +1,4 @@
+/** The choice of a cloud, and its settings. */
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../../../runner/openstack/config/config.ts'
 import { failureOf, filesOf } from '../files.ts'
@@ -63,20 +64,20 @@ describe('which cloud', () => {
   test('an unknown name: what was meant, what is known, where it was looked for', async () => {
     expect(await failure(two, 'labb')).toMatchObject({
       kind: 'input',
-      message: 'there is no cloud `labb`',
+      message: 'unknown cloud `labb`',
       why: 'clouds.yaml knows lab, prod',
       todo: 'did you mean `lab`? correct the name, or add the cloud to clouds.yaml',
     })
     expect((await failure(two, null, { OS_CLOUD: 'x' })).todo).toBe('correct OS_CLOUD, or add the cloud to clouds.yaml')
     const none = await failureOf(loadConfig('lab', filesOf({})))
-    expect(none.why).toContain('there is no clouds.yaml with clouds in it (searched: /ops/clouds.yaml, /ops/clouds.yml,')
+    expect(none.why).toContain('clouds.yaml with a cloud not found (searched: /ops/clouds.yaml, /ops/clouds.yml,')
   })
 
   test('nothing at all', async () => {
     const failure = await failureOf(loadConfig(undefined, filesOf({})))
     expect(failure).toMatchObject({ kind: 'input', message: 'no cloud is configured' })
     expect(failure.why).toMatch(
-      /\/home\/op\/.config\/openstack\/clouds.yaml.*\/etc\/openstack\/clouds.json\) and no OS_AUTH_URL$/,
+      /\/home\/op\/.config\/openstack\/clouds.yaml.*\/etc\/openstack\/clouds.json\), and OS_AUTH_URL is not set$/,
     )
   })
 
@@ -182,8 +183,8 @@ describe('settings', () => {
   test('a misspelt setting is pointed out', async () => {
     expect((await load(lab('regoin_name: A', 'region: B', 'compute_api_version: 2', 'volume_service_name: c'))).warnings).toEqual(
       [
-        'clouds.yaml:8:5: `regoin_name` means nothing here; did you mean `region_name`?',
-        'clouds.yaml:9:5: `region` means nothing here; did you mean `region_name`?',
+        'clouds.yaml:8:5: `regoin_name` is unknown here; did you mean `region_name`?',
+        'clouds.yaml:9:5: `region` is unknown here; did you mean `region_name`?',
       ],
     )
   })

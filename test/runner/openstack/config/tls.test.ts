@@ -52,7 +52,7 @@ describe('readTlsFiles', () => {
 
   test.each([
     ['cacert', { ...none, cacert: file('/gone.pem') }, 'clouds.yaml:3:5: /gone.pem does not exist'],
-    ['cacert', { ...none, cacert: file('/text') }, 'clouds.yaml:3:5: /text is no PEM file'],
+    ['cacert', { ...none, cacert: file('/text') }, 'clouds.yaml:3:5: /text is not a PEM file'],
     ['cacert', { ...none, cacert: file('/bad.pem') }, /^clouds.yaml:3:5: \/bad.pem: /],
     ['cert without its key', { ...none, cert: file('/c.pem') }, /^clouds.yaml:3:5: \/c.pem: /],
     ['a key of another', { ...none, cert: file('/c.pem'), key: file('/other.pem') }, /^clouds.yaml:3:5: \/c.pem: .*mismatch/],

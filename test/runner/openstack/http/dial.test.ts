@@ -1,3 +1,4 @@
+/** Connections with TLS and through proxies, against servers on loopback. */
 import { createServer as createHttpServer } from 'node:http'
 import { connect as tcpConnect, type AddressInfo, type Socket } from 'node:net'
 import type { TlsOptions } from 'node:tls'
@@ -55,7 +56,7 @@ describe('TLS', () => {
   test('a server that wants a client certificate', async () => {
     const { url } = await secure({ ...host, ca: ca.cert, requestCert: true, rejectUnauthorized: true })
     expect(await ask(url, ca.issue({ name: 'operator' }))).toBe('ok')
-    // TLS 1.3 tells a client only after the handshake that its certificate is missing.
+    // With TLS 1.3 a client learns only after the handshake that its certificate is missing.
     expect(await ask(url)).toMatchObject({ kind: 'tls', sent: true })
   })
 
@@ -81,7 +82,7 @@ describe('TLS', () => {
   })
 })
 
-/** A proxy that tunnels, and refuses who has not logged in. */
+/** A proxy that tunnels, and refuses clients without a login. */
 const proxy = async () => {
   const asked: string[] = []
   const server = createHttpServer().on('connect', (request, client: Socket) => {

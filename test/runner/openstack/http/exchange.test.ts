@@ -1,3 +1,4 @@
+/** One request: the answer, or the reason for none and whether the server saw the request. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
@@ -44,7 +45,7 @@ describe('an answer', () => {
     const batches: number[] = []
     const { url } = await serve(({ socket }, response) => {
       sockets.add(socket)
-      // Time for a seventeenth to come, if one did.
+      // Leaves time for a seventeenth request.
       if (held.push(response) === 16)
         setTimeout(() => held.splice(0).forEach((each, _, all) => each.end('ok', () => batches.push(all.length))), 50)
     })

@@ -1,3 +1,4 @@
+/** Retries, waits and redirects. */
 import { describe, expect, test } from 'vitest'
 import type { HttpAnswer, Outcome, Trouble } from '../../../../runner/openstack/http/exchange.ts'
 import { openHttp, retryAfter, waitBefore } from '../../../../runner/openstack/http/http.ts'
@@ -64,7 +65,7 @@ describe('waitBefore', () => {
   })
 })
 
-/** An `Http` that meets these outcomes in turn, and what it did. */
+/** An `Http` that meets the given outcomes in turn, and a log of its acts. */
 const meeting = (outcomes: readonly Outcome[], signal = new AbortController().signal) => {
   const waits: number[] = []
   const urls: string[] = []
