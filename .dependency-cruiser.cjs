@@ -66,6 +66,12 @@ module.exports = {
       { path: '^runner/commands/' },
     ),
     forbidden(
+      'commands-declare-options',
+      'a command says what it takes; the work is in run/, and loaded when the command is called',
+      { path: '^runner/commands/', pathNot: '^runner/commands/(module-page|editor-schema)\\.ts$' },
+      { path: '^runner/', pathNot: `^runner/(commands|run|events|base)/|${VOCABULARY}` },
+    ),
+    forbidden(
       'the-walk-knows-no-pipeline',
       'what a run does with hosts does not know how it was started or what is shown of it',
       { path: '^runner/(engine|undo|plan|locks|hosts|state|record)/' },

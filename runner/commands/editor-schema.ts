@@ -1,3 +1,5 @@
+/** The JSON Schema of playbooks, made from the keywords and the modules. Called by the command schema. */
+
 import { keywords, type Kind } from '../language/playbook/keywords.ts'
 import type { AnyModule } from '../module.ts'
 

@@ -1,10 +1,10 @@
+/** Options that several commands share, and the request that plan and apply make of theirs. */
+
 import { Command, InvalidArgumentError, Option, type OptionValues } from '@commander-js/extra-typings'
 import { secondsOf } from '../base/duration.ts'
 import type { Goal } from '../events/events.ts'
 import type { Request } from '../events/request.ts'
 import type { OptionsOf } from './shell.ts'
-
-/** Options that several commands share, and the values that they are parsed to. */
 
 export const output = () =>
   new Option('-o, --output <form>', 'how to tell: a live view or plain lines, whichever fits; plain lines; one JSON event a line')

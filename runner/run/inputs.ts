@@ -1,3 +1,5 @@
+/** Reads, validates and resolves the playbook, the inventory and the parameters. Called by `prepare.ts` and `list.ts`. */
+
 import { dirname } from 'node:path'
 import { facts } from '../hosts/facts.ts'
 import { type PlayHosts, resolveHosts } from '../hosts/play-hosts.ts'

@@ -1,3 +1,5 @@
+/** The pipeline, readable aloud: prepare, lock, record, work, report. Called by the commands, and by resume, undo and saved plans. */
+
 import { HIDDEN } from '../base/secret-names.ts'
 import { actedOn, execute } from '../engine/execute.ts'
 import type { RunFinished, RunStarted, Unstamped } from '../events/events.ts'

@@ -1,3 +1,5 @@
+/** Plans that are kept in a file, and applied from it once. Called by the commands plan and apply. */
+
 import { createHash } from 'node:crypto'
 import { plannedStep } from '../plan/guard.ts'
 import { isYes } from '../plan/confirm.ts'

@@ -1,3 +1,5 @@
+/** Undoes a run, as a run of its own. Called by the command undo, and by resume for an undo that was cut off. */
+
 import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
 import { journalPath } from '../record/paths.ts'
 import { actedSteps, coveredSteps, hasAnythingToUndo, loadSteps, refuseOlder } from '../undo/undo-plan.ts'

@@ -1,3 +1,5 @@
+/** Asks the hosts of an inventory who holds their locks. Called by the command who. */
+
 import { describeHolder, type Held, locksOf } from '../locks/lock-holders.ts'
 import { mapLimit } from '../base/concurrency.ts'
 import { openSession } from '../state/session.ts'

@@ -1,3 +1,5 @@
+/** The state of a run, that the whole walk shares. Made by `run/new-run.ts`. */
+
 import type { HostLock } from '../connection/connection.ts'
 import type { Failure } from '../base/failure.ts'
 import type { Emit, Outcome } from '../events/events.ts'
