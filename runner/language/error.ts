@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../source/diagnostic.ts'
 
-/** A template or an expression that cannot be rendered with the variables of this host: with its place in the source. */
+/** An error of a template or an expression for the variables of one host, with its place in the source. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError'
   readonly diagnostic: Diagnostic

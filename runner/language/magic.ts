@@ -1,4 +1,4 @@
-/** Variables that the runner itself gives to every host; no playbook and no inventory may take their names. */
+/** Variables that the runner sets for every host. Playbooks and inventories cannot take their names. */
 export const magicNames = [
   'inventory_hostname',
   'inventory_hostname_short',

@@ -4,7 +4,7 @@ import type { Vars } from './playbook/types.ts'
 import { render } from './template/template.ts'
 import type { Scope } from './value.ts'
 
-/** One source of variables. `values` are final; `vars` are rendered when they are looked up, with all the layers in sight. */
+/** One source of variables. `values` are final; `vars` are rendered at the lookup, with all layers in scope. */
 export interface Layer {
   /** For people: `play vars`, `group compute`, … */
   readonly name: string
@@ -12,7 +12,10 @@ export interface Layer {
   readonly vars?: Vars
 }
 
-/** Variables of one host at one moment: a later layer wins. Each is rendered once, and only when something asks for it. */
+/**
+ * Creates the variables of one host at one moment: a later layer wins. Each variable is rendered once, at its
+ * first lookup.
+ */
 export const createScope = (layers: readonly Layer[]): Scope => {
   const rendered = new Map<string, unknown>()
   const chain: string[] = []

@@ -1,19 +1,22 @@
 /**
- * A value that is not known yet, in plan: a step that would run has to run first. It spreads: whatever is computed from it is
- * unknown as well, never a guess.
+ * A value that a plan does not know yet, since its step has not run. Every value computed from it is unknown
+ * as well, never a guess.
  */
 export class Unknown {
-  /** In words: the name of the step that will give it. */
+  /** The name of the step that will give the value. */
   readonly until: string
   constructor(until: string) {
     this.until = until
   }
 }
 
-/** Variables as a template or an expression sees them. */
+/** The variables of a template or an expression. */
 export interface Scope {
-  /** The value (plain JSON, rendered; or `Unknown`), or undefined where there is no such variable. Throws `TemplateError` when it cannot be rendered. */
+  /**
+   * The value (plain JSON, rendered; or `Unknown`); undefined if the variable is missing. Throws
+   * `TemplateError` if the value cannot be rendered.
+   */
   lookup(name: string): unknown
-  /** Every name that could be used, for "did you mean". */
+  /** Every known name, for "did you mean". */
   names(): readonly string[]
 }

@@ -9,7 +9,7 @@ export type Ast = ASTNode
 
 let environment: Environment | undefined
 
-/** Made on first use: it costs some milliseconds that a playbook without conditions need not pay. */
+/** Created on first use: creation takes some milliseconds, and a playbook without conditions needs none. */
 export const celEnvironment = (): Environment => (environment ??= createEnvironment())
 
 const createEnvironment = (): Environment => {
@@ -18,7 +18,7 @@ const createEnvironment = (): Environment => {
     homogeneousAggregateLiterals: false,
     limits: { maxAstNodes: 2000, maxDepth: 60 },
   })
-  // JSON has one kind of number: whether a load is 2 or 2.5 today must not decide whether a condition works.
+  // JSON has one kind of number: a condition must work for a load of 2 as for one of 2.5.
   const arithmetic: Readonly<Record<string, (a: number, b: number) => number>> = {
     '+': (a, b) => a + b,
     '-': (a, b) => a - b,
@@ -29,7 +29,8 @@ const createEnvironment = (): Environment => {
     made.registerOperator(`int ${operator} double`, (a: bigint, b: number) => compute(Number(a), b))
     made.registerOperator(`double ${operator} int`, (a: number, b: bigint) => compute(a, Number(b)))
   }
-  // The library lets no overload be replaced; a macro of the name is found first, and any receiver's will do.
+  // The library has no way to replace an overload. A macro of the same name is found first, and fits any
+  // receiver.
   made.registerFunction('bytes.matches(ast): bool', matches)
   made.registerFunction(
     'defined(ast): bool',
@@ -42,7 +43,7 @@ const createEnvironment = (): Environment => {
   return made
 }
 
-/** `text.matches(expression)` in the engine that cannot hang; CEL's own definition is RE2's syntax, the library takes JavaScript's. */
+/** `text.matches(expression)` in linear time: CEL defines RE2's syntax, the library takes JavaScript's. */
 const matches = ({ args: [wanted], receiver }: Macro & { readonly receiver: Ast }) => {
   const call = (text: unknown, expression: unknown): boolean => {
     if (typeof text === 'string' && typeof expression === 'string') return patternAt(wanted!, expression).test(text)
@@ -62,7 +63,7 @@ const matches = ({ args: [wanted], receiver }: Macro & { readonly receiver: Ast 
   }
 }
 
-/** In the library's words, which are explained with its own. */
+/** Has the library's form, so that `celProblem` explains it with the others. */
 const noOverload = (text: string, expression: string) => ({
   code: 'no_matching_overload',
   message: `found no matching overload for '${text}.matches(${expression})'`,
@@ -90,14 +91,14 @@ const patternAt = (node: Ast, expression: string): Pattern => {
   }
 }
 
-/** What a missing variable, key or item raises. */
+/** Codes of a missing variable, key or item. */
 const missing = new Set(['no_such_key', 'unknown_variable', 'index_out_of_bounds'])
 
 interface Macro {
   readonly args: readonly Ast[]
 }
 
-/** A macro about a path that may lead nowhere. The library calls its parts with its own checker and evaluator. */
+/** Returns a macro that tests a path for presence. The library calls its parts with its own checker and evaluator. */
 const presence =
   (name: string, answer: (present: boolean, value: unknown, fallback: () => unknown) => unknown) =>
   ({ args }: Macro) => ({
@@ -131,7 +132,7 @@ interface Evaluator {
   run(ast: Ast, context: unknown): unknown
 }
 
-/** The variable that a path of keys starts from. */
+/** The first variable of a path of keys. */
 const rootOf = (ast: Ast): string | undefined => {
   if (ast.op === 'id') return ast.args
   return ast.op === '.' || ast.op === '[]' ? rootOf(ast.args[0]) : undefined
@@ -152,7 +153,10 @@ export const parseCel = (text: string): ParseResult => {
 
 const converted = new WeakMap<object, unknown>()
 
-/** JSON as the library wants it: integers as BigInt (its numbers are doubles), mappings as Map (no prototype to stumble over). */
+/**
+ * Converts JSON for the library: integers to BigInt (its numbers are doubles), mappings to Map (without a
+ * prototype).
+ */
 export const toCel = (value: unknown): unknown => {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
   if (typeof value !== 'object' || value === null) return value
@@ -163,7 +167,7 @@ export const toCel = (value: unknown): unknown => {
   return result
 }
 
-/** Back to JSON; undefined for what JSON cannot hold (bytes, durations, types). */
+/** Converts a result back to JSON; undefined for bytes, durations and types, which JSON lacks. */
 export const fromCel = (value: unknown): unknown => {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : undefined
   if (value instanceof Date) return value.toISOString()

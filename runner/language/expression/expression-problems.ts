@@ -6,7 +6,7 @@ import { didYouMean } from '../../base/suggest.ts'
 import type { Problem } from '../template/template-syntax.ts'
 
 /**
- * What the expression library complains about, in this project's words.
+ * Explains an error of the expression library in this project's words.
  *
  * @param keysOf the keys of a value, for "did you mean"
  */
@@ -140,7 +140,7 @@ const typeNames: readonly (readonly [RegExp, string])[] = [
   [/^null/, 'null'],
 ]
 
-/** `dyn<list<int>>` and the like in plain words. */
+/** Names a type of the library in plain words: `dyn<list<int>>` is a list. */
 const typeName = (type: string): string => {
   const inner = /^dyn<(.*)>$/.exec(type)?.[1] ?? type
   return typeNames.find(([pattern]) => pattern.test(inner))?.[1] ?? 'such a value'

@@ -4,7 +4,7 @@ import type { Reference } from '../template/template-syntax.ts'
 /** Macros that bind their first argument as a variable for the rest. */
 const binders = new Set(['all', 'exists', 'exists_one', 'map', 'filter'])
 
-/** Names of CEL itself where a variable could stand. */
+/** Names of CEL itself in the place of a variable. */
 const builtins = new Set([
   'cel',
   'google',
@@ -68,7 +68,7 @@ export const referencesIn = (ast: Ast, bound: readonly string[] = [], optional =
   }
 }
 
-/** `a.b["c"][i].d` as its root, the keys up to the first that is computed, and the computed indexes. */
+/** Splits `a.b["c"][i].d` into its root, the literal keys before the first computed one, and the computed indexes. */
 const chainOf = (ast: Ast): { root: Ast; path: string[]; rest: Ast[] } => {
   if (ast.op !== '.' && ast.op !== '[]') return { root: ast, path: [], rest: [] }
   const inner = chainOf(ast.args[0])

@@ -14,10 +14,10 @@ import { type Problem, type Reference, toDiagnostic } from '../template/template
 import { type Scope, Unknown } from '../value.ts'
 
 /**
- * The value of an expression as JSON, or `Unknown` where it depends on something not known yet. `false && unknown` is false,
- * `true || unknown` is true, and a choice by a known condition looks at one side only.
+ * Evaluates an expression to JSON, or to `Unknown` if the result depends on an unknown value. `false &&
+ * unknown` is false, `true || unknown` is true, and a choice by a known condition evaluates one side only.
  *
- * @throws TemplateError with the place of the trouble: syntax, unknown variable, wrong type
+ * @throws TemplateError with the place of the error: syntax, unknown variable, wrong type
  */
 export const evaluate = (node: Node<string>, scope: Scope): unknown | Unknown => {
   const text = node.value
@@ -45,7 +45,8 @@ export const evaluate = (node: Node<string>, scope: Scope): unknown | Unknown =>
     try {
       return parseCel(written)(context)
     } catch (thrown) {
-      // Written anew, a part is laid out differently: what is wrong stays, where is the whole part.
+      // The serialised part has another layout: the error keeps its words and takes the place of the whole
+      // part.
       throw error(node, { ...celProblem(thrown, written, keys), start: part.start, length: part.end - part.start })
     }
   }
@@ -57,9 +58,10 @@ export const evaluate = (node: Node<string>, scope: Scope): unknown | Unknown =>
 }
 
 /**
- * Whether all conditions hold; none at all hold. They are looked at in order, and the first false one ends it.
+ * Returns true if all conditions hold, or if there are none. Conditions are evaluated in order, up to the
+ * first false one.
  *
- * @throws TemplateError; also where a condition is something other than true or false
+ * @throws TemplateError; also if a condition is neither true nor false
  */
 export const evaluateCondition = (nodes: readonly Node<string>[], scope: Scope): boolean | Unknown => {
   let unknown: Unknown | undefined
@@ -86,7 +88,7 @@ export const evaluateCondition = (nodes: readonly Node<string>[], scope: Scope):
   return unknown ?? true
 }
 
-/** Behind a condition that is not known, a failure may never come to pass. */
+/** After an unknown condition, an error may never occur. */
 const guarded = (compute: () => unknown, unknown: Unknown | undefined): unknown => {
   if (unknown === undefined) return compute()
   try {
@@ -97,7 +99,7 @@ const guarded = (compute: () => unknown, unknown: Unknown | undefined): unknown 
   }
 }
 
-/** The variables that an expression uses, each with the keys that follow it; none where it cannot be parsed. */
+/** The variables in an expression, each with the keys that follow it; empty if the expression cannot be parsed. */
 export const expressionReferences = (node: Node<string>): Reference[] => {
   try {
     return referencesIn(parseCel(node.value).ast)
@@ -107,7 +109,7 @@ export const expressionReferences = (node: Node<string>): Reference[] => {
   }
 }
 
-/** What is wrong with a condition before any variable is known: syntax, functions, types that are plain to see. */
+/** Checks a condition before any variable is known: syntax, functions, evident types. */
 export const checkExpression = (node: Node<string>): Diagnostic[] => {
   const problem = staticProblem(node)
   return problem === undefined ? [] : [diagnosticAt(node, problem)]
@@ -210,7 +212,7 @@ const unknownVariable = ({ name, start, length }: Reference, names: readonly str
   }
 }
 
-/** The keys of the value that a path stands for, for "did you mean". */
+/** The keys of the value at a path, for "did you mean". */
 const keysOf = (path: string, context: Record<string, unknown>): readonly string[] => {
   try {
     const value = parseCel(path)(context) as unknown
@@ -247,7 +249,7 @@ const partly = (ast: Ast, unknown: ReadonlyMap<string, Unknown>, run: (part: Ast
       return condition === true ? inner(ast.args[1]) : condition === false ? inner(ast.args[2]) : run(ast)
     }
     default:
-      // A step that has to run first will be registered by then: its name is defined, what is in it is not known.
+      // A pending step will be registered by then: its name is defined, its contents are unknown.
       return isDefinedOfName(ast) ? true : pending
   }
 }

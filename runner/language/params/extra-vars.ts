@@ -11,8 +11,8 @@ import type { Source } from '../../source/source.ts'
 import { splitWords } from '../../source/shell-words.ts'
 
 /**
- * Variables from `-e`: `name=value` (text, as in Ansible; several in one argument), a mapping as JSON or YAML, or `@file`. A later one
- * wins.
+ * Reads the variables of `-e`: `name=value` (text, as in Ansible; several in one argument), a mapping as JSON
+ * or YAML, or `@file`. A later argument wins.
  */
 export const loadExtraVars = async (
   texts: readonly string[],

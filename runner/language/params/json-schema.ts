@@ -8,28 +8,28 @@ import type { Path } from '../../source/source.ts'
 import { didYouMean } from '../../base/suggest.ts'
 import { holdsTemplate } from '../template/template.ts'
 
-/** One thing wrong with a value, and where in it. */
+/** One error in a value, with its path. */
 export interface SchemaProblem {
   readonly path: Path
   readonly which: 'key' | 'value'
   readonly summary: string
   readonly label?: string | undefined
   readonly notes?: readonly string[] | undefined
-  /** The kind of trouble, and the value it is about, for advice that needs the source. */
+  /** The keyword of the schema and the failing value, for advice that needs the source. */
   readonly keyword: string
   readonly expected?: string
   readonly value?: unknown
-  /** Advice must not repeat the value. */
+  /** The value is secret: advice must not repeat it. */
   readonly secret?: true
 }
 
-/** Ajv tells compiled expressions apart by their text. The code is for schemas compiled to files, which these are not. */
+/** Ajv identifies compiled expressions by their text. `code` is for schemas compiled to files; these are not. */
 const regExp = Object.assign((text: string) => ({ ...compilePattern(text), toString: () => text }), { code: 'new RegExp' })
 
 let shared: Ajv2020 | undefined
 const compiled = new WeakMap<object, ValidateFunction>()
 
-/** One instance for everything: a fresh one costs some 30 ms. */
+/** The one instance, shared: each instance takes some 30 ms. */
 const ajv = (): Ajv2020 => {
   if (shared !== undefined) return shared
   shared = new Ajv2020({
@@ -48,7 +48,7 @@ const ajv = (): Ajv2020 => {
 const validator = (schema: Schema): ValidateFunction => {
   const known = compiled.get(schema)
   if (known !== undefined) return known
-  // At the root a default is the caller's affair, and strict mode refuses it.
+  // At the root, the caller applies the default, and strict mode refuses one.
   const { default: _, ...rest } = schema as { readonly default?: unknown }
   const made = ajv().compile(rest)
   compiled.set(schema, made)
@@ -56,11 +56,11 @@ const validator = (schema: Schema): ValidateFunction => {
 }
 
 /**
- * Checks a value and fills in defaults, in a copy. Values that hold templates are taken as right: what they become is checked when
- * it is known.
+ * Checks a value and fills in defaults, in a copy. A value with a template passes: its result is checked
+ * after rendering.
  *
- * @param owner how the value is called in "unknown parameter … of …"
- * @param literal a `{{` is nothing special in this value
+ * @param owner the value's name in "unknown parameter … of …"
+ * @param literal `{{` has no special meaning in this value
  */
 export const checkSchema = (
   schema: Schema,
@@ -73,7 +73,7 @@ export const checkSchema = (
   if (validate(copy)) return { value: copy, problems: [] }
   const errors = validate.errors ?? []
   const own = errors.filter((error) => literal || !(typeof error.data === 'string' && holdsTemplate(error.data)))
-  // A value of the wrong type fails everything else as well.
+  // A value of the wrong type fails every other keyword as well.
   const mistyped = new Set(own.filter(({ keyword }) => keyword === 'type').map(({ instancePath }) => instancePath))
   return {
     value: copy,
@@ -90,7 +90,7 @@ export const pathName = (path: Path): string =>
     '',
   )
 
-/** JSON Pointer (RFC 6901); a step into a list is a number where the value there is a list. */
+/** Converts a JSON Pointer (RFC 6901) to a path; a number is a step into a list. */
 const pathOf = (pointer: string): Path =>
   pointer
     .split('/')
@@ -98,7 +98,7 @@ const pathOf = (pointer: string): Path =>
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
     .map((step) => (/^\d+$/.test(step) ? Number(step) : step))
 
-/** What a type is called in a sentence. */
+/** The names of types in a sentence. */
 export const typeNames: Readonly<Record<string, string>> = {
   string: 'text',
   integer: 'a whole number',

@@ -11,8 +11,8 @@ import type { Node } from '../../source/source.ts'
 import { isTemplate } from '../template/template.ts'
 
 /**
- * Parameters that are fully rendered: checked, with the module's defaults filled in (into a copy). What a template gave is turned
- * into the type that is wanted where nothing is lost by that: `"{{ port }}"` may be 22 or "22".
+ * Checks rendered parameters and fills in the module's defaults, in a copy. The result of a template is
+ * converted to the type of the schema if nothing is lost: `"{{ port }}"` may be 22 or "22".
  */
 export const checkParams = (
   module: AnyModule,
@@ -26,7 +26,7 @@ export const checkParams = (
   return { value: filled as Record<string, unknown>, diagnostics }
 }
 
-/** What can be said about parameters before anything is rendered; conditions among them are checked as such. */
+/** Checks parameters before anything is rendered, conditions among them included. */
 export const checkArgs = (module: AnyModule, args: Node<Readonly<Record<string, unknown>>>): Diagnostic[] => {
   const { value, problems } = checkSchema(module.params, adapt(module.params, args.value, args.value), ownerOf(module))
   const known = problems.length === 0 && !holdsTemplate(args.value)
@@ -42,7 +42,7 @@ const holdsTemplate = (value: unknown): boolean =>
     ? isTemplate(value)
     : typeof value === 'object' && value !== null && Object.values(value).some(holdsTemplate)
 
-/** What the module itself says of parameters that its schema lets pass. */
+/** Runs the module's own check on parameters that its schema accepts. */
 const senseOf = (module: AnyModule, args: Node, params: unknown): Diagnostic[] => {
   try {
     module.validate?.(params)
@@ -62,7 +62,7 @@ const senseOf = (module: AnyModule, args: Node, params: unknown): Diagnostic[] =
   }
 }
 
-/** The texts of a task's parameters that are conditions in the expression language (`format: expression`). */
+/** The parameters of a task that are conditions in the expression language (`format: expression`). */
 export const conditionsIn = (schema: Schema, node: Node): Node<string>[] => {
   if ('format' in schema && schema.format === 'expression') return typeof node.value === 'string' ? [node as Node<string>] : []
   if ('items' in schema)
@@ -77,7 +77,7 @@ export const conditionsIn = (schema: Schema, node: Node): Node<string>[] => {
 
 const ownerOf = ({ name }: AnyModule): string => `\`${name}\``
 
-/** @param written the value as the playbook has it, or a template's text where a template gave it */
+/** @param written the value in the playbook; for the result of a template, the template's text */
 const adapt = (schema: Schema, value: unknown, written: unknown): unknown => {
   const templated = typeof written === 'string' && isTemplate(written)
   const within = (key: string | number) =>
@@ -88,7 +88,7 @@ const adapt = (schema: Schema, value: unknown, written: unknown): unknown => {
         : undefined
   if ('items' in schema) {
     if (Array.isArray(value)) return value.map((item, index) => adapt(schema.items, item, within(index)))
-    // One condition needs no list around it, as in `when`.
+    // A single condition needs no list, as in `when`.
     return 'format' in schema.items && schema.items.format === 'expression' && typeof value === 'string' ? [value] : value
   }
   if (schema.type === 'object' && typeof value === 'object' && value !== null && !Array.isArray(value)) {
@@ -103,7 +103,7 @@ const adapt = (schema: Schema, value: unknown, written: unknown): unknown => {
   return templated ? converted(schema, value) : value
 }
 
-/** Only what can be turned back without a loss. */
+/** Converts only without loss. */
 const converted = (schema: Schema, value: unknown): unknown => {
   if (schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean')) return String(value)
   if (typeof value !== 'string') return value
@@ -113,7 +113,7 @@ const converted = (schema: Schema, value: unknown): unknown => {
   return value
 }
 
-/** Turns a problem into a diagnostic at its place, with advice that depends on how the value is written. */
+/** Turns a problem into a diagnostic at its place, with advice that depends on the written form of the value. */
 const diagnosticOf = (problem: SchemaProblem, args: Node, module: AnyModule): Diagnostic => {
   const node = nodeAt(args.source, [...args.path, ...problem.path])
   const advice = adviceFor(problem, node, module)
@@ -133,7 +133,7 @@ const adviceFor = (problem: SchemaProblem, node: Node, module: AnyModule): { lab
   return quotingAdvice(problem, node)
 }
 
-/** YAML's own traps: numbers and booleans that were meant as text, and texts that were meant as something else. */
+/** Advises on quoting: numbers and booleans meant as text, and texts meant as another type. */
 export const quotingAdvice = (
   { expected, value, secret }: SchemaProblem,
   node: Node,
@@ -171,7 +171,7 @@ export const quotingAdvice = (
   return {}
 }
 
-/** A module's first example as one would write it, on one line. */
+/** A module's first complete example, on one line. */
 export const example = ({ name, examples, params }: AnyModule): string => {
   const needed = examples.find(({ params: given }) => (params.required ?? []).every((key) => key in given)) ?? examples[0]
   return flow({ [name]: needed?.params ?? {} })

@@ -22,7 +22,10 @@ import type { Node } from '../../source/source.ts'
 import { didYouMean, nearest } from '../../base/suggest.ts'
 import { holdsTemplate } from '../template/template.ts'
 
-/** The `params` of a playbook: each a schema of the subset in `schema.ts`, its default valid under it. */
+/**
+ * Reads the `params` of a playbook: each a schema of the subset in `schema.ts`, with a default that is valid
+ * under it.
+ */
 export const readParams = (r: Reading, node: Node | undefined): Record<string, Param> => {
   if (node === undefined || node.value === null) return {}
   if (!isMapping(node)) {
@@ -61,7 +64,7 @@ const readParam = (r: Reading, name: string, node: Node): Param | undefined => {
 
 const checkDefault = (r: Reading, name: string, node: Mapping, schema: Schema): void => {
   const value = child(node, 'default')
-  // `.inf` has been complained about as a number.
+  // `.inf` is reported as a number already.
   if (typeof value.value === 'number' && !Number.isFinite(value.value)) return
   if (holdsTemplate(value.value)) {
     complain(r, value, `the default of \`${name}\` is a value, it cannot hold a template`, {
@@ -83,7 +86,7 @@ const checkDefault = (r: Reading, name: string, node: Mapping, schema: Schema): 
 
 const types: readonly string[] = Object.keys(typeNames)
 
-/** What Ansible's argument specs, Python and TypeScript call these types. */
+/** The names of these types in Ansible's argument specs, Python and TypeScript. */
 const aliases: Readonly<Record<string, string>> = {
   str: 'string',
   text: 'string',
@@ -97,7 +100,7 @@ const aliases: Readonly<Record<string, string>> = {
   mapping: 'object',
 }
 
-/** Keywords by type; `description` and `default` everywhere, `secret` and `required` at the top. */
+/** Keywords by type. `description` and `default` are allowed everywhere, `secret` and `required` at the top. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   string: ['enum', 'pattern', 'minLength'],
   integer: ['minimum', 'maximum'],
@@ -107,7 +110,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   object: ['properties', 'required', 'additionalProperties'],
 }
 
-/** Whether a schema can be used; everything wrong with it is reported. */
+/** Returns true if a schema is usable, and reports everything wrong with it. */
 const readSchema = (r: Reading, node: Mapping, as: 'parameter' | 'property' | 'item'): boolean => {
   const type = given(node, 'type')
   const choice = given(node, 'enum')

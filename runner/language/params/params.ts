@@ -15,18 +15,19 @@ import { didYouMean } from '../../base/suggest.ts'
 export { loadExtraVars } from './extra-vars.ts'
 
 export interface Resolved {
-  /** Given values and defaults, by name. */
+  /** Values from arguments, from the file and from defaults, by name. */
   readonly values: Readonly<Record<string, unknown>>
-  /** Required ones without a value: to be asked for, or to be refused with `missingParams`. */
+  /** Required parameters without a value: ask for them, or report them with `missingParams`. */
   readonly missing: readonly Param[]
   readonly diagnostics: readonly Diagnostic[]
-  /** What the diagnostics' places are in: the arguments, and the parameter file, with its secrets marked. Put them last. */
+  /** The sources of the diagnostics: the arguments, and the parameter file with its secrets marked. List them last. */
   readonly sources: readonly Source[]
 }
 
 /**
- * The values of a playbook's parameters. An argument wins over the file, the file over the default. The text of an argument is read
- * as the declared type says: `false` is a boolean only where one is wanted; a list is separated by commas, or written as JSON or YAML.
+ * Resolves the values of a playbook's parameters. An argument wins over the file, the file over the default.
+ * The declared type decides how the text of an argument is read: `false` is a boolean only for a boolean; a
+ * list is separated by commas, or written as JSON or YAML.
  */
 export const resolveParams = (
   { params, file }: Pick<Playbook, 'params' | 'file'>,
@@ -85,7 +86,7 @@ const set = (values: Record<string, unknown>, name: string, value: unknown): voi
   Object.defineProperty(values, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
-/** What to say where a missing parameter cannot be asked for. */
+/** The errors for missing parameters that cannot be asked for. */
 export const missingParams = (missing: readonly Param[]): Diagnostic[] =>
   missing.map(({ name, schema, node }) => ({
     severity: 'error',
@@ -94,10 +95,10 @@ export const missingParams = (missing: readonly Param[]): Diagnostic[] =>
     notes: [...(schema.description === undefined ? [] : [schema.description]), `give it: -p ${name}=…`],
   }))
 
-/** Whether the value of a parameter is hidden wherever it is shown. */
+/** A secret parameter: its value is hidden everywhere. */
 export const isSecret = ({ schema }: Param): boolean => 'secret' in schema && schema.secret === true
 
-/** What has a name that no parameter has may have been meant for a secret one. */
+/** An unknown name may be a misspelt secret parameter. */
 const mayBeSecret = (params: Playbook['params'], name: string): boolean => {
   const param = own(params, name)
   return param === undefined ? isSecretName(name) || Object.values(params).some(isSecret) : isSecret(param)
@@ -115,7 +116,7 @@ const unknown = (name: string, params: Playbook['params'], file: string): Diagno
   }
 }
 
-/** Checks a value that has its type already. */
+/** Checks a value that already has a type. */
 const accept = (param: Param, node: Node, diagnostics: Diagnostic[]): boolean => {
   const { problems } = checkSchema(param.schema, node.value, `\`${param.name}\``, { literal: true })
   for (const problem of problems) {
@@ -135,7 +136,7 @@ const accept = (param: Param, node: Node, diagnostics: Diagnostic[]): boolean =>
 type Wrong = Pick<Diagnostic, 'summary' | 'label' | 'notes'>
 type Read = { readonly value: unknown; readonly wrong?: undefined } | { readonly wrong: Wrong }
 
-/** A text as a value of the schema's type. */
+/** Reads a text as a value of the schema's type. */
 const read = (schema: Schema, text: string, name: string): Read => {
   const parsed = byType(schema, text, name)
   if (parsed.wrong !== undefined) return parsed
@@ -162,7 +163,8 @@ const byType = (schema: Schema, text: string, name: string): Read => {
     case 'object':
       return structured(text, wrong)
     default: {
-      // Literals of several types are told apart by how they are written; anything at all is text unless it is in brackets.
+      // The written form selects among literals of several types. Any other text is text, unless it is in
+      // brackets.
       const choice = schema.enum?.find((one) => String(one) === text)
       if (choice !== undefined || schema.enum !== undefined) return { value: choice ?? text }
       return /^\s*[[{]/.test(text) ? structured(text, wrong) : { value: text }
@@ -186,7 +188,7 @@ const structured = (text: string, wrong: (label?: string) => Read): Read => {
   return document.errors.length > 0 ? wrong('this is neither JSON nor YAML') : { value: document.toJS({ maxAliasCount: 100 }) }
 }
 
-/** The arguments as one would see them, a line each. */
+/** The arguments in their written form, a line each. */
 const argumentSource = (
   params: Playbook['params'],
   given: readonly { readonly name: string; readonly text: string }[],
@@ -199,7 +201,7 @@ const argumentLine = (params: Playbook['params'], { name, text }: { readonly nam
   return `-p ${name}=${mayBeSecret(params, name) ? HIDDEN : text.replaceAll('\n', ' ')}`
 }
 
-/** The file with the places of its secret parameters. */
+/** Marks the secret parameters of a file. */
 const markSecrets = (source: Source, params: Playbook['params']): Source => {
   const root = rootOf(source)
   if (!isMapping(root) || !isMap(source.document?.contents)) return source

@@ -1,6 +1,6 @@
 /**
- * Readers of a playbook's parts that return what is valid and report the rest. Called by plays.ts, tasks.ts
- * and the inventory.
+ * Readers of the parts of a playbook: each returns the valid value and reports the rest. Called by plays.ts,
+ * tasks.ts and the inventory.
  */
 import { magicNames } from '../magic.ts'
 import type { AnyModule } from '../../module.ts'
@@ -14,11 +14,11 @@ import type { Node, Source } from '../../source/source.ts'
 import { didYouMean, nearest } from '../../base/suggest.ts'
 import { checkTemplates, isTemplate } from '../template/template.ts'
 
-/** What the readers of a playbook's parts share. Each gives what could be read and reports the rest. */
+/** The context of the readers. */
 export interface Reading {
   report(diagnostic: Diagnostic): void
   readonly modules: ReadonlyMap<string, AnyModule>
-  /** A file named in a source, read before; undefined where there is none. */
+  /** A file named in a source, read before; undefined if it is missing. */
   file(from: Source, name: string): Source | undefined
 }
 
@@ -53,11 +53,11 @@ export const isMapping = (node: Node): node is Mapping =>
 export const isList = (node: Node): node is List => Array.isArray(node.value)
 export const isText = (node: Node): node is Node<string> => typeof node.value === 'string'
 
-/** The member of a mapping, where it is written. */
+/** The member of a mapping; undefined if the key is missing. */
 export const given = (node: Mapping, key: string): Node | undefined =>
   Object.hasOwn(node.value, key) ? child(node, key) : undefined
 
-/** The name that a node has in its mapping, for sentences. */
+/** The key of a node in its mapping, for sentences. */
 const named = (node: Node): string => {
   const key = node.path.findLast((step) => typeof step === 'string')
   return key === undefined ? 'this' : `\`${key}\``
@@ -68,7 +68,7 @@ const wrongType = (r: Reading, node: Node, wanted: string, label?: string): unde
     label: label ?? (node.value === null ? 'the value is missing' : `this is ${kindOf(node.value)}`),
   })
 
-/** Text; templates in it are checked. */
+/** Reads text and checks its templates. */
 export const readText = (r: Reading, node: Node | undefined): Node<string> | undefined => {
   if (node === undefined) return undefined
   if (!isText(node)) {
@@ -79,7 +79,7 @@ export const readText = (r: Reading, node: Node | undefined): Node<string> | und
   return node
 }
 
-/** Text that is a name: not empty, no templates. */
+/** Reads a name: text that is not empty and has no templates. */
 export const readName = (r: Reading, node: Node | undefined): string | undefined => {
   const text = readText(r, node)
   if (text === undefined) return undefined
@@ -88,13 +88,13 @@ export const readName = (r: Reading, node: Node | undefined): string | undefined
   return text.value
 }
 
-/** Names of variables: also usable in expressions. */
+/** Reads the name of a variable, which must be usable in expressions. */
 export const readVariableName = (r: Reading, node: Node | undefined): string | undefined => {
   const name = readName(r, node)
   return name === undefined || !checkVariableName(r, name, node!) ? undefined : name
 }
 
-/** Words that CEL keeps for itself (https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax), and what it knows already. */
+/** CEL's reserved words (https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax) and built-in names. */
 const reserved = new Set(
   'as break const continue else for function if import let loop package namespace return var void while true false null in __proto__ prototype cel google int uint double string bool bytes list map type dyn'.split(
     ' ',
@@ -125,7 +125,7 @@ export const checkVariableName = (
   return true
 }
 
-/** `true` or `false`, written out. */
+/** Reads a literal `true` or `false`. */
 export const readFlag = (r: Reading, node: Node | undefined): boolean | undefined => {
   const read = readFlagOrTemplate(r, node)
   if (read === undefined) return undefined
@@ -148,7 +148,7 @@ interface Limits {
   readonly whole?: boolean
 }
 
-/** A number, or a template of one. */
+/** Reads a number, or a template of one. */
 export const readNumberOrTemplate = (r: Reading, node: Node | undefined, limits: Limits): Node | undefined => {
   if (node === undefined) return undefined
   if (isText(node) && isTemplate(node.value)) return readText(r, node)
@@ -168,7 +168,7 @@ export const readNumber = (r: Reading, node: Node | undefined, { min, max, whole
   return node.value
 }
 
-/** One of a few words. */
+/** Reads one of a few words. */
 export const readChoice = <T extends string>(r: Reading, node: Node | undefined, choices: readonly T[]): T | undefined => {
   if (node === undefined) return undefined
   const found = choices.find((choice) => choice === node.value)
@@ -177,7 +177,7 @@ export const readChoice = <T extends string>(r: Reading, node: Node | undefined,
   return complain(r, node, `${named(node)} must be one of ${choices.join(', ')}`, { label })
 }
 
-/** One condition or a list of them; `true` and `false` are conditions too. */
+/** Reads one condition or a list of them; `true` and `false` are conditions too. */
 export const readConditions = (r: Reading, node: Node | undefined): Node<string>[] => {
   if (node === undefined) return []
   if (isList(node)) return items(node).flatMap((item) => readConditions(r, item))
@@ -190,21 +190,21 @@ export const readConditions = (r: Reading, node: Node | undefined): Node<string>
   return [node]
 }
 
-/** One text or a list of texts. */
+/** Reads one text or a list of texts. */
 export const readTexts = (r: Reading, node: Node | undefined): Node<string>[] => {
   if (node === undefined) return []
   const all = isList(node) ? items(node) : [node]
   return all.flatMap((item) => readText(r, item) ?? [])
 }
 
-/** Names, as a list or separated by commas. */
+/** Reads names, in a list or separated by commas. */
 export const readNames = (r: Reading, node: Node | undefined): string[] =>
   (node === undefined ? [] : isList(node) ? items(node) : [node])
     .flatMap((item) => readName(r, item)?.split(',') ?? [])
     .map((name) => name.trim())
     .filter((name) => name !== '')
 
-/** Variables: names are checked, values may hold templates. */
+/** Reads variables: names are checked, values may hold templates. */
 export const readVars = (r: Reading, node: Node | undefined): Vars => {
   if (node === undefined || node.value === null) return {}
   if (!isMapping(node)) {
@@ -220,7 +220,7 @@ export const readVars = (r: Reading, node: Node | undefined): Vars => {
   )
 }
 
-/** `yes`, `no`, `on`, `off` are booleans to people who come from Ansible, and text to YAML 1.2. */
+/** Warns about `yes`, `no`, `on` and `off`: booleans to Ansible, text to YAML 1.2. */
 const checkPlainBooleans = (r: Reading, node: Node): void => {
   if (isList(node)) items(node).forEach((item) => checkPlainBooleans(r, item))
   else if (isMapping(node)) entries(node).forEach(([, value]) => checkPlainBooleans(r, value))
@@ -233,7 +233,7 @@ const checkPlainBooleans = (r: Reading, node: Node): void => {
   }
 }
 
-/** Every key that does not belong into such a mapping, with what was probably meant. */
+/** Reports every unknown key of a mapping, with the likely intended one. */
 export const checkKeys = (r: Reading, node: Mapping, kind: Kind): void => {
   for (const [key, value] of entries(node)) {
     if (!keywordsOf(kind).includes(key)) complainAboutKey(r, key, value, kind)

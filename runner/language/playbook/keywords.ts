@@ -18,7 +18,7 @@ const tasks: readonly Kind[] = ['task', 'handler']
 const steps: readonly Kind[] = ['block', 'import', 'task', 'handler']
 const everywhere: readonly Kind[] = ['play', 'block', 'import', 'task', 'handler']
 
-/** Every keyword of the language, once. The documentation's table is this one. */
+/** Every keyword of the language, once. The table in docs/language.md must match. */
 export const keywords: Readonly<Record<string, Keyword>> = {
   name: {
     on: ['playbook', 'play', 'block', 'import', 'meta', 'task', 'handler'],
@@ -147,7 +147,7 @@ export const keywords: Readonly<Record<string, Keyword>> = {
 
 export const keywordsOf = (kind: Kind): string[] => Object.keys(keywords).filter((name) => keywords[name]!.on.includes(kind))
 
-/** How each kind is called in a sentence. */
+/** The names of the kinds in a sentence. */
 export const kindNames: Readonly<Record<Kind, string>> = {
   playbook: 'a playbook',
   play: 'a play',
@@ -160,11 +160,10 @@ export const kindNames: Readonly<Record<Kind, string>> = {
 }
 
 interface Refusal {
-  /** What to write instead. */
   readonly instead: string
 }
 
-/** What Ansible has and is refused: with the replacement. */
+/** Keywords of Ansible that are refused, each with its replacement. */
 const refusals: Readonly<Record<string, Refusal>> = {
   roles: { instead: 'put the tasks into a file and import it: `- import_tasks: common/libvirt.yml`' },
   role: { instead: 'put the tasks into a file and import it: `- import_tasks: common/libvirt.yml`' },
@@ -213,7 +212,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   user: { instead: '`remote_user`' },
 }
 
-/** Why a keyword is refused and what to write; undefined for what nobody knows. */
+/** Explains why a keyword is refused and what replaces it; undefined for an unknown keyword. */
 export const refusalOf = (key: string): { summary: string; note: string } | undefined => {
   const refusal = Object.hasOwn(refusals, key) ? refusals[key] : undefined
   if (refusal !== undefined) {

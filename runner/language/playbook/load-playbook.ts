@@ -13,8 +13,8 @@ export { checkNames } from './names.ts'
 export { checkParams } from '../params/module-params.ts'
 
 /**
- * Reads a playbook and every file it names, and checks all of it. With an error among the diagnostics the playbook may still be there,
- * as far as it could be read, so that later stages can add what they see; it must not be run.
+ * Reads and checks a playbook and every file that it names. If the diagnostics hold an error, the playbook
+ * may still be there, as far as it is readable, so that later stages can add their errors; it must not run.
  */
 export const loadPlaybook = async (
   file: string,
@@ -30,7 +30,7 @@ export const loadPlaybook = async (
     diagnostics.push(...own)
     if (!exists && next === file) return { sources: [], diagnostics: [await noSuchFile(file, world)] }
     if (source === undefined) {
-      // It exists but cannot be read: that has been said already, so whoever names it finds it empty.
+      // The file exists but is unreadable, which is reported already: its importers find it empty.
       if (exists) read.set(next, { file: next, text: '' })
       continue
     }
@@ -49,7 +49,7 @@ export const loadPlaybook = async (
   return { ...(playbook === undefined ? {} : { playbook }), sources, diagnostics: inOrder(diagnostics, sources) }
 }
 
-/** A path in a file counts from that file's folder. */
+/** A path in a file is relative to the folder of the file. */
 const beside = (from: string, name: string): string => (isAbsolute(name) ? name : join(dirname(from), name))
 
 const noSuchFile = async (file: string, { files }: Pick<World, 'files'>): Promise<Diagnostic> => {

@@ -1,8 +1,8 @@
 import { secondsOf } from '../../base/duration.ts'
 
 /**
- * Readers of what `loop_control` holds. A value written out is read by the loader, and one that comes of a template by the engine
- * when the loop begins: by the same rules.
+ * Readers of the values of `loop_control`. The loader reads literal values, and the engine the results of
+ * templates when the loop begins: by the same rules.
  */
 export type Read<T> = { readonly value: T } | { readonly wrong: string }
 
@@ -12,7 +12,7 @@ export type MaxFailures = { readonly count: number } | { readonly percent: numbe
 /** A moment in milliseconds since the epoch, or seconds since the start of the run. */
 export type Deadline = { readonly at: number } | { readonly after: number }
 
-/** @param name of the value, as a sentence begins with it */
+/** @param name the value's name, at the start of a sentence */
 export const wholeNumber =
   (name: string, min = 1) =>
   (value: unknown): Read<number> =>
@@ -20,7 +20,7 @@ export const wholeNumber =
       ? { value }
       : { wrong: `${name} must be a whole number from ${min}, not ${shown(value)}` }
 
-/** 0: none. */
+/** 0 means no canary. */
 export const readCanary = wholeNumber('`canary`', 0)
 
 export function readMaxFailures(value: unknown): Read<MaxFailures> {
@@ -31,10 +31,10 @@ export function readMaxFailures(value: unknown): Read<MaxFailures> {
     : { wrong: `\`max_failures\` must be a whole number from 1 or a share from 1% to 100%, not ${shown(value)}` }
 }
 
-/** ISO 8601, with a time; without an offset it is the controller's local time. */
+/** ISO 8601 with a time; without an offset, the controller's local time. */
 const MOMENT = /^(\d{4}-\d\d-\d\d)[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?$/
 
-/** An empty text: none, as a parameter may say. */
+/** Reads a deadline. An empty text means no deadline, for a parameter's default. */
 export function readDeadline(value: unknown): Read<Deadline | undefined> {
   if (value === '') return { value: undefined }
   const text = typeof value === 'number' ? String(value) : value
@@ -47,7 +47,7 @@ export function readDeadline(value: unknown): Read<Deadline | undefined> {
     : { value: { at } }
 }
 
-/** `Date.parse` takes 30 February for 2 March. */
+/** `Date.parse` reads 30 February as 2 March. */
 const isDay = (day: string): boolean => {
   const at = Date.parse(`${day}T00:00:00Z`)
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(day)

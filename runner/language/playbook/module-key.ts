@@ -9,7 +9,7 @@ import type { Node } from '../../source/source.ts'
 import { nearest } from '../../base/suggest.ts'
 import { checkTemplates } from '../template/template.ts'
 
-/** The parameters of the module whose key this is, checked as far as they are known. */
+/** Reads the parameters under a module's key, and checks them as far as they are known. */
 export const readModule = (r: Reading, node: Node): Mapping | undefined => {
   const name = String(node.path.at(-1))
   const module = r.modules.get(name)!
@@ -27,7 +27,7 @@ export const readModule = (r: Reading, node: Node): Mapping | undefined => {
   return node
 }
 
-/** `key=value` and free-form parameters, as a mapping. */
+/** Rewrites `key=value` and free-form parameters as a mapping. */
 const asMapping = (module: AnyModule, text: string): string | undefined => {
   const pairs = [...text.matchAll(/(\w+)=("[^"]*"|'[^']*'|\S+)/g)]
   if (pairs.length > 0 && text.replace(/\w+=("[^"]*"|'[^']*'|\S+)/g, '').trim() === '') {
@@ -38,7 +38,7 @@ const asMapping = (module: AnyModule, text: string): string | undefined => {
   return main === undefined || text.includes('{{') ? undefined : flow({ [main]: text })
 }
 
-/** Full names of Ansible's modules end in the short one. */
+/** Reports an unknown module. A full name of Ansible's ends in the short one. */
 export const unknownModule = (r: Reading, key: string, node: Node, kind: Kind): Diagnostic => {
   const short = key.split('.').at(-1)!
   const names = [...r.modules.keys()]

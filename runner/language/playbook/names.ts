@@ -1,4 +1,4 @@
-/** Finds variables and facts without a definition, before a run. Called by load-playbook.ts. */
+/** Finds variables and facts without a definition, before a run. Called by run/inputs.ts and run/lint.ts. */
 import type { AnyModule } from '../../module.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { expressionReferences } from '../expression/expression.ts'
@@ -11,20 +11,20 @@ import { parseTemplate, type Reference } from '../template/template-syntax.ts'
 import { templates } from '../template/template.ts'
 
 export interface KnownNames {
-  /** Names of variables from outside the playbook: the inventory's (of any host), `-e`, the runner's own. */
+  /** Variables from outside the playbook: of any host in the inventory, of `-e`, and the runner's own. */
   readonly names: Iterable<string>
-  /** Names of facts that exist; not checked where they are not given. */
+  /** The known facts; absent: facts are not checked. */
   readonly facts?: readonly string[]
-  /** The modules, for conditions among their parameters and the keys of their results. */
+  /** The modules, for their conditions and the keys of their results. */
   readonly modules?: ReadonlyMap<string, AnyModule>
 }
 
-/** A use of a variable, and where. */
+/** A use of a variable, with its node. */
 interface Use extends Reference {
   readonly node: Node<string>
 }
 
-/** Names in sight of a use: layers of them, so that nothing is copied from task to task. */
+/** The names that a use can refer to, in layers, so that no task copies them. */
 type Names = readonly ReadonlySet<string>[]
 interface Sight {
   readonly names: Names
@@ -37,8 +37,8 @@ const withKeys = (names: Names, vars: Vars): Names => {
 }
 
 /**
- * Variables and facts that nothing defines, before anything runs. A name that any host's inventory has is taken as known; whether
- * this host has it shows when it is used.
+ * Reports variables and facts without a definition. A name of any host's inventory counts as known; a host
+ * that lacks it fails at the use.
  */
 export const checkNames = (playbook: Playbook, known: KnownNames): Diagnostic[] => {
   const diagnostics: Diagnostic[] = []
@@ -49,7 +49,7 @@ export const checkNames = (playbook: Playbook, known: KnownNames): Diagnostic[] 
     for (const use of uses) diagnostics.push(...complaints(use, sight, known, registrations))
   }
 
-  // Variables are rendered where they are used, so whatever is defined anywhere may be in sight there.
+  // Variables are rendered at their use, so any definition may be in scope there.
   const checkVars = (vars: Vars) => Object.values(vars).forEach((node) => check(usesIn(node), { names: [everywhere] }))
   checkVars(playbook.vars)
 
@@ -57,7 +57,7 @@ export const checkNames = (playbook: Playbook, known: KnownNames): Diagnostic[] 
   for (const play of playbook.plays) {
     const names = withKeys([outside], play.vars)
     check([play.name, play.hosts, play.serial, play.remoteUser, play.port].flatMap(usesIn), { names: [...names, done] })
-    // A handler may have run before any later step of its play.
+    // A handler may run before any later step of its play.
     for (const { register } of play.handlers) if (register !== undefined) done.add(register)
     const state: Walk = { check, checkVars, known, done }
     shared(play, [...names, done], state)
@@ -71,7 +71,7 @@ interface Walk {
   check(uses: readonly Use[], sight: Sight): void
   checkVars(vars: Vars): void
   readonly known: KnownNames
-  /** Results registered by the steps so far. */
+  /** Results registered so far. */
   readonly done: Set<string>
 }
 
@@ -138,7 +138,7 @@ const taskUses = (task: Task, outer: Names, state: Walk): void => {
     state.check(judging, { names: [...inLoop, new Set([task.register])] })
     state.done.add(task.register)
   }
-  // What is registered there is gone with the undo.
+  // Results registered in an `undo` end with it.
   if (task.undo.length > 0) walk(task.undo, inLoop, { ...state, done: new Set(state.done) })
 }
 
@@ -149,7 +149,7 @@ const usesIn = (node: Node | undefined): Use[] =>
 
 const usesInCondition = (node: Node<string>): Use[] => expressionReferences(node).map((reference) => ({ ...reference, node }))
 
-/** Where each registered name comes from: the keys that its results can have, where that is known. */
+/** The keys of each registered result, if known. */
 const registered = (playbook: Playbook, modules: KnownNames['modules']): Map<string, readonly string[] | undefined> => {
   const found = new Map<string, readonly string[] | undefined>()
   const tasks = playbook.plays.flatMap((play) => [...flatten(play.tasks), ...play.handlers])
@@ -225,7 +225,7 @@ const complaints = (
   ]
 }
 
-/** A key that is nearly, but not, one that the results of a module have. Failures carry further keys, so only near ones are told. */
+/** Suggests the key for a near miss. Failures carry further keys, so only near misses are reported. */
 const missingKey = ({ path, optional }: Use, keys: readonly string[] | undefined): string[] => {
   const [key] = path
   if (key === undefined || keys === undefined || optional || keys.includes(key)) return []

@@ -27,7 +27,11 @@ import { didYouMean } from '../../base/suggest.ts'
 import { checkTemplates, isTemplate } from '../template/template.ts'
 import { readItems, readShared } from './tasks.ts'
 
-/** A whole playbook; `sources` is what it was read from. Undefined where there is nothing to run. */
+/**
+ * Reads a whole playbook; undefined if the file is empty or is no mapping.
+ *
+ * @param sources every file it was read from
+ */
 export const readPlaybook = (r: Reading, source: Source, sources: readonly Source[]): Playbook | undefined => {
   const root = rootOf(source)
   if (root.value === undefined) return undefined
@@ -133,7 +137,7 @@ const readSerial = (r: Reading, node: Node | undefined): Node<readonly (number |
   return { ...node, value: (isList(node) ? node.value : [node.value]) as (number | string)[] }
 }
 
-/** A later file wins, and each of them over the `vars` beside `vars_files`. */
+/** Reads `vars_files`: a later file wins, and every file over the `vars` beside it. */
 const readVarsFiles = (r: Reading, node: Node | undefined): Vars => {
   if (node === undefined) return {}
   const names = isList(node) ? items(node) : [node]
@@ -152,20 +156,20 @@ const readVarsFile = (r: Reading, node: Node): Vars => {
   return root.value === undefined ? {} : readVars(r, root)
 }
 
-/** Names of handlers as they stand in a list, also of those that are not right. */
+/** The names of handlers in a list, those of invalid handlers included. */
 const namesWritten = (list: Node | undefined): string[] =>
   list !== undefined && isList(list)
     ? items(list).flatMap((task) => {
-        // The name of an import notifies nothing.
+        // An import cannot be notified by its name.
         const name = isMapping(task) && !('import_tasks' in task.value || 'meta' in task.value) ? given(task, 'name') : undefined
         return name !== undefined && isText(name) ? [name.value] : []
       })
     : []
 
 /**
- * Handlers need a name to be notified by, each its own; what is notified must exist.
+ * Checks that every handler has a name of its own, and that every notified handler exists.
  *
- * @param written names of those, too, that could not be read: that was said of them
+ * @param written names of invalid handlers too: their errors are reported already
  */
 const checkHandlers = (r: Reading, tasks: readonly Item[], handlers: readonly Task[], written: readonly string[]): void => {
   const names = new Map<string, Task>()
@@ -182,7 +186,7 @@ const checkHandlers = (r: Reading, tasks: readonly Item[], handlers: readonly Ta
       })
     names.set(handler.name.value, handler)
   }
-  // A name that is a template is known later.
+  // The result of a templated name is known later.
   const dynamic = [...names.keys()].some(isTemplate)
   const known = new Set([...names.keys(), ...written, ...handlers.flatMap(({ listen }) => listen)])
   for (const notified of [...flatten(tasks), ...handlers].flatMap(({ notify }) => notify)) {

@@ -45,13 +45,17 @@ import {
 import type { Node, Source } from '../../source/source.ts'
 import { checkTemplates, isTemplate } from '../template/template.ts'
 
-/** Where the reader is: imports on the way to it, and whether tasks are handlers. */
+/** The position of the reader: the imports that lead to it, and if the tasks are handlers. */
 export interface Inside {
   readonly imports: readonly Source[]
   readonly handlers: boolean
 }
 
-/** A list of tasks, blocks and the like. `list` is its id. */
+/**
+ * Reads a list of tasks, blocks, imports and meta actions.
+ *
+ * @param list the id of the list
+ */
 export const readItems = (r: Reading, node: Node | undefined, list: string, inside: Inside): Item[] => {
   if (node === undefined || node.value === null) return []
   if (!isList(node)) {
@@ -88,7 +92,7 @@ const readItem = (r: Reading, node: Node, id: string, inside: Inside): Item[] =>
   return task === undefined ? [] : [task]
 }
 
-/** Keywords that plays, blocks and tasks share. */
+/** Reads the keywords that plays, blocks and tasks share. */
 export const readShared = (r: Reading, node: Mapping): Shared => {
   const environment = given(node, 'environment')
   if (environment !== undefined) checkEnvironment(r, environment)
@@ -136,7 +140,7 @@ const readBlock = (r: Reading, node: Mapping, id: string, inside: Inside): Block
   }
 }
 
-/** What is imported is a block: the keywords beside `import_tasks` apply to each of its tasks. */
+/** Reads an import as a block: the keywords beside `import_tasks` apply to each of its tasks. */
 const readImport = (r: Reading, node: Mapping, id: string, inside: Inside): Item[] => {
   checkKeys(r, node, 'import')
   const key = child(node, 'import_tasks')
@@ -230,7 +234,7 @@ export const readTask = (r: Reading, node: Mapping, id: string, inside: Inside):
   return {
     kind: 'task',
     id,
-    // A task without a name goes by its module's.
+    // The default name is the module's.
     name: name ?? { value: key, source: node.source, path: [...node.path, key] },
     module: key,
     args: module,
@@ -239,7 +243,7 @@ export const readTask = (r: Reading, node: Mapping, id: string, inside: Inside):
   }
 }
 
-/** Tasks that take a step back. They stand for themselves: nothing is notified, confirmed or undone there in its turn. */
+/** Reads the tasks of an `undo`. They cannot notify, ask, or have an `undo` of their own. */
 const readUndo = (r: Reading, node: Mapping, module: string | undefined, id: string, inside: Inside): readonly Item[] => {
   const undo = given(node, 'undo')
   if (undo === undefined) return []
@@ -260,7 +264,7 @@ const readUndo = (r: Reading, node: Mapping, module: string | undefined, id: str
   return tasks
 }
 
-/** The one key of a task that is no keyword; every other stray key is reported. */
+/** Finds the module's key in a task, and reports every other unknown key. */
 const moduleKey = (r: Reading, node: Mapping, kind: 'task' | 'handler'): string | undefined => {
   const keys = entries(node).filter(([key]) => r.modules.has(key) || !keywordsOf(kind).includes(key))
   const known = keys.filter(([key]) => r.modules.has(key))
@@ -272,7 +276,8 @@ const moduleKey = (r: Reading, node: Mapping, kind: 'task' | 'handler'): string 
       label: 'make it a task of its own',
     })
   }
-  // With a module at hand, the rest can only be misspelt keywords; without one, the one that is no keyword's neighbour is the module.
+  // If the task has a known module, other unknown keys are misspelt keywords. If not, the one that resembles
+  // no keyword is the module.
   const isModule = ([key]: readonly [string, Node]) =>
     known.length === 0 && !isKeyword(key) && refusalOf(key) === undefined && nearestKeyword(key, kind) === undefined
   const meant = strange.filter(isModule)
@@ -336,7 +341,7 @@ const readLoopControl = (r: Reading, node: Node | undefined): LoopControl => {
   }
 }
 
-/** A cap for each key; the keys are templates of the item. */
+/** Reads the limits by key; the keys are templates of the item. */
 const readLimits = (r: Reading, node: Node | undefined): LoopLimit[] => {
   if (node === undefined) return []
   if (!isMapping(node)) {
@@ -356,7 +361,7 @@ const readLimits = (r: Reading, node: Node | undefined): LoopLimit[] => {
   })
 }
 
-/** A value that is written out, or a template of one: then it is read again once it is rendered. */
+/** Checks a literal value; a template is checked after rendering. */
 const readBy = (r: Reading, node: Node | undefined, read: (value: unknown) => Read<unknown>): Node | undefined => {
   if (node === undefined) return undefined
   if (isText(node) && isTemplate(node.value)) return readText(r, node)

@@ -3,8 +3,9 @@ import type { Schema } from '../../base/schema.ts'
 import type { Node, Place, Source } from '../../source/source.ts'
 
 /**
- * A validated playbook. Values that may hold `{{ … }}` stay `Node`s: they are rendered per host, late. Conditions are `Node<string>`s in
- * the expression language (several are a conjunction). Imports are resolved: everything is static, so that the plan is complete.
+ * A validated playbook. A value that may hold `{{ … }}` stays a `Node`, rendered per host at its use. A
+ * condition is a `Node<string>` in the expression language; several are a conjunction. Imports are resolved:
+ * everything is static, so the plan is complete.
  */
 export interface Playbook {
   readonly file: string
@@ -13,7 +14,7 @@ export interface Playbook {
   readonly params: Readonly<Record<string, Param>>
   readonly vars: Vars
   readonly plays: readonly Play[]
-  /** The playbook itself and every file it imports or loads variables from, for the digest of a plan. */
+  /** The playbook and every file that it imports or loads variables from, for the digest of a plan. */
   readonly sources: readonly Source[]
 }
 
@@ -27,7 +28,7 @@ export interface Param {
 
 export type Vars = Readonly<Record<string, Node>>
 
-/** Keywords that a play, a block and a task share; a block's apply to all of its tasks. */
+/** Keywords that a play, a block and a task share; those of a block apply to all of its tasks. */
 export interface Shared {
   readonly vars: Vars
   readonly environment: Node<Readonly<Record<string, unknown>>> | undefined
@@ -38,10 +39,10 @@ export interface Shared {
 
 export interface Play extends Shared {
   readonly kind: 'play'
-  /** Position in the playbook, from 0; with the task's own `id` it names a step for ever. */
+  /** Position in the playbook, from 0. With the task's own `id` it identifies a step for ever. */
   readonly index: number
   readonly name: Node<string>
-  /** A pattern or a list of them; may hold templates of params and vars. */
+  /** A pattern or a list of patterns; may hold templates of params and vars. */
   readonly hosts: Node<string | readonly string[]>
   readonly remoteUser: Node | undefined
   readonly port: Node | undefined
@@ -90,7 +91,7 @@ export interface Task extends Shared {
   /** Its `name:`, or the module's name. May hold templates. */
   readonly name: Node<string>
   readonly module: string
-  /** The module's parameters, not yet rendered. `command: uptime` (free form) is not accepted: parameters are a mapping. */
+  /** The module's parameters, before rendering: always a mapping. The free form (`command: uptime`) is refused. */
   readonly args: Node<Readonly<Record<string, unknown>>>
   readonly when: readonly Node<string>[]
   /** A list, or a template of one. */
@@ -113,15 +114,15 @@ export interface Task extends Shared {
   readonly anyErrorsFatal: boolean | undefined
   readonly noLog: boolean
   readonly throttle: number | undefined
-  /** What must hold after the step. */
+  /** Conditions that must hold after the step. */
   readonly verify: readonly Node<string>[]
-  /** What takes the step back, where its module cannot. Ids go on from the task's: `1.tasks.3.undo.0`. */
+  /** Tasks that undo the step, for a module without an undo. Their ids extend the task's: `1.tasks.3.undo.0`. */
   readonly undo: readonly Item[]
-  /** What the operator must agree to before anything is changed. */
+  /** A question that the operator must agree to before any change. */
   readonly confirm: Node<string> | undefined
-  /** What a resumed run does with this step when it was in flight. */
+  /** The treatment of a step that was in flight, in a resumed run. */
   readonly onResume: OnResume
-  /** Of the module's key: what an error about this task points at. */
+  /** The module's key: errors about this task point at it. */
   readonly place: Place
 }
 
@@ -134,15 +135,15 @@ export interface LoopControl {
   readonly label: Node<string> | undefined
   /** Seconds between items. */
   readonly pause: number
-  /** How many items run at once. */
+  /** The number of items that run at once. */
   readonly parallel: Node | undefined
-  /** How many items with the same rendered key run at once; each entry counts for itself. */
+  /** The number of items with the same rendered key that run at once; entries are independent. */
   readonly limits: readonly LoopLimit[]
-  /** How many failed items end the loop: a number, or a share of all items such as `20%`. */
+  /** The failed items that end the loop: a number, or a share of all items such as `20%`. */
   readonly maxFailures: Node | undefined
-  /** How many items must have ended well before the others start. */
+  /** The number of items that must succeed before the others start. */
   readonly canary: Node | undefined
-  /** No item is started after it: a time (ISO 8601), or a duration from the start of the run. */
+  /** The last moment to start an item: a time (ISO 8601), or a duration from the start of the run. */
   readonly deadline: Node | undefined
 }
 
@@ -152,7 +153,7 @@ export interface LoopLimit {
   readonly atMost: Node
 }
 
-/** The tasks of a list, those in blocks included, in order. */
+/** The tasks of a list in order, those in blocks included. */
 export const flatten = (list: readonly Item[]): Task[] =>
   list.flatMap((item) =>
     item.kind === 'task' ? [item] : item.kind === 'block' ? flatten([...item.block, ...item.rescue, ...item.always]) : [],

@@ -9,13 +9,13 @@ export interface Helper {
   readonly usage: string
   readonly min: number
   readonly max: number
-  /** The first argument may be missing altogether. */
+  /** The first argument may be undefined. */
   readonly lenient?: true
   /** Throws `HelperError` for arguments of the wrong type. */
   call(...values: readonly unknown[]): unknown
 }
 
-/** A wrong argument: which one, and what it should have been. */
+/** A wrong argument: its index, and the expected value. */
 export class HelperError extends Error {
   override readonly name = 'HelperError'
   readonly argument: number
@@ -25,7 +25,7 @@ export class HelperError extends Error {
   }
 }
 
-/** A value's type, in the words that people use. */
+/** Names the type of a value in a sentence. */
 export const kindOf = (value: unknown): string => {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'

@@ -7,11 +7,11 @@ interface Hint {
   readonly summary: string
   readonly label?: string | undefined
   readonly notes?: readonly string[] | undefined
-  /** The text can hardly mean anything else. */
+  /** The text can hardly have another meaning. */
   readonly sure: boolean
 }
 
-/** Filters that have a helper of the same meaning. */
+/** Filters with a helper of the same meaning. */
 const filters: Readonly<Record<string, string>> = {
   default: 'default',
   d: 'default',
@@ -29,10 +29,10 @@ const filters: Readonly<Record<string, string>> = {
 
 const path = /^[\w.@/-]+$/
 
-/** Why the inside of a `{{ … }}` is not Handlebars. */
+/** Explains why the inside of a `{{ … }}` is not Handlebars. */
 export const mustacheHint = (inner: string): Hint => {
   const text = inner.trim()
-  // The patterns below are for what people write by hand.
+  // The patterns below fit hand-written text.
   if (text.length > 300) return { summary: 'this is not Handlebars', sure: false }
   const filter = /^(.*?)\s*\|\s*(\w+)\s*(?:\((.*)\))?\s*$/s.exec(text)
   if (filter !== null) return filterHint(filter[1]!.trim(), filter[2]!, filter[3]?.trim())
@@ -116,7 +116,7 @@ const asText = (expression: string): string => {
   return quoted === null ? `{{ ${expression.trim()} }}` : quoted[2]!
 }
 
-/** `a[0].b["c d"]` as `a.0.b.[c d]`; undefined where nothing is indexed by a literal. */
+/** Rewrites `a[0].b["c d"]` as `a.0.b.[c d]`; undefined if no literal index is in the text. */
 const dotted = (text: string): string | undefined => {
   if (!/^[\w.-]+(?:\[(?:\d+|"[^"]*"|'[^']*')\][\w.-]*)+$/.test(text)) return undefined
   return text.replace(/\[(?:(\d+)|"([^"]*)"|'([^']*)')\]/g, (_, index?: string, double?: string, single?: string) => {
@@ -127,7 +127,7 @@ const dotted = (text: string): string | undefined => {
 
 const operand = String.raw`(?:\w+(?:\.\w+|\[[^\]]*\])*)`
 
-/** In the order they are applied; quoted text has been taken out before. */
+/** In order of application; quoted text is removed before. */
 const rewrites: readonly (readonly [RegExp, string])[] = [
   [/\bTrue\b/g, 'true'],
   [/\bFalse\b/g, 'false'],
@@ -157,7 +157,7 @@ const rewrites: readonly (readonly [RegExp, string])[] = [
   [/===/g, '=='],
 ]
 
-/** A condition as Jinja or Python would have it, in the expression language; undefined where that makes no sense of it either. */
+/** Translates a condition of Jinja or Python into the expression language; undefined if the result does not parse. */
 export const expressionHint = (text: string, parses: (text: string) => boolean): string | undefined => {
   if (text.length > 500) return undefined
   const quoted: string[] = []

@@ -28,10 +28,10 @@ export type Block = hbs.AST.BlockStatement
 export interface Reference {
   readonly name: string
   readonly path: readonly string[]
-  /** Where the reference stands in the text. */
+  /** The offset of the reference in the text. */
   readonly start: number
   readonly length: number
-  /** It may be missing: `default`, `defined`. */
+  /** The variable may be missing: `default`, `defined`. */
   readonly optional: boolean
 }
 
@@ -44,7 +44,7 @@ export interface Template extends Prepared {
 const cache = new Map<string, Template>()
 const cacheLimit = 10_000
 
-/** Parses and checks a template. The result depends on the text alone and is kept. */
+/** Parses and checks a template. The result depends on the text alone and is cached. */
 export const parseTemplate = (text: string): Template => {
   // An object (a ready syntax tree) must never reach the parser: CVE-2026-33937, CVE-2026-106446.
   if (typeof text !== 'string') throw new TypeError('a template is text')
@@ -86,7 +86,7 @@ const broken = (...problems: readonly Problem[]): Template => ({ text: '', added
 interface Checking extends Prepared {
   readonly references: Reference[]
   readonly problems: Problem[]
-  /** For each `../` level, innermost first: whether it is the variables themselves. */
+  /** For each `../` level, innermost first: true if the context is the variables themselves. */
   readonly roots: readonly boolean[]
   readonly inEach: boolean
   readonly blockParams: readonly string[]
@@ -202,7 +202,7 @@ const refer = (parts: readonly string[], at: { start: number; length: number }, 
   else c.references.push({ name, path, optional, ...at })
 }
 
-/** `this.x`, `./x`: not a block parameter, although it has its name. */
+/** `this.x`, `./x`: a key of the context, even if a block parameter has the same name. */
 export const isScoped = (path: Path): boolean => /^(?:\.\/|this\b[./]?|\.$)/.test(path.original)
 
 const checkBlock = (block: Block, c: Checking): void => {
@@ -232,7 +232,10 @@ const checkBlock = (block: Block, c: Checking): void => {
   if (block.inverse !== undefined) check(block.inverse, c)
 }
 
-/** `each` and `with` make their value the context, one `../` deeper. As in Handlebars, `{{#with this}}` adds no level. */
+/**
+ * Returns true if a block changes the context, one `../` deeper: `each` and `with`. As in Handlebars,
+ * `{{#with this}}` adds no level.
+ */
 export const changesContext = (block: Block): boolean => {
   const [param] = block.params
   const same = param?.type === 'PathExpression' && (param as Path).parts.length === 0 && (param as Path).depth === 0

@@ -5,7 +5,7 @@
 import Handlebars from 'handlebars'
 import { mustacheHint } from './jinja.ts'
 
-/** Something wrong in a template: where in its text, and what. */
+/** An error in a template, with its offset in the text. */
 export interface Problem {
   readonly start: number
   readonly length: number
@@ -14,19 +14,22 @@ export interface Problem {
   readonly notes?: readonly string[] | undefined
 }
 
-/** A text as the parser gets it, and where characters were put in. */
+/** A text prepared for the parser, with the offsets of added characters. */
 export interface Prepared {
   readonly text: string
   readonly added: readonly number[]
 }
 
-/** Handlebars without its own helpers. Only its parser is used: templates are walked, never turned into JavaScript. */
+/**
+ * Handlebars without its own helpers. Only its parser is used: templates are evaluated here, never compiled
+ * to JavaScript.
+ */
 const handlebars = Handlebars.create()
 
-/** @throws where the text is not Handlebars */
+/** @throws if the text is not Handlebars */
 export const parseHandlebars = (prepared: Prepared): hbs.AST.Program => handlebars.parse(prepared.text)
 
-/** Templates are walked recursively; no real one comes near this. */
+/** Templates are evaluated recursively; no real one is nested this deep. */
 export const maxNesting = 60
 
 export const nesting = (text: string): number => {
@@ -41,8 +44,8 @@ export const nesting = (text: string): number => {
 }
 
 /**
- * Handlebars reads a number at the end of a path as a number of its own: `{{ list.0 }}` is no template to it, although `{{ list.0.id }}`
- * is one. So such numbers are put in brackets.
+ * Puts numeric keys in brackets. Handlebars reads a number at the end of a path as a literal: it refuses `{{
+ * list.0 }}` and accepts `{{ list.0.id }}`.
  */
 export const prepare = (original: string): Prepared => {
   const added: number[] = []
@@ -66,7 +69,10 @@ const parses = (text: string): boolean => {
   }
 }
 
-/** The parser tells no exact column, so each `{{ … }}` is tried by itself; what is left is blocks that do not match. */
+/**
+ * Finds the errors of a text. The parser gives no exact column, so each `{{ … }}` is parsed by itself; the
+ * remaining errors are blocks that do not match.
+ */
 export const syntaxProblems = (text: string): Problem[] => {
   const problems: Problem[] = []
   const open: { readonly name: string; readonly start: number; readonly length: number }[] = []
@@ -94,7 +100,7 @@ export const syntaxProblems = (text: string): Problem[] => {
   return problems.length > 0 ? problems : [{ start: 0, length: text.length, summary: 'this is not a Handlebars template' }]
 }
 
-/** The stretch of the original text that a node covers. */
+/** The range of a node in the original text. */
 export const span = (node: hbs.AST.Node, { text, added }: Prepared): { start: number; length: number } => {
   const original = (offset: number) => offset - added.filter((one) => one < offset).length
   const start = original(offsetOf(text, node.loc.start))

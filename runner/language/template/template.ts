@@ -25,15 +25,15 @@ import { type Scope, Unknown } from '../value.ts'
 export { TemplateError } from '../error.ts'
 export type { Reference } from './template-syntax.ts'
 
-/** Whether a text has anything to render. */
+/** A text with something to render. */
 export const isTemplate = (text: string): boolean => text.includes('{{')
 
 /**
- * A value with all its templates filled in: texts, and texts inside lists and mappings. A text that is exactly one `{{ … }}` becomes
- * the value itself, of its own type; any other template gives text. As soon as one part is not known yet, the whole is `Unknown`.
- * The result may share structure with the node's value: treat it as read-only.
+ * Renders all templates of a value: texts, and texts inside lists and mappings. A text that is exactly one
+ * `{{ … }}` becomes the value itself, with its type; any other template becomes text. If one part is unknown,
+ * the whole is `Unknown`. The result may share structure with the node's value: treat it as read-only.
  *
- * @throws TemplateError with the place of the trouble
+ * @throws TemplateError with the place of the error
  */
 export const render = (node: Node, scope: Scope): unknown => {
   const { value } = node
@@ -47,13 +47,13 @@ export const render = (node: Node, scope: Scope): unknown => {
   return Array.isArray(value) ? rendered.map(([, part]) => part) : Object.fromEntries(rendered)
 }
 
-/** Whether a text anywhere in a value is a template. */
+/** A value with a template anywhere in it. */
 export const holdsTemplate = (value: unknown): boolean => {
   if (typeof value === 'string') return isTemplate(value)
   return typeof value === 'object' && value !== null && Object.values(value).some(holdsTemplate)
 }
 
-/** The variables that a node's templates use, each with the keys that follow it. */
+/** The variables in a node's templates, each with the keys that follow it. */
 export const references = (node: Node): Reference[] => texts(node.value).flatMap((text) => [...parseTemplate(text).references])
 
 const texts = (value: unknown): string[] => {
@@ -69,7 +69,7 @@ export const templates = (node: Node): Node<string>[] => {
   return Object.keys(value).flatMap((key) => templates(child(node, Array.isArray(value) ? Number(key) : key)))
 }
 
-/** What is wrong with the templates of a node before any variable is known. */
+/** Checks the templates of a node before any variable is known. */
 export const checkTemplates = (node: Node): Diagnostic[] =>
   templates(node).flatMap((text) =>
     parseTemplate(text.value).problems.map((problem) => toDiagnostic(problem, placeOfNode(text, 'value', problem))),
@@ -90,20 +90,20 @@ const renderText = (node: Node<string>, scope: Scope): unknown => {
     if (body.length === 1 && only?.type === 'MustacheStatement') return valueOf(only as Mustache, frame)
     return textOf(body, frame)
   } catch (signal) {
-    // What is not known yet ends the rendering, wherever it turns up.
+    // An unknown value ends the rendering, at any depth.
     if (signal instanceof Unknown) return signal
     throw signal
   }
 }
 
-/** Stands for the variables themselves as the context of a path. */
+/** Marks the context of the variables themselves. */
 const rootContext = Symbol('variables')
 
 interface Frame {
   readonly template: Prepared
   readonly scope: Scope
   readonly fail: (problem: Problem) => never
-  /** Innermost first: what `this`, `../this`, … are. */
+  /** The contexts `this`, `../this`, …, innermost first. */
   readonly contexts: readonly unknown[]
   readonly data: Readonly<Record<string, unknown>>
   readonly blockParams: Readonly<Record<string, unknown>>
@@ -165,7 +165,7 @@ const argument = (expression: Expression, frame: Frame, optional: boolean): unkn
   return expression.type === 'NullLiteral' ? null : (expression as hbs.AST.StringLiteral).value
 }
 
-/** Ends the rendering at what is not known yet. */
+/** Ends the rendering at an unknown value. */
 const known = (value: unknown): unknown => {
   if (value instanceof Unknown) throw value
   return value
@@ -262,5 +262,5 @@ const entered = (block: Block, frame: Frame, context: unknown, data: Frame['data
   },
 })
 
-/** Handlebars' own idea of true: everything but false, null, 0, empty text and an empty list. */
+/** Truth as in Handlebars: everything except false, null, 0, empty text and an empty list. */
 const isFilled = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : Boolean(value))
