@@ -1,3 +1,4 @@
+/** Guarded reads and updates of rows, over a stream of the host. Called by hosts/database.ts. */
 import type { Duplex } from 'node:stream'
 import type { Connection, ConnectionOptions, ResultSetHeader } from 'mysql2'
 import { Failure } from '../base/failure.ts'
@@ -5,16 +6,17 @@ import { databaseFailure, type DatabaseError, isConflict, unknownOutcome } from 
 import type { DatabaseUrl } from './url.ts'
 
 /**
- * A MySQL or MariaDB database as `target.database` gives it to modules. Each call has a connection of its own. Every method throws `Failure`.
- * docs/design/jobs-and-streams.md explains it.
+ * A MySQL or MariaDB database, for modules. Each call has a connection of its own. Every method throws `Failure`.
+ * See docs/design/jobs-and-streams.md.
  */
 export interface Database {
   /** Reads rows, without locking them. */
   select(table: string, query: Query): Promise<readonly Row[]>
   /**
-   * All of `work`, or nothing of it: it is rolled back if `work` throws, or if an update does not find the rows that it expects. `work` is run again
-   * from its beginning, up to four times, if another transaction was in its way: it must touch nothing but `tx`. If the connection is lost at its
-   * end, the failure says that the outcome is unknown (`data.outcome`).
+   * Runs `work` as one transaction. Rolls back if `work` throws, or if an update does not match the expected number
+   * of rows. If the transaction conflicts with another, runs `work` again from the beginning, up to four times:
+   * `work` must touch nothing but `tx`. If the connection is lost during COMMIT, the failure has `data.outcome`
+   * unknown.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
 }
@@ -22,12 +24,15 @@ export interface Database {
 export interface Transaction {
   /** Reads rows and locks them until the transaction ends (SELECT … FOR UPDATE). */
   select(table: string, query: Query): Promise<readonly Row[]>
-  /** Changes rows. Throws `Failure` of kind `refused` unless exactly `expect` rows match `where`, whether or not their values differ. */
+  /**
+   * Changes rows. Throws `Failure` of kind `refused` unless exactly `expect` rows match `where`, whether or not their
+   * values differ.
+   */
   update(table: string, change: Query & { readonly set: Values; readonly expect: number }): Promise<void>
 }
 
 export interface Query {
-  /** Columns and the values that they have, all of them; null for NULL. Text is compared as the column's collation does. */
+  /** Columns with the values that all must have; null for NULL. Text is compared by the column's collation. */
   readonly where: Values
   /** Default: all. */
   readonly columns?: readonly string[]
@@ -36,10 +41,16 @@ export interface Query {
 export type Values = Readonly<Record<string, Value>>
 /** A whole number beyond 2^53 as a bigint. */
 export type Value = string | number | bigint | boolean | null | Uint8Array
-/** Dates, decimal numbers and whole numbers beyond 2^53 are text, exactly as the server has them; bytes are a `Uint8Array`. */
+/**
+ * One row. Dates, decimal numbers and whole numbers beyond 2^53 are text, exactly as on the server; bytes are a
+ * `Uint8Array`.
+ */
 export type Row = Readonly<Record<string, string | number | null | Uint8Array>>
 
-/** How the server is to be trusted: `verify` its certificate and name, encrypt for anybody (`unverified`), or send in clear text (`off`). */
+/**
+ * Trust in the server: `verify` its certificate and name, encrypt without verifying (`unverified`), or send in clear
+ * text (`off`).
+ */
 export type DatabaseTls = 'verify' | 'unverified' | 'off'
 
 export interface DatabaseOptions {
@@ -50,16 +61,19 @@ export interface DatabaseOptions {
   readonly cert?: string | undefined
   readonly key?: string | undefined
   readonly signal: AbortSignal
-  /** A stream to a port. */
+  /** Opens a stream to a port. */
   dial(port: number, host: string): Promise<Duplex>
   sleep(seconds: number): Promise<void>
 }
 
-/** A transaction is tried this many times; seconds before the second. */
+/** Most tries of a transaction, and seconds before the second. */
 const TRIES = 5
 const PAUSE = 0.1
 
-/** As OpenStack's own connections (oslo.db: TRADITIONAL), so that a value that does not fit is an error. Seconds to wait for another's lock. */
+/**
+ * The SQL mode of OpenStack's connections (oslo.db: TRADITIONAL), in which an ill-fitting value is an error; and
+ * seconds to wait for a lock.
+ */
 const SESSION = "SET SESSION sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 10"
 
 export function openDatabase(options: DatabaseOptions): Database {
@@ -69,7 +83,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     signal.throwIfAborted()
     const connection = await login(options)
     let abort = () => {}
-    // mysql2 leaves what was asked without an answer when a connection is destroyed.
+    // mysql2 settles no pending query when a connection is destroyed.
     const aborted = new Promise<never>((_resolve, reject) => (abort = () => reject(signal.reason)))
     aborted.catch(() => undefined)
     signal.addEventListener('abort', abort, { once: true })
@@ -89,7 +103,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   const once = <T>(work: (tx: Transaction) => Promise<T>): Promise<T> =>
     connected(async (ask) => {
       await ask('START TRANSACTION')
-      // If anything fails before COMMIT, also what `work` did not wait for or passed over, the connection ends, and the server rolls back.
+      // If any query fails before COMMIT, even one whose promise `work` ignored, the connection ends and the server
+      // rolls back.
       const asked: Promise<unknown>[] = []
       const noted = <P extends Promise<unknown>>(promise: P): P => {
         promise.catch(() => undefined)
@@ -132,13 +147,14 @@ export function openDatabase(options: DatabaseOptions): Database {
 const asFailure = (error: unknown, url: DatabaseUrl, signal: AbortSignal): unknown =>
   signal.aborted && error === signal.reason ? error : databaseFailure(error, url)
 
-/** mysql2 is loaded when the first database is asked for. */
+/** Logs in. Loads mysql2 on first use. */
 async function login({ url, tls, ca, cert, key, dial, signal }: DatabaseOptions): Promise<Connection> {
   const { createConnection } = await import('mysql2')
   const stream = await dial(url.port, url.host)
   const abort = () => stream.destroy()
   signal.addEventListener('abort', abort, { once: true })
-  // The name that a certificate is compared with; for an address Node takes it from here, and would take `localhost` otherwise.
+  // The name to compare the certificate with. For an address Node reads it from here, and would use `localhost`
+  // otherwise.
   Object.assign(stream, { _host: url.host })
   const config: ConnectionOptions = {
     host: url.host,
@@ -147,7 +163,8 @@ async function login({ url, tls, ca, cert, key, dial, signal }: DatabaseOptions)
     ...(url.password === undefined ? {} : { password: url.password }),
     database: url.database,
     stream,
-    // UPDATE tells how many rows matched, not how many got another value. No file of the controller is for the server to ask for.
+    // UPDATE returns the number of matched rows, not of changed ones. The server may not request files of the
+    // controller.
     flags: ['FOUND_ROWS', '-LOCAL_FILES'],
     charset: 'utf8mb4',
     connectTimeout: 20_000,
@@ -179,7 +196,10 @@ async function login({ url, tls, ca, cert, key, dial, signal }: DatabaseOptions)
   }
 }
 
-/** Listens for good: mysql2 may tell of one end twice, and of a refused certificate only after "connection lost". */
+/**
+ * Waits for the login. Never stops listening: mysql2 may report one end twice, and a refused certificate only after
+ * "connection lost".
+ */
 function ready(connection: Connection): Promise<void> {
   const errors: DatabaseError[] = []
   return new Promise((resolve, reject) => {
@@ -191,7 +211,7 @@ function ready(connection: Connection): Promise<void> {
   })
 }
 
-/** Sends one statement; values only as parameters. */
+/** Sends one statement. Values travel only as parameters. */
 type Ask = (sql: string, values?: Parameter[]) => Promise<unknown>
 
 function transactionBy(ask: Ask, url: DatabaseUrl): Transaction {
@@ -200,7 +220,7 @@ function transactionBy(ask: Ask, url: DatabaseUrl): Transaction {
     async update(table, { where, set, expect }) {
       const { escapeId } = await import('mysql2')
       const assignments = Object.keys(set).map((column) => `${escapeId(column, true)} = ?`)
-      if (assignments.length === 0) throw new Failure(`nothing is to be set in ${table}`, { kind: 'input' })
+      if (assignments.length === 0) throw new Failure(`update of ${table} without values to set`, { kind: 'input' })
       const [text, values] = condition(where, table, escapeId)
       const sql = `UPDATE ${escapeId(table, true)} SET ${assignments.join(', ')} WHERE ${text}`
       const { affectedRows } = (await ask(sql, [...Object.values(set).map(parameter), ...values])) as ResultSetHeader
@@ -208,7 +228,7 @@ function transactionBy(ask: Ask, url: DatabaseUrl): Transaction {
       throw new Failure(`${affectedRows} rows of ${url.database}.${table} match, ${expect} expected`, {
         kind: 'refused',
         why: `no row was changed; looked for ${Object.keys(where).join(', ')}`,
-        todo: 'somebody has changed them meanwhile: look at the rows, then run again',
+        todo: 'the rows were changed meanwhile: look at them, then run again',
         data: { table, found: affectedRows, expected: expect },
       })
     },
@@ -222,10 +242,10 @@ async function selectFrom(ask: Ask, table: string, { where, columns }: Query, lo
   return (await ask(`SELECT ${wanted} FROM ${escapeId(table, true)} WHERE ${text}${lock}`, values)) as Row[]
 }
 
-/** Never of all rows of a table by an oversight. */
+/** The WHERE clause. Throws `Failure` for an empty one, which would match all rows by mistake. */
 function condition(where: Values, table: string, escapeId: (name: string, whole: boolean) => string): [string, Parameter[]] {
   const columns = Object.entries(where)
-  if (columns.length === 0) throw new Failure(`nothing tells which rows of ${table} are meant`, { kind: 'input' })
+  if (columns.length === 0) throw new Failure(`query of ${table} without conditions`, { kind: 'input' })
   const text = columns.map(([column, value]) => `${escapeId(column, true)} ${value === null ? 'IS NULL' : '= ?'}`).join(' AND ')
   return [text, columns.flatMap(([, value]) => (value === null ? [] : [parameter(value)]))]
 }

@@ -1,6 +1,6 @@
 import { Failure } from '../base/failure.ts'
 
-/** Where a database is and who logs in, as `[database] connection` of nova.conf says it. */
+/** Address of a database and its login, from `[database] connection` of nova.conf. */
 export interface DatabaseUrl {
   readonly host: string
   readonly port: number
@@ -13,11 +13,14 @@ export interface DatabaseUrl {
   readonly key: string | undefined
 }
 
-/** SQLAlchemy's own pattern (engine/url.py, 2.0): a password may hold all but `@`, and `%40` for that. */
+/** SQLAlchemy's own pattern (engine/url.py, 2.0): a password may hold any character but `@`, which is written `%40`. */
 const URL_PATTERN =
   /^([\w+]+):\/\/(?:([^:/]*)(?::([^@]*))?@)?(?:(?:\[([^/?]+)\]|([^/:?]+))?(?::([^/?]*))?)?(?:\/([^?]*))?(?:\?(.*))?$/
 
-/** Reads `mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE?ssl_ca=FILE`. Throws `Failure` of kind `input`, which never shows the address. */
+/**
+ * Reads `mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE?ssl_ca=FILE`. Throws `Failure` of kind `input` that never
+ * shows the address.
+ */
 export function readDatabaseUrl(url: string): DatabaseUrl {
   const wrong = (why: string) =>
     new Failure('the address of the database cannot be used', {
@@ -26,12 +29,12 @@ export function readDatabaseUrl(url: string): DatabaseUrl {
       todo: 'give it as in nova.conf: mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE?ssl_ca=FILE',
     })
   const [, scheme, user, password, ipv6, name, port, database, query] = URL_PATTERN.exec(url.trim()) ?? []
-  if (scheme === undefined) throw wrong('it is no address')
+  if (scheme === undefined) throw wrong('it is not a database URL')
   if (!/^(mysql|mariadb)(\+|$)/.test(scheme)) throw wrong(`\`${scheme}\` is not supported: only MySQL and MariaDB are`)
   const options = new URLSearchParams(query)
   if (options.has('unix_socket')) throw wrong('it names a unix_socket: the database must be reached by a host and a port')
-  if (!user || !database) throw wrong(`it has no ${user ? 'database' : 'user'}`)
-  if (port !== undefined && port !== '' && !/^\d{1,5}$/.test(port)) throw wrong(`\`${port}\` is no port`)
+  if (!user || !database) throw wrong(`its ${user ? 'database' : 'user'} is missing`)
+  if (port !== undefined && port !== '' && !/^\d{1,5}$/.test(port)) throw wrong(`\`${port}\` is not a port`)
   const option = (key: string) => options.get(key) ?? undefined
   try {
     return {

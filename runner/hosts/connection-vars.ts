@@ -1,3 +1,7 @@
+/**
+ * The `ansible_*` variables of a host: rendered, checked before the run, searched for passwords. Called by target.ts
+ * and run/.
+ */
 import { becomeFrom, connectionPasswords, connectionVariables, endpointFrom } from '../connection/endpoint.ts'
 import { Failure } from '../base/failure.ts'
 import type { InventoryHost } from '../inventory/inventory.ts'
@@ -11,7 +15,7 @@ import { hostScope } from '../state/variables.ts'
 
 type Inputs = Pick<Run, 'playbook' | 'inventory' | 'params' | 'extra'>
 
-/** The `ansible_*` variables of a host, rendered: how it is reached. Throws `TemplateError`. */
+/** The `ansible_*` variables of a host, rendered. Throws `TemplateError`. */
 export function connectionVars(inputs: Parameters<typeof hostScope>[0], host: InventoryHost): Record<string, unknown> {
   const scope = hostScope(inputs, host)
   return Object.fromEntries(
@@ -19,11 +23,11 @@ export function connectionVars(inputs: Parameters<typeof hostScope>[0], host: In
   )
 }
 
-/** A password of digits alone is a number in YAML. */
+/** Passwords among a host's connection variables, including numbers: a password of digits alone is a number in YAML. */
 export const passwordsIn = (vars: Readonly<Record<string, unknown>>): readonly unknown[] =>
   connectionPasswords.map((name) => vars[name]).filter((value) => typeof value === 'string' || typeof value === 'number')
 
-/** The passwords by which the hosts of the inventory are reached, as far as they are known before anything is connected to. */
+/** Passwords of the inventory's hosts that can be rendered before any connection. */
 export function knownPasswords(inputs: Inputs): readonly unknown[] {
   const hasOne = (vars: object) => connectionPasswords.some((name) => Object.hasOwn(vars, name))
   const everywhere = hasOne(inputs.extra) || hasOne(inputs.playbook.vars) || hasOne(inputs.params)
@@ -33,13 +37,16 @@ export function knownPasswords(inputs: Inputs): readonly unknown[] {
       try {
         return passwordsIn(connectionVars(inputs, host))
       } catch (error) {
-        if (error instanceof TemplateError) return [] // whoever connects to the host says so
+        if (error instanceof TemplateError) return [] // reported by the step that connects to the host
         throw error
       }
     })
 }
 
-/** What is wrong with them, where it is written, before anything is connected to; each place once, however many hosts share it. */
+/**
+ * Problems of the hosts' connection variables, before any connection. Reports each place once, however many hosts
+ * share it.
+ */
 export function connectionProblems(inputs: Inputs, hosts: Iterable<string>): Diagnostic[] {
   const found = new Map<string, Diagnostic>()
   for (const name of new Set(hosts)) {
@@ -52,10 +59,10 @@ export function connectionProblems(inputs: Inputs, hosts: Iterable<string>): Dia
   return [...found.values()]
 }
 
-/** Letters that may be wrong: with more, it is rather a variable of somebody's own. */
+/** Most wrong letters of a typo. With more, the name is a variable of the user's own. */
 const TYPO = 2
 
-/** A variable that is read by nobody because of its spelling: the host would be looked for where it is not. */
+/** Warns of misspelt connection variables: without the warning the host would be reached at a wrong address. */
 const misspelt = ({ vars }: InventoryHost): Diagnostic[] =>
   vars.flatMap((scope) =>
     Object.entries(scope).flatMap(([name, node]) => {
@@ -65,7 +72,7 @@ const misspelt = ({ vars }: InventoryHost): Diagnostic[] =>
       return [
         {
           severity: 'warning',
-          summary: `nothing reads \`${name}\``,
+          summary: `unknown variable \`${name}\``,
           place: placeOfNode(node, 'key'),
           label: `did you mean \`${meant}\`?`,
         } as const,
@@ -81,7 +88,7 @@ function problemOf(inputs: Inputs, host: InventoryHost): Diagnostic | undefined 
     becomeFrom(vars)
     return undefined
   } catch (error) {
-    if (error instanceof TemplateError) return undefined // the step that needs it says so
+    if (error instanceof TemplateError) return undefined // reported by the step that connects to the host
     if (!(error instanceof Failure)) throw error
     const { message, why, todo } = error
     const culprit = /ansible_\w+/.exec([message, why, todo].join(' '))?.[0]

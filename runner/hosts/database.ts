@@ -3,17 +3,20 @@ import { Failure } from '../base/failure.ts'
 import { type Database, type DatabaseOptions, type DatabaseTls, openDatabase } from '../database/database.ts'
 import { readDatabaseUrl } from '../database/url.ts'
 
-/** Which database, as a module asks for it. */
+/** A module's choice of a database. */
 export interface DatabaseChoice {
-  /** As nova.conf has it: `mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE?ssl_ca=FILE`. Never shown. */
+  /** URL as in nova.conf: `mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE?ssl_ca=FILE`. Never shown. */
   readonly url: string
   /** Default: `verify`. */
   readonly tls?: DatabaseTls
-  /** File with the certificates of its authorities, on the host. Default: `ssl_ca` of the address, or else those that Node trusts. */
+  /** File on the host with the authorities' certificates. Default: `ssl_ca` of the URL, else Node's own list. */
   readonly ca?: string
 }
 
-/** A database as a host reaches it: by the network of the host, with the certificates that lie there. Throws `Failure` of kind `input`. */
+/**
+ * Opens a database through a host: by the host's network, with certificates read from the host. Throws `Failure` of
+ * kind `input`.
+ */
 export async function hostDatabase(
   { url: text, tls = 'verify', ca }: DatabaseChoice,
   {
@@ -27,7 +30,7 @@ export async function hostDatabase(
     readonly host: string
     access(): Promise<HostAccess>
     connection(): Promise<Connection>
-    /** Keeps a text out of all that is shown. */
+    /** Hides a text in all output. */
     hide(secret: string): void
   },
 ): Promise<Database> {
@@ -38,9 +41,9 @@ export async function hostDatabase(
     if (path === undefined || tls === 'off') return undefined
     const content = await (await access()).read(path)
     if (content !== undefined) return Buffer.from(content).toString()
-    throw new Failure(`${host} has no file ${path}`, {
+    throw new Failure(`file ${path} not found on ${host}`, {
       kind: 'input',
-      why: 'the certificates for its database are looked for there',
+      why: 'the TLS certificates of the database are read from the host',
     })
   }
   const [authorities, cert, key] = await Promise.all([ca ?? url.ca, url.cert, url.key].map(file))

@@ -19,7 +19,7 @@ const release = (key: string) => async (host: HostAccess) =>
 const memory = (key: string) => async (host: HostAccess) =>
   Math.floor((kibOf(await text(host, '/proc/meminfo'), key) ?? 0) / 1024)
 
-/** What a playbook may ask for as `facts.NAME`. Only those referred to are gathered, in one request. */
+/** The facts that a playbook can use as `facts.NAME`. Only facts that the playbook uses are gathered. */
 export const facts: Readonly<Record<string, Fact>> = {
   hostname: { description: 'Host name, as uname says', gather: (host) => said(host, 'uname', '-n') },
   kernel: { description: 'Kernel release', gather: (host) => said(host, 'uname', '-r') },
@@ -43,7 +43,7 @@ export const facts: Readonly<Record<string, Fact>> = {
   service_manager: { description: 'Name of process 1', gather: async (host) => (await text(host, '/proc/1/comm')).trim() },
 }
 
-/** Reads of the same tick travel in one request, so all the facts cost one round trip. */
+/** Gathers facts of a host. Reads of the same tick travel in one request, so all facts cost one round trip. */
 export async function gather(names: readonly string[], host: HostAccess): Promise<Record<string, unknown>> {
   const values = await Promise.all(
     names.map(async (name) => {

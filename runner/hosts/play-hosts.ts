@@ -1,3 +1,4 @@
+/** The hosts that a play selects, in batches. Called by run/inputs.ts; engine/execute.ts walks them. */
 import type { Diagnostic } from '../source/diagnostic.ts'
 import { placeOf } from '../source/yaml.ts'
 import type { Item, Play } from '../language/playbook/types.ts'
@@ -10,7 +11,7 @@ import { didYouMean } from '../base/suggest.ts'
 import { connectionProblems } from './connection-vars.ts'
 import type { Run } from '../state/run-state.ts'
 
-/** A play with the hosts it selects, split as `serial` says. */
+/** A play with the hosts that it selects, split into batches by `serial`. */
 export interface PlayHosts {
   readonly play: Play
   readonly hosts: readonly string[]
@@ -19,7 +20,7 @@ export interface PlayHosts {
 
 type Inputs = Pick<Run, 'playbook' | 'inventory' | 'params' | 'extra'> & { readonly which: Pick<Run['which'], 'limit'> }
 
-/** Which hosts each play runs on, before anything is connected to. An unknown host or group is an error, all of them at once. */
+/** Resolves the hosts of each play, before any connection. Reports all unknown hosts and groups at once. */
 export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics: Diagnostic[] } {
   const diagnostics: Diagnostic[] = []
   const limit = inputs.which.limit.length === 0 ? undefined : matchHosts(inputs.which.limit, inputs.inventory)
@@ -46,24 +47,24 @@ export function resolveHosts(inputs: Inputs): { plays: PlayHosts[]; diagnostics:
   if (limit !== undefined && limit.diagnostics.length === 0 && plays.every(({ hosts }) => hosts.length === 0))
     diagnostics.push({
       severity: 'error',
-      summary: `no host of this playbook is left by \`--limit ${inputs.which.limit.join(',')}\``,
+      summary: `\`--limit ${inputs.which.limit.join(',')}\` excludes every host of this playbook`,
       notes: ['`--list-hosts` shows the hosts of each play'],
     })
   return { plays, diagnostics }
 }
 
-/** `delegate_to` a host that is not in the inventory. */
+/** The diagnostic of a `delegate_to` host that the inventory lacks. */
 export function noSuchHost(host: string, node: Node<string>, hosts: Iterable<string>): Diagnostic {
   const label = didYouMean(host, hosts)
   return {
     severity: 'error',
-    summary: `the inventory has no host \`${host}\``,
+    summary: `host \`${host}\` not found in the inventory`,
     place: placeOf(node.source, node.path),
     ...(label === undefined ? { notes: ['add it to the inventory'] } : { label }),
   }
 }
 
-/** Those that are written out can be told before anything runs. */
+/** Unknown hosts of `delegate_to`, as far as they are not templates. */
 function strayDelegates({ playbook, inventory }: Inputs): Diagnostic[] {
   const inItems = (items: readonly Item[]): Diagnostic[] =>
     items.flatMap((item) => {
@@ -111,7 +112,10 @@ function ordered(hosts: readonly string[], order: Play['order']): readonly strin
   return order === 'sorted' ? sorted : sorted.toReversed()
 }
 
-/** Sizes in turn, the last one repeated; a percentage is of all the play's hosts, at least one. */
+/**
+ * Splits hosts into batches of the given sizes, repeating the last. A percentage is of all hosts of the play, at
+ * least one host.
+ */
 export function batches(hosts: readonly string[], serial: readonly (number | string)[]): string[][] {
   const sizes = serial.map((size) =>
     typeof size === 'number' ? size : Math.floor((Number.parseFloat(size) / 100) * hosts.length) || 1,

@@ -1,3 +1,4 @@
+/** What a module may touch, for one step on one host. Called by engine/attempt.ts and undo. */
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
 import type { Become, Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
@@ -99,7 +100,7 @@ function known(run: Run, host: string): HostState {
 }
 
 function unknownHost(run: Pick<Run, 'inventory'>, host: string): never {
-  throw new Failure(`the inventory has no host \`${host}\``, {
+  throw new Failure(`host \`${host}\` not found in the inventory`, {
     kind: 'input',
     todo: didYouMean(host, run.inventory.hosts.keys()) ?? 'add it to the inventory',
   })

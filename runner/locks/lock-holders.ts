@@ -1,9 +1,9 @@
 import { heldLocks } from '../connection/lock.ts'
 import { type Reaching, reachHost, type Reachable } from '../hosts/target.ts'
 
-/** Who holds a lock, as the note beside it says. */
+/** The holder of a lock, as read from the lock's note. */
 export interface Holder {
-  /** What an operator calls the thing: the host's name in the holder's inventory, `server db-2`. */
+  /** The locked thing in an operator's words: the host's name in the holder's inventory, or `server db-2`. */
   readonly what: string
   readonly run: string
   /** `user@controller`. */
@@ -12,7 +12,7 @@ export interface Holder {
   /** ISO 8601. */
   readonly since: string
   readonly token: string
-  /** Others may hold it too, as long as they all want it so. */
+  /** A shared lock: other runs may hold it too if they share it. */
   readonly shared?: boolean
 }
 
@@ -21,7 +21,7 @@ export interface Held {
   readonly holder: Holder
 }
 
-/** All locks on a host, with their holders; a note that is none is passed over. Throws `Failure`. */
+/** All locks on a host, with their holders. Skips notes that cannot be parsed. Throws `Failure`. */
 export async function locksOf(run: Reachable, reach: Reaching): Promise<readonly Held[]> {
   const found = await heldLocks(await reachHost(run, reach))
   return found.flatMap(({ name, note }) => {

@@ -1,3 +1,7 @@
+/**
+ * Locks of hosts at the beginning of a run, and of servers when their turn comes. Called by run/run.ts and
+ * attempt.ts.
+ */
 import { randomBytes } from 'node:crypto'
 import type { HostLock } from '../connection/connection.ts'
 import { Failure } from '../base/failure.ts'
@@ -18,9 +22,9 @@ export const openLocks = (): Locks => ({ token: randomBytes(8).toString('hex'), 
 
 interface Wanted {
   readonly reach: Reaching
-  /** File of the lock on the host. */
+  /** Name of the lock's file on the host. */
   readonly name: string
-  /** What an operator calls it. */
+  /** The locked thing in an operator's words. */
   readonly what: string
   readonly shared: boolean
 }
@@ -30,10 +34,10 @@ interface Busy {
 }
 
 /**
- * Takes all the hosts that the plays may change, before anything is changed, or none of them: a run that waits for a host keeps no other from
- * anybody, so that two runs cannot wait for each other. Throws `Failure` (refused).
+ * Locks all hosts that the plays may change, or none. A waiting run holds no lock, so two runs cannot wait for each
+ * other. Throws `Failure` (refused).
  *
- * @returns the hosts that cannot be reached, with the reason: they are left to their first step
+ * @returns the unreachable hosts with the reason; the first step on such a host reports it
  */
 export async function lockHosts(run: Run, plays: readonly PlayHosts[]): Promise<Map<string, Failure>> {
   const wanted = plays
@@ -62,14 +66,14 @@ function releaseAll({ held }: Locks): void {
   held.clear()
 }
 
-/** Plays that only read, or only talk to a cloud, keep nobody from their hosts. */
+/** Returns true if a play may change its hosts: a play that only reads, or only calls an API, locks nothing. */
 const changesHosts = ({ modules }: Run, { play }: PlayHosts): boolean =>
   flatten([...play.tasks, ...play.handlers]).some((task) => {
     const module = modules.get(task.module)
     return module?.apply !== undefined && module.scope !== 'api'
   })
 
-/** As the play itself will reach it, so that its connection and its shell are the ones that are needed anyway. */
+/** The lock of a host, reached as the play will reach it, so that the play uses the same connection and shell. */
 function hostOf(run: Run, { play }: PlayHosts, host: string): Wanted {
   const state = stateOf(run, host)
   const value = <T>(node: Node | undefined, is: (value: unknown) => value is T): T | undefined => {
@@ -78,7 +82,7 @@ function hostOf(run: Run, { play }: PlayHosts, host: string): Wanted {
       const rendered = render(node, scopeOf(run, state, playContext(play)))
       return is(rendered) ? rendered : undefined
     } catch {
-      return undefined // its first step says what is wrong with it
+      return undefined // the play's first step reports the error
     }
   }
   const isText = (value: unknown) => typeof value === 'string'
@@ -95,22 +99,23 @@ function hostOf(run: Run, { play }: PlayHosts, host: string): Wanted {
 const wholeHost = (reach: Reaching, shared = false): Wanted => ({ reach, name: 'host', what: reach.host, shared })
 
 export interface Claim {
-  /** A lock was taken only now: what was checked before may no longer hold. */
+  /** A lock was newly taken: earlier checks may no longer hold. */
   readonly taken: boolean
   readonly warnings: readonly string[]
 }
 
 /**
- * What one step needs before it changes anything: its host, and what its module names. Where somebody else has it, it waits as long as the
- * operator allows; that time limit also ends two runs that wait for each other. Throws `Failure` (refused).
+ * Takes the locks that one step needs before it changes anything: its host, and the things that its module names. If
+ * another run holds a lock, waits as long as `--wait-lock` allows; the limit also ends two runs that wait for each
+ * other. Throws `Failure` (refused).
  *
- * @param own the step's host; undefined where the module works through an API alone
+ * @param own the step's host; undefined if the module works through an API alone
  */
 export async function claim(run: Run, own: Reaching | undefined, requests: readonly LockRequest[]): Promise<Claim> {
   const warnings: string[] = []
   let taken = false
   if (own !== undefined) taken = (await takePatiently(run, wholeHost(own))) === 'taken'
-  // In one order for all runs, so that those that want the same do not take each other's half.
+  // In one order for all runs, so that two runs that need the same locks do not take half of them each.
   for (const request of requests.toSorted((a, b) =>
     `${a.host} ${a.thing?.id ?? ''}` < `${b.host} ${b.thing?.id ?? ''}` ? -1 : 1,
   )) {
@@ -132,8 +137,8 @@ export async function claim(run: Run, own: Reaching | undefined, requests: reado
   return { taken, warnings }
 }
 
-async function takePatiently(run: Run, wanted: Wanted): Promise<'had' | 'taken'> {
-  let answer: 'had' | 'taken' = 'had'
+async function takePatiently(run: Run, wanted: Wanted): Promise<'held' | 'taken'> {
+  let answer: 'held' | 'taken' = 'held'
   await patiently(run, async () => {
     const took = await take(run, wanted)
     if (typeof took !== 'string') return [{ wanted, holders: took }]
@@ -143,10 +148,13 @@ async function takePatiently(run: Run, wanted: Wanted): Promise<'had' | 'taken'>
   return answer
 }
 
-/** How long a lock may still be seen that is going: of this run's earlier life, which was killed a moment ago, or with its note gone already. */
+/**
+ * Seconds that a dying lock may last: the lock of this run's own killed process, or a lock whose note is already
+ * removed.
+ */
 const GOING_SECONDS = 15
 
-/** Asks until nobody else has it, or the time is over. Says once for whom it waits. */
+/** Retries until no other run holds a lock, or the time is over. Emits `lock-awaited` once. */
 async function patiently(run: Run, ask: () => Promise<readonly Busy[]>): Promise<void> {
   const { clock } = run.world
   const started = clock.monotonic()
@@ -160,23 +168,23 @@ async function patiently(run: Run, ask: () => Promise<readonly Busy[]>): Promise
       said = true
       run.emit({ type: 'lock-awaited', reasons: busy.map((each) => reason(each, clock.now())) })
     }
-    // Not in step with whoever else waits.
+    // A random pause, so that waiting runs do not retry in step.
     await clock.sleep(Math.min(until - clock.monotonic(), 500 + Math.random() * 1000), run.control.signal)
-    if (run.control.stopping) throw new Failure('stopped while it waited for a lock', { kind: 'interrupted' })
+    if (run.control.stopping) throw new Failure('interrupted while waiting for a lock', { kind: 'interrupted' })
   }
 }
 
 const keyOf = ({ reach, name }: Wanted): string => `${reach.host} ${name}`
 
-/** Whether it was had already or is taken now; or who has it instead. */
-async function take(run: Run, wanted: Wanted): Promise<'had' | 'taken' | readonly Holder[]> {
+/** Takes a lock unless this run holds it. Returns `held` or `taken`, or the holders if other runs have the lock. */
+async function take(run: Run, wanted: Wanted): Promise<'held' | 'taken' | readonly Holder[]> {
   const { held, taking } = run.locks
   const key = keyOf(wanted)
   while (taking.has(key)) await taking.get(key)?.catch(() => undefined)
   const had = held.get(key)
   if (had !== undefined && (wanted.shared || !had.shared)) {
     had.lock?.stands()
-    return 'had'
+    return 'held'
   }
   const work = takeNow(run, wanted, had?.lock)
   taking.set(key, work)
@@ -190,13 +198,13 @@ async function take(run: Run, wanted: Wanted): Promise<'had' | 'taken' | readonl
 async function takeNow(run: Run, wanted: Wanted, shared: HostLock | undefined): Promise<'taken' | readonly Holder[]> {
   const { held, token } = run.locks
   const key = keyOf(wanted)
-  // A lock that others may share cannot become one's own while it is had.
+  // A shared lock cannot become exclusive while it is held.
   shared?.release()
   held.delete(key)
   const lock = await takeOn(run, wanted.reach, { name: wanted.name, note: noteOf(run, wanted), shared: wanted.shared })
   if (lock === 'busy') {
     const holders = (await locksOf(run, wanted.reach)).filter(({ name }) => name === wanted.name).map(({ holder }) => holder)
-    // The same machine under another name: this run has it already.
+    // The same machine under another name: this run already holds the lock.
     if (!holders.some((holder) => holder.token === token)) return holders
   }
   held.set(key, { shared: wanted.shared, lock: typeof lock === 'object' ? lock : undefined })
@@ -216,7 +224,7 @@ const noteOf = (run: Run, { what, shared }: Wanted): string =>
 
 const reason = ({ wanted, holders }: Busy, now: number): string => {
   const who = holders.map((holder) => describeHolder(holder, now))
-  return `${wanted.what} is held by ${who.length === 0 ? 'somebody who has not said who it is' : [...new Set(who)].join('; and by ')}`
+  return `${wanted.what} is held by ${who.length === 0 ? 'an unknown run' : [...new Set(who)].join('; and by ')}`
 }
 
 function locked(run: Run, busy: readonly Busy[]): Failure {
@@ -229,8 +237,8 @@ function locked(run: Run, busy: readonly Busy[]): Failure {
     why: busy.map((each) => reason(each, now)).join('\n'),
     todo:
       waitLock > 0
-        ? `it was waited for ${duration(waitLock)}: talk to them`
-        : 'wait for it (--wait-lock 10m waits by itself), or talk to them',
+        ? `raise --wait-lock (now ${duration(waitLock)}), or talk to the other run's operator`
+        : 'wait for the other run (--wait-lock 10m retries by itself), or talk to its operator',
     data: { locked: busy.map(({ wanted, holders }) => ({ what: wanted.what, holders })) },
   })
 }

@@ -101,7 +101,7 @@ export function targetOf(
     render: (text) => text,
     evaluate: () => true,
     async on(name) {
-      if (!hosts.includes(name)) throw new Failure(`the inventory has no host \`${name}\``, { kind: 'input' })
+      if (!hosts.includes(name)) throw new Failure(`host \`${name}\` not found in the inventory`, { kind: 'input' })
       const connection = connections.get(name) ?? open(name)
       connections.set(name, connection)
       connection.catch(() => connections.delete(name))

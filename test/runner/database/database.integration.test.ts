@@ -1,3 +1,4 @@
+/** Databases against a real MariaDB: transactions, conflicts, lost connections, TLS. */
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
@@ -267,7 +268,7 @@ describe('a transaction', () => {
   })
 })
 
-/** Between the tool and the server: what it does when COMMIT passes. */
+/** Uses a relay between the tool and the server, with a fault at COMMIT. */
 describe('at COMMIT', () => {
   let proxy: Server
   let port: number
@@ -308,7 +309,7 @@ describe('at COMMIT', () => {
     )
     expect(failure).toMatchObject({
       data: { outcome: 'unknown' },
-      message: 'nobody can tell whether the change of the database nova on localhost was made',
+      message: 'unknown whether the change of the database nova on localhost was made',
     })
     expect([runs, hosts()]).toEqual([1, left])
   })

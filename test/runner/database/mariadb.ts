@@ -1,3 +1,4 @@
+/** A real MariaDB with TLS for one test. Called by the tests of databases. */
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -5,11 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../connection/sshd.ts'
 
-/** A real MariaDB of the test's own, in a folder of its own, with TLS. */
 export interface MariaDb {
   readonly port: number
   readonly folder: string
-  /** The certificate of its authority; its own certificate is for `localhost` and 127.0.0.1. */
+  /** The authority's certificate. The server's certificate is for `localhost` and 127.0.0.1. */
   readonly ca: string
   /** Runs SQL as root; returns what it prints, columns separated by tabs. */
   sql(text: string): string
@@ -67,7 +67,7 @@ export async function startMariaDb(options: readonly string[] = []): Promise<Mar
   }
 }
 
-/** An authority (ca.pem), and a certificate of it for some names (server.pem, server.key), in a folder. */
+/** Makes an authority (ca.pem) and a certificate for some names (server.pem, server.key) in a folder. */
 export function makeCertificates(folder: string, names: string): void {
   const openssl = (...argv: string[]) => execFileSync('openssl', argv, { cwd: folder, stdio: 'pipe' })
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']

@@ -17,7 +17,7 @@ afterAll(async () => {
   await host.close()
 })
 
-/** Makes a file by work that takes as long as the test wants it to take. */
+/** A module that makes a file by a job. The test decides how long the job takes. */
 const slow = defineModule({
   name: 'slow',
   summary: 'Make a file, slowly.',

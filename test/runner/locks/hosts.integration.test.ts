@@ -1,3 +1,4 @@
+/** Two runs and one host, with real processes. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Sshd, startSshd } from '../connection/sshd.ts'
 
-/** Two operators with the built program, on controllers (folders) of their own, and one host: this machine, by a real sshd. */
+/**
+ * Two operators with the built program, on controllers (folders) of their own, and one host: this machine, by a real
+ * sshd.
+ */
 const bin = join(fileURLToPath(new URL('../../../', import.meta.url)), 'dist/runner/bin.js')
 const folder = mkdtempSync(join(tmpdir(), 'runbook-locks-'))
 const path = (name: string) => join(folder, name)
@@ -57,7 +61,7 @@ function start(...args: string[]) {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said.text += chunk.toString()))
   return { child, said }
 }
-/** The first operator is at work on the host, until the file `hold` goes. */
+/** Starts a run of the first operator, which works on the host until the file `hold` is removed. */
 async function holding() {
   writeFileSync(path('hold'), '')
   const first = start('apply', 'hold.yml')
@@ -104,7 +108,7 @@ test('the wait ends at its limit, and with Ctrl-C', async () => {
   await holding()
   expect(runbook('apply', 'other.yml', '--wait-lock', '1s')).toMatchObject({
     status: 4,
-    stderr: expect.stringContaining('it was waited for 1 s'),
+    stderr: expect.stringContaining('raise --wait-lock (now 1 s)'),
   })
   const second = start('apply', 'other.yml', '--wait-lock', '10m')
   await until(() => second.said.text.includes('waiting'))

@@ -1,3 +1,4 @@
+/** The locks that a run takes, and unreachable hosts. */
 import { describe, expect, test } from 'vitest'
 import type { Endpoint, HostLock, LockWanted } from '../../../runner/connection/connection.ts'
 import { type AnyModule, defineModule, Failure, type LockRequest } from '../../../runner/module.ts'
@@ -5,7 +6,7 @@ import { fakeTarget } from '../../doubles/target.ts'
 import { newStage, play, type PlayGiven } from '../../scenes/play.ts'
 import { onAct } from '../../doubles/address.ts'
 
-/** The kernels of some hosts: who has which lock. */
+/** The kernels of some hosts, with the holders of their locks. */
 function kernels() {
   const held: { host: string; name: string; note: string; shared: boolean; by: symbol }[] = []
   const of = (host: string, name: string) => held.filter((lock) => lock.host === host && lock.name === name)
@@ -15,7 +16,7 @@ function kernels() {
     held.push(lock)
     return { stands: () => {}, release: () => void (held.includes(lock) && held.splice(held.indexOf(lock), 1)) }
   }
-  /** What the runner of the tests sees of them. */
+  /** The hosts as the tests' runner reaches them. */
   const world = (): Pick<PlayGiven, 'lock' | 'host'> => {
     const by = Symbol('run')
     return {
@@ -235,7 +236,10 @@ describe('a host that could not be reached for its lock', () => {
 })
 
 describe('what a step needs besides', () => {
-  /** A module that works through an API on things that are on hosts; `others` moves the thing while nobody has its lock. */
+  /**
+   * A module that works through an API on things that are on hosts; `others` moves the thing while nobody has its
+   * lock.
+   */
   const mover = (stage: ReturnType<typeof newStage>, locks: (at: string) => readonly LockRequest[]): AnyModule =>
     defineModule({
       name: 'move',
@@ -301,7 +305,7 @@ describe('what a step needs besides', () => {
       stage,
       modules: [mover(stage, () => [{ host: 'a', thing }])],
       lock: async (endpoint, wanted) => {
-        stage.things.set('thing', 'b') // its holder until now has moved it
+        stage.things.set('thing', 'b') // moved by the previous holder
         return world.lock?.(endpoint, wanted)
       },
     })
@@ -313,7 +317,7 @@ describe('what a step needs besides', () => {
   test('two runs that each have what the other wants do not wait for ever', async () => {
     const stage = newStage()
     const kernel = kernels()
-    kernel.colleague('a', 'thing-4711', 'server db-2') // and waits for what this run has
+    kernel.colleague('a', 'thing-4711', 'server db-2') // and waits for this run's lock
     const modules = [mover(stage, () => [{ host: 'a', thing }])]
     const { code, finished, events } = await play(move, {
       ...kernel.world(),
