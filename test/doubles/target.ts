@@ -1,5 +1,7 @@
 import { Failure, type Cloud, type Output, type Progress, type RunOptions, type Stat, type Target } from '../../runner/module.ts'
 import { hostJob } from '../../runner/connection/job/job.ts'
+import { answerOf, idOf, kernelPath, type Machine, nameOf } from './commands.ts'
+import { type FakeUnit, fakeUnits, type UnitBehaviour } from './units.ts'
 
 export interface FakeFile {
   readonly content: Uint8Array
@@ -16,9 +18,17 @@ export type Canned = Answer | ((options: RunOptions, now: number) => Answer)
 export interface FakeGiven {
   readonly host?: string
   readonly files?: Readonly<Record<string, string | Uint8Array | (Partial<FakeFile> & { readonly content: Uint8Array })>>
-  /** Answers by the words of the command joined with blanks, or a function of the command; what neither answers is an error. */
+  /**
+   * Answers by the words of the command joined with blanks, or a function of the command. What neither answers is done to the files, units and
+   * kernel of this host (`commands.ts`, `units.ts`); a command that these do not know either is an error.
+   */
   readonly commands?:
     Readonly<Record<string, Canned>> | ((argv: readonly string[], options: RunOptions, now: number) => Answer | undefined)
+  /** Kernel parameters, by name: `{ 'vm.swappiness': '60' }`. */
+  readonly kernel?: Readonly<Record<string, string>>
+  /** Units of systemd; `UnitBehaviour` says what becomes of them. */
+  readonly units?: Readonly<Record<string, Partial<FakeUnit>>>
+  readonly behaviour?: UnitBehaviour
   readonly facts?: Readonly<Record<string, unknown>>
   /** Other hosts that `on` reaches. */
   readonly others?: Readonly<Record<string, Target>>
@@ -35,6 +45,8 @@ export interface FakeGiven {
 
 export interface FakeTarget extends Target {
   readonly files: Map<string, FakeFile>
+  readonly kernel: Map<string, string>
+  readonly units: Map<string, FakeUnit>
   /** Every command that ran, in order. */
   readonly ran: (readonly string[])[]
   /** Every path that was written, in order. */
@@ -54,16 +66,23 @@ const fakeFile = (given: string | Uint8Array | (Partial<FakeFile> & { readonly c
   ...(typeof given === 'string' || given instanceof Uint8Array ? { content: bytes(given) } : given),
 })
 
+const kernelFile = ({ kernel }: Machine, path: string): Uint8Array | undefined => {
+  const [, value] = [...kernel].find(([name]) => kernelPath(name) === path) ?? []
+  return value === undefined ? undefined : bytes(`${value}\n`)
+}
+
 const isFolder = (files: Map<string, FakeFile>, path: string): boolean =>
   [...files.keys()].some((name) => name.startsWith(`${path}/`))
 
 /**
- * A host made of a record of files and a table of canned command answers, for modules that decide rather than do. Time passes
- * only in `sleep`, at once. A command that nobody foresaw is a failure, so that a test notices it.
+ * A host in memory: files with owners, folders, units, kernel parameters, and a table of canned command answers. Time passes only in `sleep`, at
+ * once. A command that nobody foresaw is a failure, so that a test notices it. Real files and real commands: `local-target.ts`.
  */
 export function fakeTarget(given: FakeGiven = {}): FakeTarget {
   const host = given.host ?? 'host1'
   const files = new Map(Object.entries(given.files ?? {}).map(([path, file]) => [path, fakeFile(file)]))
+  const machine: Machine = { files, folders: new Map(), kernel: new Map(Object.entries(given.kernel ?? {})) }
+  const systemd = fakeUnits(given.units ?? {}, given.behaviour)
   const signal = given.signal ?? new AbortController().signal
   let now = 0
 
@@ -79,37 +98,46 @@ export function fakeTarget(given: FakeGiven = {}): FakeTarget {
     signal,
     hosts: [host, ...Object.keys(given.others ?? {})],
     files,
+    kernel: machine.kernel,
+    units: systemd.units,
     ran: [],
     wrote: [],
     progressed: [],
-    snapshot: () => Object.fromEntries(files),
+    snapshot: () => ({
+      files: structuredClone(Object.fromEntries(files)),
+      folders: structuredClone(Object.fromEntries(machine.folders)),
+      kernel: Object.fromEntries(machine.kernel),
+      units: systemd.snapshot(),
+    }),
 
     run: async (argv, options = {}) => {
       target.ran.push([...argv])
-      const answer = answerTo(argv, options)
+      const answer = answerTo(argv, options) ?? answerOf(machine, argv) ?? (given.units && systemd.answer(argv))
       if (answer === undefined) throw new Error(`unexpected command on ${host}: ${argv.join(' ')}`)
       const stdout = answer.stdout ?? ''
       return { code: 0, stdout, stderr: '', bytes: bytes(stdout), ...answer }
     },
-    read: async (path) => files.get(path)?.content,
+    read: async (path) => files.get(path)?.content ?? kernelFile(machine, path),
     list: async (path) => {
-      if (!isFolder(files, path)) return undefined
-      const below = [...files.keys()].filter((name) => name.startsWith(`${path}/`))
+      const all = [...files.keys(), ...machine.folders.keys()]
+      if (!machine.folders.has(path) && !isFolder(files, path)) return undefined
+      const below = all.filter((name) => name.startsWith(`${path}/`))
       return [...new Set(below.map((name) => name.slice(path.length + 1).split('/')[0] ?? ''))].sort()
     },
     stat: async (path): Promise<Stat | undefined> => {
-      const ids = { uid: 0, gid: 0, mtime: 0 }
-      const file = files.get(path)
-      if (file !== undefined) {
-        return { kind: 'file', size: file.content.length, mode: file.mode, owner: file.owner, group: file.group, ...ids }
-      }
-      return isFolder(files, path)
-        ? { kind: 'directory', size: 4096, mode: '0755', owner: 'root', group: 'root', ...ids }
-        : undefined
+      const parameter = kernelFile(machine, path)
+      const file = files.get(path) ?? (parameter && fakeFile(parameter))
+      const folder = machine.folders.get(path) ?? (isFolder(files, path) ? fakeFile('') : undefined)
+      const entry = file ?? folder
+      if (entry === undefined) return undefined
+      const { mode, owner, group } = entry
+      const ids = { uid: idOf(owner), gid: idOf(group), mtime: 0 }
+      return { kind: file === undefined ? 'directory' : 'file', size: file?.content.length ?? 4096, mode, owner, group, ...ids }
     },
     write: async (path, content, options = {}) => {
       target.wrote.push(path)
-      files.set(path, { ...fakeFile(''), ...files.get(path), ...options, content: bytes(content) })
+      const { owner, group, mode } = { ...fakeFile(''), ...files.get(path), ...options }
+      files.set(path, { mode, owner: nameOf(owner), group: nameOf(group), content: bytes(content) })
     },
 
     on: async (name) => {
@@ -144,6 +172,7 @@ export function fakeTarget(given: FakeGiven = {}): FakeTarget {
       signal.throwIfAborted()
       now += seconds
       given.onSleep?.(now, target)
+      given.behaviour?.onSleep?.(now, systemd.units)
     },
     now: () => now,
   }
