@@ -1,7 +1,17 @@
 /** What coreutils and sysctl do to the files and the kernel of the double in `target.ts`, as far as modules use them. */
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
-import type { Answer, FakeFile } from './target.ts'
+import type { Output } from '../../runner/module.ts'
+
+export interface FakeFile {
+  readonly content: Uint8Array
+  readonly mode: string
+  readonly owner: string
+  readonly group: string
+}
+
+/** What a canned command answers; exit status 0 and no output where nothing is said. */
+export type Answer = Partial<Output>
 
 /** What a fake host is made of. */
 export interface Machine {

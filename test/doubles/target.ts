@@ -1,17 +1,9 @@
-import { Failure, type Cloud, type Output, type Progress, type RunOptions, type Stat, type Target } from '../../runner/module.ts'
+import { Failure, type Cloud, type Progress, type RunOptions, type Stat, type Target } from '../../runner/module.ts'
 import { hostJob } from '../../runner/connection/job/job.ts'
-import { answerOf, idOf, kernelPath, type Machine, nameOf } from './commands.ts'
+import { type Answer, answerOf, type FakeFile, idOf, kernelPath, type Machine, nameOf } from './commands.ts'
 import { type FakeUnit, fakeUnits, type UnitBehaviour } from './units.ts'
 
-export interface FakeFile {
-  readonly content: Uint8Array
-  readonly mode: string
-  readonly owner: string
-  readonly group: string
-}
-
-/** What a canned command answers; exit status 0 and no output where nothing is said. */
-export type Answer = Partial<Output>
+export type { Answer } from './commands.ts'
 
 export type Canned = Answer | ((options: RunOptions, now: number) => Answer)
 

@@ -1,4 +1,4 @@
-import type { Answer } from './target.ts'
+import type { Answer } from './commands.ts'
 
 /** A unit of the fake, in the words of `systemctl show`. */
 export interface FakeUnit {

@@ -55,6 +55,7 @@ export const nodeOf = <T = unknown>(yaml: string, ...path: (string | number)[]):
 
 const text = { type: 'string', description: 'Text.' } as const
 const check = async () => ({ changes: [], before: undefined })
+const apply = async () => {}
 
 /** Modules with every form of parameter that there is; they do nothing. */
 export const modules: ReadonlyMap<string, AnyModule> = new Map(
@@ -77,6 +78,7 @@ export const modules: ReadonlyMap<string, AnyModule> = new Map(
       returns: { rc: 'Exit status.', stdout: 'Output.', lines: 'Its lines.' },
       examples: [{ name: 'A program', params: { cmd: 'uptime' } }],
       check,
+      apply,
     }),
     defineModule({
       name: 'copy',
@@ -96,6 +98,7 @@ export const modules: ReadonlyMap<string, AnyModule> = new Map(
       },
       examples: [{ name: 'A file', params: { src: 'nova.conf', dest: '/etc/nova/nova.conf', mode: '0640' } }],
       check,
+      apply,
     }),
     defineModule({
       name: 'libvirt_listen',
@@ -108,6 +111,7 @@ export const modules: ReadonlyMap<string, AnyModule> = new Map(
       },
       examples: [{ name: 'Plain TCP', params: { transport: 'tcp' } }],
       check,
+      apply,
     }),
     defineModule({
       name: 'live_migration',
@@ -136,6 +140,7 @@ export const modules: ReadonlyMap<string, AnyModule> = new Map(
         { name: 'To a host', params: { server: 'web-1', timeout: 600 } },
       ],
       check,
+      apply,
     }),
     defineModule({
       name: 'assert',
