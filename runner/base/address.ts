@@ -1,13 +1,16 @@
-/** What a step acts on, as fields: changes, snapshots, drift and saved plans all speak of an address. Text is made of it by `inWords` alone. */
+/**
+ * The address of a resource: changes, snapshots, drift and saved plans refer to one. Only `inWords` makes
+ * text of it.
+ */
 export interface Address {
-  /** Host of the inventory that it is on. What lives in the cloud has the cloud's name here, as clouds.yaml gives it, or nothing. */
+  /** Host in the inventory. For a resource in the cloud: the cloud's name in clouds.yaml, or empty. */
   readonly host: string
   readonly kind: ResourceKind
-  /** Of no other resource of that kind on the host. A file's is its path, tidy. */
+  /** Unique for the kind on the host. A file's name is its normalised path. */
   readonly name: string
 }
 
-/** What stands before the name where that alone does not say what is meant. */
+/** The noun before a name that is not clear by itself. */
 const NOUNS = {
   file: '',
   unit: '',
@@ -17,22 +20,22 @@ const NOUNS = {
   row: 'row ',
   'service-record': '',
   server: 'server ',
-  /** Of what has no state to be restored: a command, something waited for. */
+  /** An act without a state to restore: a command, a wait. */
   act: '',
 }
 
 export type ResourceKind = keyof typeof NOUNS
 
-/** `/etc/hosts`, `server web-1`; with a property `/etc/hosts: mode`. */
+/** Names an address in words: `/etc/hosts`, `server web-1`; with a property `/etc/hosts: mode`. */
 export const inWords = ({ kind, name }: Address, property?: string): string =>
   `${NOUNS[kind]}${name}${property === undefined ? '' : `: ${property}`}`
 
-/** The same text for the same address. */
+/** A key for maps: equal addresses have equal keys. */
 export const addressKey = ({ host, kind, name }: Address): string => JSON.stringify([host, kind, name])
 
 export const isSame = (one: Address, other: Address): boolean => addressKey(one) === addressKey(other)
 
-/** Whether a folder has the other in it, at any depth. Nothing but a file's name is a path. */
+/** Returns true if a folder holds the other file, at any depth. Only names of files are paths. */
 export const isAbove = (folder: Address, other: Address): boolean =>
   folder.kind === 'file' &&
   other.kind === 'file' &&
@@ -40,6 +43,6 @@ export const isAbove = (folder: Address, other: Address): boolean =>
   other.name.startsWith(folder.name.endsWith('/') ? folder.name : `${folder.name}/`) &&
   other.name !== folder.name
 
-/** Whether a change of one can be a change of the other. */
+/** Returns true if a change of one may change the other. */
 export const overlaps = (one: Address, other: Address): boolean =>
   isSame(one, other) || isAbove(one, other) || isAbove(other, one)

@@ -1,18 +1,18 @@
-/** Runs work as soon as there is room, in the order it was asked for. */
+/** Runs work as soon as there is room, in the order of the calls. */
 export type Limiter = <T>(work: () => Promise<T>) => Promise<T>
 
-/** A place of a name, of which there are so many. */
+/** A need for one place under a name, with the total number of its places. */
 export interface Need {
   readonly name: string
   readonly places: number
 }
 
-/** Runs work as soon as there is a free place for each of its needs. */
+/** Runs work as soon as each of its needs has a free place. */
 export type Places = <T>(needs: readonly Need[], work: () => Promise<T>) => Promise<T>
 
 /**
- * Places that are taken by name while work is under way: in the order of asking, except that work for which a place is missing lets
- * others pass. The front is always looked at first, so the last one has its turn too.
+ * Creates places, taken by name while work runs. Work starts in the order of the calls, except that work
+ * without a free place lets others pass. The front of the queue is tried first, so no work starves.
  */
 export function createPlaces(): Places {
   const taken = new Map<string, number>()
@@ -42,7 +42,7 @@ export function createPlaces(): Places {
   }
 }
 
-/** Lets `most` pieces of work run at once; whatever becomes of one, the next takes its place. */
+/** Lets `most` pieces of work run at once. When one ends or fails, the next starts. */
 export function createLimiter(most: number): Limiter {
   const places = createPlaces()
   const needs = [{ name: '', places: most }]
@@ -50,8 +50,9 @@ export function createLimiter(most: number): Limiter {
 }
 
 /**
- * Runs `work` for every item, at most `limit` at once, and starts it in order. Returns the results in the order of the items. After a
- * rejection it starts no more; it throws the first rejection when everything that was under way has settled.
+ * Runs `work` for every item, in order, at most `limit` at once. Returns the results in the order of the
+ * items. After a rejection no more work starts; the first rejection is thrown once all running work has
+ * settled.
  */
 export async function mapLimit<T, R>(
   items: readonly T[],

@@ -1,19 +1,19 @@
-/** What kind of trouble: it decides the exit code (`runner/events/exit.ts`) and whether a retry can help. */
+/** The kind of a failure decides the exit code (`runner/events/exit.ts`), and if a retry can help. */
 export type FailureKind =
   | 'failed' // the step's own work did not succeed
   | 'unreachable' // the host could not be reached, or the connection was lost
   | 'timeout' // a time limit passed
-  | 'refused' // somebody must decide first: lock, drift, missing confirmation
-  | 'input' // what was asked for is wrong
+  | 'refused' // the operator must decide first: lock, drift, missing confirmation
+  | 'input' // invalid input
   | 'interrupted' // the operator stopped the run
 
 export interface FailureFields {
   readonly kind?: FailureKind | undefined
-  /** Why it happened, as the other system said it (fault text, stderr). */
+  /** The reason, in the other system's words (fault text, stderr). */
   readonly why?: string | undefined
-  /** What the operator should do now. */
+  /** The help: the operator's next action. */
   readonly todo?: string | undefined
-  /** The last lines of the command's error output, where there are any. */
+  /** The last lines of the command's error output, if any. */
   readonly stderr?: string | undefined
   /** Machine-readable evidence for `--output json` and for `register` (JSON-serialisable). */
   readonly data?: Readonly<Record<string, unknown>> | undefined
@@ -29,7 +29,7 @@ export class Failure extends Error {
   readonly stderr: string | undefined
   readonly data: Readonly<Record<string, unknown>> | undefined
 
-  /** @param what one sentence, without a full stop at its end, naming the thing that failed */
+  /** @param what the failure in one sentence: names the failed thing, has no full stop */
   constructor(what: string, fields: FailureFields = {}) {
     super(what, fields.cause === undefined ? undefined : { cause: fields.cause })
     this.kind = fields.kind ?? 'failed'
@@ -40,5 +40,5 @@ export class Failure extends Error {
   }
 }
 
-/** The failure of input: what is wrong with it, and what to write instead. */
+/** Creates the failure for invalid input: the error, and the correct form. */
 export const invalidInput = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', todo })

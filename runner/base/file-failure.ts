@@ -1,6 +1,6 @@
 import { Failure } from './failure.ts'
 
-/** An error of the controller's files in words: why, and what the operator should do. */
+/** An error of a file on the controller: the reason, and the help. */
 export interface FileTrouble {
   readonly why: string
   readonly todo?: string | undefined
@@ -23,7 +23,7 @@ const TROUBLES: Readonly<Record<string, FileTrouble>> = {
   EIO: { why: 'the disk reports an error', todo: 'look at the kernel’s log: dmesg' },
 }
 
-/** Says what is wrong with a file, whether the error is the system's or has been put in words already. */
+/** Explains an error of a file: the system's by its code, a `Failure` by its own words. */
 export function fileTrouble(error: unknown): FileTrouble {
   if (error instanceof Failure) return { why: error.why ?? error.message, todo: error.todo }
   const { code = '', message = String(error) } = error as NodeJS.ErrnoException
@@ -31,10 +31,10 @@ export function fileTrouble(error: unknown): FileTrouble {
 }
 
 /**
- * The failure to do something with a file of the controller.
+ * Returns the failure to read, write or remove a file of the controller. A file that cannot be read is
+ * invalid input; one that cannot be written is refused.
  *
- * @param kind `input` where the file was asked for, `refused` where the disk does not take what must be written
- * @param known in place of what the error says, where more is known
+ * @param known the reason, if the caller knows more than the error
  */
 export function fileFailure(path: string, done: 'read' | 'written' | 'removed', cause: unknown, known?: FileTrouble): Failure {
   if (cause instanceof Failure) return cause

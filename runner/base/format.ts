@@ -1,11 +1,11 @@
-/** Amounts in words: one form for each, on every screen. Views and modules (through the contract) write them with this. */
+/** Writes amounts in words, in one form on every screen. Called by views, and by modules through the contract. */
 
 const STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
 
 export const MIB = 1024 ** 2
 export const GIB = 1024 ** 3
 
-/** `512 B`, `3.1 GiB`, `412 MiB`: at most one digit after the point, none from 100 on. */
+/** `512 B`, `3.1 GiB`, `412 MiB`: at most one decimal, and none from 100 on. */
 export function bytes(count: number): string {
   const step = count <= 0 ? 0 : Math.min(STEPS.length - 1, Math.floor(Math.log2(count) / 10))
   const value = count / 1024 ** step
@@ -22,14 +22,14 @@ export function duration(seconds: number): string {
   return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** A time in milliseconds since the epoch: `2026-11-28 22:00`, in local time. */
+/** Writes a time (milliseconds since the epoch) as `2026-11-28 22:00`, in local time. */
 export function moment(at: number): string {
   const date = new Date(at)
   const two = (value: number) => String(value).padStart(2, '0')
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
 }
 
-/** How long ago, as far as it matters: `40 s ago`, `12 min ago`, `3 days ago`. */
+/** Writes an age in coarse steps: `40 s ago`, `12 min ago`, `3 days ago`. */
 export function ago(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s ago`
   if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`

@@ -1,25 +1,29 @@
 import { RE2JS } from 're2js'
 
-/** What a match found: the text of each group (0 is the whole), also by name; undefined for a group that took no part. */
+/** The groups of a match, by number (0 is the whole) and by name; undefined for a group without a part in the match. */
 export interface Match {
   readonly groups: readonly (string | undefined)[]
   readonly named: Readonly<Record<string, string | undefined>>
 }
 
-/** A regular expression that a user wrote, in RE2's syntax: its time grows with the text alone, so no expression can hang the program. */
+/**
+ * A regular expression of a user, in RE2's syntax: its time grows with the text alone, so no expression can
+ * hang the program.
+ */
 export interface Pattern {
   test(text: string): boolean
-  /** The first match; undefined where there is none. */
+  /** The first match; undefined for none. */
   match(text: string): Match | undefined
 }
 
-/** The message says why a text is no regular expression here, in words that can stand as a label. */
+/** An invalid regular expression. The message explains why, as a label. */
 export class PatternError extends Error {
   override readonly name = 'PatternError'
 }
 
 /**
- * Compiles an expression in RE2's syntax (https://github.com/google/re2/wiki/Syntax); `\uXXXX` is understood as well.
+ * Compiles an expression in RE2's syntax (https://github.com/google/re2/wiki/Syntax), with `\uXXXX` as an
+ * extension.
  *
  * @param multiline `^` and `$` match at the ends of lines
  * @throws PatternError
@@ -38,7 +42,7 @@ export function compilePattern(text: string, { multiline = false }: { readonly m
   }
 }
 
-/** An expression that matches just this text. */
+/** Returns an expression that matches exactly this text. */
 export const literally = (text: string): string => RE2JS.quote(text)
 
 function compile(text: string, flags: number): RE2JS {
@@ -52,7 +56,7 @@ function compile(text: string, flags: number): RE2JS {
   }
 }
 
-/** Syntax of other engines that RE2 leaves out, since it could not keep its promise with it. */
+/** Syntax of other engines that RE2 lacks, since it cannot run in linear time. */
 const FEATURES: Readonly<Record<string, string>> = {
   '(?=': 'a lookahead',
   '(?!': 'a lookahead',

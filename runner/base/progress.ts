@@ -1,4 +1,4 @@
-/** How far work has come. */
+/** The progress of work. */
 export interface Progress {
   readonly done: number
   readonly total: number
@@ -7,7 +7,7 @@ export interface Progress {
   readonly note?: string
 }
 
-/** Reads `DONE TOTAL UNIT NOTE…`, as a job writes it; undefined for any other line. */
+/** Reads a job's line of progress, `DONE TOTAL UNIT NOTE…`; undefined for any other line. */
 export function readProgress(line: string): Progress | undefined {
   const [, done, total, unit, note] = /^(\d+) (\d+) (\S+)(?: (.+))?$/.exec(line) ?? []
   if (unit === undefined) return undefined

@@ -21,7 +21,10 @@ export interface StringSchema extends Described {
   readonly enum?: readonly string[]
   readonly pattern?: string
   readonly minLength?: number
-  /** The text is a condition in the expression language: checked when the playbook is loaded, not rendered, read with `target.evaluate`. */
+  /**
+   * The text is a condition in the expression language: checked at load, never rendered, evaluated by
+   * `target.evaluate`.
+   */
   readonly format?: 'expression'
 }
 export interface NumberSchema extends Described {
@@ -55,15 +58,15 @@ export interface ChoiceSchema extends Described {
   readonly enum: readonly (string | number | boolean)[]
   readonly type?: never
 }
-/** Anything: for values that another module produced. */
+/** Any value, such as the result of another module. */
 export interface AnySchema extends Described {
   readonly type?: never
   readonly enum?: never
 }
 
 /**
- * The TypeScript type of the values a schema accepts, after defaults have been filled in. A schema of which nothing is known comes first: it
- * can hold itself, and its type would have no end.
+ * The TypeScript type of the values that a schema accepts, after defaults. An unspecific `Schema` is tested
+ * first: it can hold itself, and its type would be infinite.
  */
 export type TypeOf<S> = [Schema] extends [S] ? unknown : Known<S>
 

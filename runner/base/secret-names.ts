@@ -4,33 +4,34 @@
  * values.
  */
 
-/** Stands where a secret stood, whoever reads it. */
+/** The text in place of a secret. */
 export const HIDDEN = '(hidden)'
 
-/** What older journals have instead. */
+/** The same in older journals. */
 export const HIDDEN_BEFORE = '********'
 
-/** Whether something in a text was hidden: it cannot stand for the real thing. */
+/** Returns true if something in a text was hidden: the text is unusable as a value. */
 export const holdsHidden = (text: string): boolean => text.includes(HIDDEN) || text.includes(HIDDEN_BEFORE)
 
 /**
- * Names that OpenStack, libvirt, MariaDB, RabbitMQ and Ansible give to secrets (`admin_password`, `adminPass`, `transport_url`, `connection`
- * with the database's password inside, `metadata_proxy_shared_secret`, `memcache_secret_key`, `root_token_id`).
+ * Names of secrets in OpenStack, libvirt, MariaDB, RabbitMQ and Ansible (`admin_password`, `adminPass`,
+ * `transport_url`, `connection` with the database's password inside, `metadata_proxy_shared_secret`,
+ * `memcache_secret_key`, `root_token_id`).
  */
 const SECRET_NAME =
   /passw(or)?ds?$|passphrases?$|(^|[_-]|admin)(pass|pw)$|(^|[_-])(connection|transport_url)$|secret|token(?!_?(expir|ttl|len|type|format))|(private|encryption|fernet|hmac|api)_?key|credential/i
 
-/** Names of what is beside a secret, or of where one is kept. */
+/** Names of things beside a secret, or of its file. */
 const NO_SECRET_NAME = /[_-](file|files|path|dir|directory|uuid)$/i
 
-/** Whether an option, a parameter or a variable of this name holds a secret. */
+/** Returns true if an option, a parameter or a variable of this name holds a secret. */
 export const isSecretName = (name: string): boolean => SECRET_NAME.test(name) && !NO_SECRET_NAME.test(name)
 
-/** Whether a setting must not be shown: by its name, or because its value is a URL with a password. */
+/** Returns true if a setting must be hidden: by its name, or for a URL with a password in its values. */
 export const isSecretSetting = (name: string, ...values: readonly (string | undefined)[]): boolean =>
   isSecretName(name) || values.some((value) => value !== undefined && urlSpans(value).length > 0)
 
-/** A part of a text: from `start` up to `end`, which is not included. */
+/** A range of a text; `end` is exclusive. */
 export interface Span {
   readonly start: number
   readonly end: number
@@ -39,20 +40,20 @@ export interface Span {
 export interface Shown {
   /** The text with every secret hidden. */
   readonly text: string
-  /** The secrets, in their order: what has changed where the texts shown are equal. */
+  /** The secrets in order: they differ if only a hidden part has changed. */
   readonly secrets: string
 }
 
-/** A text for people to see, with what `secretSpans` finds hidden. */
+/** Hides the secrets that `secretSpans` finds in a text. */
 export function hideSecrets(text: string): Shown {
   const spans = secretSpans(text)
   return { text: hideSpans(text, spans), secrets: spans.map(({ start, end }) => text.slice(start, end)).join('\n') }
 }
 
-/** A message with the credentials in its URLs hidden. */
+/** Hides the credentials in the URLs of a message. */
 export const hideCredentials = (text: string): string => hideSpans(text, urlSpans(text))
 
-/** @param spans in their order, none in another */
+/** @param spans in order, without overlaps */
 export function hideSpans(text: string, spans: readonly Span[]): string {
   let shown = ''
   let from = 0
@@ -64,10 +65,11 @@ export function hideSpans(text: string, spans: readonly Span[]): string {
 }
 
 /**
- * Finds the secrets of a text (a file, a playbook, a command line): values beside a secret name, also where an option and its value are two
- * keys of one mapping (`option: admin_password`, `value: …`), with the lines that go on from there; passwords in URLs; private keys.
+ * Finds the secrets of a text (a file, a playbook, a command line): values of secret names with their
+ * continuation lines, also if an option and its value are two keys of one mapping (`option: admin_password`,
+ * `value: …`); passwords in URLs; private keys.
  *
- * @returns in their order, none in another
+ * @returns in order, without overlaps
  */
 export function secretSpans(text: string): readonly Span[] {
   const lines = linesOf(text)
@@ -81,7 +83,7 @@ export function secretSpans(text: string): readonly Span[] {
   ])
 }
 
-/** Spans in their order, without those that lie in another. */
+/** Sorts spans, and merges those that overlap. */
 export function outermost(spans: readonly Span[]): readonly Span[] {
   const kept: Span[] = []
   for (const span of spans.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
@@ -94,7 +96,7 @@ export function outermost(spans: readonly Span[]): readonly Span[] {
 
 interface Line {
   readonly text: string
-  /** Of its first character in the whole text. */
+  /** The offset of the line in the whole text. */
   readonly start: number
   /** Columns before the first key or word, list dashes counted as blanks; undefined for an empty line. */
   readonly indent: number | undefined
@@ -114,16 +116,16 @@ function linesOf(text: string): readonly Line[] {
   })
 }
 
-/** A name and what separates it from its value. */
+/** A name and its separator. */
 const NAMED = /(?<![\w.-])(["']?)([\w.-]+)\1[ \t]*(?::=|=>|[=:])[ \t]*/g
-/** What may stand before the first name of a line. */
+/** The allowed text before the first name of a line. */
 const BEFORE_FIRST = /^[ \t]*(?:-[ \t]+)*(?:export[ \t]+|[#;]+[ \t]*)?$/
-/** The head of a block of YAML, whose text is in the lines that follow. */
+/** The head of a YAML block, followed by the lines of its text. */
 const BLOCK_HEAD = /^(?:![\w-]+[ \t]*)?(?:[|>][+\-\d]*)?[ \t]*(?:#.*)?$/
-/** No text at all, or none that is secret. */
+/** An empty value, or a value that cannot be secret. */
 const NO_SECRET = /^(?:["']{2}|true|false|yes|no|null|none|~)?[ \t,]*(?:[ \t]#.*)?$/i
 
-/** The values of the secret names in one line, and the lines that go on from the last of them. */
+/** Finds the values of the secret names in one line, with the continuation lines of the last one. */
 function settingSpans(lines: readonly Line[], at: number, pairs: readonly Pair[]): readonly Span[] {
   const isPaired = pairs.some(namesSecret)
   return pairs
@@ -131,16 +133,19 @@ function settingSpans(lines: readonly Line[], at: number, pairs: readonly Pair[]
     .flatMap(({ from, first }) => valueSpans(lines, at, from, first))
 }
 
-/** A database's `connection` is a URL; an ordinary word is how a host is reached. */
+/**
+ * Returns true for a `connection` that is an ordinary word (a way to reach a host); a database's `connection`
+ * is a URL.
+ */
 const isPlainConnection = ({ name, value }: Pair): boolean => /connection$/i.test(name) && !value().includes(':')
 
 interface Pair {
   readonly name: string
-  /** Asked of few names only: to find its end costs more than to find where it begins. */
+  /** A function, since finding the end costs more than finding the start, and few names need it. */
   value(): string
-  /** Where the value begins in the line. */
+  /** The offset of the value in the line. */
   readonly from: number
-  /** Whether nothing stands before it: its value is the rest of the line. */
+  /** True if nothing precedes the name: the value is the rest of the line. */
   readonly first: boolean
 }
 
@@ -155,7 +160,7 @@ const pairsOf = (line: string): readonly Pair[] =>
     }
   })
 
-/** The value that begins in a line at `from`; a block's lines, and those that go on from it, are its own. */
+/** Finds the value that begins in a line at `from`, with the lines of its block and its continuation lines. */
 function valueSpans(lines: readonly Line[], at: number, from: number, first: boolean): readonly Span[] {
   const { text, start } = lines[at]!
   const rest = text.slice(from)
@@ -167,7 +172,10 @@ function valueSpans(lines: readonly Line[], at: number, from: number, first: boo
   return first ? [own, ...belowSpans(lines, at, true)] : [own]
 }
 
-/** The lines that are indented below a name; where it has no text of its own they may be a mapping, which is looked into instead. */
+/**
+ * Finds the lines indented below a name. If the name has no text of its own, they may be a mapping, whose own
+ * names are searched instead.
+ */
 function belowSpans(lines: readonly Line[], at: number, all: boolean): readonly Span[] {
   const own = lines[at]!.indent ?? 0
   const spans: Span[] = []
@@ -182,14 +190,14 @@ function belowSpans(lines: readonly Line[], at: number, all: boolean): readonly 
   return spans
 }
 
-/** Nothing but `{{ … }}`, with what a quote or a separator needs. */
+/** Returns true for nothing but `{{ … }}`, quotes and separators. */
 const isTemplate = (value: string): boolean =>
   value.includes('{{') && !/[\p{L}\p{N}]{3}/u.test(value.replaceAll(/\{\{[^{}]*\}\}/g, '').replace(/[ \t]#.*$/, ''))
 
-/** So far a line is looked at around a name: what has no end within that is taken to reach to the end of the line. */
+/** The reach of the search around a name. A value without an end inside it extends to the end of the line. */
 const REACH = 4096
 
-/** Where a value in the midst of a line ends: at its quote, its bracket, or what separates it from the next. */
+/** Finds the end of a value inside a line: its quote, its bracket, or the separator before the next. */
 function endOfValue(line: string, from: number): number {
   const near = line.slice(from, from + REACH)
   const quote = /^(["'])(?:\\.|(?!\1)[^\\])*\1/.exec(near)
@@ -208,7 +216,7 @@ function endOfValue(line: string, from: number): number {
 const OPTION_KEYS = new Set(['option', 'name', 'key', 'var', 'variable', 'parameter', 'setting', 'field'])
 const VALUE_KEYS = new Set(['value', 'values', 'default', 'example', 'enum'])
 
-/** Whether a key says of those beside it that they hold a secret: `option: admin_password`; `secret: true` of a parameter. */
+/** Returns true if a key marks its mapping as secret: `option: admin_password`; `secret: true` of a parameter. */
 function namesSecret({ name, value }: Pair): boolean {
   if (!OPTION_KEYS.has(name) && name !== 'secret') return false
   const text = value()
@@ -217,7 +225,7 @@ function namesSecret({ name, value }: Pair): boolean {
   return name === 'secret' ? text === 'true' : /^[\w.-]+$/.test(text) && isSecretName(text)
 }
 
-/** Values whose name is another key of the same mapping, a key a line. */
+/** Finds values named by another key of the same mapping, a key a line. */
 function pairedSpans(lines: readonly Line[], pairs: readonly (readonly Pair[])[]): readonly Span[] {
   const known = new Set<number>()
   return lines.flatMap((_line, at) => {
@@ -249,7 +257,7 @@ function mappingOf(lines: readonly Line[], at: number): readonly number[] {
   return found
 }
 
-/** The same where the mapping is written in braces, over several lines perhaps. */
+/** Finds the same in a mapping in braces, on one line or several. */
 function flowSpans(text: string): readonly Span[] {
   const flat = text.replaceAll(/\{\{[^{}]*\}\}/g, (template) => '\0'.repeat(template.length)).replaceAll('\n', ' ')
   return [...flat.matchAll(/\{[^{}]*\}/g)].flatMap(({ 0: mapping, index }) => {
@@ -263,7 +271,7 @@ function flowSpans(text: string): readonly Span[] {
   })
 }
 
-/** `rabbit://nova:s3cret@host`: what stands before the last `@` of the hosts. */
+/** Credentials in a URL: `rabbit://nova:s3cret@host`, the text before the last `@` of the hosts. */
 const CREDENTIALS = /(?<=\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/:@"'<>]*:[^\s/"'<>]+(?=@)/gi
 
 const urlSpans = (text: string): readonly Span[] =>
@@ -271,7 +279,7 @@ const urlSpans = (text: string): readonly Span[] =>
     isTemplate(found.slice(found.indexOf(':'))) || found === HIDDEN ? [] : [{ start: index, end: index + found.length }],
   )
 
-/** Private keys in PEM (RFC 7468), on lines of their own or in one line with `\n` written out. */
+/** Finds private keys in PEM (RFC 7468), on lines of their own or in one line with literal `\n`. */
 function keySpans(lines: readonly Line[]): readonly Span[] {
   const spans: Span[] = []
   let begun: number | undefined

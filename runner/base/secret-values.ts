@@ -5,32 +5,32 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { HIDDEN } from './secret-names.ts'
 
-/** Shorter values are ordinary words and numbers: hiding them would garble everything and protect nothing. */
+/** Shorter values are ordinary words and numbers: hiding them would garble the output and protect nothing. */
 export const SHORTEST = 4
-/** The same for one line of a secret that has several: it stands for less. */
+/** The minimum for one line of a multi-line secret: a line alone reveals less. */
 const SHORTEST_LINE = 8
 
-/** The values of a run that must not be seen. */
+/** The secret values of a run. */
 export interface Secrets {
-  /** Every text and number in it is one from now on. False where one of them cannot be masked, being too short or a mere yes or no. */
+  /** Adds every text and number of a value. Returns false if one cannot be masked: too short, or a mere yes or no. */
   add(value: unknown): boolean
   /**
-   * A deep copy of JSON data in which every occurrence of a secret, whole or inside a longer text, is hidden.
+   * Returns a deep copy of JSON data with every occurrence of a secret hidden, whole or inside a longer text.
    *
-   * @param mask what stands in its place
+   * @param mask the text in its place
    */
   mask<T>(value: T, mask?: string): T
-  /** A keyed digest: it tells one value from another, and nobody can tell from it whether a guess is right. */
+  /** Returns a keyed digest: it distinguishes values, and gives no way to test a guess. */
   seal(value: unknown): string
-  /** From now on the digests are those of a run that has a key of its own. */
+  /** Switches to the digests of a run with a key of its own. */
   sealWith(mark: (text: string) => string): void
-  /** How much is masked: more as more becomes known. */
+  /** The number of masked forms; it grows with the known secrets. */
   readonly size: number
 }
 
 export function createSecrets(): Secrets {
   const forms = new Set<string>()
-  /** All forms in one, the longest first; made when it is needed, for many secrets become known together. */
+  /** All forms in one pattern, the longest first; built at first use, since many secrets become known together. */
   let pattern: RegExp | undefined
   const add = (value: unknown): boolean => {
     if (value === undefined || value === null || value === '') return true
@@ -66,7 +66,7 @@ export function createSecrets(): Secrets {
   }
 }
 
-/** A text without one secret, however short that is. */
+/** Hides one secret in a text, however short. */
 export const hideValue = (text: string, secret: string | undefined): string =>
   secret === undefined || secret === '' ? text : text.replace(anyOf(new Set(formsOf(secret))), HIDDEN)
 
@@ -79,7 +79,10 @@ const anyOf = (texts: ReadonlySet<string>): RegExp =>
     'g',
   )
 
-/** As it is, each of its lines for output that is told line by line, and both as they stand in JSON, in a URL, in a shell's quotes, in base64. */
+/**
+ * Lists the forms of a secret: the text, each of its lines (for output shown line by line), and both as
+ * written in JSON, in a URL, in shell quotes, in base64.
+ */
 function formsOf(text: string): string[] {
   const lines = text.split('\n').map((line) => line.trim())
   return [text, ...lines.filter(tells)].flatMap((form) => [form, ...writings.map((write) => write(form))])
@@ -100,6 +103,6 @@ const writings: readonly ((text: string) => string)[] = [
   (text) => Buffer.from(text).toString('base64url'),
 ]
 
-/** The first and last line of a PEM file, or a ruler, are no secrets. */
+/** Returns false for lines that reveal nothing: the first and last line of a PEM file, a ruler. */
 const tells = (line: string): boolean =>
   line.length >= SHORTEST_LINE && /[\p{L}\p{N}]/u.test(line) && !/^-----(BEGIN|END) .*-----$/.test(line)

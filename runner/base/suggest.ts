@@ -1,7 +1,7 @@
-/** The candidate that somebody who typed `name` most likely meant; undefined where none is near. */
+/** Returns the candidate nearest to a misspelt `name`; undefined if none is near. */
 export const nearest = (name: string, candidates: Iterable<string>): string | undefined => {
   const typed = name.toLowerCase()
-  // Of one or two letters, everything is near everything.
+  // Every name is near to one of one or two letters.
   const limit = name.length < 3 ? 0 : Math.max(1, Math.floor(name.length / 3))
   let best: { name: string; distance: number } | undefined
   for (const candidate of new Set(candidates)) {
@@ -12,19 +12,19 @@ export const nearest = (name: string, candidates: Iterable<string>): string | un
   return best?.name
 }
 
-/** `did you mean …?`, ready to be a label; undefined where no candidate is near. */
+/** Returns `did you mean …?` as a label; undefined if no candidate is near. */
 export const didYouMean = (name: string, candidates: Iterable<string>): string | undefined => {
   const meant = nearest(name, candidates)
   return meant === undefined ? undefined : `did you mean \`${meant}\`?`
 }
 
-/** `; did you mean …?`, to end a sentence with; empty if no candidate is near. */
+/** Returns `; did you mean …?` for the end of a sentence; empty if no candidate is near. */
 export const suggestion = (name: string, candidates: Iterable<string>): string => {
   const label = didYouMean(name, candidates)
   return label === undefined ? '' : `; ${label}`
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
+/** Counts insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
 export const editDistance = (a: string, b: string): number => {
   let older: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column)

@@ -4,11 +4,11 @@ import { Failure } from './failure.ts'
 
 /** An element of an XML document, read only. */
 export interface Xml {
-  /** As it is written, with its prefix: `nova:instance`. */
+  /** The written name, with its prefix: `nova:instance`. */
   readonly name: string
-  /** By name as it is written; values without their quotes, references resolved. */
+  /** By written name; values without their quotes, references resolved. */
   readonly attributes: Readonly<Record<string, string>>
-  /** All text in it and below, without blanks around it. */
+  /** All text in the element and below, trimmed. */
   readonly text: string
   /** The first element at a path of names below this one (`os/type`); undefined if there is no such element. */
   at(path: string): Xml | undefined
@@ -19,11 +19,11 @@ export interface Xml {
 }
 
 /**
- * Reads an XML document; returns its root element. A document type is refused: nothing that Nova or libvirt writes has one, and with it would
- * come entities, which can be made to grow without bound. Throws `Failure` if the text is not well-formed.
+ * Reads an XML document and returns its root element. A document type is refused: Nova and libvirt write
+ * none, and its entities could grow without bound. Throws `Failure` if the text is not well-formed.
  */
 export function parseXml(text: string): Xml {
-  // Loaded at the first document: it takes as long to load as the rest of the program to print its help.
+  // Loaded at the first document: loading takes as long as the rest of the program needs to print its help.
   const { DOMParser, onWarningStopParsing } = createRequire(import.meta.url)('@xmldom/xmldom') as typeof import('@xmldom/xmldom')
   const refuse = (why: string, cause?: unknown) => new Failure('the XML cannot be read', { why, cause })
   if (text.includes('<!DOCTYPE')) throw refuse('it has a document type, which is not supported')

@@ -43,11 +43,11 @@ export interface RunStarted extends Stamped {
   readonly playbook: string
   readonly name: string
   readonly inventory: readonly string[]
-  /** Every host that any play selects. */
+  /** The hosts of all plays. */
   readonly hosts: readonly string[]
   readonly tasks: number
   readonly params: Readonly<Record<string, unknown>>
-  /** The run that this one takes back. */
+  /** The run to undo, for an undo. */
   readonly undoes?: string
 }
 export interface PlayStarted extends Stamped {
@@ -55,7 +55,7 @@ export interface PlayStarted extends Stamped {
   readonly play: number
   readonly name: string
   readonly hosts: readonly string[]
-  /** Where `serial` splits the play: this batch, from 1, and how many there are. */
+  /** With `serial`: the number of this batch, from 1, and the number of batches. */
   readonly batch?: { readonly number: number; readonly of: number }
 }
 export interface TaskStarted extends Stamped {
@@ -66,36 +66,36 @@ export interface TaskStarted extends Stamped {
   readonly handler: boolean
   readonly hosts: readonly string[]
 }
-/** The run goes on where it stood. */
+/** A resumed run begins. */
 export interface RunResumed extends Stamped {
   readonly type: 'run-resumed'
   readonly run: string
-  /** Steps whose end was recorded before. */
+  /** The number of steps with a recorded end. */
   readonly done: number
-  /** Steps that were in flight when the runner died. */
+  /** Steps in flight when the runner died. */
   readonly inFlight: readonly StepRef[]
 }
-/** A resumed run came by a step that was done before: its recorded outcome counts. */
+/** A resumed run reaches a finished step: its recorded outcome counts. */
 export interface StepReplayed extends Stamped {
   readonly type: 'step-replayed'
   readonly step: StepRef
   readonly outcome: Outcome
 }
-/** `undo` begins to put back what the step had changed. This and `step-undone` stand in the journal of the run that is taken back. */
+/** An undo of a step begins. This event and `step-undone` stand in the journal of the original run. */
 export interface UndoStarted extends Stamped {
   readonly type: 'undo-started'
   readonly step: StepRef
   readonly blob: string
-  /** The run that takes it back. */
+  /** The run that undoes the step. */
   readonly by: string
 }
-/** `undo` has put back what the step had changed. */
+/** A step is undone. */
 export interface StepUndone extends Stamped {
   readonly type: 'step-undone'
   readonly step: StepRef
   readonly blob: string
 }
-/** `undo` came by a step that nobody can take back, and said so. Stands in the journal of the run that is taken back. */
+/** An undo passes a step that cannot be undone, with a warning. Stands in the journal of the original run. */
 export interface UndoPassed extends Stamped {
   readonly type: 'undo-passed'
   readonly step: StepRef
@@ -105,23 +105,26 @@ export interface LoopStarted extends Stamped {
   readonly type: 'loop-started'
   readonly task: string
   readonly host: string
-  /** Of the loop as a whole. */
+  /** The name of the whole loop. */
   readonly name: string
-  /** How many there are; absent in a plan that does not know yet. */
+  /** The number of items; absent in a plan if unknown. */
   readonly items?: number
-  /** What `loop_control` says, in words; what is not known yet as it is written. */
+  /** The values of `loop_control` in words; unknown ones as written. */
   readonly control: {
     readonly parallel?: string
     readonly limits?: Readonly<Record<string, string>>
     readonly maxFailures?: string
     readonly canary?: string
-    /** Milliseconds since the epoch, or the words of the playbook. */
+    /** Milliseconds since the epoch, or the text of the playbook. */
     readonly deadline?: number | string
   }
 }
 /** One task on one host, or one item of its loop there. */
 export interface StepRef {
-  /** Unique within the run: task id, host, and the item's number; with `~` and `same` where another step stood in that place before. */
+  /**
+   * Unique within the run: task id, host, and the item's number; with `~` and the fingerprint if the key was
+   * taken by another step.
+   */
   readonly key: string
   readonly task: string
   readonly host: string
@@ -129,11 +132,14 @@ export interface StepRef {
   readonly module: string
   /** The label of a loop's item. */
   readonly item?: string
-  /** Digest of the task as written and of the item: the same wherever the task stands. Absent in older journals. */
+  /**
+   * The fingerprint: a digest of the task as written and of the item, independent of the task's position.
+   * Absent in older journals.
+   */
   readonly same?: string
   readonly place: Place
 }
-/** What a host was found to be: a resumed run knows it of hosts that it does not look at again. */
+/** The facts of a host: a resumed run knows them without connecting to the host again. */
 export interface FactsGathered extends Stamped {
   readonly type: 'facts-gathered'
   readonly host: string
@@ -152,23 +158,26 @@ export interface StepChecked extends Stamped {
 export interface ApplyStarted extends Stamped {
   readonly type: 'apply-started'
   readonly step: StepRef
-  /** What `undo` needs. It can hold secrets and whole files: it goes into the journal's blobs and is shown nowhere. */
+  /** The data for `undo`. It can hold secrets and whole files: it goes into the journal's blobs and is never shown. */
   readonly undo: UndoRecord
 }
 export interface UndoRecord {
   readonly params: unknown
   /** The module's own `before`. */
   readonly before: unknown
-  /** The host that was acted on: the step's own, or the one it was delegated to. */
+  /** The host of the change: the step's own, or its `delegate_to`. */
   readonly host: string
   readonly become: { readonly wanted: boolean | undefined; readonly user: string | undefined }
   /** It only made other changes take effect: it is undone after those. */
   readonly activates?: true
-  /** What the module wanted locked, besides the host. */
+  /** Locks of the step besides the host's. */
   readonly locks?: readonly LockRequest[]
-  /** What the module was given from the controller: rendered templates by name, files by path (base64). They may change later. */
+  /**
+   * The module's inputs from the controller, which may change later: rendered templates by name, files by
+   * path (base64).
+   */
   readonly inputs: { readonly rendered: Record<string, string>; readonly files: Record<string, string> }
-  /** The variables that the tasks of an `undo:` refer to, as the step saw them. */
+  /** The variables of the `undo:` tasks, with their values at the step. */
   readonly variables?: Readonly<Record<string, unknown>>
 }
 export interface StepProgress extends Stamped {
@@ -181,7 +190,7 @@ export type Outcome =
   | 'changed' // done and verified
   | 'planned' // plan: would change
   | 'unknown' // plan: depends on a step that has not run
-  | 'skipped' // its condition is false, or there was nothing to loop over
+  | 'skipped' // its condition is false, or its loop is empty
   | 'failed'
   | 'unreachable'
 export interface StepFinished extends Stamped {
@@ -191,25 +200,25 @@ export interface StepFinished extends Stamped {
   readonly seconds: number
   readonly changes: readonly Change[]
   readonly warnings: readonly string[]
-  /** Text that the module wants the operator to read. */
+  /** A message of the module for the operator. */
   readonly message?: string
   readonly result: Result
-  /** Why it was skipped, or what it is unknown until. */
+  /** The reason of a skip, or the step that an unknown outcome waits for. */
   readonly reason?: string
   readonly failure?: FailureInfo
-  /** The failure was let pass by `ignore_errors`. */
+  /** `ignore_errors` ignored the failure. */
   readonly ignored?: true
-  /** Whether `undo` could take back what changed, or would. */
+  /** True if `undo` can restore the state before the step. */
   readonly reversible: boolean
-  /** Plan: how long it is likely to take. */
+  /** Plan: the likely duration. */
   readonly estimate?: Estimate
-  /** Plan: what the operator will be asked before it; as it is written where what it refers to is not known yet. */
+  /** Plan: the question before the step; as written if its values are unknown. */
   readonly confirm?: string
-  /** How what it acts on was before, if the module tells. */
+  /** The resources before the step, if the module reports them. */
   readonly before?: Snapshot
-  /** How it was afterwards, for undo to compare with; in the journal only, contents by a keyed digest. */
+  /** The resources after the step, for the drift check of undo. In the journal only, contents as keyed digests. */
   readonly after?: Snapshot
-  /** Attempts made, where `retries` allowed several. */
+  /** The number of attempts, with `retries`. */
   readonly attempts?: number
 }
 export interface FailureInfo {
@@ -219,62 +228,65 @@ export interface FailureInfo {
   readonly todo?: string
   readonly stderr?: string
   readonly data?: Readonly<Record<string, unknown>>
-  /** Nearer than the task itself: the template or parameter that could not be used. */
+  /** A closer place than the task: the unusable template or parameter. */
   readonly place?: Place
 }
 export interface TaskFinished extends Stamped {
   readonly type: 'task-finished'
   readonly task: string
-  /** Hosts and items of loops that it was not started for. A resumed run starts them. */
+  /** Hosts and loop items that the task was not started for. A resumed run starts them. */
   readonly notStarted?: readonly NotStarted[]
 }
 export interface NotStarted {
   readonly host: string
-  /** Labels of a loop's items; without them the whole task was not started on the host. */
+  /** Labels of a loop's items; absent if the whole task was not started on the host. */
   readonly items?: readonly string[]
-  /** The run was stopped; enough items have failed; the loop's canary has; its deadline has come; the host is out of reach. */
+  /**
+   * The run was stopped; too many items failed; the loop's canary failed; its deadline passed; the host is
+   * unreachable.
+   */
   readonly reason: 'stopped' | 'failures' | 'canary' | 'deadline' | 'unreachable'
 }
-/** Handlers that were notified and did not run, because their host failed or the run stopped. */
+/** Notified handlers that did not run, because their host failed or the run stopped. */
 export interface HandlersPending extends Stamped {
   readonly type: 'handlers-pending'
   readonly host: string
   readonly handlers: readonly string[]
 }
-/** Plan: what is done on the host if, against the plan, a step of a block fails. A saved plan agrees to it as well. */
+/** Plan: the tasks of a `rescue`, which run if a step of the block fails. A saved plan covers them as well. */
 export interface RescuePlanned extends Stamped {
   readonly type: 'rescue-planned'
   readonly host: string
   readonly block: string
-  /** Of the block, where it has one. */
+  /** The name of the block, if any. */
   readonly name?: string
   readonly tasks: readonly (Pick<StepRef, 'task' | 'name' | 'module'> & Pick<StepFinished, 'reversible' | 'confirm'>)[]
 }
-/** A host failed in a block and its `rescue` went through: what failed in the block no longer counts. */
+/** The `rescue` of a block succeeded on a host: failures in the block no longer count. */
 export interface Rescued extends Stamped {
   readonly type: 'rescued'
   readonly host: string
-  /** Id of the block; those of its tasks begin with it. */
+  /** The id of the block, a prefix of the ids of its tasks. */
   readonly block: string
 }
-/** Somebody else holds what is needed; the run waits, as `--wait-lock` allows. Can come before `run-started`. */
+/** Another run holds a lock, and this one waits (`--wait-lock`). Can come before `run-started`. */
 export interface LockAwaited extends Stamped {
   readonly type: 'lock-awaited'
-  /** What is held by whom, in words. */
+  /** The locks and their holders, in words. */
   readonly reasons: readonly string[]
 }
-/** Too many hosts have failed: the others are taken out as well, and no further play begins. */
+/** Too many hosts failed: the other hosts stop as well, and no further play begins. */
 export interface PlayStopped extends Stamped {
   readonly type: 'play-stopped'
   readonly reason: string
-  /** Hosts that had not failed. */
+  /** Hosts without a failure. */
   readonly hosts: readonly string[]
 }
 export interface Interrupted extends Stamped {
   readonly type: 'interrupted'
-  /** 1: finish what is in flight; 2: abort now. */
+  /** 1: finish the steps in flight; 2: abort now. */
   readonly times: number
-  /** What is being applied at that moment, with the last that is known of it. */
+  /** The steps in flight, with their last known progress. */
   readonly inFlight: readonly { readonly step: StepRef; readonly progress?: Progress }[]
 }
 export interface RunFinished extends Stamped {
@@ -284,7 +296,7 @@ export interface RunFinished extends Stamped {
   readonly interrupted: boolean
   readonly exitCode: number
   readonly counts: Counts
-  /** Hosts that have not come to the end of all their plays: failed, stopped, taken out, or not begun. */
+  /** Hosts that did not finish all their plays: failed, stopped, or not begun. */
   readonly unfinished?: readonly string[]
 }
 export type Counts = Readonly<Record<Outcome | 'ignored' | 'rescued', number>>

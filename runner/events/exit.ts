@@ -1,12 +1,12 @@
 import type { FailureKind } from '../base/failure.ts'
 
-/** What the shell sees. `plan --exit-code` adds 5 where there are changes. */
+/** The exit codes. `plan --exit-code` returns 5 for a plan with changes. */
 export const EXIT = { done: 0, failed: 1, input: 2, unreachable: 3, refused: 4, changes: 5, late: 6, interrupted: 130 } as const
 
 /**
- * The gravest of what happened: a step that failed outweighs a host that could not be reached, which outweighs bad input.
+ * Returns the gravest code: a failed step outweighs an unreachable host, which outweighs invalid input.
  *
- * @param late a deadline came before everything was started
+ * @param late the deadline passed before everything was started
  */
 export function exitCode(kinds: readonly FailureKind[], interrupted: boolean, late = false): number {
   if (interrupted) return EXIT.interrupted

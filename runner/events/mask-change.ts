@@ -9,12 +9,12 @@ import { HIDDEN } from '../base/secret-names.ts'
 import type { Secrets } from '../base/secret-values.ts'
 import type { Change, Snapshot } from '../module.ts'
 
-/** Groups of changed lines with so few others between them are shown as one. */
+/** Changed lines with at most so many others between them belong to one group. */
 const NEAR = 2
-/** Beyond so many changed lines nobody tells which belong together. */
+/** Above so many changed lines, groups cannot be told apart. */
 const MOST_EDITS = 1000
 
-/** A difference as it may be shown and kept. */
+/** Masks a difference for the screen and the journal. */
 export function maskChange(secrets: Secrets, change: Change): Change {
   const { before, after, sensitive } = change
   const masked = whereItIs(secrets, change)
@@ -36,7 +36,7 @@ export function sealChange(secrets: Secrets, change: Change): Change {
   return { ...whereItIs(secrets, change), before: sealed(before), after: sealed(after) }
 }
 
-/** The same change with every secret in its texts masked; the host and kind of its resource stay. */
+/** Masks every secret in the texts of a change; the host and the kind of its resource stay. */
 const whereItIs = (secrets: Secrets, change: Change): Change => ({
   ...secrets.mask(change),
   resource: { ...change.resource, name: secrets.mask(change.resource.name) },

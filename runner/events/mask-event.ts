@@ -5,7 +5,10 @@ import type { Secrets } from '../base/secret-values.ts'
 import type { Event, FailureInfo, StepFinished, StepRef } from './events.ts'
 import { maskChange, maskSnapshot } from './mask-change.ts'
 
-/** What tells a run, a host or a step from another: it is looked up by, and a secret that is a part of a host's name must not change it. */
+/**
+ * The identifying fields of a run, a host or a step. They stay as they are: a secret that is part of a host's
+ * name must not change lookups.
+ */
 const OF_EVENT = [
   'type',
   'at',
@@ -29,9 +32,9 @@ interface Parts extends Partial<Pick<StepFinished, 'step' | 'changes' | 'before'
 }
 
 /**
- * An event as it may be shown and kept: every secret in its texts and data is masked.
+ * Masks every secret in the texts and data of an event.
  *
- * @param change what becomes of its differences
+ * @param change masks its differences
  */
 export function maskEvent<E extends Partial<Event>>(secrets: Secrets, event: E, change = maskChange): E {
   const masked: E & Parts = secrets.mask(event)
@@ -52,7 +55,7 @@ export function maskEvent<E extends Partial<Event>>(secrets: Secrets, event: E, 
   }
 }
 
-/** What a program or a library says may quote a URL as it was given. */
+/** Hides credentials in URLs that a program or a library quotes in its message. */
 const maskFailure = (failure: FailureInfo): FailureInfo => ({
   ...failure,
   ...Object.fromEntries(
@@ -62,7 +65,7 @@ const maskFailure = (failure: FailureInfo): FailureInfo => ({
   ),
 })
 
-/** What ends a run before or instead of its report. */
+/** Masks an error that ends a run before or instead of its report. */
 export const maskThrown = (secrets: Secrets, error: unknown): unknown => {
   if (!(error instanceof Failure)) return error
   const { message, kind, why, todo, stderr, data, cause } = error

@@ -3,7 +3,7 @@
  */
 import type { Goal } from './events.ts'
 
-/** The command line in named parts. JSON: kept with a run and in a saved plan. */
+/** A request as JSON. */
 export interface Request {
   readonly goal: Goal
   /** The run to undo, and how much of it. */
@@ -33,7 +33,6 @@ export interface Which {
   readonly tags: readonly string[]
   readonly skipTags: readonly string[]
   readonly startAtTask: string | undefined
-  /** Ask before each task. */
   readonly step: boolean
 }
 
@@ -44,20 +43,20 @@ export interface As {
   readonly becomeUser: string | undefined
 }
 
-/** The way a run goes about it. Nothing here changes what is done, so whoever applies a saved plan may choose it anew. */
+/** Options that do not change the result of a run: a saved plan may be applied with others. */
 export interface How {
   readonly forks: number
-  /** Agree to whatever a `confirm` asks. */
+  /** Agree to every `confirm`. */
   readonly yes: boolean
-  /** Seconds to wait for what another run holds. */
+  /** Seconds to wait for a lock of another run. */
   readonly waitLock: number
-  /** Survive a hang-up: the terminal is gone. */
+  /** Survive a hang-up of the terminal. */
   readonly detach: boolean
   readonly askBecomePass: boolean
   readonly acceptNewHostKeys: boolean
 }
 
-/** The form of what is shown, the exit code included. */
+/** The form of the output, and of the exit code. */
 export interface Show {
   readonly output: 'auto' | 'plain' | 'json'
   readonly verbose: number
@@ -65,7 +64,7 @@ export interface Show {
   readonly exitCode: boolean
 }
 
-/** A request as it was kept before it had parts. */
+/** A request of older journals, without parts. */
 type FlatRequest = Pick<Request, 'goal' | 'undoes'> & What & Which & As & How & Show
 
 const WHAT = { playbook: '', inventory: [''], params: [{ name: '', text: '' }], extra: [''] }
@@ -75,7 +74,7 @@ const SHOW = { output: '', verbose: 0, diff: false, exitCode: false }
 const FLAT = { goal: '', ...WHAT, ...WHICH, become: false, ...HOW, ...SHOW }
 const PARTS = { goal: '', what: WHAT, which: WHICH, as: { become: false }, how: HOW, show: SHOW }
 
-/** Whether a value has all that an example has, of the same types. */
+/** Returns true if a value has all keys of an example, with the same types. */
 function hasShape(value: unknown, like: unknown): boolean {
   if (typeof like !== 'object' || like === null) return typeof value === typeof like
   if (Array.isArray(like)) return Array.isArray(value) && value.every((item) => hasShape(item, like[0]))
@@ -83,7 +82,7 @@ function hasShape(value: unknown, like: unknown): boolean {
   return Object.entries(like).every(([key, part]) => hasShape((value as Record<string, unknown>)[key], part))
 }
 
-/** The request of a file that may have been written before requests had parts. Throws `TypeError` where it holds none. */
+/** Reads a request, also one of an older journal without parts. Throws `TypeError` for any other value. */
 export function readRequest(kept: unknown): Request {
   if (hasShape(kept, PARTS)) return kept as Request
   if (!hasShape(kept, FLAT)) throw new TypeError('this is no request')

@@ -1,26 +1,23 @@
-/**
- * Puts the declarations of all inventory files together: hosts, groups, variables, their order. Called by
- * inventory.ts.
- */
+/** Merges the declarations of all inventory files: hosts, groups, variables, their order. Called by inventory.ts. */
 import type { Diagnostic } from '../source/diagnostic.ts'
 import type { Vars } from '../language/playbook/types.ts'
 import type { Declaration } from './declaration.ts'
 
-/** A group while the inventory is put together; sets keep the order of the files. */
+/** A merged group; sets keep the order of the files. */
 export interface BuiltGroup {
   readonly name: string
   readonly hosts: Set<string>
   readonly children: Set<string>
   readonly vars: Vars
   readonly priority: number
-  /** The longest way from `all`. */
+  /** The length of the longest path from `all`. */
   readonly depth: number
 }
 
 export interface BuiltHost {
   readonly name: string
   readonly vars: Vars
-  /** The file that named it first. */
+  /** The file with its first declaration. */
   readonly from: string
 }
 
@@ -38,7 +35,10 @@ interface Draft {
   priority: number
 }
 
-/** Puts declarations together. A later value of a variable wins; every group ends up under `all`, every other host in `ungrouped`. */
+/**
+ * Merges declarations. A later value of a variable wins. Every group ends up under `all`, every host without
+ * a group in `ungrouped`.
+ */
 export const buildInventory = (declarations: readonly Declaration[]): Built => {
   const groups = new Map<string, Draft>()
   const hosts = new Map<string, { name: string; vars: Vars; from: string }>()
@@ -99,13 +99,13 @@ export const buildInventory = (declarations: readonly Declaration[]): Built => {
 
 type Groups = ReadonlyMap<string, { readonly children: ReadonlySet<string>; readonly hosts: ReadonlySet<string> }>
 
-/** Whether `to` lies below `from`. */
+/** Returns true if `to` lies below `from`. */
 const reaches = (groups: Groups, from: string, to: string): boolean => {
   const children = groups.get(from)?.children
   return children !== undefined && (children.has(to) || [...children].some((child) => reaches(groups, child, to)))
 }
 
-/** Groups that are in no other belong to `all`; a host is in `ungrouped` only where it is in no other group. */
+/** Puts groups without a parent under `all`, and hosts without a group into `ungrouped`. */
 const adopt = (groups: ReadonlyMap<string, Draft>, hosts: ReadonlyMap<string, unknown>): void => {
   const all = groups.get('all')!
   const ungrouped = groups.get('ungrouped')!
@@ -131,7 +131,7 @@ const depthsOf = (groups: Groups): Map<string, number> => {
   return depths
 }
 
-/** A group's own hosts, then those of its children, level by level. */
+/** The hosts of a group: its own first, then those of its children, level by level. */
 export const hostsIn = (groups: Groups, name: string): string[] => {
   const hosts = new Set<string>()
   const seen = new Set([name])
@@ -144,6 +144,6 @@ export const hostsIn = (groups: Groups, name: string): string[] => {
   return [...hosts]
 }
 
-/** Weakest first: by depth, then priority, then name. */
+/** Sorts groups by precedence, weakest first: by depth, then priority, then name. */
 export const sortGroups = (groups: readonly BuiltGroup[]): BuiltGroup[] =>
   groups.toSorted((a, b) => a.depth - b.depth || a.priority - b.priority || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))

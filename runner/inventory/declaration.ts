@@ -1,7 +1,7 @@
 import type { Vars } from '../language/playbook/types.ts'
 import type { Place } from '../source/source.ts'
 
-/** What an inventory file says, in its order and whatever its format: the input of `buildInventory`. */
+/** One statement of an inventory file of any format: the input of `buildInventory`, in the order of the file. */
 export type Declaration =
   | { readonly kind: 'group'; readonly name: string }
   | { readonly kind: 'child'; readonly group: string; readonly child: string; readonly place: Place }

@@ -28,7 +28,7 @@ type Problem = Omit<Diagnostic, 'severity' | 'place'> & {
   readonly severity?: Diagnostic['severity']
 }
 
-/** "This group is a child of that one", and where it is said. */
+/** A child of a group, with the place of its declaration. */
 interface Link {
   readonly group: string
   readonly child: string
@@ -39,10 +39,10 @@ interface Link {
 const sections = ['hosts', 'children', 'vars']
 
 /**
- * Ansible's INI format: hosts (with ranges and `key=value`), `[group]`, `[group:children]`, `[group:vars]`. Lines before the first
- * section are hosts of no group.
+ * Reads Ansible's INI format: hosts (with ranges and `key=value`), `[group]`, `[group:children]`,
+ * `[group:vars]`. Lines before the first section are hosts without a group.
  *
- * @param known groups of files read before: they may be referred to
+ * @param known groups of earlier files, which this one may refer to
  */
 export const readIni = (
   file: string,
@@ -52,7 +52,7 @@ export const readIni = (
   const problems: Problem[] = []
   const lines: Line[] = []
   const steps: ((vars: (line: Line) => Vars, source: Source) => Declaration[])[] = []
-  /** Groups named as children before they are declared: they join their parents when they are. */
+  /** Groups named as children before their own declaration: they join their parents at the declaration. */
   const pending = new Map<string, Link[]>()
   const withVars: Link[] = []
   const declared = new Set(['all', 'ungrouped', ...known])
@@ -147,7 +147,7 @@ const suggestion = (name: string, known: ReadonlySet<string>, note: string): Pic
   return label === undefined ? { notes: [note] } : { label }
 }
 
-/** `[group:vars]` takes a line as it is: everything behind the first `=`. */
+/** Reads a line of `[group:vars]`: the value is everything after the first `=`. */
 const readAssignment = (line: string, start: number): Assignment | undefined => {
   const split = line.indexOf('=')
   if (split === -1) return undefined
@@ -204,7 +204,7 @@ const readHostLine = (
   return { names: host.names, assignments }
 }
 
-/** The variables as a YAML document whose nodes know where they stand in the INI text. */
+/** Builds a YAML document of the variables, with the ranges of the INI text. */
 const documentOf = (lines: readonly Line[]): Document => {
   const document = new Document()
   const list = new YAMLSeq()

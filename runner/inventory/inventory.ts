@@ -18,22 +18,25 @@ import { readYamlInventory } from './yaml.ts'
 
 export interface InventoryHost {
   readonly name: string
-  /** Every group it is in: `all` first, parents before children (by depth, then `ansible_group_priority`, then name). */
+  /**
+   * Every group of the host: `all` first, parents before children (by depth, then `ansible_group_priority`,
+   * then name).
+   */
   readonly groups: readonly string[]
-  /** `localhost` when no inventory names it: local connection, not part of `all`. */
+  /** True for `localhost` if no inventory names it: local connection, not part of `all`. */
   readonly implicit: boolean
   /** Layers of variables, lowest precedence first. */
   readonly vars: readonly Vars[]
 }
 export interface Group {
   readonly name: string
-  /** Its own hosts and those of its children, in the order of the inventory. */
+  /** Hosts of the group and of its children, in the order of the inventory. */
   readonly hosts: readonly string[]
   /** Direct children. */
   readonly children: readonly string[]
 }
 export interface Inventory {
-  /** In the order of the inventory. Holds `localhost` always, see `InventoryHost.implicit`. */
+  /** Hosts in the order of the inventory, `localhost` always included; see `InventoryHost.implicit`. */
   readonly hosts: ReadonlyMap<string, InventoryHost>
   readonly groups: ReadonlyMap<string, Group>
   readonly sources: readonly Source[]
@@ -46,11 +49,12 @@ interface Read {
 }
 
 /**
- * Reads inventories as Ansible does: files in INI or YAML, folders of them, lists of hosts (`web-1,web-2,`), with the variables of
- * `group_vars/` and `host_vars/` beside them and beside the playbook. Several are put together in the order given.
+ * Reads inventories as Ansible does: files in INI or YAML, folders of them, lists of hosts (`web-1,web-2,`),
+ * with the variables of `group_vars/` and `host_vars/` beside them and beside the playbook. Several are
+ * merged in the order given.
  *
- * @param paths as on the command line; none at all means localhost alone
- * @param playbookFolder where the playbook lies
+ * @param paths as on the command line; empty means localhost alone
+ * @param playbookFolder the folder of the playbook
  */
 export const loadInventory = async (
   paths: readonly string[],
@@ -100,8 +104,10 @@ interface Beside {
 }
 
 /**
- * The order of https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_variables.html#understanding-variable-precedence, items
- * 3 to 10: what inventory files say of groups, then group_vars/all, then group_vars/ of the other groups; then the same for the host.
+ * Builds the layers of variables. Their order is that of
+ * https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_variables.html#understanding-variable-precedence,
+ * items 3 to 10: groups in inventory files, then group_vars/all, then group_vars/ of the other groups; then
+ * the same for the host.
  */
 const assemble = (built: Built, files: Beside, sources: readonly Source[], cwd: string): Inventory => {
   const groups = [...built.groups.values()].map(({ name, children }): [string, Group] => [
@@ -148,16 +154,16 @@ const assemble = (built: Built, files: Beside, sources: readonly Source[], cwd: 
   }
 }
 
-/** Ansible's own variables about where a host was named. */
+/** Ansible's own variables: the file and the folder of a host's declaration. */
 const origin = (file: string, cwd: string): Vars =>
   file.startsWith(commandLine)
     ? {}
     : { inventory_file: made(resolve(cwd, file)), inventory_dir: made(dirname(resolve(cwd, file))) }
 
-/** A value that stands in no file. */
+/** A value without a file. */
 const made = (value: unknown): Node => ({ value, source: { file: 'built-in', text: '' }, path: [] })
 
-/** Folders whose group_vars/ and host_vars/ count: an inventory's own, or the one it lies in. */
+/** The folders of group_vars/ and host_vars/: an inventory's own, or the folder that holds it. */
 const besideInventories = async (paths: readonly string[], { files, cwd }: Pick<World, 'files' | 'cwd'>): Promise<string[]> => {
   const folders = new Map<string, string>()
   for (const path of paths) {
@@ -194,7 +200,7 @@ const noSuchInventory = async (path: string, files: Files): Promise<Diagnostic> 
   }
 }
 
-/** `web-1,web-2:2222,` */
+/** Reads a list of hosts: `web-1,web-2:2222,`. */
 const readList = (path: string, file: string): Read => {
   const text = `-i ${path}`
   const source = { file, text }
@@ -221,7 +227,7 @@ const readList = (path: string, file: string): Read => {
   return { declarations, sources: [source], diagnostics }
 }
 
-/** What Ansible leaves out of a folder of inventories: its own folders, hidden files, and these extensions. */
+/** Names that Ansible ignores in a folder of inventories: its own folders, hidden files, and these extensions. */
 const ignored = /^\.|^(?:host_vars|group_vars|vars_plugins)$|(?:~|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$/
 
 const readFolder = async (folder: string, files: Files, known: readonly string[]): Promise<Read> => {
@@ -276,7 +282,7 @@ const readInventoryFile = async (file: string, files: Files, known: readonly str
   return { declarations: read.declarations, sources: [read.source], diagnostics: read.diagnostics }
 }
 
-/** Without an extension that tells: whether the first line that says something is YAML's. */
+/** Recognises YAML without its extension, by the first line with content. */
 const looksLikeYaml = (text: string): boolean => {
   const first = text.split('\n').find((line) => line.trim() !== '' && !/^\s*[#;]/.test(line)) ?? ''
   return /^(?:---|%YAML|\{|[^[\s=]+:\s*(?:#.*)?$|[\w.-]+:\s)/.test(first)

@@ -8,17 +8,18 @@ import type { Inventory } from './inventory.ts'
 import { isHostName, isIPv6 } from './range.ts'
 
 export interface Matched {
-  /** Names of `inventory.hosts`, each once, in the order of the patterns and, within one, of the inventory. */
+  /** Names of `inventory.hosts` without duplicates, in the order of the patterns, then of the inventory. */
   readonly hosts: string[]
   readonly diagnostics: Diagnostic[]
 }
 
 /**
- * The hosts that a pattern means, by Ansible's rules: names and groups, `*`, `?`, `[a-c]`, `~regex`, `a:b` or `a,b` for both, `:&b` for
- * only those in b, `:!b` for all but those in b, `group[0]`, `group[0:2]`. Intersections and exclusions come last, wherever they stand.
- * A name that nothing has is an error: behind a `!` it would let hosts through, elsewhere it would leave them out.
+ * Selects the hosts of a pattern by Ansible's rules: names and groups, `*`, `?`, `[a-c]`, `~regex`, `a:b` or
+ * `a,b` for both, `:&b` for only those in b, `:!b` for all but those in b, `group[0]`, `group[0:2]`.
+ * Intersections and exclusions apply last, in any position. An unknown name is an error: after a `!` it would
+ * let hosts through, elsewhere it would leave them out.
  *
- * @param place where the pattern is written
+ * @param place the place of the pattern
  */
 export const matchHosts = (pattern: string | readonly string[], inventory: Inventory, place?: Place): Matched => {
   const parts = [pattern].flat().flatMap(splitPattern)
@@ -40,7 +41,7 @@ export const matchHosts = (pattern: string | readonly string[], inventory: Inven
   return { hosts, diagnostics }
 }
 
-/** Commas separate; without one, colons do, unless the whole is an address or a name with a range. */
+/** Splits at commas; without a comma at colons, unless the whole is an address or a name with a range. */
 export const splitPattern = (pattern: string): string[] => {
   const parts = pattern.includes(',')
     ? pattern.split(',')
@@ -82,7 +83,7 @@ const matchOne = (pattern: string, inventory: Inventory, report: Report): readon
   return chosen
 }
 
-/** The names there are, for an error; a long inventory is cut. */
+/** The known names, for an error; a long inventory is cut. */
 const listing = ({ groups, hosts }: Inventory): string => {
   const own = [...groups.keys()].filter((name) => name !== 'all' && name !== 'ungrouped')
   const names = [...own, ...hosts.keys()]
@@ -96,7 +97,7 @@ interface Subscripted {
   readonly slice?: (hosts: readonly string[]) => readonly string[]
 }
 
-/** `web[1]`, `web[-1]`, `web[0:2]`, `web[1:]`: positions from 0, the last included. */
+/** Splits off a subscript: `web[1]`, `web[-1]`, `web[0:2]`, `web[1:]`; positions count from 0, the last included. */
 const splitSubscript = (pattern: string): Subscripted => {
   const found = /^([^~].*)\[(?:(-?\d+)|(\d+)[:-](\d*))\]$/.exec(pattern)
   if (found === null) return { base: pattern }
@@ -105,7 +106,10 @@ const splitSubscript = (pattern: string): Subscripted => {
   return { base, slice: (hosts) => hosts.slice(Number(start), end === '' || end === undefined ? undefined : Number(end) + 1) }
 }
 
-/** Groups by name or wildcard give their hosts; hosts are looked at where no group matches or the pattern has special characters. */
+/**
+ * Finds the hosts of a name or wildcard: those of matching groups, and matching hosts if no group matches or
+ * the pattern has special characters.
+ */
 const enumerate = (pattern: string, inventory: Inventory, report: Report): { hosts: string[]; found: boolean } => {
   const matcher = matcherOf(pattern, report)
   if (matcher === undefined) return { hosts: [], found: true }
@@ -130,7 +134,7 @@ const matcherOf = (pattern: string, report: Report): Pattern | undefined => {
   }
 }
 
-/** Shell wildcards: `*`, `?`, `[abc]`, `[!abc]`. */
+/** Compiles shell wildcards: `*`, `?`, `[abc]`, `[!abc]`. */
 const wildcard = (pattern: string): Pattern => {
   const source = pattern.replace(/\[(!?)([^\]]+)\]|[*?]|[^\w]/g, (part, negated: string | undefined, set: string | undefined) => {
     if (part === '*') return '.*'

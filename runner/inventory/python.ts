@@ -85,7 +85,7 @@ const readList = (r: Reader, close: string, depth: number): unknown => {
   }
 }
 
-/** Round brackets around one value without a comma are only brackets. */
+/** Reads a tuple. Round brackets around one value without a comma are only brackets. */
 const readTuple = (r: Reader, depth: number): unknown => {
   const start = r.index
   const list = readList(r, ')', depth)
@@ -115,7 +115,7 @@ const readMapping = (r: Reader, depth: number): unknown => {
   }
 }
 
-/** Neighbouring strings are one. */
+/** Reads strings; neighbouring strings are joined. */
 const readStrings = (r: Reader): unknown => {
   let joined = ''
   for (;;) {

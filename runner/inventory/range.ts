@@ -3,10 +3,10 @@
  * Called by ini.ts, yaml.ts, inventory.ts and pattern.ts.
  */
 
-/** More hosts than any inventory has; a slip of a digit should not fill the memory. */
+/** More hosts than any inventory has: a slip of a digit must not fill the memory. */
 const limit = 100_000
 
-/** All names that a pattern stands for, or what is wrong with it. */
+/** Expands a pattern to all its names, or returns an error. */
 export const expandRanges = (pattern: string): string[] | { readonly wrong: string } => {
   const open = pattern.indexOf('[')
   if (open === -1) return [pattern]
@@ -51,8 +51,8 @@ const count = (from: number, to: number, step: number): number[] =>
   Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, index) => from + index * step)
 
 /**
- * A host as inventories name it: host names (of ranges), and a port where one is written. IPv6 addresses stand in brackets when they
- * have a port: `[2001:db8::1]:2222`.
+ * Reads a host entry of an inventory: host names (of ranges), and an optional port. An IPv6 address with a
+ * port needs brackets: `[2001:db8::1]:2222`.
  */
 export const readHostName = (
   text: string,
@@ -80,5 +80,5 @@ const range = String.raw`\[(?:[a-z]:[a-z]|\d*:\d+)(?::\d+)?\]`
 const label = String.raw`(?:[\p{L}\p{N}_]|${range})(?:[\p{L}\p{N}_-]|${range})*(?<![_-])`
 const hostName = new RegExp(`^${label}(?:\\.${label})*$`, 'iu')
 
-/** A host name or IPv4 address, with ranges or without. */
+/** Returns true for a host name or IPv4 address, with ranges or without. */
 export const isHostName = (text: string): boolean => hostName.test(text)

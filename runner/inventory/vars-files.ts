@@ -8,7 +8,7 @@ import { isMapping } from '../language/playbook/field-readers.ts'
 import type { Source } from '../source/source.ts'
 import type { Files } from '../world.ts'
 
-/** Variables of groups or hosts that files beside the inventory or the playbook give, by name. */
+/** Variables of groups or hosts from files beside the inventory or the playbook, by name. */
 export interface VarsFiles {
   readonly vars: ReadonlyMap<string, Vars>
   readonly sources: readonly Source[]
@@ -18,8 +18,8 @@ export interface VarsFiles {
 const extensions = ['', '.yml', '.yaml', '.json']
 
 /**
- * Reads `group_vars/` or `host_vars/` of a folder for the names given: `web`, `web.yml`, `web.yaml` or `web.json`, the first that is
- * there; a folder of that name is read file by file, in order.
+ * Reads `group_vars/` or `host_vars/` of a folder for the given names: the first existing file of `web`,
+ * `web.yml`, `web.yaml` and `web.json`. A folder of that name is read file by file, in order.
  */
 export const readVarsFiles = async (folder: string, names: Iterable<string>, files: Files): Promise<VarsFiles> => {
   const listed = new Set((await files.kind(folder)) === 'directory' ? await files.list(folder) : [])
@@ -53,7 +53,7 @@ export const readVarsFiles = async (folder: string, names: Iterable<string>, fil
   return { vars, sources, diagnostics }
 }
 
-/** Hidden files, backups and files with other extensions are left out. */
+/** Lists the files of a folder, without hidden files, backups and files with other extensions. */
 const filesIn = async (folder: string, files: Files): Promise<string[]> => {
   const found: string[] = []
   for (const name of ((await files.list(folder)) ?? []).toSorted()) {

@@ -9,7 +9,7 @@ import { didYouMean } from '../base/suggest.ts'
 import type { Declaration } from './declaration.ts'
 import { readHostName } from './range.ts'
 
-/** Ansible's YAML format: groups at the top, each with `hosts`, `vars` and `children`. */
+/** Reads Ansible's YAML format: groups at the top, each with `hosts`, `vars` and `children`. */
 export const readYamlInventory = (source: Source): { declarations: Declaration[]; diagnostics: Diagnostic[] } => {
   const diagnostics: Diagnostic[] = []
   const declarations: Declaration[] = []
@@ -55,7 +55,7 @@ export const readYamlInventory = (source: Source): { declarations: Declaration[]
     for (const name of host.names) declarations.push({ kind: 'host', group, name, vars, from: source.file })
   }
 
-  /** A section is a mapping; a single name may stand alone. */
+  /** Visits the members of a section, which is a mapping or a single name. */
   const members = (node: Node, section: string, each: (name: string, node: Node) => void): void => {
     if (node.value === null) return
     if (isText(node)) return each(node.value, { ...node, value: null })

@@ -1,6 +1,6 @@
 import type { Place } from './source.ts'
 
-/** Something wrong with what was given, as data. All of a stage's diagnostics are shown together. */
+/** An error or warning about the input, as data. All diagnostics of a stage are shown together. */
 export interface Diagnostic {
   readonly severity: 'error' | 'warning'
   /** Lower case, no full stop, names in backticks: "unknown module `libvirt_listn`". */
@@ -8,6 +8,6 @@ export interface Diagnostic {
   readonly place?: Place | undefined
   /** Short text behind the caret: "did you mean `libvirt_listen`?" */
   readonly label?: string | undefined
-  /** Further lines: why it matters, what to do. */
+  /** Further lines: the reason, and the help. */
   readonly notes?: readonly string[] | undefined
 }

@@ -6,13 +6,13 @@ import type { Place, Source } from './source.ts'
 import type { YamlDialect } from './yaml-problems.ts'
 
 export interface ReadFile {
-  /** undefined where there is no such file, or it is no text. */
+  /** undefined if the file is missing or is not text. */
   readonly text: string | undefined
   readonly exists: boolean
   readonly diagnostics: Diagnostic[]
 }
 
-/** The text of a file of the controller; trouble is data. */
+/** Reads the text of a file of the controller; errors are diagnostics. */
 export const readFile = async (file: string, files: Files): Promise<ReadFile> => {
   const wrong = (summary: string, more: Partial<Diagnostic> = {}): ReadFile => ({
     text: undefined,
@@ -45,7 +45,7 @@ export const readFile = async (file: string, files: Files): Promise<ReadFile> =>
   }
 }
 
-/** A file parsed as YAML; no source where it is missing or no text. */
+/** Reads and parses a YAML file; without a source if the file is missing or is not text. */
 export const readSource = async (
   file: string,
   files: Files,

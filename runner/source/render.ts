@@ -1,4 +1,7 @@
-/** Draws diagnostics with their source lines and carets. Called wherever problems are shown. */
+/**
+ * Draws diagnostics with their source lines and carets. Called by lint, by the commands and by the views of
+ * failures.
+ */
 import { HIDDEN, hideSpans, outermost, secretSpans, type Span } from '../base/secret-names.ts'
 import { SHORTEST } from '../base/secret-values.ts'
 import type { Diagnostic } from './diagnostic.ts'
@@ -10,16 +13,19 @@ export interface Look {
   readonly color: boolean
   /** Box-drawing characters may be used. */
   readonly unicode: boolean
-  /** Width of the screen; a longer source line is cut around what is marked. Default 120. */
+  /** Width of the screen, default 120. A longer source line is cut around the marked text. */
   readonly columns?: number
 }
 
-/** How the names of sources that are arguments begin; they are shown without line numbers. */
+/** The first words of the names of argument sources, which are shown without line numbers. */
 export const commandLine = 'command line'
 
 export const isArgument = (file: string) => file.startsWith(commandLine)
 
-/** All of them in order (`inOrder`), one empty line between two, ending with a newline. Nothing for none. */
+/**
+ * Renders all diagnostics in order (`inOrder`), with an empty line between two and a newline at the end;
+ * empty for none.
+ */
 export const renderDiagnostics = (diagnostics: readonly Diagnostic[], sources: readonly Source[], look: Look): string => {
   const byFile = new Map(sources.map((source) => [source.file, source]))
   return inOrder(diagnostics, sources)
@@ -27,7 +33,7 @@ export const renderDiagnostics = (diagnostics: readonly Diagnostic[], sources: r
     .join('\n')
 }
 
-/** `2 errors, 1 warning, nothing was run`; undefined where there is nothing to say. */
+/** `2 errors, 1 warning, nothing was run`; undefined for none. */
 export const summaryLine = (diagnostics: readonly Diagnostic[], outcome = 'nothing was run'): string | undefined => {
   const unique = inOrder(diagnostics, [])
   const of = (severity: Diagnostic['severity']) => unique.filter((diagnostic) => diagnostic.severity === severity).length
@@ -37,7 +43,10 @@ export const summaryLine = (diagnostics: readonly Diagnostic[], outcome = 'nothi
   return counted.length === 0 ? undefined : [...counted, ...(of('error') > 0 ? [outcome] : [])].join(', ')
 }
 
-/** By file in the order of the sources, then from top to bottom; what has no place comes first. The same thing is said once. */
+/**
+ * Sorts by file in the order of the sources, then from top to bottom; diagnostics without a place come first.
+ * Duplicates are dropped.
+ */
 export const inOrder = (diagnostics: readonly Diagnostic[], sources: readonly Source[]): Diagnostic[] => {
   const rank = new Map(sources.map(({ file }, index) => [file, index]))
   const key = ({ place }: Diagnostic) =>
@@ -74,7 +83,7 @@ const renderOne = (diagnostic: Diagnostic, byFile: ReadonlyMap<string, Source>, 
   ]
 }
 
-/** Further lines of one note stand under its first. */
+/** Aligns further lines of one note under its first. */
 const noteLines = (note: string, gutter: string, tint: Paint): string[] =>
   note.split('\n').map((line, index) => `${gutter} ${index === 0 ? tint('=', 'blue') : ' '} ${oneLine(line)}`)
 
@@ -82,8 +91,8 @@ const gutterOf = (place: Place | undefined, source: Source | undefined): string 
   ' '.repeat(place === undefined || source === undefined || isArgument(place.file) ? 2 : String(place.line).length)
 
 /**
- * The line of a place with what it marks underlined: `12 │ text`, `   │ ^^^^ label`. Nothing where the source is not at hand. Tabs are
- * widened and control characters shown as marks, so that the carets stand right.
+ * Draws the line of a place, with the marked text underlined: `12 │ text`, `   │ ^^^^ label`. Empty if the
+ * source is missing. Tabs are widened and control characters shown as marks, so that the carets align.
  */
 export const frame = (place: Place, source: Source | undefined, look: Look, label?: string): string[] => {
   const line = source === undefined ? undefined : lineAt(source, place.line)
@@ -103,7 +112,7 @@ export const frame = (place: Place, source: Source | undefined, look: Look, labe
 
 interface Line {
   readonly text: string
-  /** What must not be seen of it. */
+  /** The parts to hide. */
   readonly secrets: readonly Span[]
 }
 
@@ -119,9 +128,9 @@ function lineAt({ text, secrets = [] }: Source, number: number): Line | undefine
   return { text: line, secrets: spans }
 }
 
-/** The line without its secrets, and what of it is marked then. */
+/** Hides the secrets of a line, and moves the mark accordingly. */
 function withoutSecrets({ text, secrets }: Line, { column, length }: Place): { text: string; start: number; end: number } {
-  /** @param side of a hidden value that a place within it goes to */
+  /** @param side the end of a hidden value for a place inside it */
   const moved = (at: number, side: 'start' | 'end') =>
     hideSpans(
       text.slice(0, secrets.find((span) => span.start < at && at < span.end)?.[side] ?? at),
@@ -135,7 +144,7 @@ function withoutSecrets({ text, secrets }: Line, { column, length }: Place): { t
   }
 }
 
-/** What is said of a place repeats none of the secrets of its line. */
+/** Hides the secrets of the line in the texts of its diagnostic. */
 function withoutSecretsOf(
   source: Source | undefined,
   { summary, label, notes, place }: Diagnostic,
@@ -152,7 +161,7 @@ function withoutSecretsOf(
   }
 }
 
-/** Keeps a long line within the screen, with what is marked in sight. */
+/** Cuts a long line to the screen, around the marked text. */
 const cut = (before: string, marked: string, after: string, look: Look) => {
   const room = Math.max(40, (look.columns ?? 120) - 8)
   const dots = look.unicode ? '…' : '...'

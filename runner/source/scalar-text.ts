@@ -1,6 +1,6 @@
 import type { Scalar } from 'yaml'
 
-/** A visible character of a scalar's value and the stretch of the file that writes it. */
+/** A visible character of a scalar's value, with its range in the file. */
 interface Unit {
   readonly character: string
   readonly start: number
@@ -8,8 +8,9 @@ interface Unit {
 }
 
 /**
- * Where `length` characters from `start` of a text's value stand in the file: [start, end). White space is what YAML folds, strips and
- * indents, so only visible characters are matched. Undefined where the two do not agree.
+ * Finds the range [start, end) in the file of `length` characters from `start` of a text's value. YAML folds,
+ * strips and indents white space, so only visible characters are matched. Undefined if value and file
+ * disagree.
  */
 export const scalarOffsets = (
   scalar: Scalar<string>,

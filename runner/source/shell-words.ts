@@ -3,7 +3,7 @@
  * host, and commands of modules.
  */
 
-/** A word of a line, with where it stands there (quotes included). */
+/** A word of a line, with its range there, quotes included. */
 export interface Word {
   readonly text: string
   readonly start: number
@@ -12,14 +12,20 @@ export interface Word {
 
 export interface Split {
   readonly words: readonly Word[]
-  /** The quote that is not closed: the words end before it. */
+  /** The unclosed quote; the words end before it. */
   readonly open?: string
 }
 
-/** `sh`: as POSIX says (XCU 2.2). `inventory`: as Ansible reads INI files, by Python's shlex: `#` ends the line, even inside a word. */
+/**
+ * `sh` follows POSIX (XCU 2.2). `inventory` follows Ansible's reading of INI files (Python's shlex): `#` ends
+ * the line, even inside a word.
+ */
 export type Dialect = 'sh' | 'inventory'
 
-/** Splits a line into words: blanks separate, quotes group, a backslash takes the next character literally, and is text at the end. */
+/**
+ * Splits a line into words: blanks separate, quotes group, a backslash takes the next character literally. At
+ * the end of the line a backslash is text.
+ */
 export function splitWords(line: string, dialect: Dialect = 'sh'): Split {
   const words: Word[] = []
   let word: { text: string; start: number; end: number } | undefined
@@ -36,8 +42,9 @@ export function splitWords(line: string, dialect: Dialect = 'sh'): Split {
 }
 
 /**
- * Finds the first character that a shell does more with than to split words: an operator, a pattern, `$`, a comment, a line end before
- * another command, a backslash that waits for another line. Undefined if the line holds words alone.
+ * Finds the first character with a meaning for a shell beyond splitting words: an operator, a pattern, `$`, a
+ * comment, a line end before another command, a backslash at the end. Undefined if the line holds words
+ * alone.
  */
 export function shellFeature(line: string): string | undefined {
   const { pieces } = readPieces(line, 'sh')
@@ -56,10 +63,10 @@ export function shellFeature(line: string): string | undefined {
   return undefined
 }
 
-/** One word of POSIX sh, quoted whatever it holds. */
+/** Quotes a text as one word of POSIX sh. */
 export const quoteWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
-/** A command as one can paste it into a shell: words are quoted where they must be. */
+/** Writes a command for pasting into a shell: words are quoted where necessary. */
 export const showWords = (argv: readonly string[]): string =>
   argv.map((word) => (/^[\w%+,./:=@^-]+$/.test(word) ? word : quoteWord(word))).join(' ')
 
@@ -74,7 +81,7 @@ interface Piece {
 const PIECE =
   /'(?<single>[^']*)'|"(?<double>(?:[^"\\]|\\.)*)"|\\(?<continuation>\n)|\\(?<escaped>.)|(?<blank>[ \t\r\n]+)|(?<plain>[^'"\\ \t\r\n]+)/gsy
 
-/** What a backslash escapes between double quotes; elsewhere there it is a character like others. */
+/** The characters that a backslash escapes between double quotes; before any other, the backslash is text. */
 const ESCAPED = { sh: /\\([$`"\\\n])/g, inventory: /\\(["\\])/g }
 
 function readPieces(line: string, dialect: Dialect): { readonly pieces: readonly Piece[]; readonly open?: string } {

@@ -13,21 +13,21 @@ export interface Place {
 /** Keys and indexes from the top of a document to a value. */
 export type Path = readonly (string | number)[]
 
-/** One file that was read: its text, and where it is YAML its document with positions. */
+/** One file: its text, and for YAML its document with positions. */
 export interface Source {
-  /** As the user named it, or relative to the working folder. */
+  /** The path as the user gave it, or relative to the working folder. */
   readonly file: string
   readonly text: string
   readonly document?: Document
-  /** Where it holds what is secret for another reason than its names: values of secret parameters. */
+  /** Secrets that names do not reveal: values of secret parameters. */
   readonly secrets?: readonly Span[]
 }
 
-/** A value from a source, with the way back to its place. `value` is plain JSON data. */
+/** A value from a source, with the path to its place. `value` is plain JSON data. */
 export interface Node<T = unknown> {
   readonly value: T
   readonly source: Source
   readonly path: Path
-  /** It is the key at that place, not the value. */
+  /** The node is the key at that place, not the value. */
   readonly isKey?: true
 }

@@ -1,11 +1,12 @@
 import { type CST, Parser } from 'yaml'
 
-/** Deeper than any file that people write, and far from where the parser's recursion ends the process. */
+/** Deeper than any hand-written file, and far below the depth at which the parser's recursion ends the process. */
 export const maxDepth = 200
 
 /**
- * Whether a text nests collections so deeply that reading it would exhaust the stack (V8 cannot always turn that into an exception).
- * A look at brackets and indentation clears nearly every file; only a suspicious one is parsed, without recursion.
+ * Returns true if a text nests collections so deeply that its parsing would exhaust the stack (V8 cannot
+ * always turn that into an exception). Brackets and indentation clear nearly every file; only a suspicious
+ * one is parsed, without recursion.
  */
 export const isTooDeep = (text: string): boolean => isSuspicious(text) && depthOf(text) > maxDepth
 
@@ -20,7 +21,7 @@ const isSuspicious = (text: string): boolean => {
       indicators = 0
       continue
     }
-    // Behind indentation and `- ` a line may start many collections at once.
+    // After indentation and `- `, a line may start many collections at once.
     if (lineStart && (character === ' ' || character === '-' || character === '?' || character === ':')) indicators++
     else lineStart = false
     if (character === '[' || character === '{') open++

@@ -5,7 +5,7 @@ import type { Place } from './source.ts'
 
 export type YamlDialect = 'playbook' | 'ansible'
 
-/** Types that JSON does not have are left out, and `y`/`n` stay text, as in PyYAML (unlike YAML 1.1). */
+/** Removes types that JSON lacks. `y` and `n` stay text, as in PyYAML (unlike YAML 1.1). */
 const withoutDates = (tags: Tags): Tags => {
   const kept: Tags = []
   for (const tag of tags) {
@@ -20,21 +20,24 @@ const withoutDates = (tags: Tags): Tags => {
   return kept
 }
 
-/** Options of the parser. https://yaml.org/type/bool.html, and the resolvers of PyYAML, which Ansible reads inventories with. */
+/**
+ * Options of the parser: https://yaml.org/type/bool.html, and the resolvers of PyYAML, Ansible's reader of
+ * inventories.
+ */
 export const dialects: Readonly<Record<YamlDialect, ParseOptions & SchemaOptions & { version: '1.1' | '1.2' }>> = {
   playbook: { version: '1.2', merge: true },
   ansible: { version: '1.1', merge: true, customTags: withoutDates },
 }
 
-/** What the parser goes on to complain about, lines later, when braces have made it lose its place. */
+/** Follow-up errors of the parser, lines later, after braces have misled it. */
 const echoes = new Set(['UNEXPECTED_TOKEN', 'MISSING_CHAR', 'BAD_INDENT'])
 
-/** Trouble that leaves the structure of the document clear. */
+/** Errors that leave the structure of the document clear. */
 const harmless = new Set(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED'])
 
 type PlaceAt = (start: number, end: number) => Place
 
-/** Everything wrong with a parsed document; `readable` says whether its values can be trusted for further checks. */
+/** Explains every error of a parsed document. `readable` is true if its values can be checked further. */
 export const yamlProblems = (
   document: Document.Parsed,
   text: string,
@@ -63,7 +66,7 @@ export const yamlProblems = (
     }
     const { at = pos, ...problem } = explain(code, message, pos, text, document)
     add(...at, problem)
-    // One slip often makes the parser complain about the same line again.
+    // One slip often causes several errors in a line.
     if (!harmless.has(code)) seen.add(line)
   }
 
@@ -71,7 +74,7 @@ export const yamlProblems = (
   return readable ? { ...checkValues(document, text, placeAt, diagnostics) } : { diagnostics, readable }
 }
 
-/** Aliases and numbers, in one walk. */
+/** Checks aliases and numbers. */
 const checkValues = (document: Document.Parsed, text: string, placeAt: PlaceAt, found: readonly Diagnostic[]) => {
   const diagnostics = [...found]
   const anchors = new Map<string, unknown>()

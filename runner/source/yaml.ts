@@ -19,15 +19,17 @@ import { type YamlDialect, dialects, yamlProblems } from './yaml-problems.ts'
 /** Enough for any real file; a "billion laughs" file exceeds it at once. */
 const maxAliasCount = 1000
 
-/** What each source holds as plain data, and where its lines start. Both are derived from the text alone. */
+/** The plain data of each source, and the starts of its lines. Both are derived from the text alone. */
 const values = new WeakMap<Source, unknown>()
 const lineStarts = new WeakMap<Source, readonly number[]>()
 
 /**
- * Reads one YAML document. A file that is not YAML at all has a root value of undefined (and diagnostics); trouble that leaves the
- * structure clear (duplicate keys, unknown tags) is reported and the value is there, so that the rest can be checked as well.
+ * Reads one YAML document. If the file is not YAML, its root value is undefined, with diagnostics. Errors
+ * that leave the structure clear (duplicate keys, unknown tags) are reported beside the value, so that the
+ * rest can be checked.
  *
- * @param dialect `playbook` is YAML 1.2; `ansible` reads scalars as Ansible's loader (YAML 1.1) does: `yes` is true, `0644` is octal
+ * @param dialect `playbook` is YAML 1.2; `ansible` reads scalars as Ansible's loader (YAML 1.1): `yes` is
+ * true, `0644` is octal
  */
 export const parseSource = (
   file: string,
@@ -57,17 +59,17 @@ export const parseSource = (
   return { source, diagnostics }
 }
 
-/** A source whose document was built by another reader (INI, arguments): its nodes carry ranges in `text`. */
+/** Returns a source with the document of another reader (INI, arguments): its nodes carry ranges in `text`. */
 export const sourceOf = (file: string, text: string, document: Document): Source => {
   const source = { file, text, document }
   values.set(source, document.toJS())
   return source
 }
 
-/** The top of a source. Its value is undefined where the source could not be read, null where it is empty. */
+/** The top of a source. Its value is undefined for an unreadable source, null for an empty one. */
 export const rootOf = (source: Source): Node => ({ value: values.get(source), source, path: [] })
 
-/** A member of a mapping or a list; its value is undefined where there is none. */
+/** A member of a mapping or a list; its value is undefined if the member is missing. */
 export const child = (node: Node, key: string | number): Node => {
   const { value } = node
   const found = typeof value === 'object' && value !== null && Object.hasOwn(value, key)
@@ -83,7 +85,7 @@ export const nodeAt = (source: Source, path: Path): Node => path.reduce<Node>(ch
 /** The members of a list. */
 export const items = (node: Node<readonly unknown[]>): Node[] => node.value.map((_, index) => child(node, index))
 
-/** The key of a member of a mapping, as a text of its own. */
+/** The key of a member of a mapping, as a text node. */
 export const keyOf = (member: Node): Node<string> => ({ ...member, value: String(member.path.at(-1)), isKey: true })
 
 /** The members of a mapping, in the order of the file. */
@@ -91,8 +93,8 @@ export const entries = (node: Node<Readonly<Record<string, unknown>>>): [string,
   Object.keys(node.value).map((key) => [key, child(node, key)])
 
 /**
- * Where a value (or its key) is. A path that leads nowhere gives the nearest place around it. `offset` counts in the characters of a
- * text's value; it is found again in quoted, folded and literal scalars too.
+ * Returns the place of a value, or of its key. If the path is missing, returns the nearest place around it.
+ * `offset` counts the characters of a text's value, also in quoted, folded and literal scalars.
  */
 export const placeOf = (
   source: Source,
@@ -121,7 +123,7 @@ export const placeOfNode = (
   offset?: { readonly start: number; readonly length: number },
 ): Place => placeOf(node.source, node.path, node.isKey === true ? 'key' : which, offset)
 
-/** How a scalar is written, for advice about quoting: `0644`, not 644. Undefined where the value is not a scalar. */
+/** The written form of a scalar, for advice about quoting: `0644`, not 644. Undefined for other values. */
 export const writtenAs = (node: Node): { readonly text: string; readonly quoted: boolean } | undefined => {
   const value = locate(node.source, node.path)?.value
   if (!isScalar(value) || value.range == null) return undefined
@@ -133,7 +135,7 @@ interface Located {
   readonly value: YamlNode | undefined
 }
 
-/** Follows a path as far as it goes. */
+/** Follows a path to its last existing member. */
 const locate = (source: Source, path: Path): Located | undefined => {
   const { document } = source
   if (document === undefined) return undefined
@@ -168,7 +170,7 @@ const descend = (document: Document, node: YamlNode | undefined, step: string | 
   return undefined
 }
 
-/** The place of a stretch of a source's text; what goes beyond the first line is left out. */
+/** The place of a range of a source's text, cut at the end of its first line. */
 export const placeAt = (source: Source, start: number, end: number): Place => {
   let starts = lineStarts.get(source)
   if (starts === undefined) lineStarts.set(source, (starts = startsOf(source.text)))
