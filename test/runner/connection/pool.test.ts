@@ -23,9 +23,11 @@ afterEach(() => {
 /** Shells of this machine, so many at a time. A user other than the login's runs without sudo: pools are not about that. */
 function setUp(sessions = Infinity) {
   let open = 0
+  let opening = 0
   let most = 0
   const traffic = { requests: 0, sent: 0, received: 0 }
   const openPipe: OpenPipe = async ({ argv, ready }) => {
+    opening += 1
     if (open >= sessions) return 'refused'
     most = Math.max(most, ++open)
     const loader = argv.find((word) => word.startsWith(`echo ${ready}`)) ?? ''
@@ -44,8 +46,11 @@ function setUp(sessions = Infinity) {
   let id = 0
   const as = (become?: Become) =>
     hostAccess({ add: (item) => pool.add(become, item), drop: pool.drop, nextId: () => ++id, signal: undefined })
-  return { pool, as, traffic, most: () => most, open: () => open }
+  return { pool, as, traffic, most: () => most, open: () => open, opening: () => opening }
 }
+/** Resolves when the shells have been sent what was asked of them. */
+const sent = (traffic: { readonly requests: number }, requests: number) =>
+  vi.waitUntil(() => traffic.requests >= requests, { timeout: 240_000 })
 const user = (name: string): Become => ({ user: name, method: 'sudo' })
 const size = async (read: Promise<Uint8Array | undefined>) => ((await read)?.length ?? 0) > 0
 
@@ -58,11 +63,11 @@ test('one shell serves a user, whatever is asked one after the other or at once'
 })
 
 test('a shell that hangs in a request, as in a dead network share, does not hold up the others', async () => {
-  const { as, pool, most } = setUp()
+  const { as, pool, most, traffic } = setUp()
   await as().run(['true'])
   process.kill(children[0] ?? 0, 'SIGSTOP')
   const stuck = as().read('/etc/hostname')
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await sent(traffic, 2)
   expect(await size(as().read('/etc/passwd'))).toBe(true)
   expect(most()).toBe(2)
   process.kill(children[0] ?? 0, 'SIGCONT')
@@ -104,17 +109,21 @@ test('a probe that hangs for good fails; the commands beside it and the other re
 })
 
 test('at most four shells', async () => {
-  const { as, pool, most } = setUp()
+  const { as, pool, most, traffic, opening } = setUp()
   const hung: Promise<unknown>[] = []
   for (let count = 0; count < 4; count++) {
     await as().run(['true'])
     process.kill(children[count] ?? 0, 'SIGSTOP')
     hung.push(as().read('/etc/hostname'))
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await sent(traffic, 2 * (count + 1))
   }
+  // A fifth would be opened when what waits has waited long enough.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const waiting = as().read('/etc/passwd')
-  await new Promise((resolve) => setTimeout(resolve, 600))
-  expect(most()).toBe(4)
+  while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve))
+  await vi.runOnlyPendingTimersAsync()
+  vi.useRealTimers()
+  expect([most(), opening()]).toEqual([4, 4])
   process.kill(children[2] ?? 0, 'SIGCONT')
   expect(await size(waiting)).toBe(true)
   for (const pid of children) process.kill(pid, 'SIGCONT')
@@ -132,10 +141,18 @@ describe('where the host allows one session', () => {
   })
   test('nobody is thrown out in the middle of a command', async () => {
     const { as, pool } = setUp(1)
-    const long = as(user('a')).run(['sh', '-c', 'sleep 0.7; echo whole'])
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    const [first, second] = await Promise.all([long, as(user('b')).run(['echo', 'b'])])
-    expect([first.stdout, second.stdout]).toEqual(['whole\n', 'b\n'])
+    const folder = mkdtempSync(join(tmpdir(), 'runbook-pool-'))
+    const long = as(user('a')).run([
+      'sh',
+      '-c',
+      `echo > ${folder}/begun; until [ -e ${folder}/go ]; do sleep 0.05; done; echo whole`,
+    ])
+    await vi.waitUntil(() => existsSync(join(folder, 'begun')), { timeout: 240_000 })
+    const next = as(user('b')).run(['echo', 'b'])
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve))) // the pool has tried to serve it by then
+    writeFileSync(join(folder, 'go'), '')
+    expect([(await long).stdout, (await next).stdout]).toEqual(['whole\n', 'b\n'])
+    rmSync(folder, { recursive: true })
     await pool.close()
   })
   test('or none', async () => {

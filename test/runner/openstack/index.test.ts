@@ -78,8 +78,8 @@ describe('openCloud', () => {
   })
 
   test('stops when it is told to', async () => {
-    const cloud = await standIn({ 'POST /identity/v3/auth/tokens': () => {} })
     const stop = new AbortController()
+    const cloud = await standIn({ 'POST /identity/v3/auth/tokens': () => stop.abort(new Error('stopped by hand')) })
     const text = `clouds: { lab: { auth: { auth_url: '${cloud.url}/identity/v3', username: u, password: p, project_id: x } } }`
     const read = async (path: string) => (path === '/ops/clouds.yaml' ? new TextEncoder().encode(text) : undefined)
     const client = await openCloud('lab', {
@@ -90,9 +90,7 @@ describe('openCloud', () => {
       sleep: async () => {},
       signal: stop.signal,
     })
-    const pending = failureOf(client.token())
-    setTimeout(() => stop.abort(new Error('stopped by hand')), 30)
-    expect((await pending).message).toBe('stopped by hand')
+    expect((await failureOf(client.token())).message).toBe('stopped by hand')
     expect((await failureOf(client.token())).message).toBe('stopped by hand')
   })
 })

@@ -24,8 +24,8 @@ plays:
       - name: asked
         command: { cmd: "true" }
         confirm: "Really?"
-      - name: waits
-        command: { cmd: "sleep 2" }
+      - name: looks
+        command: { cmd: "true" }
         changed_when: false
       - name: breaks
         command: { cmd: "false" }
@@ -34,6 +34,23 @@ params:
   fails: { type: boolean, default: false, description: Whether to fail }
 `
 writeFileSync(join(folder, 'play.yml'), PLAYBOOK)
+
+/** A command that ends when the test says so. */
+const until = (go: string) => `{ argv: [sh, -c, 'until [ -e ${join(folder, go)} ]; do sleep 0.05; done'] }`
+const go = (name: string) => writeFileSync(join(folder, name), '')
+writeFileSync(
+  join(folder, 'wait.yml'),
+  dedent`
+    plays:
+      - hosts: localhost
+        tasks:
+          - name: waits
+            command: ${until('go-wait')}
+            changed_when: false
+          - name: comes after
+            command: { cmd: "true" }
+  `,
+)
 writeFileSync(
   join(folder, 'loop.yml'),
   dedent`
@@ -41,7 +58,7 @@ writeFileSync(
       - hosts: localhost
         tasks:
           - name: Move {{ item }}
-            command: { cmd: "sleep 3" }
+            command: ${until('go-loop')}
             loop: [s1, s2, s3, s4]
             loop_control: { parallel: 2 }
   `,
@@ -55,7 +72,7 @@ plays:
     hosts: localhost
     tasks:
       - name: "t\e]2;task\a"
-        shell: { cmd: 'printf "\033]2;out\007\033[77;77H\n"; printf "\033]2;err\007\n" >&2; sleep 1' }
+        shell: { cmd: 'printf "\033]2;out\007\033[77;77H\n"; printf "\033]2;err\007\n" >&2; until [ -e go-hostile ]; do sleep 0.05; done' }
         loop: ["i\e]2;item\a"]
         confirm: "q\e]2;question\a"
         register: said
@@ -72,10 +89,10 @@ interface Told {
   readonly written: string
 }
 
-/** @param answers what to type, each when the text before it is on the screen */
+/** @param answers what to type or to do, each when the text before it is on the screen */
 async function onTerminal(
   args: string,
-  answers: readonly (readonly [string, string])[],
+  answers: readonly (readonly [string, string | (() => void)])[],
   { columns = 100, locale = 'C.UTF-8' } = {},
 ): Promise<Told> {
   const command = `stty cols ${columns} rows 30; cd ${folder} && exec "${process.execPath}" "${bin}" ${args}`
@@ -85,10 +102,11 @@ async function onTerminal(
   const left = [...answers]
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     written += chunk
-    const [next] = left
-    if (next === undefined || !written.includes(next[0])) return
-    left.shift()
-    child.stdin.write(next[1])
+    while (left[0] !== undefined && written.includes(left[0][0])) {
+      const [, act] = left.shift()!
+      if (typeof act === 'string') child.stdin.write(act)
+      else act()
+    }
   })
   const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)))
   // oxlint-disable-next-line no-control-regex -- that is what escape sequences are
@@ -103,20 +121,26 @@ describe('on a terminal', () => {
     expect(text).toMatch(/^on a terminal +run \w{10} · Ctrl-C stops safely\n/m)
     expect(text).toMatch(/✔ a file +1 changed\n/)
     expect(text).toMatch(/asked: Really\?\nGo on\? \[y\]es, \[n\]o: y?\n/)
-    expect(text).toMatch(/✔ waits +1 host\n/)
+    expect(text).toMatch(/✔ looks +1 host\n/)
     expect(text).toMatch(/2 changed and verified · [\d.]+ s\nrunbook undo \w{10} --plan\n$/)
   })
 
   test('the first Ctrl-C names what is in flight, and lets it end', async () => {
-    const { code, text } = await onTerminal('apply play.yml --yes', [['waits', '\x03']])
+    const { code, text } = await onTerminal('apply wait.yml', [
+      ['1 running', '\x03'],
+      ['Stopping when 1 step in flight has ended; Ctrl-C again aborts at once.', () => go('go-wait')],
+    ])
     expect(code).toBe(130)
-    expect(text).toContain('Stopping when 1 step in flight has ended; Ctrl-C again aborts at once.')
+    expect(text).not.toContain('comes after')
     expect(text).toContain('Ctrl-C: nothing new was started; what was in flight was let end.\n')
     expect(text).toMatch(/interrupted.* · exit 130\nrunbook resume \w{10}/)
   })
 
   test('a loop that Ctrl-C cut short is not ticked off, and names what was not started', async () => {
-    const { code, text } = await onTerminal('apply loop.yml', [['2 running', '\x03']])
+    const { code, text } = await onTerminal('apply loop.yml', [
+      ['2 running', '\x03'],
+      ['Stopping when 2 steps in flight have ended', () => go('go-loop')],
+    ])
     expect(code).toBe(130)
     expect(text).not.toContain('✔ Move')
     expect(text).toMatch(/↓ Move … +2 of 4 changed, 2 not started\n {2}not started: s3, s4 \(the run was stopped\)\n/)
@@ -132,7 +156,14 @@ describe('on a terminal', () => {
   })
 
   test('what hosts and playbooks print is shown as marks and does nothing; wide characters keep the width', async () => {
-    const { code, text, written } = await onTerminal('apply hostile.yml', [['[n]o: ', 'y\n']], { columns: 70 })
+    const { code, text, written } = await onTerminal(
+      'apply hostile.yml',
+      [
+        ['[n]o: ', 'y\n'],
+        ['1 running', () => go('go-hostile')],
+      ],
+      { columns: 70 },
+    )
     expect(code).toBe(1)
     // oxlint-disable-next-line no-control-regex
     expect(written).not.toMatch(/\x1b\]|\x07|\x1b\[77/)

@@ -12,10 +12,13 @@ const ca = authority('Lab CA')
 const host = ca.issue({ name: 'nova', addresses: ['127.0.0.1'], dnsNames: ['localhost'] })
 const secure = (options: TlsOptions = host) => serve((_, response) => void response.end('ok'), options)
 
+/** Milliseconds that nothing here comes near: a slow machine is not a lost connection. */
+const LONG = 60_000
+
 const ask = async (url: string, settings: Partial<DialSettings> = {}, proxy?: URL) => {
   const { signal } = new AbortController()
-  const dial = openDial({ verify: true, ca: ca.cert, cert: undefined, key: undefined, timeout: 5_000, signal, ...settings })
-  const { answer, trouble } = await openExchange({ dial, proxyFor: () => proxy, timeout: 5_000, signal })({
+  const dial = openDial({ verify: true, ca: ca.cert, cert: undefined, key: undefined, timeout: LONG, signal, ...settings })
+  const { answer, trouble } = await openExchange({ dial, proxyFor: () => proxy, timeout: LONG, signal })({
     method: 'GET',
     url,
     headers: {},

@@ -1,22 +1,21 @@
 /** One request: the answer, or the reason for none and whether the server saw the request. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type Dial, openDial } from '../../../../runner/openstack/http/dial.ts'
 import { type ExchangeSettings, type HttpRequest, openExchange } from '../../../../runner/openstack/http/exchange.ts'
 import { deadPort, serve, serveTcp } from '../loopback.ts'
 
-const open = (settings: Partial<ExchangeSettings> & { connect?: number } = {}) => {
+/** Milliseconds that nothing here comes near: a slow machine is not a failed request. */
+const LONG = 60_000
+const PLAIN = { verify: true, ca: undefined, cert: undefined, key: undefined, timeout: LONG }
+
+afterEach(() => void vi.useRealTimers())
+
+const open = (settings: Partial<ExchangeSettings> = {}) => {
   const signal = settings.signal ?? new AbortController().signal
-  const dial = openDial({
-    verify: true,
-    ca: undefined,
-    cert: undefined,
-    key: undefined,
-    timeout: settings.connect ?? 5_000,
-    signal,
-  })
-  return openExchange({ dial, proxyFor: () => undefined, timeout: 5_000, signal, ...settings })
+  const dial = openDial({ ...PLAIN, signal })
+  return openExchange({ dial, proxyFor: () => undefined, timeout: LONG, signal, ...settings })
 }
 const get = (url: string): HttpRequest => ({ method: 'GET', url, headers: {}, repeatable: true })
 const post = (url: string, body: string): HttpRequest => ({ method: 'POST', url, headers: {}, body, repeatable: false })
@@ -42,18 +41,20 @@ describe('an answer', () => {
   test('each comes over a connection of its own, sixteen at a time', async () => {
     const sockets = new Set<Socket>()
     const held: ServerResponse[] = []
-    const batches: number[] = []
+    let dialled = 0
+    const seen: number[] = []
     const { url } = await serve(({ socket }, response) => {
       sockets.add(socket)
-      // Leaves time for a seventeenth request.
-      if (held.push(response) === 16)
-        setTimeout(() => held.splice(0).forEach((each, _, all) => each.end('ok', () => batches.push(all.length))), 50)
+      if (held.push(response) < 16) return
+      seen.push(dialled)
+      for (const each of held.splice(0)) each.end('ok')
     })
-    const exchange = open()
+    const dial = openDial({ ...PLAIN, signal: new AbortController().signal })
+    const exchange = open({ dial: (to) => (dialled++, dial(to)) })
     const outcomes = await Promise.all(Array.from({ length: 48 }, () => exchange(get(url))))
     expect(outcomes.every(({ answer }) => answer?.text === 'ok')).toBe(true)
     expect(sockets.size).toBe(48)
-    expect(batches).toEqual(Array.from({ length: 48 }, () => 16))
+    expect(seen).toEqual([16, 32, 48])
   })
 })
 
@@ -103,8 +104,15 @@ describe('no answer', () => {
   })
 
   test('the time limit does not run while a request waits for its turn', async () => {
-    const { url } = await serve((_, response) => void setTimeout(() => response.end('ok'), 700))
-    const exchange = open({ timeout: 1_500 })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const held: ServerResponse[] = []
+    // Each batch takes most of the time that a request has.
+    const { url } = await serve((_, response) => {
+      if (held.push(response) < 16) return
+      vi.advanceTimersByTime(LONG * 0.8)
+      for (const each of held.splice(0)) each.end('ok')
+    })
+    const exchange = open()
     const outcomes = await Promise.all(Array.from({ length: 16 * 3 }, () => exchange(get(url))))
     expect(outcomes.filter(({ answer }) => answer)).toHaveLength(48)
   })
@@ -136,16 +144,17 @@ describe('no answer', () => {
   })
 
   test('an abort ends a request that hangs, one that connects, and one that waits', async () => {
-    const { url } = await serve(() => {})
-    const { port } = await serveTcp(() => {})
     const stop = new AbortController()
+    let underWay = 0
+    const stopAtSixteen = () => ++underWay === 16 && stop.abort()
+    const { url } = await serve(() => void stopAtSixteen())
+    const { port } = await serveTcp((socket) => socket.once('data', stopAtSixteen))
     const exchange = open({ signal: stop.signal })
-    const pending = Promise.all([
-      ...Array.from({ length: 20 }, () => exchange(get(url))),
+    const outcomes = await Promise.all([
       exchange(get(`https://127.0.0.1:${port}`)),
+      ...Array.from({ length: 20 }, () => exchange(get(url))),
     ])
-    setTimeout(() => stop.abort(), 50)
-    const outcomes = await pending
+    expect(outcomes.filter(({ trouble }) => trouble?.sent)).toHaveLength(15)
     expect(new Set(outcomes.map(({ trouble }) => trouble?.kind))).toEqual(new Set(['aborted']))
   })
 })
