@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Connection } from '../../../runner/connection/connection.ts'
 import { connectLocal } from '../../../runner/connection/local.ts'
 import { heldLocks, lockFolder } from '../../../runner/connection/lock.ts'
 import { connectSsh } from '../../../runner/connection/ssh/ssh.ts'
+import { dedent } from '../../scenes/dedent.ts'
+import { alive } from './processes.ts'
 import { addUser, startSshd } from './sshd.ts'
 
 const bin = mkdtempSync(join(tmpdir(), 'runbook-no-flock-'))
@@ -26,8 +28,31 @@ const keep = <T extends Connection>(connection: T): T => {
   opened.push(connection)
   return connection
 }
-const local = (shell = '/bin/sh') =>
-  keep(connectLocal({ name: 'here', kind: 'local', address: 'localhost' }, { env: process.env, shell }))
+const local = (shell = '/bin/sh', env: NodeJS.ProcessEnv = process.env) =>
+  keep(connectLocal({ name: 'here', kind: 'local', address: 'localhost' }, { env, shell }))
+
+/** A host whose leases, of a minute, pass when the test says so: in place of its `sleep`. */
+function passing() {
+  const folder = mkdtempSync(join(tmpdir(), 'runbook-leases-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'begun'), '')
+  writeFileSync(
+    join(folder, 'sleep'),
+    dedent`
+      #!/bin/sh
+      [ "$1" = 60 ] || exec /usr/bin/sleep "$@"
+      echo >>${folder}/begun
+      lease=$(wc -l <${folder}/begun)
+      until [ -e ${folder}/over-$lease ]; do /usr/bin/sleep 0.02; done
+    `,
+    { mode: 0o755 },
+  )
+  return {
+    env: { ...process.env, PATH: `${folder}:${process.env['PATH']}` },
+    begun: () => readFileSync(join(folder, 'begun'), 'utf8').length,
+    end: (lease: number) => writeFileSync(join(folder, `over-${lease}`), ''),
+  }
+}
 
 /** A name that no other test, and nobody else on this machine, locks. */
 const unique = () => {
@@ -94,10 +119,13 @@ for (const shell of ['/bin/dash', '/bin/bash'].filter(existsSync)) {
       const connection = local(shell)
       const host = connection.as(undefined)
       await connection.lock(undefined, wanted(name))
-      await host.run(['sh', '-c', 'sleep 61 >/dev/null 2>&1 & echo $!'])
-      const running = host.run(['sleep', '62']).catch((error: unknown) => error)
+      await host.run(['sh', '-c', `sleep 61.${process.pid} >/dev/null 2>&1 & echo $!`])
+      const running = host.run(['sleep', `62.${process.pid}`]).catch((error: unknown) => error)
       const pids = () =>
-        spawnSync('pgrep', ['-f', '^sleep 6[12]$'], { encoding: 'utf8' }).stdout.split('\n').filter(Boolean).map(Number)
+        spawnSync('pgrep', ['-f', `^sleep 6[12]\\.${process.pid}$`], { encoding: 'utf8' })
+          .stdout.split('\n')
+          .filter(Boolean)
+          .map(Number)
       await until(async () => pids().length >= 2)
       const left = pids()
       await connection.close()
@@ -115,12 +143,24 @@ for (const shell of ['/bin/dash', '/bin/bash'].filter(existsSync)) {
       expect(() => lock?.stands()).toThrow(/the shell on the host has ended/)
     })
 
-    test('no sign of life, as of a machine without power: freed after the lease, and the shell is gone with it', async () => {
+    test('held while signs of life come; after a lease without one it is free, and the shell is gone with it', async () => {
       const name = unique()
-      const connection = local(shell)
-      vi.useFakeTimers({ toFake: ['setInterval'] })
-      const lock = await connection.lock(undefined, wanted(name, { lease: 1 }))
-      expect(() => lock?.stands()).not.toThrow()
+      const leases = passing()
+      const connection = local(shell, leases.env)
+      vi.useFakeTimers({ toFake: ['setInterval', 'Date'] })
+      const lock = await connection.lock(undefined, wanted(name))
+      const shellPid = await shellOf(connection)
+      for (let lease = 1; lease <= 4; lease++) {
+        await until(async () => leases.begun() === lease)
+        vi.advanceTimersByTime(15_000)
+        // What the host answers after a sign of life it has read after it.
+        await connection.as(undefined).run(['true'])
+        leases.end(lease)
+      }
+      await until(async () => leases.begun() === 5)
+      expect(await isFree(name)).toBe(false)
+      expect(() => lock?.stands()).not.toThrow() // gives one more
+      for (const lease of [5, 6]) leases.end(lease)
       await until(() => isFree(name))
       await until(async () => {
         try {
@@ -130,23 +170,10 @@ for (const shell of ['/bin/dash', '/bin/bash'].filter(existsSync)) {
           return true
         }
       })
-      expect(
-        await connection
-          .as(undefined)
-          .run(['true'])
-          .catch((error: unknown) => error),
-      ).toBeDefined()
+      await until(async () => !alive(shellPid))
     })
   })
 }
-
-test('with signs of life it is held for many leases', async () => {
-  const name = unique()
-  const lock = await local().lock(undefined, wanted(name, { lease: 2 }))
-  await new Promise((resolve) => setTimeout(resolve, 8000))
-  lock?.stands()
-  expect(await isFree(name)).toBe(false)
-})
 
 test('a runner that stood still for longer than the lease gives up, whatever the host has done', async () => {
   // Before the lease begins: on a busy machine the host's answer alone can take a second.
@@ -216,6 +243,7 @@ describe('over SSH', () => {
       expect(await theirs.lock(undefined, wanted(name))).toBeUndefined()
       expect(await heldLocks(theirs.as(undefined))).toContainEqual({ name, note: 'root' })
       lock?.release()
+      await until(() => isFree(name, theirs))
       expect(await theirs.lock(undefined, wanted(name, { note: 'user' }))).toBeDefined()
       expect(await mine.lock(undefined, wanted(name))).toBeUndefined()
       expect(await heldLocks(mine.as(undefined))).toContainEqual({ name, note: 'user' })

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { connect as connectTcp, createServer, type Server, Socket } from 'node:net'
 import { userInfo } from 'node:os'
@@ -91,9 +92,10 @@ describe('a network that fails', () => {
     })
     const control = new AbortController()
     const reason = new Error('enough')
-    const waiting = ssh({ ...endpoint, connectTimeout: 60 }, { signal: control.signal }).catch((error: unknown) => error)
-    setTimeout(() => control.abort(reason), 100)
-    expect(await waiting).toBe(reason)
+    silent.once('connection', () => control.abort(reason))
+    expect(await ssh({ ...endpoint, connectTimeout: 60 }, { signal: control.signal }).catch((error: unknown) => error)).toBe(
+      reason,
+    )
     silent.close()
   })
 
@@ -116,7 +118,7 @@ describe('a network that fails', () => {
   })
 
   /** A server reached through a relay whose connections the test can break. */
-  const relayed = async (target = server) => {
+  const relayed = async (target = server, keepalive?: { readonly interval: number; readonly count: number }) => {
     const sockets: Socket[] = []
     const relay = await listener((near) => {
       const far = connectTcp(target.port, '127.0.0.1')
@@ -125,9 +127,10 @@ describe('a network that fails', () => {
       sockets.push(near, far)
     })
     const known = file(`relay-${Math.random()}`, `[127.0.0.1]:${portOf(relay)} ${target.hostKeys['ed25519']}\n`)
-    const connection = await ssh(target.endpoint({ port: portOf(relay), knownHosts: known }), {
-      keepalive: { interval: 200, count: 3 },
-    })
+    const connection = await ssh(
+      target.endpoint({ port: portOf(relay), knownHosts: known }),
+      keepalive === undefined ? {} : { keepalive },
+    )
     return { connection, sockets, close: () => relay.close() }
   }
   const lost = { kind: 'unreachable', message: 'the connection to server was lost' }
@@ -145,14 +148,15 @@ describe('a network that fails', () => {
     close()
     const idle = await relayed()
     await works(idle.connection)
+    const reset = once(idle.sockets[0]!, 'close')
     idle.sockets[0]?.resetAndDestroy()
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await reset
     expect(await refusal(idle.connection.as(undefined).read('/etc/passwd'))).toMatchObject(lost)
     idle.close()
   })
 
   test('silence: the keepalive notices it', async () => {
-    const { connection, sockets, close } = await relayed()
+    const { connection, sockets, close } = await relayed(server, { interval: 1000, count: 3 })
     await works(connection)
     const work = connection.as(undefined).run(['sleep', '30'])
     for (const socket of sockets) socket.pause()
