@@ -5,7 +5,7 @@ import { createReport } from '../../../runner/output/report.ts'
 import { renderPlan } from '../../../runner/output/plan-view.ts'
 import { dedent } from '../../scenes/dedent.ts'
 import { play, type PlayGiven } from '../../scenes/play.ts'
-import { scene } from '../../scenes/resume.ts'
+import { scene } from '../../scenes/scene.ts'
 
 const HOUR = 3_600_000
 
@@ -196,7 +196,12 @@ describe('a canary', () => {
 
   test('that fails leaves the others alone, whatever may fail later', async () => {
     const { events, outcomes } = await play(
-      plays('- name: try\n  fail: {}\n  loop: [x, y, z]\n  loop_control: { canary: 1, max_failures: 100% }'),
+      plays(dedent`
+        - name: try
+          fail: {}
+          loop: [x, y, z]
+          loop_control: { canary: 1, max_failures: 100% }
+      `),
       one,
     )
     expect(outcomes).toEqual(['a try[x]: failed'])
@@ -205,7 +210,13 @@ describe('a canary', () => {
 
   test('that is skipped proves nothing: the next one is a canary too', async () => {
     const { outcomes } = await play(
-      plays('- name: try\n  fail: {}\n  when: item != "x"\n  loop: [x, y, z]\n  loop_control: { canary: 1, parallel: 3 }'),
+      plays(dedent`
+        - name: try
+          fail: {}
+          when: item != "x"
+          loop: [x, y, z]
+          loop_control: { canary: 1, parallel: 3 }
+      `),
       one,
     )
     expect(outcomes).toEqual(['a try[x]: skipped', 'a try[y]: failed'])
@@ -269,7 +280,11 @@ describe('a deadline', () => {
 
   test('is asked for again after the pause between two items', async () => {
     const { events, stage } = await play(
-      plays('- set: { thing: "{{ item }}", to: "1" }\n  loop: [x, y]\n  loop_control: { pause: 3600, deadline: 1h }'),
+      plays(dedent`
+        - set: { thing: "{{ item }}", to: "1" }
+          loop: [x, y]
+          loop_control: { pause: 3600, deadline: 1h }
+      `),
       one,
     )
     expect(stage.did).toEqual(['a x=1'])
@@ -335,7 +350,12 @@ describe('a plan', () => {
 describe('Ctrl-C', () => {
   test('names the items and the hosts that were not started', async () => {
     const { events, outcomes, code } = await play(
-      plays('- set: { thing: "{{ item }}", to: "1" }\n  loop: [x, y, z]\n  loop_control: { parallel: 2 }\n  throttle: 1'),
+      plays(dedent`
+        - set: { thing: "{{ item }}", to: "1" }
+          loop: [x, y, z]
+          loop_control: { parallel: 2 }
+          throttle: 1
+      `),
       { onEvent: (event, world) => void (event.type === 'apply-started' && event.step.item === 'y' && world.interrupt()) },
     )
     expect([outcomes, code]).toEqual([['a set[x]: changed', 'a set[y]: changed'], 130])

@@ -1,15 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { runs, show } from '../../../runner/run/look-back.ts'
-import { scene } from '../../scenes/resume.ts'
+import { scene, type SceneGiven } from '../../scenes/scene.ts'
+import { dedent } from '../../scenes/dedent.ts'
 
+const onThree = (tasks: string, given: SceneGiven = {}) => scene(tasks, { hosts: 'a, b, c', ...given })
 const over = { message: 'there is no run to resume: all that could be read ended well' }
 
 describe('a run has ended well when no host is left behind', () => {
   test('--failed leaves a host that was stopped to the next resume', async () => {
-    const { stage, world, apply, resume, did, events } = scene(`- set: { thing: x, to: "1" }
-- trouble: {}
-- stop: { on: c }
-- set: { thing: y, to: "1" }`)
+    const { stage, world, apply, resume, did, events } = onThree(dedent`
+      - set: { thing: x, to: "1" }
+      - trouble: {}
+      - stop: { on: c }
+      - set: { thing: y, to: "1" }
+    `)
     stage.things.set('trouble', 'b')
     expect(await apply()).toBe(130)
     stage.things.delete('trouble')
@@ -31,13 +35,15 @@ describe('a run has ended well when no host is left behind', () => {
 
   test('any_errors_fatal: the others’ tasks and handlers are done in the end', async () => {
     const { stage, apply, resume, did, events } = scene(
-      `- set: { thing: x, to: "1" }
-  notify: handler
-- trouble: {}
-- set: { thing: y, to: "1" }`,
+      dedent`
+        - set: { thing: x, to: "1" }
+          notify: handler
+        - trouble: {}
+        - set: { thing: y, to: "1" }
+      `,
       {
         hosts: 'a, b',
-        play: '    any_errors_fatal: true\n    handlers: [{ name: handler, set: { thing: handled, to: "yes" } }]\n',
+        play: 'any_errors_fatal: true\nhandlers: [{ name: handler, set: { thing: handled, to: "yes" } }]',
       },
     )
     stage.things.set('trouble', 'b')
@@ -51,12 +57,14 @@ describe('a run has ended well when no host is left behind', () => {
   })
 
   test('what a rescue took over has not failed', async () => {
-    const { stage, world, apply, resume, did } = scene(`- block:
-    - fail: { on: [a] }
-  rescue:
-    - set: { thing: rescued, to: "1" }
-- trouble: {}
-- set: { thing: y, to: "1" }`)
+    const { stage, world, apply, resume, did } = onThree(dedent`
+      - block:
+          - fail: { on: [a] }
+        rescue:
+          - set: { thing: rescued, to: "1" }
+      - trouble: {}
+      - set: { thing: y, to: "1" }
+    `)
     stage.things.set('trouble', 'b')
     expect(await apply()).toBe(1)
     stage.things.delete('trouble')
@@ -67,7 +75,7 @@ describe('a run has ended well when no host is left behind', () => {
   })
 
   test('hosts of a play that was not begun are unfinished', async () => {
-    const { stage, apply, events } = scene('- trouble: {}', { play: '    serial: 1\n' })
+    const { stage, apply, events } = onThree('- trouble: {}', { play: 'serial: 1' })
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
     expect(events().at(-1)?.unfinished).toEqual(['a', 'b', 'c'])
@@ -76,13 +84,15 @@ describe('a run has ended well when no host is left behind', () => {
 
 describe('--failed touches the hosts that failed and no others', () => {
   test('what was done once is not done on another host, and its values are there', async () => {
-    const { stage, world, apply, resume, did } = scene(`- count: {}
-  run_once: true
-  register: token
-- count: { what: own }
-  register: mine
-- trouble: {}
-- set: { thing: y, to: "{{ token.token }}, {{ hostvars.a.mine.token }}" }`)
+    const { stage, world, apply, resume, did } = onThree(dedent`
+      - count: {}
+        run_once: true
+        register: token
+      - count: { what: own }
+        register: mine
+      - trouble: {}
+      - set: { thing: y, to: "{{ token.token }}, {{ hostvars.a.mine.token }}" }
+    `)
     stage.things.set('trouble', 'c')
     expect(await apply()).toBe(1)
     const other = stage.things.get('b/y')
@@ -94,9 +104,11 @@ describe('--failed touches the hosts that failed and no others', () => {
   })
 
   test('what was found of other hosts is there; a host’s own facts are found anew', async () => {
-    const { stage, world, apply, resume, did } = scene(`- set: { thing: x, to: "{{ facts.machine_id }}, {{ facts.boot_id }}" }
-- trouble: {}
-- set: { thing: y, to: "{{ hostvars.a.facts.machine_id }}, {{ facts.boot_id }}" }`)
+    const { stage, world, apply, resume, did } = onThree(dedent`
+      - set: { thing: x, to: "{{ facts.machine_id }}, {{ facts.boot_id }}" }
+      - trouble: {}
+      - set: { thing: y, to: "{{ hostvars.a.facts.machine_id }}, {{ facts.boot_id }}" }
+    `)
     stage.things.set('trouble', 'c')
     expect(await apply()).toBe(1)
     stage.things.delete('trouble')
@@ -107,14 +119,16 @@ describe('--failed touches the hosts that failed and no others', () => {
   })
 
   test('a host with nothing recorded leaves silently: it is no failure, and what it did once stays its own', async () => {
-    const { stage, apply, resume, did, events } = scene(
-      `- trouble: {}
-- stop: { on: a }
-- block:
-    - set: { thing: y, to: "1" }
-    - count: {}
-      run_once: true`,
-      { play: '    max_fail_percentage: 40\n' },
+    const { stage, apply, resume, did, events } = onThree(
+      dedent`
+        - trouble: {}
+        - stop: { on: a }
+        - block:
+            - set: { thing: y, to: "1" }
+            - count: {}
+              run_once: true
+      `,
+      { play: 'max_fail_percentage: 40' },
     )
     stage.things.set('trouble', 'c')
     expect(await apply()).toBe(130)
@@ -128,13 +142,15 @@ describe('--failed touches the hosts that failed and no others', () => {
   })
 
   test.each([['run_once: true'], ['run_once: false']])('a result with a secret in it cannot be replayed: %s', async (once) => {
-    const { stage, edit, apply, resume, did } = scene('')
+    const { stage, edit, apply, resume, did } = onThree('')
     edit(
-      `- say: { value: "{{ key }}" }
-  register: said
-  ${once}
-- trouble: {}
-- set: { thing: y, to: "{{ said.value }}" }`,
+      dedent`
+        - say: { value: "{{ key }}" }
+          register: said
+          ${once}
+        - trouble: {}
+        - set: { thing: y, to: "{{ said.value }}" }
+      `,
       'params:\n  key: { type: string, secret: true, default: sesamesesame, description: k }\n',
     )
     stage.things.set('trouble', 'c')

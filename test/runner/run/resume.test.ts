@@ -4,7 +4,7 @@ import { run } from '../../../runner/run/run.ts'
 import { digestOf } from '../../../runner/record/runs.ts'
 import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
 import { newStage, type Stage, testModules } from '../../scenes/play.ts'
-import { asked as inJson } from '../../scenes/resume.ts'
+import { ASKED } from '../../scenes/scene.ts'
 import { FLAT, request } from '../../doubles/request.ts'
 
 const PLAYBOOK = `
@@ -29,7 +29,7 @@ plays:
       - name: handler
         set: { thing: handled, to: "yes" }
 `
-const asked: ResumeRequest = { ...inJson, output: 'plain' }
+const asked: ResumeRequest = { ...ASKED, output: 'plain' }
 
 /** A run that failed on host b. */
 async function failedRun(): Promise<{ world: FakeWorld; stage: Stage; go: (more?: Partial<ResumeRequest>) => Promise<number> }> {

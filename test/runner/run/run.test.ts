@@ -1,11 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { resume } from '../../../runner/run/resume.ts'
-import { run } from '../../../runner/run/run.ts'
-import { type FakeWorld, fakeWorld, type FakeWorldGiven } from '../../doubles/world.ts'
-import { newStage, play, testModules } from '../../scenes/play.ts'
-import { request } from '../../doubles/request.ts'
+import { dedent } from '../../scenes/dedent.ts'
+import { play } from '../../scenes/play.ts'
+import { type Scene, scene } from '../../scenes/scene.ts'
 
-const ASKED = { run: undefined, failed: false, acceptChanges: false, yes: false, params: [], waitLock: 0, detach: false } as const
 const LOST = {
   message: 'the journal could not be written, so nothing more is started',
   kind: 'refused',
@@ -13,26 +10,15 @@ const LOST = {
   todo: 'make room on the controller’s disk, then resume the run',
 }
 
-/** A run on a disk that can be full, and what goes on with it. */
-function scene(tasks: string, given: FakeWorldGiven = {}) {
-  const stage = newStage()
-  const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
-  const world: FakeWorld = fakeWorld({ files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: , b: } }' }, ...given })
-  const modules = new Map(testModules(stage).map((module) => [module.name, module]))
-  return {
-    world,
-    stage,
-    apply: () => run(request(), world, modules),
-    resume: () => resume({ ...ASKED, output: 'json' }, world, modules),
-    ends: () => [...world.written.stdout.matchAll(/"type":"run-finished".*?"exitCode":(\d+)/g)].map(([, code]) => code),
-    journal: () =>
-      [...world.disk].flatMap(([path, content]) =>
-        path.endsWith('.jsonl') ? new TextDecoder().decode(content).split('\n') : [],
-      ),
-  }
-}
+const ends = ({ events }: Scene) => events().flatMap((event) => (event.type === 'run-finished' ? [event.exitCode] : []))
+const journal = ({ world }: Scene) =>
+  [...world.disk].flatMap(([path, content]) => (path.endsWith('.jsonl') ? new TextDecoder().decode(content).split('\n') : []))
 
-const LOOP = '- name: five\n  set: { thing: "t{{ item }}", to: "1" }\n  loop: [1, 2, 3, 4, 5]'
+const LOOP = dedent`
+  - name: five
+    set: { thing: "t{{ item }}", to: "1" }
+    loop: [1, 2, 3, 4, 5]
+`
 const ALL = ['a', 'b'].flatMap((host) => [1, 2, 3, 4, 5].map((item) => `${host} t${item}=1`))
 
 describe('the journal cannot be written', () => {
@@ -43,11 +29,12 @@ describe('the journal cannot be written', () => {
       let writes = 0
       const its = scene(LOOP, { full: (path) => path.endsWith('.jsonl') && ++writes === at })
       await expect(its.apply()).rejects.toMatchObject(LOST)
-      expect(its.ends()).toEqual(['4'])
+      expect(ends(its)).toEqual([4])
       expect(its.stage.did.length).toBeLessThan(10)
-      expect(its.journal().some((line) => line.includes('"exitCode":4'))).toBe(true)
+      expect(journal(its).some((line) => line.includes('"exitCode":4'))).toBe(true)
+      const before = its.did()
       expect(await its.resume()).toBe(0)
-      expect(its.stage.did.toSorted()).toEqual(ALL)
+      expect([...before, ...its.did()].toSorted()).toEqual(ALL)
     },
   )
 
@@ -55,15 +42,23 @@ describe('the journal cannot be written', () => {
     let writes = 0
     const its = scene(LOOP, { full: (path) => path.endsWith('.jsonl') && ++writes >= 3 })
     await expect(its.apply()).rejects.toMatchObject(LOST)
-    expect(its.journal().some((line) => line.includes('run-finished'))).toBe(false)
+    expect(journal(its).some((line) => line.includes('run-finished'))).toBe(false)
   })
 
   test('nothing more is started on any host', async () => {
     const full = { now: false }
-    const its = scene('- name: one\n  set: { thing: x, to: "1" }\n- name: two\n  set: { thing: y, to: "1" }', {
-      // Only what the one host has done cannot be kept.
-      full: (path) => path.endsWith('.jsonl') && full.now && !(full.now = false),
-    })
+    const its = scene(
+      dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+        - name: two
+          set: { thing: y, to: "1" }
+      `,
+      {
+        // Only what the one host has done cannot be kept.
+        full: (path) => path.endsWith('.jsonl') && full.now && !(full.now = false),
+      },
+    )
     const { set } = its.stage.things
     its.stage.things.set = (thing, value) => {
       full.now = true
@@ -75,21 +70,34 @@ describe('the journal cannot be written', () => {
 
   test('nor is a step whose before-image has no room: there is nothing to undo, and a resume does it, whatever it ignores', async () => {
     let room = false
-    const its = scene('- name: one\n  set: { thing: x, to: "1" }\n  ignore_errors: true', {
-      full: (path) => !room && path.includes('/blobs/'),
-    })
+    const its = scene(
+      dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+          ignore_errors: true
+      `,
+      {
+        full: (path) => !room && path.includes('/blobs/'),
+      },
+    )
     await expect(its.apply()).rejects.toMatchObject(LOST)
     expect(its.stage.did).toEqual([])
-    expect(its.journal().some((line) => line.includes('apply-started'))).toBe(false)
+    expect(journal(its).some((line) => line.includes('apply-started'))).toBe(false)
     room = true
     expect(await its.resume()).toBe(0)
     expect(its.stage.did.toSorted()).toEqual(['a x=1', 'b x=1'])
   })
 
   test('its last line: all was done, and it was not kept that it was', async () => {
-    const its = scene('- name: look\n  look: { thing: x }', { full: (path) => path.endsWith('.jsonl') })
+    const its = scene(
+      dedent`
+        - name: look
+          look: { thing: x }
+      `,
+      { full: (path) => path.endsWith('.jsonl') },
+    )
     await expect(its.apply()).rejects.toMatchObject(LOST)
-    expect(its.ends()).toEqual(['4'])
+    expect(ends(its)).toEqual([4])
   })
 })
 
@@ -137,8 +145,15 @@ describe('secrets', () => {
   })
 
   test('a password of the inventory is masked, also one of digits', async () => {
-    const text =
-      'name: t\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use\n        set: { thing: x, to: "{{ ansible_become_password }}!" }\n'
+    const text = dedent`
+      name: t
+      plays:
+        - name: p
+          hosts: a
+          tasks:
+            - name: use
+              set: { thing: x, to: "{{ ansible_become_password }}!" }
+    `
     const played = await play(text, { inventory: 'all: { hosts: { a: { ansible_become_password: 24681357 } } }' })
     expect(played.finished[0]?.result['value']).toBe('(hidden)!')
     expect(kept(played)).not.toContain('24681357')

@@ -1,113 +1,65 @@
 import { describe, expect, test } from 'vitest'
-import type { Event } from '../../../runner/events/events.ts'
-import { type AnyModule, defineModule } from '../../../runner/module.ts'
+import type { AnyModule } from '../../../runner/module.ts'
 import { resume } from '../../../runner/run/resume.ts'
 import { run } from '../../../runner/run/run.ts'
 import { applySaved, type AskedOfPlan, askedApply, planTo } from '../../../runner/run/saved-plan.ts'
 import { request, type RequestGiven } from '../../doubles/request.ts'
-import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
-import { newStage, type Stage, testModules } from '../../scenes/play.ts'
+import { dedent } from '../../scenes/dedent.ts'
+import { ASKED, eventsIn, type Scene, scene } from '../../scenes/scene.ts'
 import { onAct } from '../../doubles/address.ts'
 
-const PLAYBOOK = `
-name: t
-plays:
-  - name: p
-    hosts: all
-    tasks:
-      - name: one
-        set: { thing: x, to: "{{ to }}" }
-        register: first
-        vars: { to: "1" }
-      - name: two
-        set: { thing: y, to: "{{ first.value }}" }
-      - name: boom
-        burn: { minutes: 2 }
-        confirm: "Burns on {{ inventory_hostname }}"
+const TASKS = dedent`
+  - name: one
+    set: { thing: x, to: "{{ to }}" }
+    register: first
+    vars: { to: "1" }
+  - name: two
+    set: { thing: y, to: "{{ first.value }}" }
+  - name: boom
+    burn: { minutes: 2 }
+    confirm: "Burns on {{ inventory_hostname }}"
 `
-const UNKNOWN = `
-name: t
-plays:
-  - name: p
-    hosts: a
-    tasks:
-      - name: get
-        burn: { minutes: 1 }
-        register: d
-      - name: templated
-        set: { thing: w, to: "{{ d.left.0 }}" }
-        confirm: "Writes {{ d.left.0 }}"
+const HANDLER = dedent`
+  handlers:
+    - name: handle
+      set: { thing: handled, to: "yes" }
+`
+const UNKNOWN = dedent`
+  - name: get
+    burn: { minutes: 1 }
+    register: d
+  - name: templated
+    set: { thing: w, to: "{{ d.left.0 }}" }
+    confirm: "Writes {{ d.left.0 }}"
+    notify: handle
+  - name: each
+    burn: { minutes: 1 }
+    loop: "{{ d.left }}"
+    confirm: "Burns {{ item }}"
+  - name: perhaps
+    burn: { minutes: 1 }
+    when: d.left.size() == 1
+    confirm: "Sure?"
+`
+const RESCUE = dedent`
+  - name: half
+    block:
+      - name: begin
+        set: { thing: x, to: half }
+      - name: break
+        set: { thing: y, to: "1", lie: true }
+    rescue:
+      - name: mend
+        set: { thing: x, to: safe }
+        confirm: Sure?
         notify: handle
-      - name: each
-        burn: { minutes: 1 }
-        loop: "{{ d.left }}"
-        confirm: "Burns {{ item }}"
-      - name: perhaps
-        burn: { minutes: 1 }
-        when: d.left.size() == 1
-        confirm: "Sure?"
-    handlers:
-      - name: handle
-        set: { thing: handled, to: "yes" }
+    always:
+      - name: end
+        set: { thing: end, to: "{{ inventory_hostname }}" }
+      - name: order
+        set: { thing: x, to: ordered }
 `
-const RESCUE = `
-name: t
-plays:
-  - name: p
-    hosts: a
-    tasks:
-      - name: half
-        block:
-          - name: begin
-            set: { thing: x, to: half }
-          - name: break
-            set: { thing: y, to: "1", lie: true }
-        rescue:
-          - name: mend
-            set: { thing: x, to: safe }
-            confirm: Sure?
-            notify: handle
-        always:
-          - name: end
-            set: { thing: end, to: "{{ inventory_hostname }}" }
-          - name: order
-            set: { thing: x, to: ordered }
-    handlers:
-      - name: handle
-        set: { thing: handled, to: "yes" }
-`
-
-interface Scene {
-  readonly world: FakeWorld
-  readonly stage: Stage
-  readonly modules: ReadonlyMap<string, AnyModule>
-}
-function scene(answers?: readonly string[], playbook = PLAYBOOK): Scene {
-  const stage = newStage()
-  const burn = defineModule({
-    name: 'burn',
-    summary: 'Cannot be undone.',
-    params: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['minutes'],
-      properties: { minutes: { type: 'integer', description: 'How long.' } },
-    },
-    examples: [],
-    async check({ minutes }, target) {
-      const done = stage.things.has(`${target.host}/burnt`)
-      const changes = done ? [] : [{ ...onAct('wood'), before: 'whole', after: 'ashes' }]
-      return { changes, before: null, estimate: { seconds: minutes * 60, basis: 'as wood does' } }
-    },
-    async apply(_params, _diff, target) {
-      stage.things.set(`${target.host}/burnt`, 'yes')
-      return { left: ['coal'] }
-    },
-  })
-  const files = { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: , b: } }' }
-  const world = fakeWorld({ files, ...(answers === undefined ? {} : { answers }) })
-  return { world, stage, modules: new Map([...testModules(stage), burn].map((module) => [module.name, module])) }
-}
+const ON_A = { hosts: 'a', play: HANDLER }
 
 const plan = ({ world, modules }: Scene, more: RequestGiven = {}) =>
   planTo('it.plan', request({ goal: 'plan', ...more }), world, modules)
@@ -118,15 +70,13 @@ const apply = (
   { file, ask }: Pick<AskedOfPlan, 'file' | 'ask'> = { file: 'it.plan', ask: false },
 ) => applySaved({ file, request: request({ what: { playbook: file, inventory: [] }, ...more }), ask, given }, world, modules)
 const failures = ({ world }: Scene) =>
-  world.written.stdout
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Event)
-    .flatMap((event) => (event.type === 'step-finished' && event.failure !== undefined ? [event] : []))
+  eventsIn(world.written.stdout).flatMap((event) =>
+    event.type === 'step-finished' && event.failure !== undefined ? [event] : [],
+  )
 
 describe('plan', () => {
   test('shows what cannot be undone, what is asked, how long it takes, and what is not known yet', async () => {
-    const { world, modules } = scene()
+    const { world, modules } = scene(TASKS)
     expect(await run(request({ goal: 'plan', show: { output: 'plain' } }), world, modules)).toBe(0)
     expect(world.written.stdout).toMatchInlineSnapshot(`
       "t
@@ -163,7 +113,7 @@ describe('a saved plan', () => {
     ['link', 'a symbolic link'],
     ['other', 'a device, a pipe or a socket'],
   ] as const)('takes the place of no %s, and nothing is looked at for it', async (entry, why) => {
-    const { world, modules } = scene()
+    const { world, modules } = scene(TASKS)
     const files = { ...world.files, entry: async () => entry }
     await expect(planTo('/dev/full', request({ goal: 'plan' }), { ...world, files }, modules)).rejects.toMatchObject({
       kind: 'input',
@@ -175,7 +125,7 @@ describe('a saved plan', () => {
   })
 
   test('goes to standard output, alone there, and is applied from what was read', async () => {
-    const stage = scene(undefined, PLAYBOOK.replace('name: t', 'name: "odd \\u202e name"'))
+    const stage = scene(TASKS, { name: '"odd \\u202e name"' })
     expect(await planTo('-', request({ goal: 'plan', show: { output: 'plain' } }), stage.world, stage.modules)).toBe(0)
     const { stdout, stderr } = stage.world.written
     const digest = /Plan (\S+) was written/.exec(stderr)?.[1]
@@ -186,7 +136,7 @@ describe('a saved plan', () => {
   })
 
   test('is applied as it is, whatever has become of its files, and once', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     expect(await plan(stage)).toBe(0)
     const digest = /Plan (\w{4}-\w{4}) is in it\.plan/.exec(stage.world.written.stderr)?.[1]
     expect(digest).toBeDefined()
@@ -204,7 +154,7 @@ describe('a saved plan', () => {
   })
 
   test('stops before the first step that would do something else, naming host, step and field', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage)
     stage.stage.things.set('b/x', '0')
     expect(await apply(stage)).toBe(4)
@@ -217,14 +167,14 @@ describe('a saved plan', () => {
   })
 
   test('what the world has done by itself meanwhile is no drift', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage)
     stage.stage.things.set('b/x', '1')
     expect(await apply(stage)).toBe(0)
   })
 
   test('is not kept where it was interrupted: it does not know all that would be done', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     const set = stage.modules.get('set')
     const check = async (...given: readonly [never, never]) => (stage.world.interrupt(), set?.check(...given))
     expect(await plan({ ...stage, modules: new Map([...stage.modules, ['set', { ...set, check } as AnyModule]]) })).toBe(130)
@@ -232,13 +182,13 @@ describe('a saved plan', () => {
   })
 
   test('is not kept where something could not be planned', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     expect(await plan(stage, { which: { limit: ['nobody'] } })).toBe(2)
     expect(stage.world.disk.has('/project/it.plan')).toBe(false)
   })
 
   test('leaves a mark beside the file, which keeps it from being applied again from anywhere', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage)
     expect(await apply(stage)).toBe(0)
     const [mark] = [...stage.world.disk.keys()].filter((path) => /^\/project\/it\.plan\..*\.used$/.test(path))
@@ -248,7 +198,7 @@ describe('a saved plan', () => {
   })
 
   test('a copy of it in the same project is not applied either; a new plan in its place is', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage)
     stage.world.disk.set('/project/copy.plan', stage.world.disk.get('/project/it.plan')!)
     expect(await apply(stage)).toBe(0)
@@ -259,7 +209,7 @@ describe('a saved plan', () => {
   })
 
   test('of two that apply it at once, one does', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage)
     const ends = await Promise.allSettled([apply(stage), apply(stage)])
     expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
@@ -267,7 +217,7 @@ describe('a saved plan', () => {
   })
 
   test('where the mark cannot be made nothing is done', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage)
     const files = { ...stage.world.files, create: () => Promise.reject(new Error('EROFS: read-only file system')) }
     await expect(apply({ ...stage, world: { ...stage.world, files } })).rejects.toMatchObject({
@@ -278,7 +228,7 @@ describe('a saved plan', () => {
   })
 
   test('with --check it says whether it would still be applied, changes nothing, and is not used up', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage)
     expect(await apply(stage, { goal: 'plan' })).toBe(0)
     expect(stage.world.written.stderr).toMatch(/Plan \S+ would still be applied as it is\.\n$/)
@@ -296,7 +246,7 @@ describe('a saved plan', () => {
   })
 
   test('refuses what it holds itself, and takes what does not change what is done', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage)
     const refused = apply(stage, { which: { limit: ['a'] } }, new Map([['limit', '--limit'], ['waitLock', '--wait-lock']])) // prettier-ignore
     await expect(refused).rejects.toMatchObject({
@@ -313,7 +263,7 @@ describe('a saved plan', () => {
   })
 
   test('keeps what it was made with, but for the options of how that are given', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage, { as: { user: 'planner' }, how: { acceptNewHostKeys: true, yes: true } })
     expect(
       await apply(stage, { as: { user: 'other' }, how: { yes: false, waitLock: 60 } }, new Map([['waitLock', '--wait-lock']])),
@@ -329,7 +279,7 @@ describe('a saved plan', () => {
   })
 
   test('one of another version is refused', async () => {
-    const stage = scene()
+    const stage = scene(TASKS)
     await plan(stage)
     const path = '/project/it.plan'
     const made = JSON.parse(new TextDecoder().decode(stage.world.disk.get(path))) as object
@@ -345,7 +295,7 @@ describe('a saved plan', () => {
   })
 
   test('with --ask it is shown, and applied after a yes', async () => {
-    const stage = scene(['n', 'y'])
+    const stage = scene(TASKS, { answers: ['n', 'y'] })
     await plan(stage)
     const asked = () => apply(stage, {}, new Map([['ask', '--ask']]), { file: 'it.plan', ask: true })
     expect(await asked()).toBe(0)
@@ -355,7 +305,7 @@ describe('a saved plan', () => {
   })
 
   test('agrees to what a step asks that is known only after others, which the plan shows', async () => {
-    const stage = scene(undefined, UNKNOWN)
+    const stage = scene(UNKNOWN, ON_A)
     await plan(stage, { show: { output: 'plain' } })
     expect(stage.world.written.stdout).toMatchInlineSnapshot(`
       "t
@@ -387,14 +337,14 @@ describe('a saved plan', () => {
   })
 
   test.each(['saved', 'asked'])('of a block that fails runs its rescue and always (%s)', async (how) => {
-    const stage = scene(['y'], RESCUE)
+    const stage = scene(RESCUE, { ...ON_A, answers: ['y'] })
     if (how === 'saved') await plan(stage)
     expect(await (how === 'saved' ? apply(stage) : askedApply(request(), stage.world, stage.modules))).toBe(0)
     expect(Object.fromEntries(stage.stage.things)).toMatchObject({ 'a/x': 'ordered', 'a/end': 'a', 'a/handled': 'yes' })
   })
 
   test('shows what the rescue of a block would do and ask', async () => {
-    const stage = scene(undefined, RESCUE)
+    const stage = scene(RESCUE, ON_A)
     await plan(stage, { show: { output: 'plain' } })
     expect(stage.world.written.stdout).toMatchInlineSnapshot(`
       "t
@@ -421,7 +371,7 @@ describe('a saved plan', () => {
   })
 
   test('a step whose values are hidden is compared as it was shown', async () => {
-    const stage = scene(undefined, PLAYBOOK.replaceAll('register: first', 'register: first\n        no_log: true'))
+    const stage = scene(TASKS.replace('register: first', 'register: first\n  no_log: true'))
     await plan(stage)
     expect(await apply(stage)).toBe(0)
   })
@@ -431,7 +381,7 @@ describe('a saved plan', () => {
       [false, 4],
       [true, 0],
     ] as const) {
-      const stage = scene()
+      const stage = scene(TASKS)
       await plan(stage)
       const failing = { ...stage, modules: new Map(stage.modules) }
       const broken = stage.modules.get('burn') as AnyModule
@@ -442,36 +392,28 @@ describe('a saved plan', () => {
         ...broken,
         check: async () => ({ changes: [{ ...onAct('house'), before: 'whole', after: 'ashes' }], before: null }),
       }
-      const asked = {
-        run: undefined,
-        failed: false,
-        yes: true,
-        detach: false,
-        waitLock: 0,
-        acceptChanges,
-        params: [],
-        output: 'json',
-      } as const
       const verified = { ...other, verify: async () => [] }
-      expect(await resume(asked, stage.world, new Map([...stage.modules, ['burn', verified]]))).toBe(code)
+      expect(
+        await resume({ ...ASKED, yes: true, acceptChanges }, stage.world, new Map([...stage.modules, ['burn', verified]])),
+      ).toBe(code)
     }
   })
 })
 
 describe('apply --ask', () => {
   test('shows the plan, and applies it after a yes', async () => {
-    const stage = scene(['y'])
+    const stage = scene(TASKS, { answers: ['y'] })
     expect(await askedApply(request(), stage.world, stage.modules)).toBe(0)
     expect(stage.stage.things.get('b/burnt')).toBe('yes')
     expect(await askedApply(request(), stage.world, stage.modules)).toBe(0) // nothing to do: nothing is asked
   })
 
   test('a no does nothing; without a terminal it says what to do instead', async () => {
-    const stage = scene(['n'])
+    const stage = scene(TASKS, { answers: ['n'] })
     expect(await askedApply(request(), stage.world, stage.modules)).toBe(0)
     expect(stage.stage.did).toEqual([])
     expect(stage.world.written.stderr).toContain('Nothing was done.')
-    const piped = scene()
+    const piped = scene(TASKS)
     await expect(askedApply(request(), piped.world, piped.modules)).rejects.toMatchObject({ kind: 'input' })
   })
 })

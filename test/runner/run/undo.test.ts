@@ -1,13 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { Event, StepFinished } from '../../../runner/events/events.ts'
-import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import { run } from '../../../runner/run/run.ts'
 import { resume } from '../../../runner/run/resume.ts'
 import { undo as undoRun, type UndoRequest } from '../../../runner/run/undo.ts'
-import { type FakeWorld, fakeWorld } from '../../doubles/world.ts'
-import { newStage, type Stage, testModules } from '../../scenes/play.ts'
 import { request } from '../../doubles/request.ts'
-import { onAct, onFile } from '../../doubles/address.ts'
+import { ASKED, eventsIn, type Scene, scene } from '../../scenes/scene.ts'
+import { dedent } from '../../scenes/dedent.ts'
 
 const asked: UndoRequest = {
   run: undefined,
@@ -20,119 +18,6 @@ const asked: UndoRequest = {
   output: 'json',
 }
 
-const asResume = { run: undefined, failed: false, yes: false, detach: false, acceptChanges: false }
-
-interface Scene {
-  readonly world: FakeWorld
-  readonly stage: Stage
-  readonly modules: ReadonlyMap<string, AnyModule>
-}
-
-/** `act` is a command: nothing can be known of it before, and it has no undo. `kick` is a restart: it writes down what it found. */
-function scene(tasks: string, more = ''): Scene {
-  const stage = newStage()
-  const text = { type: 'string', description: 'text' } as const
-  const act = defineModule({
-    name: 'act',
-    summary: 'Does something.',
-    params: { type: 'object', additionalProperties: false, required: ['do'], properties: { do: text } },
-    examples: [],
-    check: async () => ({ changes: [{ ...onAct('act'), before: undefined, after: 'done' }], before: null, blind: true }),
-    async apply({ do: what }, _diff, target) {
-      stage.did.push(`${target.host} ${what}`)
-      if (what === 'spoil') stage.things.set(`${target.host}/file`, 'spoilt')
-      return { id: `id-of-${what}` }
-    },
-    verify: async () => [],
-  })
-  const kick = defineModule({
-    name: 'kick',
-    summary: 'Restarts.',
-    params: { type: 'object', additionalProperties: false, properties: {} },
-    examples: [],
-    check: async () => ({
-      changes: [{ ...onAct('unit'), before: 'running', after: 'restarted' }],
-      before: null,
-      activates: true,
-    }),
-    async apply(_params, _diff, target) {
-      stage.did.push(`${target.host} kicked with ${stage.things.get(`${target.host}/conf`) ?? 'none'}`)
-    },
-    verify: async () => [],
-    async undo(_params, _before, target) {
-      stage.did.push(`${target.host} kicked with ${stage.things.get(`${target.host}/conf`) ?? 'none'}`)
-    },
-  })
-  const textAt = (target: { readonly host: string }, at: string) => stage.things.get(`${target.host}${at}`)
-  const inWords = (content: string | undefined) =>
-    content === undefined ? { kind: 'absent' } : { kind: 'file', words: String(content.split(' ').length), content }
-  /** Adds a word to a text, and looks at nothing but that word. */
-  const line = defineModule<any, string | undefined>({
-    name: 'line',
-    summary: 'Adds a word.',
-    params: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['add'],
-      properties: { add: text, at: { ...text, default: '/file' } },
-    },
-    examples: [],
-    async check({ add, at }: any, target) {
-      const now = textAt(target, at)
-      return {
-        changes: now?.includes(add) ? [] : [{ ...onFile(at, add, target.host), before: undefined, after: add }],
-        before: now,
-        snapshot: [{ ...onFile(at, undefined, target.host), properties: inWords(now) }],
-      }
-    },
-    async apply({ add, at }: any, { before }, target) {
-      stage.things.set(`${target.host}${at}`, before === undefined ? add : `${before} ${add}`)
-    },
-    async undo({ at }: any, before, target) {
-      if (before === undefined) stage.things.delete(`${target.host}${at}`)
-      else stage.things.set(`${target.host}${at}`, before)
-    },
-    observe: async ({ at }: any, _before, target) => [
-      { ...onFile(at, undefined, target.host), properties: inWords(textAt(target, at)) },
-    ],
-  })
-  const folder = defineModule<any>({
-    name: 'folder',
-    summary: 'Makes a folder.',
-    params: { type: 'object', additionalProperties: false, required: ['at'], properties: { at: text } },
-    examples: [],
-    check: async ({ at }: any, target) => ({
-      changes:
-        textAt(target, at) === undefined ? [{ ...onFile(at, undefined, target.host), before: undefined, after: 'folder' }] : [],
-      before: undefined,
-    }),
-    async apply({ at }: any, _diff, target) {
-      stage.things.set(`${target.host}${at}`, '')
-    },
-    async undo({ at }: any, _before, target) {
-      stage.things.delete(`${target.host}${at}`)
-    },
-    observe: async ({ at }: any, _before, target) => [
-      {
-        ...onFile(at, undefined, target.host),
-        properties: {
-          entries: [...stage.things.keys()]
-            .filter((key) => key.startsWith(`${target.host}${at}/`))
-            .map((key) => key.slice(`${target.host}${at}/`.length))
-            .toSorted(),
-        },
-      },
-    ],
-  })
-  const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n${more}    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
-  const world = fakeWorld({ files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: , b: } }' }, answers: [] })
-  return {
-    world,
-    stage,
-    modules: new Map([...testModules(stage), act, kick, line, folder].map((module) => [module.name, module])),
-  }
-}
-
 const apply = ({ world, modules }: Scene) => run(request(), world, modules)
 async function undo(
   { world, modules }: Scene,
@@ -140,17 +25,16 @@ async function undo(
 ): Promise<{ code: number; ended: StepFinished[] }> {
   const before = world.written.stdout.length
   const code = await undoRun({ ...asked, ...more }, world, modules)
-  const events = world.written.stdout
-    .slice(before)
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Event)
+  const events = eventsIn(world.written.stdout.slice(before))
   return { code, ended: events.filter((event) => event.type === 'step-finished') }
 }
 
 describe('undo', () => {
   test('puts back what was there, newest first, and is done once', async () => {
-    const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: x, to: "2" } }')
+    const stage = scene(dedent`
+      - { name: one, set: { thing: x, to: "1" } }
+      - { name: two, set: { thing: x, to: "2" } }
+    `)
     stage.stage.things.set('a/x', '0')
     expect(await apply(stage)).toBe(0)
     const { code, ended } = await undo(stage)
@@ -166,7 +50,10 @@ describe('undo', () => {
   })
 
   test('refuses a host that has changed since, before anything is put back there, and shows how; others go on', async () => {
-    const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: y, to: "2" } }')
+    const stage = scene(dedent`
+      - { name: one, set: { thing: x, to: "1" } }
+      - { name: two, set: { thing: y, to: "2" } }
+    `)
     await apply(stage)
     stage.stage.things.set('a/x', 'mine')
     const { code, ended } = await undo(stage)
@@ -197,7 +84,10 @@ describe('undo', () => {
 
   test('of what `changed_when` denies: what can be put back is, a command that only looks is passed over', async () => {
     const stage = scene(
-      '- { name: one, set: { thing: x, to: "1" }, changed_when: false }\n- { name: looks, act: { do: look }, changed_when: false }',
+      dedent`
+        - { name: one, set: { thing: x, to: "1" }, changed_when: false }
+        - { name: looks, act: { do: look }, changed_when: false }
+      `,
     )
     await apply(stage)
     const { ended } = await undo(stage, { host: 'a' })
@@ -206,10 +96,9 @@ describe('undo', () => {
   })
 
   test('of a restart comes when the files are back', async () => {
-    const stage = scene(
-      '- { name: conf, set: { thing: conf, to: new }, notify: restart }',
-      '    handlers:\n      - { name: restart, kick: {} }\n',
-    )
+    const stage = scene('- { name: conf, set: { thing: conf, to: new }, notify: restart }', {
+      play: 'handlers: [{ name: restart, kick: {} }]',
+    })
     stage.stage.things.set('a/conf', 'old').set('b/conf', 'old')
     await apply(stage)
     await undo(stage)
@@ -222,7 +111,10 @@ describe('undo', () => {
   })
 
   test('two steps on one thing: the older is compared when the newer has been put back, and the plan says so', async () => {
-    const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: x, to: "2" } }')
+    const stage = scene(dedent`
+      - { name: one, set: { thing: x, to: "1" } }
+      - { name: two, set: { thing: x, to: "2" } }
+    `)
     await apply(stage)
     const plan = await undo(stage, { plan: true, host: 'a' })
     expect(plan.ended.map(({ outcome, changes }) => [outcome, changes[0]?.before])).toEqual([
@@ -262,7 +154,13 @@ describe('undo', () => {
 
   test('steps on one thing, or one below the other, are compared as they will be found when those after them are taken back', async () => {
     const stage = scene(
-      '- folder: { at: /d }\n- line: { at: /d/f, add: one }\n- line: { at: /d/f, add: two }\n- line: { add: three }\n- line: { add: four }',
+      dedent`
+        - folder: { at: /d }
+        - line: { at: /d/f, add: one }
+        - line: { at: /d/f, add: two }
+        - line: { add: three }
+        - line: { add: four }
+      `,
     )
     await apply(stage)
     expect((await undo(stage, { plan: true })).code).toBe(0)
@@ -281,24 +179,32 @@ describe('undo', () => {
     await apply(stage)
     for (const type of ['run-finished', 'step-finished', 'step-finished'] as const) losing(stage, type)
     for (const host of ['a', 'b']) stage.stage.things.set(`${host}/file`, 'old theirs')
-    expect(await resume({ ...asResume, waitLock: 0, params: [], output: 'json' }, stage.world, stage.modules)).toBe(0)
+    expect(await resume(ASKED, stage.world, stage.modules)).toBe(0)
     expect(stage.stage.things.get('a/file')).toBe('old theirs one')
     expect((await undo(stage)).code).toBe(4)
     expect(stage.stage.things.get('a/file')).toBe('old theirs')
   })
 
   test('of a step that a resumed run found done it is not known what it had changed', async () => {
-    const stage = scene('- folder: { at: /d }\n- line: { at: /d/f, add: one }\n- line: { at: /d/f, add: two }')
+    const stage = scene(dedent`
+      - folder: { at: /d }
+      - line: { at: /d/f, add: one }
+      - line: { at: /d/f, add: two }
+    `)
     await apply(stage)
     for (const type of ['run-finished', 'step-finished', 'step-finished'] as const) losing(stage, type)
-    expect(await resume({ ...asResume, waitLock: 0, params: [], output: 'json' }, stage.world, stage.modules)).toBe(0)
+    expect(await resume(ASKED, stage.world, stage.modules)).toBe(0)
     expect((await undo(stage, { plan: true })).code).toBe(0)
     expect((await undo(stage)).code).toBe(0)
     expect([...stage.stage.things]).toEqual([])
   })
 
   test('what the run itself did between two steps, and nobody can take back, is found before anything is put back', async () => {
-    const stage = scene('- line: { add: one }\n- { name: spoils, act: { do: spoil } }\n- line: { add: two }')
+    const stage = scene(dedent`
+      - line: { add: one }
+      - { name: spoils, act: { do: spoil } }
+      - line: { add: two }
+    `)
     await apply(stage)
     const { code, ended } = await undo(stage, { host: 'a' })
     expect(code).toBe(4)
@@ -317,8 +223,13 @@ describe('undo', () => {
 
   test('back to a step: on each host from its own on, also where that has been taken back and later ones have not', async () => {
     const stage = scene(
-      '- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: y, to: "2" } }',
-      '    serial: 1\n',
+      dedent`
+        - { name: one, set: { thing: x, to: "1" } }
+        - { name: two, set: { thing: y, to: "2" } }
+      `,
+      {
+        play: 'serial: 1',
+      },
     )
     await apply(stage)
     const names = ({ ended }: { ended: StepFinished[] }) => ended.map(({ step }) => `${step.host} ${step.name}`)
@@ -326,10 +237,9 @@ describe('undo', () => {
     expect(names(await undo(stage, { plan: true, to: 'two', host: 'b' }))).toEqual(['b two'])
     await expect(undo(stage, { to: 'three' })).rejects.toMatchObject({ todo: 'its steps: one, two' })
 
-    const restart = scene(
-      '- { name: one, set: { thing: conf, to: new }, notify: restart }',
-      '    handlers: [{ name: restart, kick: {} }]\n',
-    )
+    const restart = scene('- { name: one, set: { thing: conf, to: new }, notify: restart }', {
+      play: 'handlers: [{ name: restart, kick: {} }]',
+    })
     await apply(restart)
     await undo(restart, { to: 'one' })
     losing(restart, 'step-undone')
@@ -338,7 +248,10 @@ describe('undo', () => {
   })
 
   test('what cannot be undone is said, and the rest is', async () => {
-    const stage = scene('- { name: one, set: { thing: x, to: "1" } }\n- { name: shot, act: { do: shoot } }')
+    const stage = scene(dedent`
+      - { name: one, set: { thing: x, to: "1" } }
+      - { name: shot, act: { do: shoot } }
+    `)
     await apply(stage)
     const { code, ended } = await undo(stage, { host: 'a' })
     expect(code).toBe(0)
@@ -371,7 +284,10 @@ const runIn = ({ world }: Scene, goal: string) => {
 }
 
 describe('an undo that was cut off', () => {
-  const tasks = '- { name: one, set: { thing: x, to: "1" } }\n- { name: two, set: { thing: y, to: "2" } }'
+  const tasks = dedent`
+    - { name: one, set: { thing: x, to: "1" } }
+    - { name: two, set: { thing: y, to: "2" } }
+  `
   async function cutOff() {
     const stage = scene(tasks)
     stage.stage.things.set('a/x', '0')
@@ -394,7 +310,7 @@ describe('an undo that was cut off', () => {
   test('is resumed as an undo, with the hosts and the step that it was for', async () => {
     const stage = await cutOff()
     const at = stage.world.written.stdout.length
-    expect(await resume({ ...asResume, waitLock: 0, params: [], output: 'json' }, stage.world, stage.modules)).toBe(0)
+    expect(await resume(ASKED, stage.world, stage.modules)).toBe(0)
     expect(stage.world.written.stdout.slice(at)).toContain(`"undoes":"${stage.run}"`)
     expect([...stage.stage.things]).toEqual([['a/x', '0']])
     expect((await undo(stage, { run: stage.run })).code).toBe(0)
@@ -445,7 +361,10 @@ describe('the tasks of an `undo:`', () => {
 
   test('one that fails stops the undo of its host, which can be done again', async () => {
     const stage = scene(
-      '- { name: one, set: { thing: x, to: "1" } }\n- { name: shot, act: { do: shoot }, undo: [{ name: bring back, fail: { on: [b] } }] }',
+      dedent`
+        - { name: one, set: { thing: x, to: "1" } }
+        - { name: shot, act: { do: shoot }, undo: [{ name: bring back, fail: { on: [b] } }] }
+      `,
     )
     await apply(stage)
     const first = await undo(stage)
@@ -476,14 +395,14 @@ describe('the tasks of an `undo:`', () => {
     losing(stage, 'step-undone')
     const by = runIn(stage, 'undo')
     for (const type of ['run-finished', 'step-finished', ...lost] as const) losing(stage, type, by)
-    return { ...stage, run, did: [...stage.stage.did] }
+    return { ...stage, run, before: [...stage.stage.did] }
   }
 
   test('cut off between two of them, it passes over what was done, of that item alone', async () => {
     const stage = await cutOff('step-finished', 'apply-started')
     stage.stage.things.delete('a/v1')
     expect((await undo(stage, { run: stage.run })).code).toBe(0)
-    expect(stage.stage.did).toEqual([...stage.did, 'a v1=gone'])
+    expect(stage.stage.did).toEqual([...stage.before, 'a v1=gone'])
   })
 
   test('cut off in one of them, it asks whether that has been done', async () => {
@@ -493,6 +412,6 @@ describe('the tasks of an `undo:`', () => {
     expect(ended[0]?.failure?.what).toBe(
       'remove was in flight when the run was cut off, and nothing tells whether it has been done',
     )
-    expect(stage.stage.did).toEqual(stage.did)
+    expect(stage.stage.did).toEqual(stage.before)
   })
 })

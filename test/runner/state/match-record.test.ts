@@ -1,18 +1,26 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { scene } from '../../scenes/resume.ts'
+import { scene } from '../../scenes/scene.ts'
+import { dedent } from '../../scenes/dedent.ts'
 
-const hosts = 'a'
+const onA = (tasks: string) => scene(tasks, { hosts: 'a' })
 const accept = { acceptChanges: true }
 
 describe('what is recorded is passed over for the step that it is of, and for no other', () => {
   test('a new task in front is run, those that moved are not done again', async () => {
-    const { stage, edit, apply, resume, did } = scene('- count: { what: one }\n- trouble: {}\n- count: { what: three }', {
-      hosts,
-    })
+    const { stage, edit, apply, resume, did } = onA(dedent`
+      - count: { what: one }
+      - trouble: {}
+      - count: { what: three }
+    `)
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
-    edit('- count: { what: zero }\n- count: { what: one }\n- trouble: {}\n- count: { what: three }')
+    edit(dedent`
+      - count: { what: zero }
+      - count: { what: one }
+      - trouble: {}
+      - count: { what: three }
+    `)
     expect(await resume(accept)).toBe(1)
     expect(did()).toEqual(['a count zero'])
     // The next life knows them all still, each by its own record.
@@ -22,21 +30,37 @@ describe('what is recorded is passed over for the step that it is of, and for no
   })
 
   test('a task that was changed is run', async () => {
-    const { stage, edit, apply, resume, did } = scene('- count: { what: one }\n- trouble: {}', { hosts })
+    const { stage, edit, apply, resume, did } = onA(dedent`
+      - count: { what: one }
+      - trouble: {}
+    `)
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
     stage.things.delete('trouble')
-    edit('- count: { what: uno }\n- trouble: {}')
+    edit(dedent`
+      - count: { what: uno }
+      - trouble: {}
+    `)
     expect(await resume(accept)).toBe(0)
     expect(did()).toEqual(['a count uno'])
   })
 
   test('a task that is written twice is done twice, and each time once', async () => {
-    const { stage, edit, apply, resume, did } = scene('- count: {}\n- count: {}\n- trouble: {}', { hosts })
+    const { stage, edit, apply, resume, did } = onA(dedent`
+      - count: {}
+      - count: {}
+      - trouble: {}
+    `)
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
     stage.things.delete('trouble')
-    edit('- say: {}\n- count: {}\n- count: {}\n- count: {}\n- trouble: {}')
+    edit(dedent`
+      - say: {}
+      - count: {}
+      - count: {}
+      - count: {}
+      - trouble: {}
+    `)
     expect(await resume(accept)).toBe(0)
     expect(did()).toEqual(['a count'])
   })
@@ -44,8 +68,12 @@ describe('what is recorded is passed over for the step that it is of, and for no
   test('another list to loop over: what is new in it is run, what was done is not', async () => {
     const params = (items: string) =>
       `params:\n  items: { type: array, items: { type: string, description: i }, default: [${items}], description: i }\n`
-    const loop = '- count: { what: "{{ item }}" }\n  loop: "{{ items }}"\n- trouble: {}'
-    const { stage, edit, apply, resume, did } = scene(loop, { hosts })
+    const loop = dedent`
+      - count: { what: "{{ item }}" }
+        loop: "{{ items }}"
+      - trouble: {}
+    `
+    const { stage, edit, apply, resume, did } = onA(loop)
     edit(loop, params('a, b, c'))
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
@@ -56,7 +84,7 @@ describe('what is recorded is passed over for the step that it is of, and for no
 
   test('so it is with a list that is written out', async () => {
     const loop = (items: string) => `- count: { what: "{{ item }}" }\n  loop: [${items}]\n- trouble: {}`
-    const { stage, edit, apply, resume, did } = scene(loop('a, b'), { hosts })
+    const { stage, edit, apply, resume, did } = onA(loop('a, b'))
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
     stage.things.delete('trouble')
@@ -67,8 +95,10 @@ describe('what is recorded is passed over for the step that it is of, and for no
 
   test('tasks that differ only in what their block gives them are not taken for each other', async () => {
     const block = (what: string) => `- vars: { what: ${what} }\n  block:\n    - count: { what: "{{ what }}" }\n`
-    const trouble = '- trouble: {}\n'
-    const { stage, edit, apply, resume, did } = scene(`${block('nova')}${trouble}${block('neutron')}`, { hosts })
+    const trouble = dedent`
+      - trouble: {}
+    `
+    const { stage, edit, apply, resume, did } = onA(`${block('nova')}${trouble}${block('neutron')}`)
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
     stage.things.delete('trouble')
@@ -79,8 +109,12 @@ describe('what is recorded is passed over for the step that it is of, and for no
 
   test('a secret item is not in the digest', async () => {
     const secret = (value: string) => `params:\n  key: { type: string, secret: true, default: ${value}, description: k }\n`
-    const loop = '- count: {}\n  loop: ["{{ key }}"]\n- trouble: {}'
-    const { stage, edit, apply, resume, did } = scene(loop, { hosts })
+    const loop = dedent`
+      - count: {}
+        loop: ["{{ key }}"]
+      - trouble: {}
+    `
+    const { stage, edit, apply, resume, did } = onA(loop)
     edit(loop, secret('sesamesesame'))
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
@@ -92,7 +126,7 @@ describe('what is recorded is passed over for the step that it is of, and for no
   test('with `no_log` an item is known by a keyed digest, whatever it is called', async () => {
     const loop = (items: string) =>
       `- count: {}\n  no_log: true\n  loop: [${items}]\n  loop_control: { label: shown }\n- trouble: {}`
-    const { stage, edit, apply, resume, did, events } = scene(loop('first, second'), { hosts })
+    const { stage, edit, apply, resume, did, events } = onA(loop('first, second'))
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
     const known = new Set(events().flatMap(({ step }) => (step?.module === 'count' ? (step.same ?? []) : [])))
@@ -106,11 +140,21 @@ describe('what is recorded is passed over for the step that it is of, and for no
   })
 
   test('how the runner goes about a step may be changed', async () => {
-    const { stage, edit, apply, resume, did } = scene('- count: {}\n  timeout: 9\n- trouble: {}', { hosts })
+    const { stage, edit, apply, resume, did } = onA(dedent`
+      - count: {}
+        timeout: 9
+      - trouble: {}
+    `)
     stage.things.set('trouble', 'a')
     expect(await apply()).toBe(1)
     stage.things.delete('trouble')
-    edit('- count: {}\n  timeout: 99\n  on_resume: skip\n  register: counted\n- trouble: {}')
+    edit(dedent`
+      - count: {}
+        timeout: 99
+        on_resume: skip
+        register: counted
+      - trouble: {}
+    `)
     expect(await resume(accept)).toBe(0)
     expect(did()).toEqual([])
   })
@@ -130,7 +174,7 @@ describe('what was in flight', () => {
     ['a journal of now', (text: string) => text],
     ['a journal without `same`', withoutSame],
   ])('stands in its place: it is not run again by assumption; %s', async (_what, edit) => {
-    const { world, apply, resume, did } = scene('- count: {}', { hosts })
+    const { world, apply, resume, did } = onA('- count: {}')
     expect(await apply()).toBe(0)
     cutOff(world.disk, edit)
     expect(await resume()).toBe(4)
@@ -138,10 +182,14 @@ describe('what was in flight', () => {
   })
 
   test('has moved: it is known there, and what stands in its place is not taken for it', async () => {
-    const { world, edit, apply, resume, did, events } = scene('- count: {}', { hosts })
+    const { world, edit, apply, resume, did, events } = onA('- count: {}')
     expect(await apply()).toBe(0)
     cutOff(world.disk)
-    edit('- count: { what: new }\n- count: {}\n  on_resume: skip')
+    edit(dedent`
+      - count: { what: new }
+      - count: {}
+        on_resume: skip
+    `)
     expect(await resume(accept)).toBe(0)
     expect(did()).toEqual(['a count new'])
     expect(events().at(-1)?.unfinished).toEqual([])
@@ -149,10 +197,13 @@ describe('what was in flight', () => {
   })
 
   test('an older journal: another task in its place is not taken for it', async () => {
-    const { world, edit, apply, resume, did } = scene('- count: {}', { hosts })
+    const { world, edit, apply, resume, did } = onA('- count: {}')
     expect(await apply()).toBe(0)
     cutOff(world.disk, withoutSame)
-    edit('- name: new\n  count: { what: new }')
+    edit(dedent`
+      - name: new
+        count: { what: new }
+    `)
     expect(await resume(accept)).toBe(0)
     expect(did()).toEqual(['a count new'])
   })

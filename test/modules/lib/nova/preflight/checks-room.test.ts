@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { pack, versionText } from '../../../../../modules/lib/nova/preflight/checks-room.ts'
 import { pageKib } from '../../../../../modules/lib/nova/preflight/checks-server.ts'
-import { server } from './scene.ts'
+import { server } from './evidence.ts'
 
 test('packing never puts more on a host than it has, loses no server, and leaves none on its own host', () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 64 }), { minLength: 1, maxLength: 12 })

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { CHECK_NAMES, type CheckName, type Level } from '../../../../../modules/lib/nova/preflight/check.ts'
 import { allChecks } from '../../../../../modules/lib/nova/preflight/inspect.ts'
 import type { Seen } from '../../../../../modules/lib/nova/preflight/evidence.ts'
-import { CPU_XML, GIB, host, HOST_CPU_XML, hypervisor, scene, server, service, type Changes } from './scene.ts'
+import { CPU_XML, GIB, host, HOST_CPU_XML, hypervisor, evidenceOf, server, service, type Changes } from './evidence.ts'
 
 const TLS = '[libvirt]\nlive_migration_with_native_tls = true\n'
 
@@ -32,7 +32,7 @@ const names = (seen: Seen): readonly CheckName[] => [...new Set(allChecks(seen).
 const levels = (seen: Seen): readonly Level[] => [...new Set(allChecks(seen).map(({ level }) => level))]
 
 test('hosts that fit each other: every check passes', () => {
-  const seen = scene()
+  const seen = evidenceOf()
   expect(levels(seen)).toEqual(['ok'])
   expect(names(seen)).toEqual(
     CHECK_NAMES.filter(
@@ -42,7 +42,7 @@ test('hosts that fit each other: every check passes', () => {
 })
 
 test('a server that is somewhere else altogether is asked about no further', () => {
-  const seen = scene({ servers: [server('x', { host: 'compute16', status: 'SHUTOFF', vmState: 'stopped', locked: true })] })
+  const seen = evidenceOf({ servers: [server('x', { host: 'compute16', status: 'SHUTOFF', vmState: 'stopped', locked: true })] })
   expect(
     allChecks(seen)
       .filter(({ level }) => level !== 'ok')
@@ -51,7 +51,7 @@ test('a server that is somewhere else altogether is asked about no further', () 
 })
 
 test('all findings are shown, not only the first', () => {
-  const seen = scene({
+  const seen = evidenceOf({
     servers: [server('web-1', { locked: true, status: 'SHUTOFF', vmState: 'stopped', powerState: 4 })],
     pair: { port: { state: 'closed', how: 'nc', why: 'connection refused' } },
   })
@@ -555,7 +555,7 @@ const cases: readonly (readonly [string, CheckName, 'WARN' | 'BLOCK', RegExp, Ch
 ]
 
 test.each(cases)('%s', (_, check, level, evidence, changes) => {
-  const seen = scene(changes)
+  const seen = evidenceOf(changes)
   const found = loud(seen, check)
   expect(found).not.toEqual([])
   for (const one of found) {
@@ -574,7 +574,7 @@ test('every check has been seen to fail', () => {
 
 describe('the target', () => {
   const to = (target: string, more: Changes = {}) =>
-    loud(scene({ ...more, wanted: { target, source: '' }, api: { room: {}, traits: {}, ...more.api } }), 'target_exists')
+    loud(evidenceOf({ ...more, wanted: { target, source: '' }, api: { room: {}, traits: {}, ...more.api } }), 'target_exists')
 
   test('a name nearly right', () => {
     expect(to('compute51')).toEqual(['BLOCK compute51: no host of that name runs nova-compute; did you mean `compute15`?'])
@@ -587,7 +587,7 @@ describe('the target', () => {
   })
 
   test('the source itself', () => {
-    expect(loud(scene({ wanted: { target: 'compute14' } }), 'source')).toEqual([
+    expect(loud(evidenceOf({ wanted: { target: 'compute14' } }), 'source')).toEqual([
       'BLOCK compute14: source and target are the same host',
     ])
   })
@@ -595,7 +595,7 @@ describe('the target', () => {
 
 describe('a server that is there already', () => {
   test('is fine, and needs no room', () => {
-    const seen = scene({
+    const seen = evidenceOf({
       servers: [server('web-1', { host: 'compute15' })],
       api: { ...room({ MEMORY_MB: { limit: 1, used: 1 } }) },
     })
@@ -604,7 +604,7 @@ describe('a server that is there already', () => {
   })
 
   test('unless something is moving it away again', () => {
-    const seen = scene({
+    const seen = evidenceOf({
       servers: [server('web-1', { host: 'compute15', status: 'MIGRATING', taskState: 'migrating' })],
       wanted: { source: '' },
     })
@@ -627,7 +627,7 @@ describe('a migration that is under way', () => {
   const moving = server('web-1', { status: 'MIGRATING', taskState: 'migrating' })
 
   test('to the same target is joined, and its folder on the target is no leftover', () => {
-    const seen = scene({
+    const seen = evidenceOf({
       servers: [moving],
       api: { inFlight: { 'id-web-1': running('compute15') } },
       target: { folders: { 'id-web-1': { inode: '7', mtime: 'x' } } },
@@ -639,7 +639,7 @@ describe('a migration that is under way', () => {
   })
 
   test('needs no more room on the target than it has there already', () => {
-    const seen = scene({
+    const seen = evidenceOf({
       servers: [moving],
       api: { inFlight: { 'id-web-1': running('compute15') }, ...room({ MEMORY_MB: { limit: 2048, used: 2048 } }) },
       target: { filesystem: { type: 'xfs', id: 'x', free: 0 } },
@@ -648,14 +648,14 @@ describe('a migration that is under way', () => {
   })
 
   test('to another one stops the run', () => {
-    expect(loud(scene({ servers: [moving], api: { inFlight: { 'id-web-1': running('compute16') } } }), 'task_state')).toEqual([
-      'BLOCK web-1: migration 41 is moving it to compute16',
-    ])
+    expect(
+      loud(evidenceOf({ servers: [moving], api: { inFlight: { 'id-web-1': running('compute16') } } }), 'task_state'),
+    ).toEqual(['BLOCK web-1: migration 41 is moving it to compute16'])
   })
 })
 
 describe('hosts that could not be looked at', () => {
-  const seen = scene({
+  const seen = evidenceOf({
     hosts: {
       compute14: { why: 'compute14 is not in the inventory', cure: 'add compute14 to the inventory' },
       compute15: { why: 'compute15: cannot connect (refused)', cure: 'start sshd' },
@@ -677,7 +677,7 @@ describe('hosts that could not be looked at', () => {
   test("the API's checks go on: room, disk by the hypervisor's figures, CPU as Nova knows it", () => {
     expect(names(seen)).toEqual(expect.arrayContaining(['memory', 'hypervisor', 'disk_space', 'cpu']))
     expect(loud(seen, 'disk_space')).toEqual([])
-    const full = scene({
+    const full = evidenceOf({
       hosts: seen.hosts,
       api: { hypervisors: { value: [hypervisor('compute14'), hypervisor('compute15', { diskAvailableLeast: 3 })] } },
     })
@@ -696,7 +696,7 @@ describe("the scheduler's choice", () => {
     value: { MEMORY_MB: { limit: mib, used: 0 }, VCPU: { limit: 64, used: 0 }, DISK_GB: { limit: 500, used: 0 } },
   })
   const choose = (rooms: Readonly<Record<string, number>>) =>
-    scene({
+    evidenceOf({
       wanted: { target: '' },
       api: { ...third, room: Object.fromEntries(Object.entries(rooms).map(([name, mib]) => [name, free(mib)])), traits: {} },
       hosts: { compute14: { value: host('compute14') } },
@@ -723,7 +723,7 @@ describe("the scheduler's choice", () => {
   })
 
   test('no other host', () => {
-    const seen = scene({
+    const seen = evidenceOf({
       wanted: { target: '' },
       api: { services: { value: [service('compute14')] }, room: {}, traits: {} },
       hosts: {},
@@ -735,7 +735,7 @@ describe("the scheduler's choice", () => {
 describe('a server group', () => {
   test('that stays apart is not helped by moving all of it to one host', () => {
     const both = [server('a', { serverGroups: ['g'] }), server('b', { serverGroups: ['g'] })]
-    const seen = scene({
+    const seen = evidenceOf({
       servers: both,
       api: { groups: [{ id: 'g', name: 'web', policy: 'anti-affinity', members: both.map(({ id, host }) => ({ id, host })) }] },
     })
@@ -743,14 +743,14 @@ describe('a server group', () => {
   })
 
   test('whose other members are gone, or which is soft, does not mind', () => {
-    expect(levels(scene(group('affinity', undefined)))).toEqual(['ok'])
-    expect(levels(scene(group('soft-anti-affinity', 'compute15')))).toEqual(['ok'])
+    expect(levels(evidenceOf(group('affinity', undefined)))).toEqual(['ok'])
+    expect(levels(evidenceOf(group('soft-anti-affinity', 'compute15')))).toEqual(['ok'])
   })
 })
 
 describe('shared storage', () => {
   test('is seen by the same folder on both hosts: nothing is copied', () => {
-    const seen = scene(shared)
+    const seen = evidenceOf(shared)
     expect(levels(seen)).toEqual(['ok'])
     expect(names(seen)).not.toContain('disk_space')
     expect(names(seen)).toContain('ids')
@@ -758,7 +758,7 @@ describe('shared storage', () => {
 
   test('in Ceph needs no folder at all', () => {
     const rbd = '[libvirt]\nimages_type = rbd\n'
-    const seen = scene({
+    const seen = evidenceOf({
       sourceConf: rbd,
       targetConf: rbd,
       source: { folders: {} },
@@ -769,13 +769,16 @@ describe('shared storage', () => {
 
   test('a boot volume alone is no local disk', () => {
     expect(
-      loud(scene({ servers: [server('web-1', { imageId: undefined, volumes: ['v'] })], wanted: { block: false } }), 'storage'),
+      loud(
+        evidenceOf({ servers: [server('web-1', { imageId: undefined, volumes: ['v'] })], wanted: { block: false } }),
+        'storage',
+      ),
     ).toEqual([])
   })
 })
 
 test('a permission that is refused blocks, and nothing that hangs on it is guessed', () => {
-  const seen = scene({ api: { services: { why: 'compute refused GET /os-services (403)' }, hypervisors: { why: '403' } } })
+  const seen = evidenceOf({ api: { services: { why: 'compute refused GET /os-services (403)' }, hypervisors: { why: '403' } } })
   expect(loud(seen, 'permission')).toEqual([
     'BLOCK admin: admin has the roles admin, member on project admin; compute refused GET /os-services (403)',
   ])

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { osloConfig } from '../../../../../modules/lib/text/oslo-config.ts'
 import { comparison, lookAtPair, route } from '../../../../../modules/lib/nova/preflight/probe-pair.ts'
 import { fakeTarget } from '../../../../doubles/target.ts'
-import { CPU_XML, host, HOST_CPU_XML, hypervisor } from './scene.ts'
+import { CPU_XML, host, HOST_CPU_XML, hypervisor } from './evidence.ts'
 
 describe("the way to the target's libvirt", () => {
   const conf = (text: string) => osloConfig([`[libvirt]\n${text}\n`])

@@ -118,7 +118,7 @@ export interface Changes {
   readonly hosts?: Seen['hosts']
 }
 
-export function scene(changes: Changes = {}): Seen {
+export function evidenceOf(changes: Changes = {}): Seen {
   const servers = changes.servers ?? [server('web-1'), server('db-2', { ram: 8192 })]
   const onSource: Partial<HostSeen> = {
     folders: Object.fromEntries(
