@@ -90,10 +90,10 @@ export const readIni = (
         pending.delete(group)
       }
     } else if (line.startsWith('[') && line.endsWith(']') && !line.includes(':')) {
-      problems.push({ start, end, summary: 'this is no section', label: 'a group name has no blanks' })
+      problems.push({ start, end, summary: 'this is not a section', label: 'a group name has no blanks' })
     } else if (state === 'children') {
       const child = /^([^:\]\s]+)\s*(?:#.*)?$/.exec(line)?.[1]
-      if (child === undefined) problems.push({ start, end, summary: 'a line here is the name of one group' })
+      if (child === undefined) problems.push({ start, end, summary: 'a line here must be the name of one group' })
       else {
         const one = { group, child, start, end: start + child.length }
         if (declared.has(child)) link(one)
@@ -126,8 +126,8 @@ export const readIni = (
     problems.push({
       start,
       end,
-      summary: `there is no group \`${child}\``,
-      ...suggestion(child, declared, `a group is declared by [${child}]`),
+      summary: `unknown group \`${child}\``,
+      ...suggestion(child, declared, `declare the group: [${child}]`),
     })
   }
 

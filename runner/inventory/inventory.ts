@@ -194,9 +194,8 @@ const noSuchInventory = async (path: string, files: Files): Promise<Diagnostic> 
   const meant = didYouMean(basename(path), siblings)
   return {
     severity: 'error',
-    summary: `there is no inventory \`${path}\``,
-    notes:
-      meant !== undefined ? [meant] : /^[\w.-]+$/.test(path) ? [`to name a host itself, put a comma behind it: -i ${path},`] : [],
+    summary: `inventory \`${path}\` not found`,
+    notes: meant !== undefined ? [meant] : /^[\w.-]+$/.test(path) ? [`to name a host, add a comma: -i ${path},`] : [],
   }
 }
 
@@ -236,7 +235,7 @@ const readFolder = async (folder: string, files: Files, known: readonly string[]
     if (ignored.test(name)) continue
     const path = join(folder, name)
     if (name.endsWith('.ini')) {
-      const notes = ['Ansible leaves .ini files of a folder out: give the file itself with -i, or take its extension away']
+      const notes = ['Ansible ignores .ini files in a folder: pass the file itself with -i, or remove its extension']
       reads.push({
         declarations: [],
         sources: [],
@@ -292,7 +291,7 @@ const refusal = (file: string, text: string): Diagnostic | undefined => {
   const place = { file, line: 1, column: 1, length: text.split('\n', 1)[0]!.length || 1 }
   const notes = [`write its hosts to a file: ansible-inventory -i ${file} --list --yaml > hosts.yml`]
   if (text.startsWith('#!'))
-    return { severity: 'error', summary: 'this inventory is a program, which cannot be run here', place, notes }
-  if (file.endsWith('.toml')) return { severity: 'error', summary: 'inventories in TOML cannot be read', place, notes }
+    return { severity: 'error', summary: 'this inventory is a program, which is not supported', place, notes }
+  if (file.endsWith('.toml')) return { severity: 'error', summary: 'inventories in TOML are not supported', place, notes }
   return undefined
 }

@@ -66,9 +66,7 @@ const matchOne = (pattern: string, inventory: Inventory, report: Report): readon
     const wild = /^~|[*?[]/.test(base)
     report({
       severity: wild ? 'warning' : 'error',
-      summary: wild
-        ? `the pattern \`${base}\` matches no host and no group`
-        : `there is no host or group \`${base}\` in the inventory`,
+      summary: wild ? `the pattern \`${base}\` matches no host and no group` : `unknown host or group \`${base}\``,
       ...(label === undefined ? { notes: [listing(inventory)] } : { label }),
     })
     return []
@@ -88,8 +86,8 @@ const listing = ({ groups, hosts }: Inventory): string => {
   const own = [...groups.keys()].filter((name) => name !== 'all' && name !== 'ungrouped')
   const names = [...own, ...hosts.keys()]
   return names.length === 1
-    ? 'the inventory has only localhost: name one with -i'
-    : `it has ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}`
+    ? 'the inventory has only localhost: pass one with -i'
+    : `the inventory has ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}`
 }
 
 interface Subscripted {

@@ -45,7 +45,7 @@ const sequence = (range: string): string[] | { readonly wrong: string } => {
   )
 }
 
-const backwards = { wrong: 'a range goes upwards' }
+const backwards = { wrong: 'the first value of a range is above the last' }
 
 const count = (from: number, to: number, step: number): number[] =>
   Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, index) => from + index * step)

@@ -77,7 +77,7 @@ export const readYamlInventory = (source: Source): { declarations: Declaration[]
       notes: ['for example: all: { hosts: { compute14: } }'],
     })
   } else if ('plugin' in root.value) {
-    report(child(root, 'plugin'), 'this configures a plugin of Ansible, which cannot be run here', {
+    report(child(root, 'plugin'), 'this configures a plugin of Ansible, which is not supported', {
       which: 'key',
       notes: [`write its hosts to a file: ansible-inventory -i ${source.file} --list --yaml > hosts.yml`],
     })

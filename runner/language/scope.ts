@@ -36,7 +36,7 @@ export const createScope = (layers: readonly Layer[]): Scope => {
         const circle = [...chain.slice(chain.indexOf(name)), name].join(' → ')
         throw new TemplateError({
           severity: 'error',
-          summary: `\`${name}\` is made of itself`,
+          summary: `\`${name}\` refers to itself`,
           place: placeOfNode(node),
           notes: [circle],
         })

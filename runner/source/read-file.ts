@@ -31,7 +31,7 @@ export const readFile = async (file: string, files: Files): Promise<ReadFile> =>
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     // https://docs.ansible.com/ansible/latest/vault_guide/vault_encrypting_content.html: the first line of an encrypted file.
     if (text.startsWith('$ANSIBLE_VAULT;')) {
-      return wrong(`\`${file}\` is encrypted with Ansible Vault, which cannot be read yet`, {
+      return wrong(`\`${file}\` is encrypted with Ansible Vault, which is not supported`, {
         notes: ['decrypt it, or give its values as parameters with `secret: true`'],
       })
     }
@@ -40,7 +40,7 @@ export const readFile = async (file: string, files: Files): Promise<ReadFile> =>
     const place = firstBadByte(file, bytes)
     return wrong(`\`${file}\` is not UTF-8 text`, {
       place,
-      notes: [`the first byte that is not: line ${place.line}, column ${place.column}`],
+      notes: [`the first invalid byte: line ${place.line}, column ${place.column}`],
     })
   }
 }

@@ -134,7 +134,7 @@ const explain = (
     case 'TAG_RESOLVE_FAILED': {
       if (marked === '!vault')
         return {
-          summary: 'values encrypted with Ansible Vault cannot be read yet',
+          summary: 'values encrypted with Ansible Vault are not supported',
           notes: ['give the value as a parameter with `secret: true`'],
         }
       return { summary: `unknown tag \`${marked}\``, label: 'quote text that starts with `!`' }
@@ -150,14 +150,14 @@ const explain = (
       return message.startsWith('Flow')
         ? {
             summary: 'a `[` or `{` is not closed before this line',
-            notes: ['what stands in brackets must be indented, and closed'],
+            notes: ['indent the lines in brackets, and close the bracket'],
           }
         : { ...misplaced, at: [start, start + lineText.length] }
     case 'MISSING_CHAR':
       return missing(message, start, text, document)
     case 'UNEXPECTED_TOKEN':
       return /["']$/.test(text.slice(0, start).trimEnd())
-        ? { summary: 'there is more text after the closing quote', label: 'put the quotes around the whole value' }
+        ? { summary: 'unexpected text after the closing quote', label: 'put the quotes around the whole value' }
         : { summary: 'unexpected text', label: 'quote the value if this belongs to it' }
     case 'BAD_SCALAR_START':
       return { summary: `a value cannot start with ${marked === '`' ? 'a backtick' : `\`${marked}\``}`, label: 'quote it' }

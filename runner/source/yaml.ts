@@ -51,7 +51,7 @@ export const parseSource = (
     const notes = ['aliases that multiply one another can exhaust the memory; write the values out']
     diagnostics.push({
       severity: 'error',
-      summary: 'the aliases of this file expand to too much',
+      summary: 'the aliases of this file expand to too many values',
       place: placeAt(source, 0, 1),
       notes,
     })

@@ -51,7 +51,7 @@ describe('what stands in the way is named', () => {
   writeFileSync(join(folder, 'here/plain'), '')
   symlinkSync('nowhere', join(folder, 'here/dangling'))
   symlinkSync('ring', join(folder, 'here/ring'))
-  const RING = ['its path is a ring of links', 'ls -l']
+  const RING = ['its path is a loop of symbolic links', 'ls -l']
   const PLAIN = ['here/plain is a file, not a folder', 'move the file here/plain']
 
   test.each([

@@ -107,7 +107,7 @@ const presence =
     typeCheck(checker: Checker, macro: Macro, context: unknown) {
       const [path, fallback] = macro.args
       if (rootOf(path!) === undefined)
-        throw new CelTypeError({ code: 'not_a_path', message: `\`${name}\` wants a variable, or keys of one`, node: path! })
+        throw new CelTypeError({ code: 'not_a_path', message: `\`${name}\` expects a variable, or keys of one`, node: path! })
       checker.check(path!, context)
       if (fallback !== undefined) checker.check(fallback, context)
       return checker.getType(name === 'defined' ? 'bool' : 'dyn')

@@ -60,19 +60,25 @@ const typing = (
       const label = owner === undefined ? undefined : didYouMean(marked, keysOf(owner))
       const key = /^No such key: (.*)$/.exec(summary)?.[1] ?? marked
       return {
-        summary: owner === undefined ? `there is no key \`${key}\` here` : `\`${owner}\` has no key \`${key}\``,
+        summary: owner === undefined ? `unknown key \`${key}\`` : `\`${owner}\` has no key \`${key}\``,
         label,
-        notes: owner === undefined ? [] : [`to ask whether there is one: defined(${owner}.${key})`],
+        notes: owner === undefined ? [] : [`to test for the key: defined(${owner}.${key})`],
       }
     }
     case 'unknown_variable':
       return { summary: `unknown variable \`${marked}\`` }
     case 'index_out_of_bounds':
       return {
-        summary: summary.replace(/^.*index (-?\d+) >= size (\d+)$/, 'the list has $2 items and none at $1 (they count from 0)'),
+        summary: summary.replace(
+          /^.*index (-?\d+) >= size (\d+)$/,
+          'index $1 is out of range: the list has $2 items, counted from 0',
+        ),
       }
     case 'incompatible_ternary_branches':
-      return { summary: 'both results of `… ? … : …` must be of one type', notes: ['turn one into the other: string(x), int(x)'] }
+      return {
+        summary: 'both results of `… ? … : …` must be of one type',
+        notes: ['convert one to the other: string(x), int(x)'],
+      }
     case 'no_such_overload': {
       const [, left, operator = '', right = ''] =
         /^no such overload: (?:(\S.*?) )?([!<>=+*/%-]+|in)\s*(\S.*)$/.exec(summary) ?? []
@@ -105,7 +111,7 @@ const typing = (
     case 'invalid_macro_argument':
       return {
         summary: marked === '' ? summary : `\`${marked}\` cannot stand here`,
-        notes: ['to ask whether there is a variable or a key: defined(x.key)'],
+        notes: ['to test for a variable or a key: defined(x.key)'],
       }
     default:
       return { summary: summary.charAt(0).toLowerCase() + summary.slice(1) }

@@ -54,7 +54,7 @@ export const evaluate = (node: Node<string>, scope: Scope): unknown | Unknown =>
   if (result instanceof Unknown) return result
   const value = fromCel(result)
   if (value !== undefined) return value
-  throw error(node, { start: 0, length: text.length, summary: 'the result of this expression is nothing that JSON can hold' })
+  throw error(node, { start: 0, length: text.length, summary: 'the result of this expression has no JSON form' })
 }
 
 /**
@@ -72,7 +72,7 @@ export const evaluateCondition = (nodes: readonly Node<string>[], scope: Scope):
     else if (value !== true) {
       const notes =
         typeof value === 'object'
-          ? ['to ask whether it has any: size(x) > 0']
+          ? ['to test for members: size(x) > 0']
           : typeof value === 'string'
             ? ['compare it: x == "yes"']
             : []
@@ -208,7 +208,7 @@ const unknownVariable = ({ name, start, length }: Reference, names: readonly str
     length,
     summary: `unknown variable \`${name}\``,
     label,
-    notes: [`to ask whether there is one: defined(${name})`],
+    notes: [`to test for the variable: defined(${name})`],
   }
 }
 

@@ -48,7 +48,7 @@ interface Extra {
 
 const fromFile = async (file: string, { files }: Pick<World, 'files'>): Promise<Extra> => {
   const { source, exists, diagnostics } = await readSource(file, files, 'playbook')
-  if (!exists) return { diagnostics: [{ severity: 'error', summary: `there is no file \`${file}\` for -e` }] }
+  if (!exists) return { diagnostics: [{ severity: 'error', summary: `file \`${file}\` not found (-e)` }] }
   return source === undefined ? { diagnostics } : { source, diagnostics }
 }
 

@@ -123,7 +123,7 @@ const explain = ({ instancePath, keyword, params, data, parentSchema }: ErrorObj
         which: 'key',
         keyword,
         summary: path.length === 0 ? `unknown parameter \`${key}\` of ${owner}` : `unknown key \`${key}\` in ${name}`,
-        ...(label === undefined ? { notes: [known.length === 0 ? 'it has none' : `known: ${known.join(', ')}`] } : { label }),
+        ...(label === undefined ? { notes: [known.length === 0 ? 'none are known' : `known: ${known.join(', ')}`] } : { label }),
       }
     }
     case 'required':

@@ -201,7 +201,7 @@ const readObject = (r: Reading, node: Mapping, wrong: Wrong): boolean => {
       items(required)
         .filter((one) => !Object.hasOwn(properties.value, String(one.value)))
         .forEach((one) =>
-          wrong(one, `there is no property \`${String(one.value)}\``, {
+          wrong(one, `unknown property \`${String(one.value)}\``, {
             label: didYouMean(String(one.value), Object.keys(properties.value)),
           }),
         )

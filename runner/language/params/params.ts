@@ -92,7 +92,7 @@ export const missingParams = (missing: readonly Param[]): Diagnostic[] =>
     severity: 'error',
     summary: `the parameter \`${name}\` is missing`,
     place: placeOfNode(node, 'key'),
-    notes: [...(schema.description === undefined ? [] : [schema.description]), `give it: -p ${name}=…`],
+    notes: [...(schema.description === undefined ? [] : [schema.description]), `pass it: -p ${name}=…`],
   }))
 
 /** A secret parameter: its value is hidden everywhere. */

@@ -83,7 +83,7 @@ export const readText = (r: Reading, node: Node | undefined): Node<string> | und
 export const readName = (r: Reading, node: Node | undefined): string | undefined => {
   const text = readText(r, node)
   if (text === undefined) return undefined
-  if (isTemplate(text.value)) return complain(r, text, `${named(text)} is written out: it cannot hold a template`)
+  if (isTemplate(text.value)) return complain(r, text, `${named(text)} cannot hold a template`)
   if (text.value.trim() === '') return complain(r, text, `${named(text)} is empty`)
   return text.value
 }
@@ -130,7 +130,7 @@ export const readFlag = (r: Reading, node: Node | undefined): boolean | undefine
   const read = readFlagOrTemplate(r, node)
   if (read === undefined) return undefined
   if (typeof read.value === 'string')
-    return complain(r, read, `${named(read)} is written out: true or false`, { label: 'it cannot hold a template' })
+    return complain(r, read, `${named(read)} must be true or false`, { label: 'a template is not allowed here' })
   return read.value as boolean
 }
 

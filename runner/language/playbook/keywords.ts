@@ -22,7 +22,7 @@ const everywhere: readonly Kind[] = ['play', 'block', 'import', 'task', 'handler
 export const keywords: Readonly<Record<string, Keyword>> = {
   name: {
     on: ['playbook', 'play', 'block', 'import', 'meta', 'task', 'handler'],
-    summary: 'What it does, in words; may hold templates',
+    summary: 'A title; may hold templates',
     example: 'libvirtd listens for migrations',
   },
   description: { on: ['playbook'], summary: 'Further lines for `runbook list`', example: 'Moves every server off a host.' },
@@ -35,21 +35,21 @@ export const keywords: Readonly<Record<string, Keyword>> = {
     example: '[ vars/common.yml ]',
   },
   hosts: { on: ['play'], summary: 'Pattern of the hosts, or a list of patterns', example: 'compute:!maintenance' },
-  tasks: { on: ['play'], summary: 'What is done, in order', example: '[ … ]' },
-  handlers: { on: ['play'], summary: 'Tasks that run once at the end of the play when they were notified', example: '[ … ]' },
+  tasks: { on: ['play'], summary: 'The steps, in order', example: '[ … ]' },
+  handlers: { on: ['play'], summary: 'Tasks that run once at the end of the play, if notified', example: '[ … ]' },
   remote_user: { on: ['play'], summary: 'User to log in as', example: 'ops' },
   port: { on: ['play'], summary: 'SSH port', example: '22' },
   serial: {
     on: ['play'],
-    summary: 'How many hosts go through the play at a time: a number, a percentage, or a list of them',
+    summary: 'Size of the batches of hosts: a number, a percentage, or a list of them',
     example: '[1, 25%]',
   },
   max_fail_percentage: { on: ['play'], summary: 'Stop when more than this share of a batch has failed', example: '20' },
   order: { on: ['play'], summary: 'inventory, reverse_inventory, sorted, reverse_sorted or shuffle', example: 'sorted' },
   any_errors_fatal: { on: everywhere, summary: 'One failed host stops all', example: 'true' },
-  throttle: { on: ['play', ...tasks], summary: 'How many hosts run it at the same time, at most', example: '2' },
+  throttle: { on: ['play', ...tasks], summary: 'The most hosts that run it at the same time', example: '2' },
   become: { on: everywhere, summary: 'Act as another user, by sudo', example: 'true' },
-  become_user: { on: everywhere, summary: 'Who that is; root where nothing is said', example: 'nova' },
+  become_user: { on: everywhere, summary: 'The user to become; root by default', example: 'nova' },
   environment: { on: everywhere, summary: 'Environment variables of commands', example: '{ LC_ALL: C }' },
   tags: {
     on: [...everywhere, 'meta'],
@@ -62,7 +62,7 @@ export const keywords: Readonly<Record<string, Keyword>> = {
     example: "item.status == 'ACTIVE'",
   },
   block: { on: ['block'], summary: 'Tasks that share keywords, and a rescue', example: '[ … ]' },
-  rescue: { on: ['block'], summary: 'Tasks that run when one of the block has failed', example: '[ … ]' },
+  rescue: { on: ['block'], summary: 'Tasks that run if one of the block fails', example: '[ … ]' },
   always: { on: ['block'], summary: 'Tasks that run in any case', example: '[ … ]' },
   import_tasks: {
     on: ['import'],
@@ -72,33 +72,33 @@ export const keywords: Readonly<Record<string, Keyword>> = {
   meta: { on: ['meta'], summary: '`flush_handlers`, `end_play` or `end_host`', example: 'flush_handlers' },
   delegate_to: {
     on: steps,
-    summary: 'Run it on this host instead, with the variables of the one it is for',
+    summary: 'Run it on this host instead, with the variables of the original host',
     example: '"{{ target }}"',
   },
   run_once: { on: steps, summary: 'Only on the first host; its result counts for all', example: 'true' },
   ignore_errors: { on: steps, summary: 'A failure does not stop the host', example: 'true' },
-  no_log: { on: steps, summary: 'Nothing of its parameters and results is shown', example: 'true' },
+  no_log: { on: steps, summary: 'Hide its parameters and results', example: 'true' },
   loop: { on: tasks, summary: 'A list: the task runs once for each `item`', example: '"{{ found.servers }}"' },
   loop_control: { on: tasks, summary: 'How the loop runs', example: '{ parallel: 2, label: "{{ item.name }}" }' },
   register: { on: tasks, summary: 'Name of the variable that gets the result', example: 'found' },
-  notify: { on: tasks, summary: 'Handlers to run when this changed something', example: 'restart nova-compute' },
+  notify: { on: tasks, summary: 'Handlers to run if this changes something', example: 'restart nova-compute' },
   listen: { on: ['handler'], summary: 'Further names under which a handler can be notified', example: 'libvirt changed' },
   until: {
     on: tasks,
-    summary: 'Condition that ends the retries; the result is at hand under the name of `register`',
+    summary: 'Condition that ends the retries; sees the result under the name of `register`',
     example: "service.state == 'up'",
   },
-  retries: { on: tasks, summary: 'How often to try again; 3 where nothing is said', example: '10' },
-  delay: { on: tasks, summary: 'Seconds between two tries; 5 where nothing is said', example: '6' },
+  retries: { on: tasks, summary: 'How often to retry; 3 by default', example: '10' },
+  delay: { on: tasks, summary: 'Seconds between two attempts; 5 by default', example: '6' },
   timeout: { on: tasks, summary: 'Seconds that the task may take', example: '600' },
   failed_when: {
     on: tasks,
-    summary: 'Condition that says whether it failed; sees the result under the name of `register`',
+    summary: 'Condition for a failure; sees the result under the name of `register`',
     example: 'found.rc > 1',
   },
   changed_when: {
     on: tasks,
-    summary: 'Condition that says whether it changed something; sees the result as well',
+    summary: 'Condition for a change; sees the result as well',
     example: 'false',
   },
   verify: {
@@ -109,24 +109,24 @@ export const keywords: Readonly<Record<string, Keyword>> = {
   undo: {
     on: tasks,
     summary:
-      'Tasks that take it back, for a module without an undo of its own; they see the variables that the step saw, and its result',
+      'Tasks that undo the step, for a module without an undo of its own; they see the variables of the step, and its result',
     example: '[ … ]',
   },
   confirm: {
     on: tasks,
-    summary: 'Text that the operator must agree to before it changes anything; `--yes` and a saved plan agree',
+    summary: 'Question to the operator before any change; `--yes` and a saved plan agree to it',
     example: 'Writes to the database of Nova',
   },
   on_resume: {
     on: tasks,
-    summary: 'What a resumed run does when it was in flight: verify (where nothing is said), rerun, skip or ask',
+    summary: 'What a resumed run does with a step in flight: verify (the default), rerun, skip or ask',
     example: 'rerun',
   },
-  loop_var: { on: ['loop_control'], summary: 'Name of the item; `item` where nothing is said', example: 'server' },
+  loop_var: { on: ['loop_control'], summary: 'Name of the item; `item` by default', example: 'server' },
   index_var: { on: ['loop_control'], summary: 'Name of a variable with the position, from 0', example: 'index' },
-  label: { on: ['loop_control'], summary: 'What to call an item on the screen', example: '"{{ item.name }}"' },
+  label: { on: ['loop_control'], summary: 'Label of an item on the screen', example: '"{{ item.name }}"' },
   pause: { on: ['loop_control'], summary: 'Seconds between two items', example: '2' },
-  parallel: { on: ['loop_control'], summary: 'How many items run at once; 1, in order, where nothing is said', example: '2' },
+  parallel: { on: ['loop_control'], summary: 'How many items run at once; by default 1, in order', example: '2' },
   limits: {
     on: ['loop_control'],
     summary: 'How many items with the same key run at once, beside `parallel`',
@@ -134,13 +134,13 @@ export const keywords: Readonly<Record<string, Keyword>> = {
   },
   max_failures: {
     on: ['loop_control'],
-    summary: 'No further item is started once so many have failed: a number, or a share of all items; 1 by default',
+    summary: 'Start no further item after so many failures: a number, or a share of all items; 1 by default',
     example: '20%',
   },
   canary: { on: ['loop_control'], summary: 'How many items must succeed before the others start', example: '1' },
   deadline: {
     on: ['loop_control'],
-    summary: 'No item is started after this time, or so long after the start of the run',
+    summary: 'Start no item after this time, or so long after the start of the run',
     example: '2h',
   },
 }
@@ -216,12 +216,12 @@ const refusals: Readonly<Record<string, Refusal>> = {
 export const refusalOf = (key: string): { summary: string; note: string } | undefined => {
   const refusal = Object.hasOwn(refusals, key) ? refusals[key] : undefined
   if (refusal !== undefined) {
-    return { summary: `there is no \`${key}\` here`, note: refusal.instead }
+    return { summary: `\`${key}\` is not supported`, note: refusal.instead }
   }
   const loop = /^with_(\w+)$/.exec(key)
   if (loop === null) return undefined
   const note = ['items', 'list', 'flattened'].includes(loop[1]!)
     ? '`loop: [ … ]` or `loop: "{{ list }}"`'
     : 'a `loop` over a list, which a variable or a registered result gives'
-  return { summary: `there is no \`${key}\` here`, note }
+  return { summary: `\`${key}\` is not supported`, note }
 }

@@ -55,5 +55,5 @@ const beside = (from: string, name: string): string => (isAbsolute(name) ? name 
 const noSuchFile = async (file: string, { files }: Pick<World, 'files'>): Promise<Diagnostic> => {
   const names = (await files.list(dirname(file)).catch(() => undefined)) ?? []
   const meant = didYouMean(basename(file), names)
-  return { severity: 'error', summary: `there is no playbook \`${file}\``, notes: meant === undefined ? [] : [meant] }
+  return { severity: 'error', summary: `playbook \`${file}\` not found`, notes: meant === undefined ? [] : [meant] }
 }

@@ -48,6 +48,6 @@ export const unknownModule = (r: Reading, key: string, node: Node, kind: Kind): 
     summary: `unknown module \`${key}\``,
     place: placeOfNode(node, 'key'),
     label: meant && `did you mean \`${meant}\`?`,
-    notes: ['all modules: runbook modules'],
+    notes: ['list the modules: runbook modules'],
   }
 }

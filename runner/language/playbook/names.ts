@@ -132,8 +132,7 @@ const taskUses = (task: Task, outer: Names, state: Walk): void => {
   const judging = [...task.until, ...(task.failedWhen ?? []), ...(task.changedWhen ?? []), ...task.verify].flatMap(
     usesInCondition,
   )
-  if (task.register === undefined)
-    state.check(judging, { names: inLoop, note: 'the result is at hand under the name given by `register`' })
+  if (task.register === undefined) state.check(judging, { names: inLoop, note: 'the result has the name given by `register`' })
   else {
     state.check(judging, { names: [...inLoop, new Set([task.register])] })
     state.done.add(task.register)

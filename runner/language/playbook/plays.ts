@@ -71,7 +71,7 @@ const readPlay = (r: Reading, node: Node, index: number): Play | undefined => {
   checkKeys(r, node, 'play')
   const hosts = readHosts(r, given(node, 'hosts'))
   if (!('hosts' in node.value) && !Object.keys(node.value).some((key) => nearestKeyword(key, 'play') === 'hosts'))
-    complain(r, node, 'this play has no `hosts`', { notes: ['for what needs no host of the inventory: hosts: localhost'] })
+    complain(r, node, 'this play has no `hosts`', { notes: ['for tasks without a host of the inventory: hosts: localhost'] })
   const shared = readShared(r, node)
   const tasks = readItems(r, given(node, 'tasks'), listId(index, 'tasks'), { imports: [], handlers: false })
   const handlers = readItems(r, given(node, 'handlers'), listId(index, 'handlers'), { imports: [], handlers: true }).filter(
@@ -113,7 +113,7 @@ const readHosts = (r: Reading, node: Node | undefined): Node<string | readonly s
   const empty = read.find((pattern) => pattern!.value.trim() === '')
   if (empty !== undefined || read.length === 0)
     return complain(r, empty ?? node, '`hosts` is empty', {
-      notes: ['for what needs no host of the inventory: hosts: localhost'],
+      notes: ['for tasks without a host of the inventory: hosts: localhost'],
     })
   return node as Node<string | readonly string[]>
 }
@@ -149,7 +149,7 @@ const readVarsFile = (r: Reading, node: Node): Vars => {
   if (name === undefined) return {}
   const source = r.file(node.source, name)
   if (source === undefined) {
-    complain(r, node, `there is no file \`${name}\``, { notes: [`looked for beside ${node.source.file}`] })
+    complain(r, node, `file \`${name}\` not found`, { notes: [`the path is relative to ${node.source.file}`] })
     return {}
   }
   const root = rootOf(source)
@@ -198,9 +198,7 @@ const checkHandlers = (r: Reading, tasks: readonly Item[], handlers: readonly Ta
       place: placeOfNode(notified),
       ...(label === undefined
         ? {
-            notes: [
-              known.size === 0 ? 'it has none at all: they are written under `handlers`' : `it has: ${[...known].join(', ')}`,
-            ],
+            notes: [known.size === 0 ? 'define handlers under `handlers`' : `it has: ${[...known].join(', ')}`],
           }
         : { label }),
     }

@@ -148,11 +148,13 @@ const readImport = (r: Reading, node: Mapping, id: string, inside: Inside): Item
   if (file === undefined) return []
   const source = r.file(node.source, file)
   if (source === undefined) {
-    complain(r, key, `there is no file \`${file}\``, { notes: [`looked for beside ${node.source.file}`] })
+    complain(r, key, `file \`${file}\` not found`, { notes: [`the path is relative to ${node.source.file}`] })
     return []
   }
   if (inside.imports.some((open) => open.file === source.file)) {
-    complain(r, key, 'this import never ends', { notes: [[...inside.imports, source].map((one) => one.file).join(' imports ')] })
+    complain(r, key, 'this import leads back to itself', {
+      notes: [[...inside.imports, source].map((one) => one.file).join(' imports ')],
+    })
     return []
   }
   const root = rootOf(source)
@@ -249,17 +251,18 @@ const readUndo = (r: Reading, node: Mapping, module: string | undefined, id: str
   if (undo === undefined) return []
   const known = module === undefined ? undefined : r.modules.get(module)
   if (known?.undo !== undefined)
-    complain(r, undo, `\`${known.name}\` takes itself back`, {
+    complain(r, undo, `\`${known.name}\` has an undo of its own`, {
       which: 'key',
-      label: 'remove it: undo knows what was there before',
+      label: 'remove it',
     })
   if (known !== undefined && known.apply === undefined)
-    complain(r, undo, `\`${known.name}\` changes nothing that could be undone`, { which: 'key' })
+    complain(r, undo, `\`${known.name}\` changes nothing, so there is nothing to undo`, { which: 'key' })
   const tasks = readItems(r, undo, listId(id, 'undo'), { ...inside, handlers: false })
   for (const task of flatten(tasks)) {
     const [stray] = [task.notify[0], task.confirm].filter((one) => one !== undefined)
-    if (stray !== undefined) complain(r, stray, 'a task of an `undo` neither notifies nor asks: undo shows its plan first')
-    if (task.undo.length > 0) r.report({ severity: 'error', summary: 'an `undo` has no `undo`', place: task.place })
+    if (stray !== undefined) complain(r, stray, 'a task of an `undo` cannot notify or ask: `runbook undo` shows its plan first')
+    if (task.undo.length > 0)
+      r.report({ severity: 'error', summary: 'a task of an `undo` cannot have an `undo`', place: task.place })
   }
   return tasks
 }
@@ -288,7 +291,7 @@ const moduleKey = (r: Reading, node: Mapping, kind: 'task' | 'handler'): string 
     else complainAboutKey(r, entry[0], entry[1], kind)
   }
   if (keys.length === 0) {
-    complain(r, node, `this ${kind} has no module`, { label: 'what is to be done?', notes: ['all modules: runbook modules'] })
+    complain(r, node, `this ${kind} has no module`, { label: 'add a module', notes: ['list the modules: runbook modules'] })
   }
   return known[0]?.[0]
 }

@@ -38,17 +38,17 @@ export const kindOf = (value: unknown): string => {
 const text = (value: unknown, argument = 0): string => {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  throw new HelperError(`wants text here, this is ${kindOf(value)}`, argument)
+  throw new HelperError(`expects text here, this is ${kindOf(value)}`, argument)
 }
 
 const list = (value: unknown): readonly unknown[] => {
   if (Array.isArray(value)) return value
-  throw new HelperError(`wants a list here, this is ${kindOf(value)}`)
+  throw new HelperError(`expects a list here, this is ${kindOf(value)}`)
 }
 
 const spaces = (value: unknown, argument: number): number => {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 100) return value
-  throw new HelperError('wants a number from 0 to 100 here', argument)
+  throw new HelperError('expects a number from 0 to 100 here', argument)
 }
 
 export const helpers: ReadonlyMap<string, Helper> = new Map<string, Helper>(
@@ -68,8 +68,8 @@ export const helpers: ReadonlyMap<string, Helper> = new Map<string, Helper>(
         keys.reduce((inner: unknown, key, index) => {
           const name = text(key, index + 1)
           if (typeof inner !== 'object' || inner === null)
-            throw new HelperError(`wants a list or a mapping here, this is ${kindOf(inner)}`, index)
-          if (!Object.hasOwn(inner, name)) throw new HelperError('there is no such key', index + 1)
+            throw new HelperError(`expects a list or a mapping here, this is ${kindOf(inner)}`, index)
+          if (!Object.hasOwn(inner, name)) throw new HelperError('unknown key', index + 1)
           return (inner as Record<string, unknown>)[name]
         }, value),
     },
@@ -89,7 +89,7 @@ export const helpers: ReadonlyMap<string, Helper> = new Map<string, Helper>(
       call: (value) => {
         if (typeof value === 'string') return [...value].length
         if (typeof value === 'object' && value !== null) return Object.keys(value).length
-        throw new HelperError(`wants a list, a mapping or text here, this is ${kindOf(value)}`)
+        throw new HelperError(`expects a list, a mapping or text here, this is ${kindOf(value)}`)
       },
     },
     join: {

@@ -67,7 +67,7 @@ export const mustacheHint = (inner: string): Hint => {
     }
   if (/\w\s*\(/.test(text))
     return {
-      summary: 'there are no functions in templates',
+      summary: 'templates have no functions',
       notes: ['a helper is called with spaces: {{ join list "," }}'],
       sure: true,
     }
@@ -90,7 +90,7 @@ const filterHint = (value: string, filter: string, args: string | undefined): Hi
   const target = dotted(value) ?? value
   if (helper === undefined || !path.test(target)) {
     return {
-      summary: 'there are no filters in Handlebars',
+      summary: 'Handlebars has no filters',
       notes: [
         ...(helper === undefined
           ? ['a helper comes first: {{ join list "," }}']
@@ -102,7 +102,7 @@ const filterHint = (value: string, filter: string, args: string | undefined): Hi
   }
   const rest =
     args === undefined || args === '' ? (helper === 'default' ? ' ""' : helper === 'join' ? ' ""' : '') : ` ${argument(args)}`
-  return { summary: 'there are no filters in Handlebars', label: `write \`{{ ${helper} ${target}${rest} }}\``, sure: true }
+  return { summary: 'Handlebars has no filters', label: `write \`{{ ${helper} ${target}${rest} }}\``, sure: true }
 }
 
 const argument = (args: string): string =>

@@ -132,12 +132,12 @@ const printed = (value: unknown, statement: hbs.AST.Statement, frame: Frame): st
   if (value === null)
     return frame.fail({
       ...at,
-      summary: 'this is null, which is no text',
-      notes: ['say what to write instead: {{ default x "" }}'],
+      summary: 'this is null, not text',
+      notes: ['give a default: {{ default x "" }}'],
     })
   return frame.fail({
     ...at,
-    summary: `this is ${kindOf(value)}, which is no text`,
+    summary: `this is ${kindOf(value)}, not text`,
     notes: ['{{ json x }} writes it as JSON, {{ join x "," }} joins a list'],
   })
 }
@@ -236,7 +236,7 @@ const blockText = (block: Block, frame: Frame): string => {
       if (typeof value !== 'object' || value === null)
         return frame.fail({
           ...span(param!, frame.template),
-          summary: `\`#each\` wants a list or a mapping, this is ${kindOf(value)}`,
+          summary: `\`#each\` expects a list or a mapping, this is ${kindOf(value)}`,
         })
       const keys = Object.keys(value)
       if (keys.length === 0) return inverse()

@@ -48,17 +48,17 @@ test('a group may be named as a child before it is declared, and joins when it i
 })
 
 test('groups of files before may be referred to', () => {
-  expect(read('[p:children]\nold\n[old:vars]\na=1\n').wrong).toEqual(['error 2:1 there is no group `old`'])
+  expect(read('[p:children]\nold\n[old:vars]\na=1\n').wrong).toEqual(['error 2:1 unknown group `old`'])
   expect(read('[p:children]\nold\n[old:vars]\na=1\n', ['old']).wrong).toEqual([])
 })
 
 test('one slip does not hide the next', () => {
   expect(read('a b\n[x y]\n[x:z]\nc\n[v:vars]\nnothing\n').wrong).toEqual([
     'error 1:3 variables of a host are written name=value',
-    'error 2:1 this is no section',
+    'error 2:1 this is not a section',
     'error 3:1 unknown kind of section `z`',
     'error 6:1 variables are written name=value',
-    'error 5:1 there is no group `v`',
+    'error 5:1 unknown group `v`',
   ])
 })
 

@@ -72,11 +72,9 @@ describe('paths that are no inventory', () => {
   }
 
   test('are told apart from hosts', async () => {
-    expect(await said('web-1')).toBe(
-      'error: there is no inventory `web-1`\n   = to name a host itself, put a comma behind it: -i web-1,\n',
-    )
-    expect(await said('inv/host.yml')).toBe('error: there is no inventory `inv/host.yml`\n   = did you mean `hosts.yml`?\n')
-    expect(await said('no/such/folder')).toBe('error: there is no inventory `no/such/folder`\n')
+    expect(await said('web-1')).toBe('error: inventory `web-1` not found\n   = to name a host, add a comma: -i web-1,\n')
+    expect(await said('inv/host.yml')).toBe('error: inventory `inv/host.yml` not found\n   = did you mean `hosts.yml`?\n')
+    expect(await said('no/such/folder')).toBe('error: inventory `no/such/folder` not found\n')
   })
 
   test('lists with faults are drawn', async () => {

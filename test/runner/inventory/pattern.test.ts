@@ -63,11 +63,11 @@ describe('matchHosts', () => {
   })
 
   test('a name that nothing has is an error wherever it stands', () => {
-    expect(said('wbe')).toEqual([['error', 'there is no host or group `wbe` in the inventory', 'did you mean `web`?']])
-    expect(said('web:!bd')).toEqual([['error', 'there is no host or group `bd` in the inventory']])
-    expect(said('web:&nowhere')).toEqual([['error', 'there is no host or group `nowhere` in the inventory']])
+    expect(said('wbe')).toEqual([['error', 'unknown host or group `wbe`', 'did you mean `web`?']])
+    expect(said('web:!bd')).toEqual([['error', 'unknown host or group `bd`']])
+    expect(said('web:&nowhere')).toEqual([['error', 'unknown host or group `nowhere`']])
     expect(matchHosts('nowhere', inventory).diagnostics[0]!.notes).toEqual([
-      'it has web, db, empty, both, v6, alone, web.example.com, w1, w2, w3, w4, d1, …',
+      'the inventory has web, db, empty, both, v6, alone, web.example.com, w1, w2, w3, w4, d1, …',
     ])
   })
 
@@ -85,7 +85,7 @@ describe('matchHosts', () => {
   test('without an inventory', async () => {
     const none = await inventoryOf({}, [])
     expect(matchHosts('all', none)).toEqual({ hosts: [], diagnostics: [] })
-    expect(matchHosts('web', none).diagnostics[0]!.notes).toEqual(['the inventory has only localhost: name one with -i'])
+    expect(matchHosts('web', none).diagnostics[0]!.notes).toEqual(['the inventory has only localhost: pass one with -i'])
     expect(matchHosts('localhost', none).hosts).toEqual(['localhost'])
   })
 

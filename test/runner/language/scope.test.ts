@@ -48,7 +48,7 @@ describe('createScope', () => {
       }
       return undefined
     }
-    expect(circle('a')).toMatchObject({ summary: '`a` is made of itself', notes: ['a → b → c → a'], place: { line: 1 } })
+    expect(circle('a')).toMatchObject({ summary: '`a` refers to itself', notes: ['a → b → c → a'], place: { line: 1 } })
     expect(circle('self')).toMatchObject({ notes: ['self → self'] })
     // The first failure must not spoil what comes after.
     expect(circle('b')).toMatchObject({ notes: ['b → c → a → b'] })

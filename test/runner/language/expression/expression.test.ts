@@ -92,7 +92,7 @@ describe('evaluate', () => {
     ['false && nme', 'unknown variable `nme`', 'did you mean `name`?'],
     ['ready || nowhere', 'unknown variable `nowhere`', undefined],
     ['found.servrs', '`found` has no key `servrs`', 'did you mean `servers`?'],
-    ['found.servers[7].id', 'the list has 2 items and none at 7 (they count from 0)', undefined],
+    ['found.servers[7].id', 'index 7 is out of range: the list has 2 items, counted from 0', undefined],
     ['name > port', '`>` cannot be used between text and a number', undefined],
     ['name + port', '`+` cannot be used between text and a number', undefined],
     ['!name', '`!` cannot be used with text', undefined],
@@ -107,8 +107,8 @@ describe('evaluate', () => {
     ['name.matches(port)', '`matches` cannot be called like this', 'given: a number, on text'],
     ['found.toString', '`found` has no key `toString`', undefined],
     ['found.__proto__', '`found` has no key `__proto__`', undefined],
-    ['duration("1h")', 'the result of this expression is nothing that JSON can hold', undefined],
-    ['9007199254740993', 'the result of this expression is nothing that JSON can hold', undefined],
+    ['duration("1h")', 'the result of this expression has no JSON form', undefined],
+    ['9007199254740993', 'the result of this expression has no JSON form', undefined],
   ])('%s fails', (text, summary, label) => {
     expect(failure(() => value(text))).toMatchObject({ summary, ...(label === undefined ? {} : { label }) })
   })
@@ -205,7 +205,7 @@ describe('evaluateCondition', () => {
     })
     expect(failure(() => holds('found.servers'))).toMatchObject({
       label: 'this is a list',
-      notes: ['to ask whether it has any: size(x) > 0'],
+      notes: ['to test for members: size(x) > 0'],
     })
     expect(failure(() => holds('name'))).toMatchObject({ label: 'this is text' })
     expect(failure(() => holds('nothing'))).toMatchObject({ label: 'this is null' })

@@ -57,7 +57,7 @@ describe('resolveParams', () => {
         '2 │   source: { type: string, description: Compute host that is emptied }',
         '  │   ^^^^^^',
         '  = Compute host that is emptied',
-        '  = give it: -p source=…',
+        '  = pass it: -p source=…',
         '',
       ].join('\n'),
     )
@@ -189,7 +189,7 @@ describe('loadExtraVars', () => {
     const { diagnostics, sources: own } = await load('foo', 'a="x', '{a: ]', '[1]', '@nope.yml', '@list.yml')
     expect(renderDiagnostics(diagnostics, own, look)).toBe(
       [
-        'error: there is no file `nope.yml` for -e',
+        'error: file `nope.yml` not found (-e)',
         '',
         'error: extra variables are written name=value',
         '   ┌─ command line',

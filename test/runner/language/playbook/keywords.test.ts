@@ -25,7 +25,7 @@ test('every kind has its keywords', () => {
 })
 
 test('refusals say what to write', () => {
-  expect(refusalOf('roles')!.summary).toBe('there is no `roles` here')
+  expect(refusalOf('roles')!.summary).toBe('`roles` is not supported')
   expect(refusalOf('with_items')!.note).toContain('loop')
   expect(refusalOf('with_nested')!.note).toContain('loop')
   expect(refusalOf('constructor')).toBeUndefined()

@@ -258,7 +258,7 @@ describe('files', () => {
     const { playbook, diagnostics } = await load({ 'books/live-migrate.yml': '' }, 'books/live-migrat.yml')
     expect(playbook).toBeUndefined()
     expect(diagnostics).toEqual([
-      { severity: 'error', summary: 'there is no playbook `books/live-migrat.yml`', notes: ['did you mean `live-migrate.yml`?'] },
+      { severity: 'error', summary: 'playbook `books/live-migrat.yml` not found', notes: ['did you mean `live-migrate.yml`?'] },
     ])
   })
 

@@ -135,14 +135,14 @@ describe('helpers', () => {
 
   test.each([
     ['{{ first empty }}', '`first`: the list is empty', 'empty'],
-    ['{{ join name }}', '`join`: wants a list here, this is text', 'name'],
-    ['{{ join found.servers }}', '`join`: wants text here, this is a mapping', 'found.servers'],
-    ['{{ upper list }}', '`upper`: wants text here, this is a list', 'list'],
-    ['{{ length port }}', '`length`: wants a list, a mapping or text here, this is a number', 'port'],
-    ['{{ lookup hosts "nope" }}', '`lookup`: there is no such key', '"nope"'],
-    ['{{ lookup hosts "constructor" }}', '`lookup`: there is no such key', '"constructor"'],
-    ['{{ lookup name 1 }}', '`lookup`: wants a list or a mapping here, this is text', 'name'],
-    ['{{ indent text list }}', '`indent`: wants a number from 0 to 100 here', 'list'],
+    ['{{ join name }}', '`join`: expects a list here, this is text', 'name'],
+    ['{{ join found.servers }}', '`join`: expects text here, this is a mapping', 'found.servers'],
+    ['{{ upper list }}', '`upper`: expects text here, this is a list', 'list'],
+    ['{{ length port }}', '`length`: expects a list, a mapping or text here, this is a number', 'port'],
+    ['{{ lookup hosts "nope" }}', '`lookup`: unknown key', '"nope"'],
+    ['{{ lookup hosts "constructor" }}', '`lookup`: unknown key', '"constructor"'],
+    ['{{ lookup name 1 }}', '`lookup`: expects a list or a mapping here, this is text', 'name'],
+    ['{{ indent text list }}', '`indent`: expects a number from 0 to 100 here', 'list'],
     ['{{ upper missing }}', 'unknown variable `missing`', 'missing'],
     ['{{ json found.missing }}', '`found` has no key `missing`', 'found.missing'],
   ])('%s fails', (template, summary, marked) => {
@@ -182,7 +182,7 @@ describe('blocks', () => {
   })
 
   test('only lists and mappings are walked', () => {
-    expect(problem('{{#each name}}{{/each}}').summary).toBe('`#each` wants a list or a mapping, this is text')
+    expect(problem('{{#each name}}{{/each}}').summary).toBe('`#each` expects a list or a mapping, this is text')
     expect(problem('{{#if missing}}{{/if}}').summary).toBe('unknown variable `missing`')
   })
 })
@@ -198,9 +198,9 @@ describe('nothing silent', () => {
     ['{{ hosts.__proto__ }}', '`hosts` has no key `__proto__`', undefined],
     ['{{ hosts.constructor.constructor }}', '`hosts` has no key `constructor`', undefined],
     ['{{ constructor }}', 'unknown variable `constructor`', undefined],
-    ['a{{ nothing }}', 'this is null, which is no text', undefined],
-    ['a{{ list }}', 'this is a list, which is no text', undefined],
-    ['a{{ hosts }}', 'this is a mapping, which is no text', undefined],
+    ['a{{ nothing }}', 'this is null, not text', undefined],
+    ['a{{ list }}', 'this is a list, not text', undefined],
+    ['a{{ hosts }}', 'this is a mapping, not text', undefined],
   ])('%s', (template, summary, label) => {
     expect(problem(template)).toMatchObject({ summary, ...(label === undefined ? {} : { label }) })
   })
