@@ -5,6 +5,7 @@ import copy from './copy.ts'
 import debug from './debug.ts'
 import file from './file.ts'
 import ini from './ini.ts'
+import libvirtdConf from './libvirtd_conf.ts'
 import lineinfile from './lineinfile.ts'
 import liveMigration from './live_migration.ts'
 import migrationPreflight from './migration_preflight.ts'
@@ -24,6 +25,7 @@ export const modules: readonly AnyModule[] = [
   debug,
   file,
   ini,
+  libvirtdConf,
   lineinfile,
   liveMigration,
   migrationPreflight,

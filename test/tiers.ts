@@ -29,7 +29,7 @@ const { values: options } = parseArgs({
   },
 })
 
-/** What the integration tier needs on the machine: a real sshd and sudo, a MariaDB, and oslo.config to compare `ini` with. */
+/** What the integration tier needs on the machine: a real sshd and sudo, a MariaDB, and what reads configuration files, to compare with: oslo.config, augeas, libvirt. */
 const INTEGRATION_PACKAGES = [
   'openssh-server',
   'openssh-client',
@@ -43,6 +43,8 @@ const INTEGRATION_PACKAGES = [
   'procps',
   'mariadb-server',
   'openssl',
+  'augeas-tools',
+  'libvirt0',
 ]
 
 /** The command line of the real cloud, and how it exits where there can be none. */

@@ -1,0 +1,259 @@
+import { posix } from 'node:path'
+import {
+  type Change,
+  compareVersions,
+  Failure,
+  invalidInput,
+  isSecretSetting,
+  list,
+  type ObjectSchema,
+  suggestion,
+  type TypeOf,
+} from '../runner/module.ts'
+import { findDaemons, type Daemons } from './lib/libvirt/daemons.ts'
+import { FILES, isRead, type Keys, neededByDaemon, neededInstead, valueOf } from './lib/libvirt/keys.ts'
+import { fileAt } from './lib/files/paths.ts'
+import { fileKind, type FileState } from './lib/resources/file-state.ts'
+import { type EditedFile, editedFile, fileParams } from './lib/resources/file.ts'
+import { type Resource, resourceModule } from './lib/resources/resource.ts'
+import { type Entry, readConf, sameValue, setKey, type Value, written } from './lib/text/libvirt-conf.ts'
+import { decodeText, encodeText } from './lib/text/lines.ts'
+
+const FOLDER = '/etc/libvirt'
+/** Has all keys that virtproxyd.conf may have. */
+const USUAL = `${FOLDER}/libvirtd.conf`
+
+const params = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['options'],
+  properties: {
+    path: {
+      type: 'string',
+      pattern: '^/',
+      description:
+        "The file; its name tells which keys it may hold. Default: /etc/libvirt/libvirtd.conf, or virtproxyd.conf where the host's units say that the daemons are modular.",
+    },
+    options: {
+      type: 'object',
+      additionalProperties: { description: 'True or false, a whole number, a text or a list of texts; null removes the key.' },
+      description: 'Keys and their values.',
+    },
+    create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
+    ...fileParams,
+  },
+} as const satisfies ObjectSchema
+
+type Params = TypeOf<typeof params>
+
+/** Sets keys of libvirt's configuration files, and refuses what its daemon would refuse: it would tell only at its next start. */
+export default resourceModule({
+  name: 'libvirtd_conf',
+  summary:
+    "Set or remove keys of libvirt's configuration (libvirtd.conf, virtqemud.conf, qemu.conf …), and leave every other byte as it is.",
+  description: [
+    'The first line of a key is the one that counts for libvirt: it is changed, and later ones are removed. A new key goes below its commented default, otherwise to the end of the file.',
+    "libvirt's daemons have no way to check a file: they accept unknown keys without a word, a reload with a broken file succeeds, and only the next start fails. So this module refuses, before anything is written, a key that the host's version of libvirt does not read, a value that its daemon would refuse, and a file that the daemon could not start with. It refuses ports above 65535 too, which libvirt accepts and does not listen on.",
+    'The module only edits. Restart the daemon in a handler (`service`, `state: restarted`): running guests go on. With systemd socket units `listen_tcp`, `listen_tls` and `listen_addr` have no effect: libvirtd looks at them only with `--listen`.',
+    'In qemu.conf a key that is newer than libvirt 9.0 is set with a warning: its values are not checked.',
+  ].join('\n\n'),
+  params,
+  returns: { path: 'The file.', version: 'Version of libvirt whose keys were allowed; missing if none was found on the host.' },
+  examples: [
+    {
+      name: 'Listen on TCP without a login (only with --listen, and behind a firewall)',
+      params: { options: { listen_tls: false, listen_tcp: true, auth_tcp: 'none', listen_addr: '10.0.0.5' } },
+    },
+    {
+      name: 'Who may come with a certificate; the port back to its default',
+      params: { options: { tls_allowed_dn_list: ['CN=compute14', 'CN=compute15'], tls_port: null } },
+    },
+    {
+      name: 'Another file',
+      params: { path: '/etc/libvirt/qemu.conf', options: { migration_port_min: 49152, migrate_tls_x509_verify: true } },
+    },
+  ],
+
+  validate({ path, options }) {
+    const file = fileOf(path ?? USUAL)
+    if (Object.keys(options).length === 0) throw invalidInput('no key is given', 'give `options`')
+    wishesOf(options, file)
+  },
+
+  resources: (params, host) => [conf(params, host)],
+})
+
+interface Wish {
+  readonly key: string
+  readonly wanted: Value | undefined
+}
+
+/** The file is found when the host is asked; what was there is kept by the path that was found. */
+function conf({ path: given, options, ...rest }: Params, host: string): Resource<FileState> {
+  const at = (path: string): EditedFile => {
+    const wishes = wishesOf(options, fileOf(path))
+    return {
+      ...rest,
+      host,
+      path,
+      removes: wishes.every(({ wanted }) => wanted === undefined),
+      edit: (bytes) => edited(path, wishes, bytes),
+      differences: (bytes) => differences(wishes, readConf(decodeText(bytes).text, path)),
+    }
+  }
+  return {
+    ...fileKind(host),
+    address: fileAt(host, given ?? FOLDER),
+    async look(target) {
+      const daemons = await findDaemons(target, groupsIn(options))
+      const path = given ?? `${FOLDER}/${mainOf(daemons, host)}.conf`
+      const version = daemons.versions.get(posix.basename(path, '.conf')) ?? [...daemons.versions.values()][0]
+      const keys = fileOf(path)
+      const warnings = mustBeRead(options, keys, path, version)
+      mustKnow(daemons.missingGroups, host)
+      const [look, bytes] = await Promise.all([editedFile(at(path)).look(target), target.read(path).catch(() => undefined)])
+      return {
+        ...look,
+        result: { path, ...(version === undefined ? {} : { version }) },
+        warnings: [
+          ...(version === undefined ? [`the version of libvirt on ${host} is unknown: no daemon of it was found`] : []),
+          ...warnings,
+          ...withoutEffect(bytes, wishesOf(options, keys), keys, path, version),
+        ],
+      }
+    },
+    make: (target, state) => editedFile(at(given ?? USUAL)).make(target, state),
+  }
+}
+
+function fileOf(path: string): Keys {
+  const keys = FILES.get(posix.basename(path, '.conf'))
+  if (keys !== undefined && path.endsWith('.conf')) return keys
+  throw invalidInput(
+    `the keys of ${path} are unknown`,
+    `give a file called ${list([...FILES.keys()].map((name) => `${name}.conf`))}`,
+  )
+}
+
+function mainOf({ main }: Daemons, host: string): string {
+  if (main !== undefined) return main
+  throw new Failure(`libvirt is not installed on ${host}`, {
+    todo: 'install it; if it runs in a container, give the `path` of its configuration',
+  })
+}
+
+/** The values as the file is to hold them. Throws `Failure` for one that the daemon would refuse. */
+function wishesOf(options: Params['options'], { keys }: Keys): readonly Wish[] {
+  return Object.entries(options).map(([key, given]) => {
+    if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(key)) throw invalidInput(`\`${key}\` cannot be the name of a key`)
+    if (given === null) return { key, wanted: undefined }
+    const spec = keys[key]
+    const value = valueOf(given, spec)
+    const needed =
+      value === undefined ? 'true or false, a whole number, a text or a list of texts' : spec && neededInstead(spec, value)
+    if (value === undefined || needed !== undefined)
+      throw invalidInput(
+        `libvirt does not accept ${isSecretSetting(key) ? 'this value' : JSON.stringify(given)} for \`${key}\``,
+        `give ${needed}`,
+      )
+    // Throws for a text that no quotes can hold.
+    written(value)
+    return { key, wanted: value }
+  })
+}
+
+const groupsIn = ({ unix_sock_group: group }: Params['options']): readonly string[] =>
+  typeof group === 'string' && !/^\+?[0-9]*$/.test(group) ? [group] : []
+
+function mustKnow(missing: readonly string[], host: string): void {
+  for (const group of missing)
+    throw new Failure(`${host} has no group ${group}: libvirt would not start`, {
+      kind: 'input',
+      todo: 'make the group first, or name another',
+    })
+}
+
+/** Refuses keys that this version does not read; of a version newer than the table it only warns. */
+function mustBeRead(options: Params['options'], file: Keys, path: string, version: string | undefined): readonly string[] {
+  return Object.entries(options).flatMap(([key, given]) => {
+    const told = given === null ? undefined : unread(key, file, path, version)
+    if (told === undefined) return []
+    if (told.certain) throw invalidInput(told.text, 'libvirt would accept the line and do nothing: correct or remove the key')
+    return [told.text]
+  })
+}
+
+/** The reason why a key of a file has no effect, and whether that is certain. */
+function unread(
+  key: string,
+  { keys, knownTo }: Keys,
+  path: string,
+  version: string | undefined,
+): { readonly certain: boolean; readonly text: string } | undefined {
+  const spec = keys[key]
+  if (spec !== undefined && isRead(spec, version)) return undefined
+  const name = posix.basename(path)
+  if (spec !== undefined)
+    return { certain: true, text: `\`${key}\` of ${name} needs libvirt ${spec.since}, the host has ${version}` }
+  const meant = suggestion(key, Object.keys(keys))
+  return version === undefined || compareVersions(version, knownTo) > 0
+    ? { certain: false, text: `\`${key}\` is no key of ${name} up to libvirt ${knownTo}: its value is not checked${meant}` }
+    : { certain: true, text: `\`${key}\` is no key of ${name} in libvirt ${version}${meant}` }
+}
+
+/** Lines that are there already and that libvirt reads without a word and without an effect. */
+function withoutEffect(
+  bytes: Uint8Array | undefined,
+  wishes: readonly Wish[],
+  file: Keys,
+  path: string,
+  version: string | undefined,
+): readonly string[] {
+  if (bytes === undefined) return []
+  return readConf(decodeText(bytes).text, path).flatMap(({ key, line }) => {
+    const told = wishes.some((wish) => wish.key === key) ? undefined : unread(key, file, path, version)
+    return told?.certain === true ? [`line ${line} of ${path} has no effect: ${told.text}`] : []
+  })
+}
+
+function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array): Uint8Array {
+  const { text: old, encoding } = decodeText(bytes)
+  const text = wishes.reduce((now, { key, wanted }) => setKey(now, path, key, wanted), old)
+  mustStart(readConf(text, path), fileOf(path), path)
+  return encodeText(text, encoding, path)
+}
+
+/** Refuses a file that would keep another value with which the daemon does not start. Of two lines with one key it reads the first. */
+function mustStart(entries: readonly Entry[], { keys }: Keys, path: string): void {
+  for (const { key, value, line } of entries.filter((one, at) => entries.findIndex(({ key }) => key === one.key) === at)) {
+    const spec = keys[key]
+    const needed = spec && neededByDaemon(spec, value)
+    if (needed !== undefined)
+      throw new Failure(`libvirt would not start with ${path}: line ${line}: \`${key}\` needs ${needed}`, {
+        todo: `set \`${key}\` in \`options\` too, or null to remove it`,
+      })
+  }
+}
+
+/** What is seen of each key before and after; later lines of a key, which do not count, are a difference of their own. */
+function differences(wishes: readonly Wish[], entries: readonly Entry[]): readonly Omit<Change, 'resource'>[] {
+  return wishes.flatMap(({ key, wanted }) => {
+    const [first, ...later] = entries.filter((entry) => entry.key === key)
+    const after = wanted === undefined ? undefined : written(wanted)
+    const isSame = first === undefined ? wanted === undefined : wanted !== undefined && sameValue(first.value, wanted)
+    const sensitive = isSecretSetting(key, after) ? { sensitive: true as const } : {}
+    return [
+      ...(isSame ? [] : [{ property: key, before: first && shown(first.value), after, ...sensitive }]),
+      ...later.map(({ value, line }) => ({
+        property: `${key} (again in line ${line})`,
+        before: shown(value),
+        after: undefined,
+        ...sensitive,
+      })),
+    ]
+  })
+}
+
+/** A value that is there, whatever quotes it has. */
+const shown = (value: Value): string =>
+  typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? `[${value.map(shown).join(', ')}]` : String(value)
