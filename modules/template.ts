@@ -17,6 +17,7 @@ export default resourceModule({
       src: {
         type: 'string',
         minLength: 1,
+        format: 'template-file',
         description: 'Template; a relative path is looked for beside the playbook, then in its `templates/`.',
       },
       dest: {

@@ -22,10 +22,11 @@ export interface StringSchema extends Described {
   readonly pattern?: string
   readonly minLength?: number
   /**
-   * The text is a condition in the expression language: checked at load, never rendered, evaluated by
-   * `target.evaluate`.
+   * `expression`: a condition in the expression language: checked at load, never rendered, evaluated by
+   * `target.evaluate`. `template-file`: the path of a template of the controller: read at load, its names checked,
+   * its facts gathered.
    */
-  readonly format?: 'expression'
+  readonly format?: 'expression' | 'template-file'
 }
 export interface NumberSchema extends Described {
   readonly type: 'integer' | 'number'

@@ -3,9 +3,10 @@ import { defined } from '../base/defined.ts'
 import { Failure } from '../base/failure.ts'
 import { evaluate, evaluateCondition } from '../language/expression/expression.ts'
 import { checkParams } from '../language/playbook/load-playbook.ts'
+import { templateFilesIn, templateTextsOf } from '../language/playbook/template-files.ts'
 import type { Task } from '../language/playbook/types.ts'
 import type { Node } from '../source/source.ts'
-import { render, TemplateError } from '../language/template/template.ts'
+import { isTemplate, render, TemplateError } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule, Change, Diff, Snapshot, Target } from '../module.ts'
 import { HIDDEN } from '../base/secret-names.ts'
@@ -303,7 +304,8 @@ function targetOptions(input: AttemptInput, module: AnyModule, inputs: UndoRecor
       throw new Failure(`\`${condition}\` is neither true nor false`, { kind: 'input', why: `it is ${JSON.stringify(value)}` })
     },
     render(text, name) {
-      const value = render({ value: text, source: { file: name, text }, path: [] }, scope)
+      const read = run.playbook.templates.get(name)
+      const value = render(read?.value === text ? read : { value: text, source: { file: name, text }, path: [] }, scope)
       if (value instanceof Unknown) throw new NotYetKnown(value.until)
       inputs.rendered[name] = String(value)
       return String(value)
@@ -322,7 +324,25 @@ async function neededFacts(
   conditions: readonly Node<string>[],
   options: TargetOptions,
 ): Promise<void> {
-  const referred = factsReferred(input.state, input.context, input.task, conditions)
-  const names = [...(referred === 'all' ? Object.keys(factTable) : referred), ...(module.facts ?? [])]
-  if (names.length > 0) await gatherFacts(input.run, input.state, [...new Set(names)], options)
+  const { run, task, context, state } = input
+  const gatherFor = async (templates: readonly Node<string>[]) => {
+    const referred = factsReferred(state, context, task, conditions, templates)
+    const names = [...(referred === 'all' ? Object.keys(factTable) : referred), ...(module.facts ?? [])]
+    if (names.length > 0) await gatherFacts(run, state, [...new Set(names)], options)
+  }
+  await gatherFor(templateTextsOf(run.playbook, module, task))
+  const named = templateFilesIn(module, task).filter(({ value }) => isTemplate(value))
+  if (named.length > 0) await gatherFor((await Promise.all(named.map((node) => templateNamedBy(node, input)))).flat())
+}
+
+/** A template whose name is itself one: known only now. What is wrong with it the module finds when it reads it. */
+async function templateNamedBy(node: Node<string>, { run, scope }: AttemptInput): Promise<Node<string>[]> {
+  try {
+    const path = render(node, scope)
+    if (path instanceof Unknown) return []
+    const text = new TextDecoder().decode(await controllerFile(run, String(path)))
+    return [{ value: text, source: { file: String(path), text }, path: [] }]
+  } catch {
+    return []
+  }
 }

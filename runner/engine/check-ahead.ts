@@ -1,5 +1,6 @@
 import { expressionReferences } from '../language/expression/expression.ts'
 import type { Item, Task } from '../language/playbook/types.ts'
+import { templateTextsOf } from '../language/playbook/template-files.ts'
 import { references } from '../language/template/template.ts'
 import { prepare } from './attempt.ts'
 import { type Context, inside, selected } from '../state/task-context.ts'
@@ -100,6 +101,7 @@ function namesUsed(run: Run, task: Task, context: Context): readonly string[] {
 /** Roots of everything the task refers to, itself and through the variables of its play, blocks and task. */
 function findNames(run: Run, task: Task, context: Context): readonly string[] {
   const inner = inside(context, task)
+  const module = run.modules.get(task.module)
   const nodes = [
     task.args,
     task.name,
@@ -107,8 +109,8 @@ function findNames(run: Run, task: Task, context: Context): readonly string[] {
     ...inner.vars.flatMap((vars) => Object.values(vars)),
     inner.become,
     inner.becomeUser,
+    ...templateTextsOf(run.playbook, module, task),
   ]
-  const module = run.modules.get(task.module)
   const inArgs = module === undefined ? [] : expressionParams(module, task)
   const conditions = [...inner.when, ...(task.failedWhen ?? []), ...(task.changedWhen ?? []), ...inArgs]
   return [

@@ -6,6 +6,7 @@ import { hostStream } from '../connection/stream/stream.ts'
 import { hostJob, type JobContext } from '../connection/job/job.ts'
 import { Failure } from '../base/failure.ts'
 import { didYouMean } from '../base/suggest.ts'
+import { placesFor } from '../source/controller-file.ts'
 import type { Scope } from '../language/value.ts'
 import type { Progress, Target } from '../module.ts'
 import { hostDatabase } from './database.ts'
@@ -187,11 +188,10 @@ async function cloudChoice(run: Run, scope: Scope, name: string | undefined) {
   }
 }
 
-/** Beside the playbook first, then its `files/` and `templates/`, as Ansible users lay them out. */
+/** The bytes of a file that a task names; see `placesFor`. Throws `Failure` where it is missing. */
 export async function controllerFile(run: Run, path: string): Promise<Uint8Array> {
   const { cwd, files } = run.world
-  const folder = resolve(cwd, dirname(run.playbook.file))
-  const candidates = isAbsolute(path) ? [path] : ['.', 'files', 'templates'].map((sub) => resolve(folder, sub, path))
+  const candidates = placesFor(run.playbook.file, path).map((candidate) => resolve(cwd, candidate))
   for (const candidate of candidates) {
     const content = await files.read(candidate)
     if (content !== undefined) return content

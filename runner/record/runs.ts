@@ -40,7 +40,9 @@ type Sealed = Pick<KeptInputs, 'agreed'> & { readonly extra: Request['what']['ex
 
 export async function keepInputs(world: World, run: string, { request, shown, sources, agreed }: Given): Promise<void> {
   const digests = Object.fromEntries(
-    sources.filter(({ file }) => !isArgument(file)).map(({ file, text }) => [file, digestOf(text)]),
+    sources
+      .filter(({ file, document }) => document !== undefined && !isArgument(file))
+      .map(({ file, text }) => [file, digestOf(text)]),
   )
   const sealed: Sealed = {
     extra: request.what.extra,

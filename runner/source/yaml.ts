@@ -94,7 +94,8 @@ export const entries = (node: Node<Readonly<Record<string, unknown>>>): [string,
 
 /**
  * Returns the place of a value, or of its key. If the path is missing, returns the nearest place around it.
- * `offset` counts the characters of a text's value, also in quoted, folded and literal scalars.
+ * `offset` counts the characters of a text's value, also in quoted, folded and literal scalars. A source that is
+ * not YAML is one text.
  */
 export const placeOf = (
   source: Source,
@@ -103,7 +104,7 @@ export const placeOf = (
   offset?: { readonly start: number; readonly length: number },
 ): Place => {
   const found = locate(source, path)
-  if (found === undefined) return placeAt(source, 0, 1)
+  if (found === undefined) return placeAt(source, offset?.start ?? 0, offset === undefined ? 1 : offset.start + offset.length)
   const { key, value } = found
   const text = which === 'key' ? key : value
   if (offset !== undefined && isScalar(text) && typeof text.value === 'string' && text.range != null) {

@@ -79,19 +79,20 @@ function variablesOf(run: Run, host: HostState['host']): Record<string, unknown>
   }
 }
 
-/** The facts that a task refers to, itself or through variables; `all` when it refers to `facts` as a whole. */
+/** The facts that a task refers to, itself, in its templates or through variables; `all` when it refers to `facts` as a whole. */
 export function factsReferred(
   state: HostState,
   context: Context,
   task: Task,
   expressions: readonly Node<string>[],
+  templates: readonly Node<string>[],
 ): readonly string[] | 'all' {
   const layers = [...context.vars, ...state.host.vars]
   const found = new Set<string>()
   const seen = new Set<string>()
   const queue = [
-    ...[task.args, task.name, task.loop, task.loopControl.label, task.delegateTo, ...context.environment].flatMap((node) =>
-      node === undefined ? [] : references(node),
+    ...[task.args, task.name, task.loop, task.loopControl.label, task.delegateTo, ...context.environment, ...templates].flatMap(
+      (node) => (node === undefined ? [] : references(node)),
     ),
     ...[...context.when, ...task.until, ...(task.failedWhen ?? []), ...(task.changedWhen ?? []), ...expressions].flatMap((node) =>
       expressionReferences(node),

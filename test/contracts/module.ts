@@ -17,6 +17,7 @@ export interface ContractCase<P> {
 const Compiler = new Ajv2020({ strict: true, allErrors: true, verbose: true, useDefaults: true, allowUnionTypes: false })
 Compiler.addVocabulary(['secret'])
 Compiler.addFormat('expression', true)
+Compiler.addFormat('template-file', true)
 
 const isTemplate = (value: unknown): boolean => typeof value === 'string' && value.includes('{{')
 

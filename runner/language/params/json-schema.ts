@@ -42,6 +42,7 @@ const ajv = (): Ajv2020 => {
   })
   shared.addVocabulary(['secret'])
   shared.addFormat('expression', true)
+  shared.addFormat('template-file', true)
   return shared
 }
 

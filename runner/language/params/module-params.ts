@@ -2,7 +2,7 @@
 import { stringify } from 'yaml'
 import { Failure } from '../../base/failure.ts'
 import type { AnyModule } from '../../module.ts'
-import type { Schema } from '../../base/schema.ts'
+import type { Schema, StringSchema } from '../../base/schema.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import { checkExpression } from '../expression/expression.ts'
 import { type SchemaProblem, checkSchema } from './json-schema.ts'
@@ -63,14 +63,17 @@ const senseOf = (module: AnyModule, args: Node, params: unknown): Diagnostic[] =
 }
 
 /** The parameters of a task that are conditions in the expression language (`format: expression`). */
-export const conditionsIn = (schema: Schema, node: Node): Node<string>[] => {
-  if ('format' in schema && schema.format === 'expression') return typeof node.value === 'string' ? [node as Node<string>] : []
+export const conditionsIn = (schema: Schema, node: Node): Node<string>[] => formattedIn(schema, node, 'expression')
+
+/** The texts of a task's parameters whose schema has a `format`. */
+export const formattedIn = (schema: Schema, node: Node, format: NonNullable<StringSchema['format']>): Node<string>[] => {
+  if ('format' in schema && schema.format === format) return typeof node.value === 'string' ? [node as Node<string>] : []
   if ('items' in schema)
     return Array.isArray(node.value)
-      ? items(node as Node<unknown[]>).flatMap((item) => conditionsIn(schema.items, item))
-      : conditionsIn(schema.items, node)
+      ? items(node as Node<unknown[]>).flatMap((item) => formattedIn(schema.items, item, format))
+      : formattedIn(schema.items, node, format)
   if ('properties' in schema && typeof node.value === 'object' && node.value !== null) {
-    return Object.entries(schema.properties).flatMap(([key, inner]) => conditionsIn(inner, child(node, key)))
+    return Object.entries(schema.properties).flatMap(([key, inner]) => formattedIn(inner, child(node, key), format))
   }
   return []
 }

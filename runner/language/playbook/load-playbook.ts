@@ -3,6 +3,7 @@ import type { AnyModule } from '../../module.ts'
 import type { World } from '../../world.ts'
 import type { Diagnostic } from '../../source/diagnostic.ts'
 import type { Playbook } from './types.ts'
+import { readTemplateFiles } from './template-files.ts'
 import { filesNamedIn, readPlaybook } from './plays.ts'
 import { readSource } from '../../source/read-file.ts'
 import { inOrder } from '../../source/render.ts'
@@ -46,7 +47,10 @@ export const loadPlaybook = async (
     file: (from: Source, name: string) => read.get(beside(from.file, name)),
   }
   const playbook = readPlaybook(reading, source, sources)
-  return { ...(playbook === undefined ? {} : { playbook }), sources, diagnostics: inOrder(diagnostics, sources) }
+  if (playbook === undefined) return { sources, diagnostics: inOrder(diagnostics, sources) }
+  const { templates, diagnostics: inTemplates } = await readTemplateFiles(playbook, world, modules)
+  sources.push(...[...templates.values()].map((template) => template.source))
+  return { playbook: { ...playbook, templates }, sources, diagnostics: inOrder([...diagnostics, ...inTemplates], sources) }
 }
 
 /** A path in a file is relative to the folder of the file. */

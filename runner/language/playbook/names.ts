@@ -9,6 +9,7 @@ import type { Node } from '../../source/source.ts'
 import { didYouMean } from '../../base/suggest.ts'
 import { parseTemplate, type Reference } from '../template/template-syntax.ts'
 import { templates } from '../template/template.ts'
+import { templateTextsOf } from './template-files.ts'
 
 export interface KnownNames {
   /** Variables from outside the playbook: of any host in the inventory, of `-e`, and the runner's own. */
@@ -59,7 +60,7 @@ export const checkNames = (playbook: Playbook, known: KnownNames): Diagnostic[] 
     check([play.name, play.hosts, play.serial, play.remoteUser, play.port].flatMap(usesIn), { names: [...names, done] })
     // A handler may run before any later step of its play.
     for (const { register } of play.handlers) if (register !== undefined) done.add(register)
-    const state: Walk = { check, checkVars, known, done }
+    const state: Walk = { check, checkVars, known, playbook, done }
     shared(play, [...names, done], state)
     walk(play.tasks, names, state)
     for (const handler of play.handlers) taskUses(handler, [...names, done], state)
@@ -71,6 +72,7 @@ interface Walk {
   check(uses: readonly Use[], sight: Sight): void
   checkVars(vars: Vars): void
   readonly known: KnownNames
+  readonly playbook: Playbook
   /** Results registered so far. */
   readonly done: Set<string>
 }
@@ -124,6 +126,7 @@ const taskUses = (task: Task, outer: Names, state: Walk): void => {
     task.timeout,
     task.confirm,
     ...task.notify,
+    ...templateTextsOf(state.playbook, module, task),
   ]
   state.check([...texts.flatMap(usesIn), ...[...task.when, ...conditions].flatMap(usesInCondition)], {
     names: inLoop,

@@ -28,11 +28,11 @@ import { checkTemplates, isTemplate } from '../template/template.ts'
 import { readItems, readShared } from './tasks.ts'
 
 /**
- * Reads a whole playbook; undefined if the file is empty or is no mapping.
+ * Reads a whole playbook but for the templates it names; undefined if the file is empty or is no mapping.
  *
  * @param sources every file it was read from
  */
-export const readPlaybook = (r: Reading, source: Source, sources: readonly Source[]): Playbook | undefined => {
+export const readPlaybook = (r: Reading, source: Source, sources: readonly Source[]): Omit<Playbook, 'templates'> | undefined => {
   const root = rootOf(source)
   if (root.value === undefined) return undefined
   if (root.value === null)

@@ -16,6 +16,8 @@ export interface Playbook {
   readonly plays: readonly Play[]
   /** The playbook and every file that it imports or loads variables from, for the digest of a plan. */
   readonly sources: readonly Source[]
+  /** The texts of the templates that tasks name, by the name as written; those that could not be read are left out. */
+  readonly templates: ReadonlyMap<string, Node<string>>
 }
 
 export interface Param {

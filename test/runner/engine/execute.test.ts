@@ -670,6 +670,40 @@ describe('what a task is given', () => {
     expect(host.ran).toEqual([['env']])
   })
 
+  test('facts that only a template file refers to are gathered, also where a template names the file', async () => {
+    const letter = defineModule({
+      name: 'letter',
+      summary: 'Renders a file.',
+      params: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['src'],
+        properties: { src: { type: 'string', format: 'template-file', description: 'The file.' } },
+      },
+      examples: [],
+      async check({ src }, target) {
+        const text = new TextDecoder().decode(await target.controllerFile(src))
+        return { changes: [], before: undefined, result: { value: target.render(text, src) } }
+      },
+    })
+    const text = plays('- letter: { src: id.hbs }\n- letter: { src: "{{ facts.distribution }}.hbs" }')
+    const { finished, code } = await play(text, {
+      ...one,
+      modules: [letter],
+      files: { 'templates/id.hbs': 'I am {{ facts.machine_id }}', 'debian.hbs': 'on {{ facts.boot_id }}' },
+      host: () =>
+        fakeTarget({
+          files: {
+            '/etc/machine-id': 'abc\n',
+            '/etc/os-release': 'ID=debian\n',
+            '/proc/sys/kernel/random/boot_id': 'def\n',
+          },
+        }),
+    })
+    expect(finished.map(({ failure, result }) => failure?.what ?? result['value'])).toEqual(['I am abc', 'on def'])
+    expect(code).toBe(0)
+  })
+
   test('import_tasks is part of the playbook, with the keywords beside it', async () => {
     const text = plays('- import_tasks: more.yml\n  when: inventory_hostname == "b"\n- name: last\n  say: {}')
     const { outcomes } = await play(text, { files: { 'more.yml': '- name: imported\n  say: {}\n' } })

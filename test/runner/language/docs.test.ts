@@ -54,7 +54,11 @@ const quoted = (text: string) => nodeOf<string>(`x: ${JSON.stringify(text)}`, 'x
 const known = { names: [...magicNames, 'ansible_host'], facts: Object.keys(facts), modules: registry }
 
 const lint = async (playbook: string): Promise<string[]> => {
-  const files = filesOf({ 'p.yml': playbook, 'common/settings.yml': '- debug: { msg: "{{ owner }}" }\n' })
+  const files = filesOf({
+    'p.yml': playbook,
+    'common/settings.yml': '- debug: { msg: "{{ owner }}" }\n',
+    'templates/nova.conf.hbs': 'my_ip = {{ ansible_host }}\n',
+  })
   const { playbook: read, diagnostics } = await loadPlaybook('p.yml', { files, cwd: '/' }, registry)
   return [...diagnostics, ...(read === undefined ? [] : checkNames(read, known))].map(({ summary }) => summary)
 }
