@@ -1,6 +1,7 @@
 /** Explains the errors of a YAML text in words, not in parser codes. Called by yaml.ts. */
 import { type Document, type ParseOptions, type Range, type SchemaOptions, type Tags, isNode, isScalar, visit } from 'yaml'
 import type { Diagnostic } from './diagnostic.ts'
+import { quoteTemplates } from './quote-templates.ts'
 import type { Place } from './source.ts'
 
 export type YamlDialect = 'playbook' | 'ansible'
@@ -58,7 +59,7 @@ export const yamlProblems = (
       add(braces.start, braces.end, {
         summary: 'a value with `{{` must be quoted here',
         label: braces.label,
-        notes: [`write: ${braces.corrected}`],
+        notes: braces.corrected === undefined ? [] : [`write: ${braces.corrected}`],
       })
       seen.add(line)
       lost = true
@@ -199,7 +200,8 @@ interface Braces {
   readonly start: number
   readonly end: number
   readonly label: string
-  readonly corrected: string
+  /** Left out where the line does not say how far the value goes. */
+  readonly corrected: string | undefined
 }
 
 /** A `{{` outside quotes on the line of `offset`, with the line as it should be. */
@@ -210,20 +212,23 @@ const unquotedBraces = (text: string, offset: number): Braces | undefined => {
   if (open === -1) return undefined
   const close = line.indexOf('}}', open)
   const end = close === -1 ? line.length : close + 2
-  return { start: lineStart + open, end: lineStart + end, label: 'YAML takes `{` for a mapping', corrected: corrected(line) }
+  const corrected = quoteTemplates(line, isInFlow(text.slice(0, lineStart)))
+  return { start: lineStart + open, end: lineStart + end, label: 'YAML takes `{` for a mapping', corrected }
+}
+
+/** Whether a text ends inside a `{` or `[`: more of them open than close in its last lines, as far as each continues in the next. */
+const isInFlow = (text: string): boolean => {
+  let open = 0
+  for (const line of text.trimEnd().split('\n').toReversed()) {
+    const bare = outsideQuotes(line)
+      .replaceAll(/\{\{.*?\}\}|\s#.*$/g, '')
+      .trimEnd()
+    if (open > 0 || !/[[{,]$/.test(bare)) break
+    open += bare.replaceAll(/[^[{]/g, '').length - bare.replaceAll(/[^\]}]/g, '').length
+  }
+  return open > 0
 }
 
 /** The line with quoted stretches blanked out; a quote inside a word (`it's`) opens nothing. */
 const outsideQuotes = (line: string): string =>
   line.replace(/(?<=^|[\s,[{:])("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')/g, (quoted) => ' '.repeat(quoted.length))
-
-const corrected = (line: string): string => {
-  const [, indent = '', rest = ''] = /^(\s*(?:- +)*(?:[\w.-]+:\s+)?)(.*)$/.exec(line) ?? []
-  const body = rest.replace(/\s+#.*$/, '')
-  if (/^[[{](?!\{)/.test(body)) {
-    return (indent + body.replace(/(?<!["'\w])([^\s,[\]{}"':]+ )*\{\{.*?\}\}/g, (part) => quote(part))).trim()
-  }
-  return (indent + quote(/^"(.*?)"(.*)$/.test(body) ? body.replace(/^"(.*?)"(.*)$/, '$1$2') : body)).trim()
-}
-
-const quote = (text: string): string => (text.includes('"') ? `'${text.replaceAll("'", "''")}'` : `"${text}"`)
