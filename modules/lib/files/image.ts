@@ -1,4 +1,4 @@
-import { bytes } from '../../../runner/module.ts'
+import { bytes, Failure } from '../../../runner/module.ts'
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import type { HostAccess, Properties, Stat } from '../../../runner/module.ts'
@@ -124,10 +124,18 @@ async function restoreLink(
 
 /** Makes a symbolic link, or points one elsewhere, without a moment in which it is missing. */
 export async function placeLink(host: Pick<HostAccess, 'run'>, path: string, target: string): Promise<void> {
-  const temporary = `${path}.runbook-new`
-  await mustRun(host, ['rm', '-f', '--', temporary])
-  await mustRun(host, ['ln', '-s', '--', target, temporary])
-  await mustRun(host, ['mv', '-T', '--', temporary, path])
+  // One command, which the host ends by itself: a runner that is killed leaves no half of it.
+  const script = 'rm -f -- "$1" && ln -s -- "$2" "$1" && mv -T -- "$1" "$3"'
+  const { code, stderr } = await host.run(['sh', '-c', script, 'link', temporaryOf(path), target, path])
+  if (code !== 0) throw new Failure(`the link ${path} cannot be made`, { why: stderr.trim() || `exit status ${code}`, stderr })
+}
+
+/** Where a link is made before it is moved to its path. */
+const temporaryOf = (path: string): string => `${path}.runbook-new`
+
+/** Removes what a host that stopped in the midst of `placeLink` has beside some paths. */
+export async function removeTemporary(host: Pick<HostAccess, 'run'>, paths: readonly string[]): Promise<void> {
+  if (paths.length > 0) await mustRun(host, ['rm', '-f', '--', ...paths.map(temporaryOf)])
 }
 
 /** An image in words: content by its digest. */

@@ -1,5 +1,5 @@
 import { Failure, type Snapshot, type Target } from '../../../runner/module.ts'
-import { imageInWords, lookIn, restore, type Image } from '../files/image.ts'
+import { imageInWords, lookIn, removeTemporary, restore, type Image } from '../files/image.ts'
 import { fileAt } from '../files/paths.ts'
 import type { Resource } from './resource.ts'
 
@@ -22,6 +22,10 @@ export const fileKind = (host: string): Pick<Resource<FileState>, 'restore' | 'd
     if (lost !== undefined)
       throw new Failure('what was removed was not kept', { kind: 'refused', why: lost, todo: 'restore it from a backup' })
     const all = Object.entries(images)
+    await removeTemporary(
+      target,
+      all.filter(([, { kind }]) => kind !== 'attributes').map(([path]) => path),
+    )
     // What was made goes, the innermost first; a folder with something in it stays, for that is somebody else's.
     const made = all.filter(([, { kind }]) => kind === 'absent').toReversed()
     for (const [path, image] of [...all.filter(([, { kind }]) => kind !== 'absent'), ...made]) await restore(target, path, image)

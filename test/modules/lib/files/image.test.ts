@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSyn
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { capture, MOST_ENTRIES, placeLink, restore } from '../../../../modules/lib/files/image.ts'
+import { fileKind, stateOf } from '../../../../modules/lib/resources/file-state.ts'
 import { freshFolder, scratchFolder } from '../../../doubles/local-target.ts'
 
 const home = join(scratchFolder(), 'home')
@@ -69,4 +70,24 @@ test('a link is pointed elsewhere although an earlier attempt was cut off', asyn
   await placeLink(target, path, 'new')
   expect(target.snapshot()).toMatchObject({ [path]: 'link new' })
   expect(readdirSync(home)).toEqual(['it'])
+})
+
+test('a link is made by one command, so that no runner is killed in its midst', async () => {
+  const target = fresh({})()
+  await placeLink(target, path, "it's new")
+  expect(target.snapshot()).toMatchObject({ [path]: "link it's new" })
+  expect(target.ran).toHaveLength(1)
+  await expect(placeLink(target, join(path, 'below'), 'x')).rejects.toMatchObject({
+    message: `the link ${join(path, 'below')} cannot be made`,
+  })
+})
+
+test.each(names)('what a host that stopped half-way has beside the path goes when %s is restored', async (was) => {
+  const target = fresh({}, THINGS[was])()
+  const before = target.snapshot()
+  const kept = await capture(target, path)
+  if (!('image' in kept)) throw new Error(kept.tooMuch)
+  symlinkSync('half', `${path}.runbook-new`)
+  await fileKind('h').restore(target, stateOf(path, kept.image))
+  expect(target.snapshot()).toEqual(before)
 })
