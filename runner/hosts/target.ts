@@ -41,7 +41,9 @@ export function createTarget(run: Run, options: TargetOptions): Target {
     host: options.host,
     facts: options.facts,
     signal: options.signal,
-    hosts: [...run.inventory.hosts.keys()],
+    get hosts() {
+      return [...run.inventory.hosts.keys()]
+    },
     run: async (argv, given = {}) =>
       (await access()).run(argv, { ...given, env: { ...options.environment, ...given.env }, signal: options.signal }),
     read: async (path) => (await access()).read(path),

@@ -4,6 +4,7 @@ import type { magicNames } from '../language/magic.ts'
 import type { Task } from '../language/playbook/types.ts'
 import type { Node } from '../source/source.ts'
 import { references } from '../language/template/template.ts'
+import type { Inventory } from '../inventory/inventory.ts'
 import type { Scope } from '../language/value.ts'
 import type { Context } from './task-context.ts'
 import type { HostState, Run } from './run-state.ts'
@@ -43,20 +44,43 @@ export function hostScope(
 }
 
 function magic(run: Run, state: HostState): Record<(typeof magicNames)[number], unknown> {
-  const { inventory } = run
   return {
     inventory_hostname: state.name,
     inventory_hostname_short: state.name.split('.')[0],
     group_names: state.host.groups.filter((group) => group !== 'all'),
     get groups() {
-      return Object.fromEntries([...inventory.groups].map(([name, group]) => [name, group.hosts]))
+      return groupsOf(run.inventory)
     },
     get hostvars() {
-      return Object.fromEntries([...inventory.hosts.values()].map((host) => [host.name, variablesOf(run, host)]))
+      return hostvarsOf(run)
     },
-    play_hosts: [...run.states.values()].filter((other) => other.status === 'active').map((other) => other.name),
+    get play_hosts() {
+      return [...run.states.values()].filter((other) => other.status === 'active').map((other) => other.name)
+    },
     facts: state.facts,
   }
+}
+
+// Both are the same for every host: made for each, they would take a time that grows with the square of the hosts.
+const groupsByInventory = new WeakMap<Inventory, Record<string, readonly string[]>>()
+const hostvarsByStates = new WeakMap<Run['states'], Record<string, unknown>>()
+
+function groupsOf(inventory: Inventory): Record<string, readonly string[]> {
+  const groups =
+    groupsByInventory.get(inventory) ?? Object.fromEntries([...inventory.groups].map(([name, group]) => [name, group.hosts]))
+  groupsByInventory.set(inventory, groups)
+  return groups
+}
+
+/** The variables of each host, rendered when they are asked for: what a host has registered grows. */
+function hostvarsOf(run: Run): Record<string, unknown> {
+  const known = hostvarsByStates.get(run.states)
+  if (known !== undefined) return known
+  const hostvars = {}
+  for (const host of run.inventory.hosts.values())
+    Object.defineProperty(hostvars, host.name, { enumerable: true, get: () => variablesOf(run, host) })
+  hostvarsByStates.set(run.states, hostvars)
+  return hostvars
 }
 
 /** Everything a host's inventory says, rendered; what cannot be rendered outside a play is left out. */
