@@ -5,7 +5,7 @@ import type { Change } from '../module.ts'
 import { oneLine, paint } from '../base/screen.ts'
 import { indent, sign, type Style } from './style.ts'
 
-/** One difference: a line where both sides are short, a unified diff where one has several lines. */
+/** Renders one difference: a line if both sides are short, a unified diff if one has several lines. */
 export function renderChange({ resource, property, before, after, sensitive }: Change, style: Style): string {
   const what = oneLine(inWords(resource, property))
   if (sensitive) return `${what}   (hidden)`
@@ -26,7 +26,7 @@ export function renderChange({ resource, property, before, after, sensitive }: C
   return [what, ...body].join('\n')
 }
 
-/** What a step changed, for `--diff`; nothing for a step that changed nothing. */
+/** Renders the changes of a step, for `--diff`; empty for a step without changes. */
 export const changedLines = (
   { outcome, changes }: Pick<StepFinished, 'outcome' | 'changes'>,
   style: Style,

@@ -4,7 +4,7 @@ import type { Place, Source } from '../source/source.ts'
 import { paint } from '../base/screen.ts'
 import { indent, sign, spread, type Style } from './style.ts'
 
-/** One failed step as people see it: what and where, the task's lines, the reason, the cure. */
+/** Renders one failed step: its title and place, the task's lines, the reason, the help. */
 export function renderFailure({ step, failure, ignored }: StepFinished, sources: readonly Source[], style: Style): string {
   if (failure === undefined) return ''
   const place = failure.place ?? step.place

@@ -2,7 +2,7 @@ import type { LoopStarted, NotStarted } from '../events/events.ts'
 import { moment } from '../base/format.ts'
 import { oneLine } from '../base/screen.ts'
 
-/** What a loop goes by, a line each; nothing where its `loop_control` says nothing of it. */
+/** Lists the terms of a loop's `control`, a line each; empty without `loop_control`. */
 export const loopTerms = ({ control: { parallel, limits = {}, maxFailures, canary, deadline } }: LoopStarted): string[] =>
   [
     ...(canary === undefined ? [] : [`first ${canary === '1' ? 'one' : canary} alone, which must succeed`]),
@@ -22,14 +22,14 @@ const REASONS = {
   unreachable: 'the host is unreachable',
 } as const satisfies Record<NotStarted['reason'], string>
 
-/** `web-2, web-1 (the deadline has come)`; of a task without a loop its host. */
+/** Names unstarted items: `web-2, web-1 (the deadline has come)`; for a task without a loop, its host. */
 export const notStartedText = ({ host, items = [host], reason }: NotStarted): string =>
   oneLine(`${items.join(', ')} (${REASONS[reason]})`)
 
 export const countNotStarted = (all: readonly NotStarted[]): number =>
   all.reduce((sum, { items }) => sum + (items?.length ?? 1), 0)
 
-/** `2 not started: the deadline has come`, for each reason. */
+/** Counts unstarted items by reason: `2 not started: the deadline has come`. */
 export const notStartedCounts = (all: readonly NotStarted[]): string[] =>
   Object.entries(REASONS).flatMap(([reason, words]) => {
     const count = countNotStarted(all.filter((one) => one.reason === reason))

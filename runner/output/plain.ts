@@ -1,3 +1,4 @@
+/** One line an event, for pipes and logs. Called by view.ts; the other views share its texts. */
 import type { Event, Interrupted, PlayStopped, StepFinished } from '../events/events.ts'
 import type { Progress } from '../module.ts'
 import { count, duration } from '../base/format.ts'
@@ -5,7 +6,7 @@ import { oneLine } from '../base/screen.ts'
 import { indent } from './style.ts'
 import { notStartedText } from './loop.ts'
 
-/** One line an event, for pipes and logs; undefined for events that a log does not need. */
+/** Renders an event as one line; undefined for events without a place in a log. */
 export function plainLine(event: Event): string | undefined {
   const line = (word: string, text: string) => `${clock(event.at)} ${word.padEnd(11)} ${text}`
   switch (event.type) {
@@ -65,11 +66,11 @@ function stepLines(event: StepFinished, line: (word: string, text: string) => st
   ].join('\n')
 }
 
-/** The step's name, and its item where the name does not say it already. */
+/** The step's name, with its item if the name does not hold it. */
 export const titleOf = ({ step }: Pick<StepFinished, 'step'>): string =>
   oneLine(step.item === undefined || step.name.includes(step.item) ? step.name : `${step.name} [${step.item}]`)
 
-/** What a first or a second Ctrl-C leads to, then what is under way at that moment, one step a line. */
+/** Describes the effect of a first or a second Ctrl-C, then the steps in flight, one a line. */
 export function interruptedLines({ times, inFlight }: Interrupted): string[] {
   const head =
     inFlight.length === 0
@@ -80,7 +81,7 @@ export function interruptedLines({ times, inFlight }: Interrupted): string[] {
   return [head, ...inFlight.map(({ step, progress }) => oneLine(`${step.host}  ${titleOf({ step })}${underWay(progress)}`))]
 }
 
-/** Why the run goes no further, and who stands still because of others. */
+/** Names the reason of a stop, and the hosts that stop because of others. */
 export const stopText = ({ reason, hosts }: PlayStopped): string =>
   oneLine(hosts.length === 0 ? reason : `${reason}: nothing more is done on ${hosts.join(', ')}`)
 

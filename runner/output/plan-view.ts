@@ -1,3 +1,4 @@
+/** The page of `plan`. Called by view.ts. */
 import type { LoopStarted, RescuePlanned, StepFinished } from '../events/events.ts'
 import { renderChange } from './change.ts'
 import { titleOf } from './plain.ts'
@@ -7,7 +8,10 @@ import { count, duration } from '../base/format.ts'
 import { oneLine, paint, wrap } from '../base/screen.ts'
 import { cut, indent, sign, spread, type Style } from './style.ts'
 
-/** The plan as a page: what changes first, host by host; hosts whose plans are alike stand together; what is fine is rolled up. */
+/**
+ * Renders the plan as a page: changes first, host by host. Hosts with equal plans share a block; hosts
+ * without changes are summed up.
+ */
 export function renderPlan(report: Report, style: Style, options: { readonly verbose: boolean }): string {
   const { started } = report
   const byHost = groupBy(report.finished, (step) => step.step.host)
@@ -64,7 +68,7 @@ export function renderPlan(report: Report, style: Style, options: { readonly ver
   ].join('\n')
 }
 
-/** (`Map.groupBy` is not in Node 20.) */
+/** Groups items by a key (`Map.groupBy` is missing in Node 20). */
 function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>()
   for (const item of items) {
@@ -79,7 +83,7 @@ function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
 const hostNames = (hosts: readonly string[], style: Style): string =>
   oneLine(hosts.length <= 3 ? hosts.join(', ') : `${hosts[0]} ${sign(style, 'ellipsis')} ${hosts.at(-1)} (${hosts.length})`)
 
-/** @param undo the plan is that of an undo, which itself is final */
+/** @param undo the plan is that of an undo, which cannot be undone itself */
 function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boolean): string {
   const title = titleOf(step)
   const right = step.step.module
@@ -134,7 +138,7 @@ function stepLines(step: StepFinished, style: Style, verbose: boolean, undo: boo
   }
 }
 
-/** What a loop goes by stands above its items. */
+/** Renders the terms of a loop, above its items. */
 function loopLines(loop: LoopStarted, style: Style): string[] {
   const terms = loopTerms(loop)
   const items = loop.items === undefined ? 'loop' : count(loop.items, 'item')
@@ -143,7 +147,7 @@ function loopLines(loop: LoopStarted, style: Style): string[] {
     : [spread(style, `  ${oneLine(loop.name)}`, items), ...terms.map((term) => paint(style, 'dim', `      ${term}`))]
 }
 
-/** What is not done as long as all goes well; a saved plan agrees to it too. */
+/** Renders the tasks of a rescue, which run only after a failure; a saved plan covers them too. */
 const rescueLines = ({ name, tasks }: RescuePlanned, style: Style): string =>
   [
     `  only if ${oneLine(name ?? 'its block')} fails: ${count(tasks.length, 'task')} of its rescue`,

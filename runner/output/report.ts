@@ -1,3 +1,7 @@
+/**
+ * The state of a run as a fold over its events: counts, failures, steps in flight. Called by run/ and read by
+ * the views.
+ */
 import type {
   Counts,
   Event,
@@ -12,21 +16,21 @@ import type {
 import { isWithin } from '../events/step-address.ts'
 import type { FailureKind } from '../base/failure.ts'
 
-/** What a run has come to so far: a fold over its events. */
+/** The state of a run so far. */
 export interface Report {
   readonly started: RunStarted | undefined
   readonly finished: readonly StepFinished[]
-  /** Plan: what is done only where a block fails. */
+  /** Plan: the tasks that run only if a block fails. */
   readonly rescues: readonly RescuePlanned[]
-  /** Handlers that were due and did not run, by host. */
+  /** Notified handlers that did not run, by host. */
   readonly pendingHandlers: ReadonlyMap<string, readonly string[]>
-  /** What each loop goes by, as it was told. */
+  /** The loops, with their terms. */
   readonly loops: readonly LoopStarted[]
   readonly notStarted: readonly NotStarted[]
-  /** Failures that count: neither let pass by `ignore_errors` nor rescued. */
+  /** Failures that count: neither ignored by `ignore_errors` nor rescued. */
   failures(): readonly StepFinished[]
   counts(): Counts
-  /** Steps that are being applied. */
+  /** Steps in flight. */
   inFlight(): Interrupted['inFlight']
 }
 
@@ -92,5 +96,5 @@ export function createReport(): ReportFold {
 
 export const failureKinds = (report: Report): FailureKind[] => report.failures().map((step) => step.failure?.kind ?? 'failed')
 
-/** A deadline came before everything was started. */
+/** Returns true if a deadline passed before everything was started. */
 export const isLate = ({ notStarted }: Report): boolean => notStarted.some(({ reason }) => reason === 'deadline')

@@ -1,3 +1,4 @@
+/** The output of `runs` and `show`. Called by their commands. */
 import type { ApplyStarted, NotStarted, StepFinished } from '../events/events.ts'
 import { EXIT } from '../events/exit.ts'
 import type { Source } from '../source/source.ts'
@@ -10,7 +11,7 @@ import { oneLine, paint } from '../base/screen.ts'
 import { indent, sign, type Style } from './style.ts'
 import { nextCommands, notFinished } from './summary.ts'
 
-/** What this view needs of a journal's history. */
+/** The part of a journal's history that this view shows. */
 export interface SeenHistory {
   readonly started: {
     readonly run: string
@@ -22,24 +23,24 @@ export interface SeenHistory {
   }
   readonly finished: ReadonlyMap<string, StepFinished>
   readonly inFlight: ReadonlyMap<string, ApplyStarted['step']>
-  /** Keys of the steps that were taken back. */
+  /** Keys of the undone steps. */
   readonly undone: ReadonlySet<string>
   readonly ended: { readonly exitCode: number; readonly interrupted: boolean; readonly seconds: number } | undefined
-  /** Hosts that have not come to the end of their plays. */
+  /** Hosts that did not finish their plays. */
   readonly unfinished: ReadonlySet<string>
   readonly notStarted: ReadonlyMap<string, NotStarted>
   readonly last: number
-  /** Its process is there and at work. */
+  /** The process of the run is alive. */
   readonly running?: boolean
 }
 
-/** A run that nothing can be told of, and why. */
+/** An unreadable run, with the reason. */
 export interface UnreadRun {
   readonly run: string
   readonly why: string
 }
 
-/** How a run ended, in a word or two. */
+/** Describes the end of a run in a word or two. */
 export function outcomeWord({ ended, running, unfinished }: SeenHistory): string {
   if (ended === undefined) return running === true ? 'is under way' : 'was cut off'
   if (ended.interrupted) return 'was interrupted'
@@ -48,20 +49,20 @@ export function outcomeWord({ ended, running, unfinished }: SeenHistory): string
   return unfinished.size === 0 ? 'ended well' : 'stopped short'
 }
 
-/** Its last life ended well, and no host was left behind by an earlier one. */
+/** Returns true if the last attempt of the run succeeded, and no host was left behind by an earlier one. */
 export const endedWell = ({ ended, unfinished }: Pick<SeenHistory, 'ended' | 'unfinished'>): boolean =>
   ended?.exitCode === 0 && unfinished.size === 0
 
 export const lastSeen = ({ last }: SeenHistory, now: number): string => ago(Math.max(0, now - last) / 1000)
 
-/** What it has changed and what of that an undo has taken back: `3 changes, 1 taken back`. */
+/** Counts the changes of a run, and the undone ones: `3 changes, 1 undone`. */
 function changesWord({ finished, undone }: SeenHistory): string {
   const changed = [...finished.values()].filter(({ outcome }) => outcome === 'changed').length
   if (undone.size === 0) return count(changed, 'change')
-  return changed === 0 ? 'taken back' : `${count(changed, 'change')}, ${undone.size} taken back`
+  return changed === 0 ? 'undone' : `${count(changed, 'change')}, ${undone.size} undone`
 }
 
-/** `runbook runs`: a line each, newest first. */
+/** Renders `runbook runs`: a line each, newest first. */
 export function renderRuns(runs: readonly (SeenHistory | UnreadRun)[], now: number): string {
   if (runs.length === 0) return 'No runs are kept in this folder.\n'
   const wide = Math.max(...runs.map((run) => ('why' in run ? 0 : changesWord(run).length)))
@@ -79,7 +80,7 @@ export interface ShowOptions {
   readonly host: string | undefined
 }
 
-/** `runbook show RUN`: what it did, in order; what failed, with its cure; what can be done now. */
+/** Renders `runbook show RUN`: the steps in order, the failures with their help, the possible next commands. */
 export function renderRun(
   history: SeenHistory,
   sources: readonly Source[],

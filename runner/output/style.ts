@@ -24,23 +24,23 @@ const SYMBOLS = {
   ellipsis: ['…', '...'],
 } as const
 
-/** A sign, or its plain form where the terminal has no UTF-8. */
+/** Returns a sign, or its plain form if the terminal has no UTF-8. */
 export const sign = (style: Style, name: keyof typeof SYMBOLS): string => SYMBOLS[name][style.unicode ? 0 : 1]
 
-/** Cuts a line to a number of columns, with an ellipsis; the text must not be painted yet. */
+/** Cuts an unpainted line to a number of columns, with an ellipsis. */
 export function cut(style: Style, text: string, columns: number): string {
   const line = oneLine(text)
   const ellipsis = sign(style, 'ellipsis')
   return width(line) <= columns ? line : head(line, Math.max(1, columns - width(ellipsis))) + ellipsis
 }
 
-/** Left and right text on one line of at most `columns`: the terminal's, where nothing else is said. */
+/** Puts a left and a right text on one line of at most `columns`, by default the terminal's. */
 export function spread(style: Style, left: string, right: string, columns = style.columns): string {
   const last = cut(style, right, columns - LEAST_LEFT - 2)
   const room = columns - width(last) - 2
   return `${pad(cut(style, left, room), room)}  ${last}`.trimEnd()
 }
-/** Columns that the left text has in any case. */
+/** The minimum columns of the left text. */
 const LEAST_LEFT = 8
 
 export const indent = (text: string, by: string): string =>

@@ -8,7 +8,7 @@ import { count, duration } from '../base/format.ts'
 import { oneLine, paint } from '../base/screen.ts'
 import { sign, type Style } from './style.ts'
 
-/** The end of an apply: every failure with its place and cure, then one line of what was done. */
+/** Renders the end of an apply: every failure with its place and help, then a summary in one line. */
 export function renderSummary(report: Report, end: RunFinished, sources: readonly Source[], style: Style): string {
   const failures = report.failures().map((step) => renderFailure(step, sources, style))
   const pending = [...report.pendingHandlers].map(([host, handlers]) =>
@@ -26,11 +26,11 @@ export function renderSummary(report: Report, end: RunFinished, sources: readonl
   ].join('\n')
 }
 
-/** The hosts that a resume has something to do on: many are counted, a few are named. */
+/** Names the hosts that a resume would act on: many are counted, a few are named. */
 export const notFinished = (hosts: readonly string[]): string =>
   oneLine(`not finished on ${hosts.length > 5 ? count(hosts.length, 'host') : hosts.join(', ')}`)
 
-/** What can be done with a run now: go on where it did not end well, take back where it changed something that can be. */
+/** Lists the possible next commands: resume if the run did not end well, undo if a change is reversible. */
 export function nextCommands(run: string, endedWell: boolean, finished: Iterable<StepFinished>): string[] {
   const undone = [...finished].some(({ outcome, reversible }) => outcome === 'changed' && reversible)
   return [...(endedWell ? [] : [`runbook resume ${run}`]), ...(undone ? [`runbook undo ${run} --plan`] : [])]

@@ -1,3 +1,4 @@
+/** The live view of a run on a terminal. Called by view.ts. */
 import type { Event, NotStarted, StepFinished, StepProgress, TaskStarted } from '../events/events.ts'
 import { changedLines } from './change.ts'
 import { countNotStarted, notStartedText } from './loop.ts'
@@ -6,15 +7,15 @@ import { bytes, count } from '../base/format.ts'
 import { onScreen, oneLine, pad, paint, width } from '../base/screen.ts'
 import { cut, indent, sign, spread, type Style } from './style.ts'
 
-/** What a view does with events; `close` resolves when everything is on the screen. */
+/** A view of events. `close` resolves when everything is on the screen. */
 export interface View {
   add(event: Event): void
-  /** Stands still, so that a question can be asked, until the function that it resolves to is called. */
+  /** Pauses the view for a question, until the resolved function is called. */
   hold(): Promise<() => void>
   close(): Promise<void>
 }
 
-/** At most this many live lines: listr2 draws every line anew at each change, and more than a screenful helps nobody. */
+/** The most live lines: listr2 redraws every line at each change, and more than a screenful helps nobody. */
 const LIVE_LINES = 12
 const REDRAW_MS = 100
 
@@ -23,19 +24,19 @@ interface LiveTask {
   readonly running: Map<string, { readonly label: string; progress?: StepProgress }>
   readonly finished: StepFinished[]
   notStarted: readonly NotStarted[]
-  /** It ended only for a question to be asked, and goes on in another one. */
+  /** The task ended only for a question, and continues in another one. */
   held: boolean
-  /** What the operator has to know at once. */
+  /** A notice for the operator. */
   notice?: string
-  /** Called when the task's lines have changed. */
+  /** Redraws the task's lines. */
   redraw: () => void
   end: () => void
   readonly ended: Promise<void>
 }
 
 /**
- * The live view. listr2 is a view only: each task of the playbook is one listr2 task with a bounded body, run one after the other, so
- * what is finished stays on the screen as one line.
+ * Creates the live view. listr2 only draws: each task of the playbook is one listr2 task with a bounded body,
+ * run one after the other, so a finished task stays on the screen as one line.
  */
 export function terminalView(
   style: Style,
@@ -88,7 +89,7 @@ export function terminalView(
         case 'task-finished':
           if (current !== undefined) current.notStarted = event.notStarted ?? []
           current?.end()
-          current = undefined // a question that comes now holds nothing
+          current = undefined // a question from now on holds nothing
           break
         case 'lock-awaited':
           shown = shown.then(() =>
@@ -101,11 +102,11 @@ export function terminalView(
           break
         }
         case 'interrupted': {
-          // The live lines say it now, with what is in flight; once they are gone it is past.
+          // The live lines show the notice now, with the steps in flight; this line stays after them.
           if (current !== undefined) current.notice = interruptedLines(event)[0] ?? ''
           current?.redraw()
           const past =
-            event.times === 1 ? 'Ctrl-C: nothing new was started; what was in flight was let end.' : 'Ctrl-C again: aborted.'
+            event.times === 1 ? 'Ctrl-C: nothing new was started; steps in flight were finished.' : 'Ctrl-C again: aborted.'
           shown = shown.then(() => write(`${paint(style, 'yellow', past)}\n`))
           break
         }
@@ -228,10 +229,10 @@ function titleLine({ started, finished, running, notStarted }: LiveTask, style: 
         : count(started.hosts.length, 'host')
   return spread(style, started.handler ? `${started.name} (handler)` : started.name, right, style.columns - margin(style))
 }
-/** What listr2 puts before a title: a sign and a blank; it keeps two columns free. */
+/** The columns that listr2 takes before a title (a sign and a blank) and keeps free (two). */
 const margin = (style: Style): number => width(sign(style, 'ok')) + 3
 
-/** Running steps, those with progress first; only the failures of finished ones stay in sight. */
+/** Lists running steps, those with progress first; of finished steps only the failures stay. */
 function liveLines({ running, finished, notice }: LiveTask, style: Style): string[] {
   const failed = finished
     .filter((step) => step.failure !== undefined)

@@ -22,10 +22,10 @@ export const styleOf = (screen: Screen): Style => ({
   columns: Math.max(60, Math.min(screen.columns, 120)),
 })
 
-/** What is shown: a run of this process, or one that goes on without it. */
+/** The shown run: of this process, or of another one (attached). */
 export type Shown = Pick<Request, 'goal'> & Pick<Show, 'output' | 'diff'> & { readonly attached?: true }
 
-/** JSON lines, a live terminal, or plain lines: chosen once. A plan is a page of its own, written at the end. */
+/** Opens the view: JSON lines, a live terminal, or plain lines. A plan is a page of its own, written at the end. */
 export async function openView(
   request: Shown & Pick<Show, 'verbose'>,
   world: World,
@@ -45,7 +45,7 @@ export async function openView(
         stdout.write(`${renderPlan(report, style, { verbose: request.verbose > 0 })}\n`)
         if (report.failures().length > 0) stdout.write(`\n${renderSummary(report, end, sources, style)}\n`)
       } else if (end.exitCode !== 0 || stdout.isTerminal) {
-        // In a pipe the `done` line says it already; what failed is worth saying in full all the same.
+        // In a pipe the `done` line holds the summary already; failures are written in full all the same.
         ;(stdout.isTerminal ? stdout : stderr).write(`\n${renderSummary(report, end, sources, style)}\n`)
       }
     },
@@ -69,5 +69,5 @@ async function liveView(request: Shown, { stdout }: World, style: Style): Promis
   }
 }
 
-/** Lines need not stand still. */
+/** Plain lines need no pause. */
 const still = async () => () => {}

@@ -132,7 +132,7 @@ describe('on a terminal', () => {
     ])
     expect(code).toBe(130)
     expect(text).not.toContain('comes after')
-    expect(text).toContain('Ctrl-C: nothing new was started; what was in flight was let end.\n')
+    expect(text).toContain('Ctrl-C: nothing new was started; steps in flight were finished.\n')
     expect(text).toMatch(/interrupted.* · exit 130\nrunbook resume \w{10}/)
   })
 

@@ -160,11 +160,11 @@ describe('the list of runs', () => {
     expect(renderRuns([], 0)).toBe('No runs are kept in this folder.\n')
   })
 
-  test('says what an undo has taken back', () => {
+  test('says how much an undo has undone', () => {
     const partly = history({ undone: new Set(['l', 'm']) })
     const wholly = history({ finished: new Map(), undone: new Set(['k']) })
     expect(renderRuns([partly, wholly], 0)).toBe(
-      '01JD8  ended well       1 change, 2 taken back  0 s ago      p.yml\n01JD8  ended well       taken back              0 s ago      p.yml\n',
+      '01JD8  ended well       1 change, 2 undone  0 s ago      p.yml\n01JD8  ended well       undone              0 s ago      p.yml\n',
     )
   })
 })
