@@ -5,14 +5,25 @@ import { nextCommands } from '../../../runner/output/summary.ts'
 import { fakeTarget } from '../../doubles/target.ts'
 import type { Which } from '../../../runner/events/request.ts'
 import { newStage, play } from '../../scenes/play.ts'
+import { dedent } from '../../scenes/dedent.ts'
 
-const plays = (tasks: string, more = ''): string =>
-  `name: t\nplays:\n  - name: p\n    hosts: all\n${more}    tasks:\n${tasks.replace(/^/gm, '      ')}\n`
+const plays = (tasks: string, more = ''): string => dedent`
+  name: t
+  plays:
+    - name: p
+      hosts: all
+      tasks:
+        ${tasks}
+      ${more}
+`
 
 describe('apply', () => {
   test('changes what differs, verifies it, and finds nothing the second time', async () => {
     const stage = newStage()
-    const text = plays('- name: light\n  set: { thing: light, to: "on" }')
+    const text = plays(dedent`
+      - name: light
+        set: { thing: light, to: "on" }
+    `)
     const first = await play(text, { stage })
     expect(first.code).toBe(0)
     expect(first.outcomes).toEqual(['a light: changed', 'b light: changed', 'c light: changed'])
@@ -47,18 +58,18 @@ describe('apply', () => {
 describe('plan', () => {
   test('changes nothing, and what depends on a change is unknown', async () => {
     const text = plays(
-      [
-        '- set: { thing: light, to: "on" }',
-        '  name: light',
-        '  register: light',
-        '- name: tell',
-        '  say: { value: "{{ light.value }}" }',
-        '- name: only if',
-        '  say: { value: 1 }',
-        '  when: light.value == "on"',
-        '- name: else',
-        '  look: { thing: other }',
-      ].join('\n'),
+      dedent`
+        - set: { thing: light, to: "on" }
+          name: light
+          register: light
+        - name: tell
+          say: { value: "{{ light.value }}" }
+        - name: only if
+          say: { value: 1 }
+          when: light.value == "on"
+        - name: else
+          look: { thing: other }
+      `,
       '',
     )
     const { code, outcomes, stage } = await play(text, { inventory: 'all: { hosts: { a: } }', request: { goal: 'plan' } })
@@ -78,23 +89,42 @@ describe('plan', () => {
 
 describe('failures', () => {
   test('a failed host leaves the play, the others go on', async () => {
-    const { code, outcomes } = await play(plays('- name: one\n  fail: { on: [b] }\n- name: two\n  set: { thing: x, to: "1" }'))
+    const { code, outcomes } = await play(
+      plays(dedent`
+        - name: one
+          fail: { on: [b] }
+        - name: two
+          set: { thing: x, to: "1" }
+      `),
+    )
     expect(code).toBe(1)
     expect(outcomes).toEqual(['a one: ok', 'b one: failed', 'c one: ok', 'a two: changed', 'c two: changed'])
   })
 
   test('an unreachable host is told apart, by exit code too', async () => {
-    const { code, outcomes } = await play(plays('- name: f\n  say: { value: "{{ facts.hostname }}" }'), {
-      down: ['b'],
-      host: undefined as never,
-    })
+    const { code, outcomes } = await play(
+      plays(dedent`
+        - name: f
+          say: { value: "{{ facts.hostname }}" }
+      `),
+      {
+        down: ['b'],
+        host: undefined as never,
+      },
+    )
     expect(outcomes.filter((line) => line.startsWith('b'))).toEqual(['b f: unreachable'])
     expect(code).not.toBe(0)
   })
 
   test('ignore_errors lets a failure pass and keeps it in the record', async () => {
     const { code, outcomes } = await play(
-      plays('- name: one\n  fail: { on: [b] }\n  ignore_errors: true\n- name: two\n  say: {}'),
+      plays(dedent`
+        - name: one
+          fail: { on: [b] }
+          ignore_errors: true
+        - name: two
+          say: {}
+      `),
     )
     expect(code).toBe(0)
     expect(outcomes).toContain('b one: ignored')
@@ -103,19 +133,19 @@ describe('failures', () => {
 
   test('rescue takes over, always runs, and a rescued run is a good run', async () => {
     const text = plays(
-      [
-        '- block:',
-        '    - name: try',
-        '      fail: { on: [b] }',
-        '    - name: after',
-        '      say: {}',
-        '  rescue:',
-        '    - name: rescued',
-        '      say: { value: "{{ ansible_failed_result.msg }}" }',
-        '  always:',
-        '    - name: finally',
-        '      say: {}',
-      ].join('\n'),
+      dedent`
+        - block:
+            - name: try
+              fail: { on: [b] }
+            - name: after
+              say: {}
+          rescue:
+            - name: rescued
+              say: { value: "{{ ansible_failed_result.msg }}" }
+          always:
+            - name: finally
+              say: {}
+      `,
     )
     const { code, outcomes, finished } = await play(text)
     expect(outcomes).toEqual([
@@ -135,16 +165,16 @@ describe('failures', () => {
 
   test('without rescue, always runs and the host stays failed', async () => {
     const text = plays(
-      [
-        '- block:',
-        '    - name: try',
-        '      fail: { on: [b] }',
-        '  always:',
-        '    - name: finally',
-        '      say: {}',
-        '- name: next',
-        '  say: {}',
-      ].join('\n'),
+      dedent`
+        - block:
+            - name: try
+              fail: { on: [b] }
+          always:
+            - name: finally
+              say: {}
+        - name: next
+          say: {}
+      `,
     )
     const { code, outcomes } = await play(text)
     expect(outcomes).toContain('b finally: ok')
@@ -154,17 +184,30 @@ describe('failures', () => {
 
   test('any_errors_fatal takes the others out', async () => {
     const { outcomes } = await play(
-      plays('- name: one\n  fail: { on: [b] }\n- name: two\n  say: {}', '    any_errors_fatal: true\n'),
+      plays(
+        dedent`
+          - name: one
+            fail: { on: [b] }
+          - name: two
+            say: {}
+        `,
+        'any_errors_fatal: true',
+      ),
     )
     expect(outcomes.some((line) => line.includes('two'))).toBe(false)
   })
 
   test('max_fail_percentage is a limit that may be reached but not passed', async () => {
-    const tasks = '- name: one\n  fail: { on: [b] }\n- name: two\n  say: {}'
+    const tasks = dedent`
+      - name: one
+        fail: { on: [b] }
+      - name: two
+        say: {}
+    `
     const four = { inventory: 'all: { hosts: { a: , b: , c: , d: } }' }
-    const within = await play(plays(tasks, '    max_fail_percentage: 25\n'), four)
+    const within = await play(plays(tasks, 'max_fail_percentage: 25'), four)
     expect(within.outcomes).toContain('a two: ok')
-    const beyond = await play(plays(tasks, '    max_fail_percentage: 24\n'), four)
+    const beyond = await play(plays(tasks, 'max_fail_percentage: 24'), four)
     expect(beyond.outcomes).not.toContain('a two: ok')
     const stopped = beyond.events.filter((event) => event.type === 'play-stopped')
     expect(stopped).toMatchObject([{ reason: '1 of 4 hosts have failed, more than 24 %', hosts: ['a', 'c', 'd'] }])
@@ -172,43 +215,91 @@ describe('failures', () => {
   })
 
   test('a run that would do nothing by mistake is refused: no such task to start at, no host left', async () => {
-    const text = plays('- name: one\n  say: {}')
+    const text = plays(dedent`
+      - name: one
+        say: {}
+    `)
     const start = await play(text, { request: { which: { startAtTask: 'onee' } } })
     expect([start.code, start.world.written.stderr]).toEqual([2, expect.stringContaining('did you mean `one`?')])
     const limited = await play(text, { request: { which: { limit: ['all:!all'] } } })
     expect(limited.code).toBe(2)
     expect(limited.world.written.stderr).toContain('`--limit all:!all` excludes every host of this playbook')
-    const empty = await play('name: t\nplays:\n  - name: p\n    hosts: "{{ chosen }}"\n    vars: { chosen: [] }\n    tasks: []\n')
+    const empty = await play(dedent`
+      name: t
+      plays:
+        - name: p
+          hosts: "{{ chosen }}"
+          vars: { chosen: [] }
+          tasks: []
+    `)
     expect([empty.code, empty.world.written.stderr]).toEqual([0, expect.stringContaining('warning: `p` selects no host')])
   })
 
   test('delegate_to a host that does not exist points at it: before anything runs where it is written out', async () => {
-    const literal = await play(plays('- name: one\n  set: { thing: x, to: "1" }\n- say: {}\n  delegate_to: node2'), {
-      inventory: 'all: { hosts: { a: , node1: } }',
-    })
+    const literal = await play(
+      plays(dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+        - say: {}
+          delegate_to: node2
+      `),
+      {
+        inventory: 'all: { hosts: { a: , node1: } }',
+      },
+    )
     expect([literal.code, literal.stage.did]).toEqual([2, []])
     expect(literal.world.written.stderr).toMatch(
       /host `node2` not found in the inventory[\s\S]*play\.yml:9:22[\s\S]*did you mean `node1`\?/,
     )
-    const late = await play(plays('- say: {}\n  delegate_to: "{{ to }}"\n  vars: { to: node2 }'), {
-      inventory: 'all: { hosts: { a: , node1: } }',
-    })
+    const late = await play(
+      plays(dedent`
+        - say: {}
+          delegate_to: "{{ to }}"
+          vars: { to: node2 }
+      `),
+      {
+        inventory: 'all: { hosts: { a: , node1: } }',
+      },
+    )
     expect(late.finished[0]?.failure).toMatchObject({ kind: 'input', todo: 'did you mean `node1`?', place: { line: 7 } })
   })
 
   test('a host that could not be reached for its lock is not waited for again by its first step; a second try is a try', async () => {
     const tries = ({ world }: { world: { connected: readonly { name: string }[] } }) =>
       world.connected.filter(({ name }) => name === 'b').length
-    const once = await play(plays('- name: one\n  set: { thing: x, to: "1" }'), { down: ['b'] })
+    const once = await play(
+      plays(dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+      `),
+      { down: ['b'] },
+    )
     expect([once.code, tries(once)]).toEqual([3, 1])
-    const again = await play(plays('- name: one\n  set: { thing: x, to: "1" }\n  retries: 1\n  delay: 10'), { down: ['b'] })
+    const again = await play(
+      plays(dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+          retries: 1
+          delay: 10
+      `),
+      { down: ['b'] },
+    )
     expect([again.code, tries(again)]).toEqual([3, 2])
   })
 
   test('a connection variable that is spelt almost right is pointed out, once; one of somebody’s own is not', async () => {
-    const inventory =
-      'all:\n  vars: { ansible_hots: x, ansible_become_usr: y, ansible_colour: z, ansible_ssh_user: me }\n  hosts: { a: , b: }\n'
-    const { world } = await play(plays('- name: one\n  set: { thing: x, to: "1" }'), { inventory })
+    const inventory = dedent`
+      all:
+        vars: { ansible_hots: x, ansible_become_usr: y, ansible_colour: z, ansible_ssh_user: me }
+        hosts: { a: , b: }
+    `
+    const { world } = await play(
+      plays(dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+      `),
+      { inventory },
+    )
     expect(world.written.stderr).toMatch(
       /unknown variable `ansible_hots`\n.*hosts\.yml:2:11\n.*\n.*did you mean `ansible_host`\?/,
     )
@@ -216,32 +307,51 @@ describe('failures', () => {
   })
 
   test('a wrong connection variable is told where the inventory has it, once, before anything runs', async () => {
-    const inventory =
-      'all:\n  vars: { ansible_port: abc }\n  hosts:\n    a:\n    b: { ansible_connection: docker, ansible_port: 22 }\n'
-    const { code, stage, world } = await play(plays('- name: one\n  set: { thing: x, to: "1" }'), { inventory })
+    const inventory = dedent`
+      all:
+        vars: { ansible_port: abc }
+        hosts:
+          a:
+          b: { ansible_connection: docker, ansible_port: 22 }
+    `
+    const { code, stage, world } = await play(
+      plays(dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+      `),
+      { inventory },
+    )
     expect([code, stage.did, world.connected]).toEqual([2, [], []])
     expect(world.written.stderr).toMatch(/a: .*ansible_port[\s\S]*hosts\.yml:2:25[\s\S]*b: .*docker[\s\S]*hosts\.yml:5:30/)
     expect(world.written.stderr).toContain('2 errors, nothing was run')
   })
 
   test('a batch that loses all its hosts ends the run', async () => {
-    const { outcomes } = await play(plays('- name: one\n  fail: { on: [a] }', '    serial: 1\n'))
+    const { outcomes } = await play(
+      plays(
+        dedent`
+          - name: one
+            fail: { on: [a] }
+        `,
+        'serial: 1',
+      ),
+    )
     expect(outcomes).toEqual(['a one: failed'])
   })
 
   test('failed_when and changed_when have the last word', async () => {
     const text = plays(
-      [
-        '- name: forgiven',
-        '  fail: {}',
-        '  register: r',
-        '  failed_when: r.rc != 7',
-        '  changed_when: false',
-        '- name: condemned',
-        '  say: { value: bad }',
-        '  register: s',
-        '  failed_when: s.value == "bad"',
-      ].join('\n'),
+      dedent`
+        - name: forgiven
+          fail: {}
+          register: r
+          failed_when: r.rc != 7
+          changed_when: false
+        - name: condemned
+          say: { value: bad }
+          register: s
+          failed_when: s.value == "bad"
+      `,
     )
     const { outcomes } = await play(text, { inventory: 'all: { hosts: { a: } }' })
     expect(outcomes).toEqual(['a forgiven: ok', 'a condemned: failed'])
@@ -250,44 +360,60 @@ describe('failures', () => {
 
 describe('order of things', () => {
   test('serial splits a play into batches, each whole', async () => {
-    const { outcomes } = await play(plays('- name: one\n  say: {}\n- name: two\n  say: {}', '    serial: [1, 2]\n'))
+    const { outcomes } = await play(
+      plays(
+        dedent`
+          - name: one
+            say: {}
+          - name: two
+            say: {}
+        `,
+        'serial: [1, 2]',
+      ),
+    )
     expect(outcomes).toEqual(['a one: ok', 'a two: ok', 'b one: ok', 'c one: ok', 'b two: ok', 'c two: ok'])
   })
 
   test('handlers run once, at the end or when flushed, in the order of the play', async () => {
-    const text = [
-      'name: t',
-      'plays:',
-      '  - name: p',
-      '    hosts: a',
-      '    tasks:',
-      '      - name: one',
-      '        set: { thing: x, to: "1" }',
-      '        notify: [second, topic]',
-      '      - name: two',
-      '        set: { thing: y, to: "1" }',
-      '        notify: second',
-      '      - meta: flush_handlers',
-      '      - name: three',
-      '        say: {}',
-      '    handlers:',
-      '      - name: first',
-      '        listen: topic',
-      '        say: {}',
-      '      - name: second',
-      '        say: {}',
-      '      - name: never',
-      '        say: {}',
-      '',
-    ].join('\n')
+    const text = dedent`
+      name: t
+      plays:
+        - name: p
+          hosts: a
+          tasks:
+            - name: one
+              set: { thing: x, to: "1" }
+              notify: [second, topic]
+            - name: two
+              set: { thing: y, to: "1" }
+              notify: second
+            - meta: flush_handlers
+            - name: three
+              say: {}
+          handlers:
+            - name: first
+              listen: topic
+              say: {}
+            - name: second
+              say: {}
+            - name: never
+              say: {}
+
+    `
     const { outcomes } = await play(text)
     expect(outcomes).toEqual(['a one: changed', 'a two: changed', 'a first: ok', 'a second: ok', 'a three: ok'])
   })
 
   test('a handler whose host failed is reported as pending', async () => {
     const text = plays(
-      '- name: one\n  set: { thing: x, to: "1" }\n  notify: h\n- name: two\n  fail: {}',
-      '    handlers:\n      - name: h\n        say: {}\n',
+      dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+          notify: h
+        - name: two
+          fail: {}
+      `,
+      'handlers:\n  - name: h\n    say: {}',
     )
     const { events } = await play(text, { inventory: 'all: { hosts: { a: } }' })
     expect(events.find((event) => event.type === 'handlers-pending')).toMatchObject({ host: 'a', handlers: ['h'] })
@@ -295,17 +421,17 @@ describe('order of things', () => {
 
   test('run_once runs on one host and registers for all; delegate_to acts elsewhere with the host’s own variables', async () => {
     const text = plays(
-      [
-        '- name: once',
-        '  say: { value: 5 }',
-        '  register: r',
-        '  run_once: true',
-        '- name: all',
-        '  say: { value: "{{ r.value }}" }',
-        '- name: there',
-        '  say: { value: "{{ inventory_hostname }}" }',
-        '  delegate_to: c',
-      ].join('\n'),
+      dedent`
+        - name: once
+          say: { value: 5 }
+          register: r
+          run_once: true
+        - name: all
+          say: { value: "{{ r.value }}" }
+        - name: there
+          say: { value: "{{ inventory_hostname }}" }
+          delegate_to: c
+      `,
     )
     const { outcomes, finished } = await play(text)
     expect(outcomes.filter((line) => line.includes('once'))).toEqual(['a once: ok'])
@@ -318,20 +444,20 @@ describe('order of things', () => {
   })
 
   test('tags choose, always and never as in Ansible', async () => {
-    const tasks = [
-      '- name: x',
-      '  say: {}',
-      '  tags: [x]',
-      '- name: y',
-      '  say: {}',
-      '  tags: y',
-      '- name: al',
-      '  say: {}',
-      '  tags: always',
-      '- name: ne',
-      '  say: {}',
-      '  tags: [never, z]',
-    ].join('\n')
+    const tasks = dedent`
+      - name: x
+        say: {}
+        tags: [x]
+      - name: y
+        say: {}
+        tags: y
+      - name: al
+        say: {}
+        tags: always
+      - name: ne
+        say: {}
+        tags: [never, z]
+    `
     const names = async (which: Partial<Which>) =>
       (await play(plays(tasks), { inventory: 'all: { hosts: { a: } }', request: { which } })).outcomes.map(
         (line) => line.split(' ')[1],
@@ -343,26 +469,26 @@ describe('order of things', () => {
   })
 
   test('end_host ends one host’s play, end_play everybody’s; the next play has them again', async () => {
-    const text = [
-      'name: t',
-      'plays:',
-      '  - hosts: all',
-      '    name: p',
-      '    tasks:',
-      '      - meta: end_host',
-      '        when: inventory_hostname == "b"',
-      '      - name: one',
-      '        say: {}',
-      '      - meta: end_play',
-      '      - name: two',
-      '        say: {}',
-      '  - hosts: all',
-      '    name: q',
-      '    tasks:',
-      '      - name: three',
-      '        say: {}',
-      '',
-    ].join('\n')
+    const text = dedent`
+      name: t
+      plays:
+        - hosts: all
+          name: p
+          tasks:
+            - meta: end_host
+              when: inventory_hostname == "b"
+            - name: one
+              say: {}
+            - meta: end_play
+            - name: two
+              say: {}
+        - hosts: all
+          name: q
+          tasks:
+            - name: three
+              say: {}
+
+    `
     const { outcomes } = await play(text)
     expect(outcomes).toEqual(['a one: ok', 'c one: ok', 'a three: ok', 'b three: ok', 'c three: ok'])
   })
@@ -373,15 +499,15 @@ describe('loops and retries', () => {
 
   test('loop variables, labels and the registered list', async () => {
     const text = plays(
-      [
-        '- name: put {{ thing }}',
-        '  set: { thing: "{{ thing }}", to: "{{ at }}" }',
-        '  loop: [x, y]',
-        '  loop_control: { loop_var: thing, index_var: at, label: "<{{ thing }}>" }',
-        '  register: r',
-        '- name: seen',
-        '  say: { value: "{{ r.results }}" }',
-      ].join('\n'),
+      dedent`
+        - name: put {{ thing }}
+          set: { thing: "{{ thing }}", to: "{{ at }}" }
+          loop: [x, y]
+          loop_control: { loop_var: thing, index_var: at, label: "<{{ thing }}>" }
+          register: r
+        - name: seen
+          say: { value: "{{ r.results }}" }
+      `,
     )
     const { outcomes, finished } = await play(text.replace('to: "{{ at }}"', 'to: "n{{ at }}"'), one)
     expect(outcomes.slice(0, 2)).toEqual(['a put x[<x>]: changed', 'a put y[<y>]: changed'])
@@ -392,7 +518,11 @@ describe('loops and retries', () => {
   })
 
   test('no further item is started after one has failed, unless errors are ignored', async () => {
-    const tasks = '- name: try\n  fail: { msg: "no {{ item }}" }\n  loop: [1, 2, 3]'
+    const tasks = dedent`
+      - name: try
+        fail: { msg: "no {{ item }}" }
+        loop: [1, 2, 3]
+    `
     expect((await play(plays(tasks), one)).outcomes).toEqual(['a try[1]: failed'])
     expect((await play(plays(`${tasks}\n  ignore_errors: true`), one)).outcomes).toHaveLength(3)
   })
@@ -401,7 +531,12 @@ describe('loops and retries', () => {
     let running = 0
     let most = 0
     await play(
-      plays('- name: go\n  set: { thing: "{{ item }}", to: "1" }\n  loop: [a, b, c, d, e]\n  loop_control: { parallel: 2 }'),
+      plays(dedent`
+        - name: go
+          set: { thing: "{{ item }}", to: "1" }
+          loop: [a, b, c, d, e]
+          loop_control: { parallel: 2 }
+      `),
       {
         ...one,
         onEvent(event) {
@@ -415,7 +550,14 @@ describe('loops and retries', () => {
 
   test('until repeats, with retries and delay; the failure says how often', async () => {
     const text = plays(
-      '- name: wait\n  look: { thing: x }\n  register: r\n  until: r.value == "there"\n  retries: 2\n  delay: 10',
+      dedent`
+        - name: wait
+          look: { thing: x }
+          register: r
+          until: r.value == "there"
+          retries: 2
+          delay: 10
+      `,
     )
     const { finished, stage, world } = await play(text, one)
     expect(stage.did).toHaveLength(3)
@@ -426,24 +568,40 @@ describe('loops and retries', () => {
 
 describe('the operator', () => {
   test('Ctrl-C lets what is in flight end, starts nothing new, and exits 130', async () => {
-    const { code, outcomes, events } = await play(plays('- name: one\n  set: { thing: x, to: "1" }\n- name: two\n  say: {}'), {
-      inventory: 'all: { hosts: { a: } }',
-      onEvent: (event, world) => {
-        if (event.type === 'apply-started') world.interrupt()
+    const { code, outcomes, events } = await play(
+      plays(dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+        - name: two
+          say: {}
+      `),
+      {
+        inventory: 'all: { hosts: { a: } }',
+        onEvent: (event, world) => {
+          if (event.type === 'apply-started') world.interrupt()
+        },
       },
-    })
+    )
     expect(outcomes).toEqual(['a one: changed'])
     expect(events.at(-1)).toMatchObject({ type: 'run-finished', interrupted: true })
     expect(code).toBe(130)
   })
 
   test('the first Ctrl-C names what is in flight, the end how to go on', async () => {
-    const { events, finished } = await play(plays('- name: one\n  set: { thing: x, to: "1" }\n- name: two\n  say: {}'), {
-      inventory: 'all: { hosts: { a: } }',
-      onEvent: (event, world) => {
-        if (event.type === 'apply-started') world.interrupt()
+    const { events, finished } = await play(
+      plays(dedent`
+        - name: one
+          set: { thing: x, to: "1" }
+        - name: two
+          say: {}
+      `),
+      {
+        inventory: 'all: { hosts: { a: } }',
+        onEvent: (event, world) => {
+          if (event.type === 'apply-started') world.interrupt()
+        },
       },
-    })
+    )
     const interrupted = events.find((event) => event.type === 'interrupted')
     expect(interrupted && interruptedLines(interrupted)).toEqual([
       'Stopping when 1 step in flight has ended; Ctrl-C again aborts at once.',
@@ -461,7 +619,14 @@ describe('the operator', () => {
   })
 
   test('--start-at-task passes over the tasks before, --step asks', async () => {
-    const text = plays('- name: one\n  say: {}\n- name: two\n  say: {}\n- name: three\n  say: {}')
+    const text = plays(dedent`
+      - name: one
+        say: {}
+      - name: two
+        say: {}
+      - name: three
+        say: {}
+    `)
     const one = { inventory: 'all: { hosts: { a: } }' }
     expect((await play(text, { ...one, request: { which: { startAtTask: 'two' } } })).outcomes).toEqual([
       'a two: ok',
@@ -475,7 +640,12 @@ describe('the operator', () => {
   })
 
   test('--step: Ctrl-C at the question ends the run', async () => {
-    const text = plays('- name: one\n  say: {}\n- name: two\n  say: {}')
+    const text = plays(dedent`
+      - name: one
+        say: {}
+      - name: two
+        say: {}
+    `)
     const stepped = { inventory: 'all: { hosts: { a: } }', request: { which: { step: true } } }
     const { code, outcomes, events } = await play(text, { ...stepped, answers: ['y', '^C', 'y'] })
     expect(code).toBe(130)
@@ -484,7 +654,14 @@ describe('the operator', () => {
   })
 
   test('--step: what is declined is skipped for whatever looks at its result, handlers too', async () => {
-    const text = plays('- name: one\n  say: {}\n  register: r\n- name: two\n  say: {}\n  when: r.skipped')
+    const text = plays(dedent`
+      - name: one
+        say: {}
+        register: r
+      - name: two
+        say: {}
+        when: r.skipped
+    `)
     const stepped = { inventory: 'all: { hosts: { a: , b: } }', request: { which: { step: true } } }
     const { code, finished } = await play(text, { ...stepped, answers: ['n', 'c'] })
     expect(code).toBe(0)
@@ -503,7 +680,16 @@ describe('the operator', () => {
 
   describe('a tag that nothing has', () => {
     const text = plays(
-      '- name: one\n  say: {}\n  tags: [danger]\n- tags: [around]\n  block:\n    - name: two\n      say: {}\n      tags: [inner]',
+      dedent`
+        - name: one
+          say: {}
+          tags: [danger]
+        - tags: [around]
+          block:
+            - name: two
+              say: {}
+              tags: [inner]
+      `,
     )
     const one = { inventory: 'all: { hosts: { a: } }' }
 
@@ -545,14 +731,26 @@ describe('what a step promises', () => {
 
   test('`verify` is not asked in plan of a host that earlier steps would change', async () => {
     const text = plays(
-      '- name: make\n  set: { thing: x, to: "1" }\n- name: see\n  look: { thing: x }\n  register: r\n  verify: r.value == "1"',
+      dedent`
+        - name: make
+          set: { thing: x, to: "1" }
+        - name: see
+          look: { thing: x }
+          register: r
+          verify: r.value == "1"
+      `,
     )
     expect((await play(text, { ...one, request: { goal: 'plan' } })).code).toBe(0)
     expect((await play(text, one)).code).toBe(0)
   })
 
   const confirming = plays(
-    '- name: light\n  set: { thing: light, to: "{{ to }}" }\n  confirm: "Switch to {{ to }}"\n  vars: { to: "on" }',
+    dedent`
+      - name: light
+        set: { thing: light, to: "{{ to }}" }
+        confirm: "Switch to {{ to }}"
+        vars: { to: "on" }
+    `,
   )
 
   test('`confirm` asks once for all hosts, and only where something changes', async () => {
@@ -593,17 +791,33 @@ describe('what a step promises', () => {
 
 describe('secrets', () => {
   test('a secret parameter is masked wherever it turns up', async () => {
-    const text =
-      'name: t\nparams:\n  key: { type: string, description: k, secret: true }\nplays:\n  - name: p\n    hosts: a\n    tasks:\n      - name: use {{ key }}\n        fail: { msg: "wrong key {{ key }}!" }\n'
+    const text = dedent`
+      name: t
+      params:
+        key: { type: string, description: k, secret: true }
+      plays:
+        - name: p
+          hosts: a
+          tasks:
+            - name: use {{ key }}
+              fail: { msg: "wrong key {{ key }}!" }
+    `
     const { world, finished } = await play(text, { request: { what: { params: [{ name: 'key', text: 'hunter2hunter2' }] } } })
     expect(world.written.stdout + world.written.stderr).not.toContain('hunter2')
     expect(finished[0]?.failure?.what).toBe('wrong key (hidden)!')
   })
 
   test('no_log hides what changed and why it failed', async () => {
-    const { world, finished } = await play(plays('- name: q\n  set: { thing: pin, to: "1234567" }\n  no_log: true'), {
-      inventory: 'all: { hosts: { a: } }',
-    })
+    const { world, finished } = await play(
+      plays(dedent`
+        - name: q
+          set: { thing: pin, to: "1234567" }
+          no_log: true
+      `),
+      {
+        inventory: 'all: { hosts: { a: } }',
+      },
+    )
     expect(world.written.stdout).not.toContain('1234567')
     expect(finished[0]?.outcome).toBe('changed')
   })
@@ -613,28 +827,28 @@ describe('what a task is given', () => {
   const one = { inventory: 'all: { hosts: { a: { from: host } }, vars: { from: all, only: group } }' }
 
   test('the nearer variable wins: playbook, group, host, play, block, task, registered, -e', async () => {
-    const text = [
-      'name: t',
-      'vars: { from: playbook, low: playbook }',
-      'plays:',
-      '  - name: p',
-      '    hosts: a',
-      '    vars: { mid: play }',
-      '    tasks:',
-      '      - name: inventory',
-      '        say: { value: "{{ from }} {{ only }} {{ low }} {{ mid }}" }',
-      '      - block:',
-      '          - name: block',
-      '            say: { value: "{{ mid }}" }',
-      '          - name: task',
-      '            say: { value: "{{ mid }}" }',
-      '            vars: { mid: task }',
-      '            register: mid',
-      '          - name: registered',
-      '            say: { value: "{{ mid.value }}" }',
-      '        vars: { mid: block }',
-      '',
-    ].join('\n')
+    const text = dedent`
+      name: t
+      vars: { from: playbook, low: playbook }
+      plays:
+        - name: p
+          hosts: a
+          vars: { mid: play }
+          tasks:
+            - name: inventory
+              say: { value: "{{ from }} {{ only }} {{ low }} {{ mid }}" }
+            - block:
+                - name: block
+                  say: { value: "{{ mid }}" }
+                - name: task
+                  say: { value: "{{ mid }}" }
+                  vars: { mid: task }
+                  register: mid
+                - name: registered
+                  say: { value: "{{ mid.value }}" }
+              vars: { mid: block }
+
+    `
     const values = async (extra: string[]) =>
       (await play(text, { ...one, request: { what: { extra } } })).finished.map(({ result }) => result['value'])
     expect(await values([])).toEqual(['host group playbook play', 'block', 'task', 'task'])
@@ -643,8 +857,12 @@ describe('what a task is given', () => {
 
   test('environment adds up from play to task and reaches the command; facts are gathered when referred to, and only those', async () => {
     const text = plays(
-      '- name: run\n  real: {}\n  environment: { B: task, C: "{{ facts.machine_id }}" }',
-      '    environment: { A: play, B: play }\n',
+      dedent`
+        - name: run
+          real: {}
+          environment: { B: task, C: "{{ facts.machine_id }}" }
+      `,
+      'environment: { A: play, B: play }',
     )
     const seen: unknown[] = []
     const real = defineModule({
@@ -705,8 +923,20 @@ describe('what a task is given', () => {
   })
 
   test('import_tasks is part of the playbook, with the keywords beside it', async () => {
-    const text = plays('- import_tasks: more.yml\n  when: inventory_hostname == "b"\n- name: last\n  say: {}')
-    const { outcomes } = await play(text, { files: { 'more.yml': '- name: imported\n  say: {}\n' } })
+    const text = plays(dedent`
+      - import_tasks: more.yml
+        when: inventory_hostname == "b"
+      - name: last
+        say: {}
+    `)
+    const { outcomes } = await play(text, {
+      files: {
+        'more.yml': dedent`
+          - name: imported
+            say: {}
+        `,
+      },
+    })
     expect(outcomes.filter((line) => line.endsWith('imported: ok'))).toEqual(['b imported: ok'])
     expect(outcomes.filter((line) => line.includes('last'))).toHaveLength(3)
   })
@@ -714,12 +944,19 @@ describe('what a task is given', () => {
   test('throttle limits the hosts, timeout the time', async () => {
     let running = 0
     let most = 0
-    await play(plays('- name: x\n  set: { thing: x, to: "1" }\n  throttle: 1'), {
-      onEvent(event) {
-        if (event.type === 'step-started') most = Math.max(most, ++running)
-        if (event.type === 'step-finished') running--
+    await play(
+      plays(dedent`
+        - name: x
+          set: { thing: x, to: "1" }
+          throttle: 1
+      `),
+      {
+        onEvent(event) {
+          if (event.type === 'step-started') most = Math.max(most, ++running)
+          if (event.type === 'step-finished') running--
+        },
       },
-    })
+    )
     expect(most).toBe(1)
     const slow = defineModule({
       name: 'slow',
@@ -729,7 +966,14 @@ describe('what a task is given', () => {
       check: (_params, target) =>
         new Promise<never>((_resolve, reject) => target.signal.addEventListener('abort', () => reject(target.signal.reason))),
     })
-    const { finished, code } = await play(plays('- name: wait\n  slow: {}\n  timeout: 1'), { ...one, modules: [slow] })
+    const { finished, code } = await play(
+      plays(dedent`
+        - name: wait
+          slow: {}
+          timeout: 1
+      `),
+      { ...one, modules: [slow] },
+    )
     expect(finished[0]?.failure).toMatchObject({ kind: 'timeout', what: "no end after 1 s, the task's `timeout`" })
     expect(code).toBe(1)
   })

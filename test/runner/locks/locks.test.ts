@@ -5,6 +5,7 @@ import { type AnyModule, defineModule, Failure, type LockRequest } from '../../.
 import { fakeTarget } from '../../doubles/target.ts'
 import { newStage, play, type PlayGiven } from '../../scenes/play.ts'
 import { onAct } from '../../doubles/address.ts'
+import { dedent } from '../../scenes/dedent.ts'
 
 /** The kernels of some hosts, with the holders of their locks. */
 function kernels() {
@@ -50,7 +51,13 @@ function kernels() {
 }
 
 const hostLocks = (held: readonly { host: string; name: string }[]) => held.map(({ host, name }) => `${host} ${name}`).toSorted()
-const both = 'name: T\nplays:\n  - hosts: all\n    tasks:\n      - set: { thing: x, to: "1" }\n'
+const both = dedent`
+  name: T
+  plays:
+    - hosts: all
+      tasks:
+        - set: { thing: x, to: "1" }
+`
 
 describe('the hosts of the plays', () => {
   test('are all locked before the first step, each once, with a note that says who', async () => {
@@ -158,14 +165,26 @@ describe('the hosts of the plays', () => {
     const kernel = kernels()
     kernel.colleague('b')
     expect((await play(both, { ...kernel.world(), request: { goal: 'plan' } })).code).toBe(0)
-    const reads = 'name: T\nplays:\n  - hosts: all\n    tasks:\n      - look: { thing: x }\n'
+    const reads = dedent`
+      name: T
+      plays:
+        - hosts: all
+          tasks:
+            - look: { thing: x }
+    `
     expect((await play(reads, kernel.world())).code).toBe(0)
     expect(hostLocks(kernel.held)).toEqual(['b host'])
   })
 
   test('the controller itself is no host to be locked: two operators work on it side by side', async () => {
     const kernel = kernels()
-    const here = 'name: T\nplays:\n  - hosts: localhost\n    tasks:\n      - set: { thing: x, to: "1" }\n'
+    const here = dedent`
+      name: T
+      plays:
+        - hosts: localhost
+          tasks:
+            - set: { thing: x, to: "1" }
+    `
     expect((await play(here, kernel.world())).code).toBe(0)
     expect(kernel.held).toEqual([])
   })
@@ -210,7 +229,16 @@ describe('a host that could not be reached for its lock', () => {
       },
       async apply() {},
     })
-    const played = await play('name: T\nplays:\n  - hosts: c\n    tasks:\n      - touch: {}\n', { down: ['c'], modules: [touch] })
+    const played = await play(
+      dedent`
+        name: T
+        plays:
+          - hosts: c
+            tasks:
+              - touch: {}
+      `,
+      { down: ['c'], modules: [touch] },
+    )
     expect(played.outcomes).toEqual(['c touch: unreachable'])
     expect(connectedTo(played, 'c')).toBe(1)
   })
@@ -227,8 +255,16 @@ describe('a host that could not be reached for its lock', () => {
         return { changes: [], before: undefined }
       },
     })
-    const plays =
-      'name: T\nplays:\n  - hosts: a\n    tasks:\n      - boot: {}\n  - hosts: c\n    tasks:\n      - set: { thing: x, to: "1" }\n'
+    const plays = dedent`
+      name: T
+      plays:
+        - hosts: a
+          tasks:
+            - boot: {}
+        - hosts: c
+          tasks:
+            - set: { thing: x, to: "1" }
+    `
     const played = await play(plays, { down, modules: [boot] })
     expect(played.outcomes).toEqual(['a boot: ok', 'c set: changed'])
     expect(connectedTo(played, 'c')).toBe(2)
@@ -262,7 +298,13 @@ describe('what a step needs besides', () => {
       },
     })
   const thing = { id: '4711', name: 'server db-2' }
-  const move = 'name: T\nplays:\n  - hosts: localhost\n    tasks:\n      - move: { to: b }\n'
+  const move = dedent`
+    name: T
+    plays:
+      - hosts: localhost
+        tasks:
+          - move: { to: b }
+  `
 
   test('the server, and its hosts shared: other moves get along, the same server is refused by its name', async () => {
     const stage = newStage()
@@ -348,8 +390,14 @@ describe('what a step needs besides', () => {
 
   test('a lock that was lost stops the next step', async () => {
     const stage = newStage()
-    const two =
-      'name: T\nplays:\n  - hosts: a\n    tasks:\n      - set: { thing: x, to: "1" }\n      - set: { thing: y, to: "1" }\n'
+    const two = dedent`
+      name: T
+      plays:
+        - hosts: a
+          tasks:
+            - set: { thing: x, to: "1" }
+            - set: { thing: y, to: "1" }
+    `
     const { code, outcomes } = await play(two, {
       stage,
       lock: async () => ({
