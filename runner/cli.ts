@@ -14,14 +14,14 @@ import { show } from './commands/show.ts'
 import { undo } from './commands/undo.ts'
 import { who } from './commands/who.ts'
 import { EXIT } from './events/exit.ts'
-import { tellFailure, wantsStack } from './tell-failure.ts'
+import { reportFailure, wantsStack } from './report-failure.ts'
 import type { World } from './world.ts'
 
 /** In the order of the help. */
 const COMMANDS = [plan, apply, resume, undo, runs, attach, show, logs, who, lint, modules, docs, schema]
 const VERSION = '0.1.0'
 
-/** Arguments in, exit code out. Called by `bin.ts`; every command's work is elsewhere. */
+/** Makes the command line: arguments in, exit code out. Called by `bin.ts`; the work of each command is in `run/`. */
 export function createCli(world: World, loadModules: () => Promise<{ readonly registry: Registry }>) {
   return async (argv: readonly string[]): Promise<number> => {
     let code: number = EXIT.done
@@ -34,7 +34,7 @@ export function createCli(world: World, loadModules: () => Promise<{ readonly re
       await programOf(shell).parseAsync(argv, { from: 'user' })
     } catch (error) {
       if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.input
-      return tellFailure(error, world.stderr, wantsStack(argv, world.env))
+      return reportFailure(error, world.stderr, wantsStack(argv, world.env))
     }
     return code
   }
@@ -43,7 +43,7 @@ export function createCli(world: World, loadModules: () => Promise<{ readonly re
 function programOf(shell: Shell): Command {
   const { stdout, stderr } = shell.world
   const program = new Command('runbook')
-    .description('Runs the runbooks by which OpenStack operators move servers between compute hosts and look after those hosts.')
+    .description('Moves OpenStack servers between compute hosts, and maintains those hosts, from YAML playbooks.')
     .version(VERSION, '--version')
     .exitOverride()
     .configureOutput({
@@ -58,7 +58,7 @@ function programOf(shell: Shell): Command {
     .showHelpAfterError('(runbook --help lists the commands)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 a step failed, 2 the input is wrong, 3 a host could not be reached, 4 locked or drifted, 6 a deadline came first, 130 interrupted.',
+      '\nExit codes: 0 done, 1 a step failed, 2 invalid input, 3 a host is unreachable, 4 locked or drifted, 6 a deadline passed, 130 interrupted.',
     )
   for (const command of COMMANDS) program.addCommand(command(shell).copyInheritedSettings(program))
   return program

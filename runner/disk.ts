@@ -1,13 +1,13 @@
+/** The controller's disk as `World.files`; turns every error into a `Failure`. Made by `real-world.ts`. */
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { fileFailure, fileTrouble, type FileTrouble } from './base/file-failure.ts'
 import type { Appender, Files } from './world.ts'
 
-/** The controller's disk as `World.files`, for the real world; every error of it becomes a `Failure` here. */
 const missing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 
-/** The value, or undefined where there is no such file. */
+/** The value, or undefined if the file is missing. */
 const ifThere = async <T>(work: Promise<T>): Promise<T | undefined> => {
   try {
     return await work
@@ -17,7 +17,7 @@ const ifThere = async <T>(work: Promise<T>): Promise<T | undefined> => {
   }
 }
 
-/** The file just made, or undefined where there is one already. */
+/** The new file, or undefined if it exists already. */
 const ifNew = async (work: Promise<FileHandle>): Promise<FileHandle | undefined> => {
   try {
     return await work
@@ -30,15 +30,15 @@ const ifNew = async (work: Promise<FileHandle>): Promise<FileHandle | undefined>
 export function diskFiles(cwd: string): Files {
   const at = (path: string) => resolve(cwd, path)
   return {
-    read: (path, from = 0) => told(path, 'read', ifThere(from === 0 ? readFile(at(path)) : readFrom(at(path), from))),
-    remove: (path) => told(path, 'removed', rm(at(path), { recursive: true, force: true })),
-    list: async (path) => (await told(path, 'read', ifThere(readdir(at(path)))))?.toSorted(),
+    read: (path, from = 0) => named(path, 'read', ifThere(from === 0 ? readFile(at(path)) : readFrom(at(path), from))),
+    remove: (path) => named(path, 'removed', rm(at(path), { recursive: true, force: true })),
+    list: async (path) => (await named(path, 'read', ifThere(readdir(at(path)))))?.toSorted(),
     async kind(path) {
-      const found = await told(path, 'read', ifThere(stat(at(path))))
+      const found = await named(path, 'read', ifThere(stat(at(path))))
       return found === undefined ? undefined : found.isDirectory() ? 'directory' : 'file'
     },
     async entry(path) {
-      const found = await told(path, 'read', ifThere(lstat(at(path))))
+      const found = await named(path, 'read', ifThere(lstat(at(path))))
       if (found === undefined) return undefined
       return found.isFile() ? 'file' : found.isDirectory() ? 'directory' : found.isSymbolicLink() ? 'link' : 'other'
     },
@@ -65,7 +65,7 @@ export function diskFiles(cwd: string): Files {
   }
 }
 
-async function told<T>(path: string, done: 'read' | 'removed', work: Promise<T>): Promise<T> {
+async function named<T>(path: string, done: 'read' | 'removed', work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (cause) {
@@ -73,7 +73,7 @@ async function told<T>(path: string, done: 'read' | 'removed', work: Promise<T>)
   }
 }
 
-/** A disk that is full, or not ours to write to, is no defect of the program. */
+/** Runs a write. A full disk or a missing permission becomes a `Failure` with its obstacle: it is no defect of the program. */
 async function writing<T>(cwd: string, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -82,7 +82,7 @@ async function writing<T>(cwd: string, path: string, work: () => Promise<T>): Pr
   }
 }
 
-/** The part of a path that lets nothing be written below it, in words: a file, or a link that leads nowhere. */
+/** Describes the part of a path that blocks writing below it: a file, or a dangling link. */
 async function obstacle(cwd: string, path: string): Promise<FileTrouble | undefined> {
   const parts = dirname(path).split(sep)
   for (const index of parts.keys()) {
@@ -94,7 +94,7 @@ async function obstacle(cwd: string, path: string): Promise<FileTrouble | undefi
     if (target === 'ENOENT')
       return {
         why: `${part} is a link to ${await readlink(absolute)}, which is missing`,
-        todo: `remove the link ${part}, or make the folder that it names`,
+        todo: `remove the link ${part}, or make its target folder`,
       }
     if (target === undefined || typeof target === 'string') return fileTrouble({ code: target })
     if (!target.isDirectory()) return { why: `${part} is a file, not a folder`, todo: `move the file ${part} out of the way` }
@@ -102,14 +102,14 @@ async function obstacle(cwd: string, path: string): Promise<FileTrouble | undefi
   return undefined
 }
 
-/** As `mkdir -p`; unlike Node's own (20 to 24), with the system's word for what went wrong, such as a read-only disk. */
+/** As `mkdir -p`. Unlike the recursive mkdir of Node 20 to 24, it keeps the system's error code, such as EROFS. */
 async function makeFolder(path: string, mode?: number): Promise<void> {
   if (await isFolder(path)) return
   if (dirname(path) !== path) await makeFolder(dirname(path), mode)
   try {
     await mkdir(path, { mode })
   } catch (error) {
-    if (!(await isFolder(path))) throw error // another may have made it meanwhile
+    if (!(await isFolder(path))) throw error // another process may have made the folder
   }
 }
 
@@ -152,9 +152,9 @@ async function readFrom(path: string, from: number): Promise<Uint8Array> {
 }
 
 /**
- * Writes and flushes together whatever came while the last flush was under way: one fdatasync for many.
+ * Collects the writes that arrive during a flush and flushes them together: one fdatasync for many.
  *
- * @param first what comes before all that is written
+ * @param first text to write before all else
  */
 function appender(writing: (work: () => Promise<void>) => Promise<void>, file: FileHandle, first: string): Appender {
   let pending = first
@@ -167,7 +167,7 @@ function appender(writing: (work: () => Promise<void>) => Promise<void>, file: F
       if (text !== '') await file.appendFile(text)
       await file.datasync()
     } catch (error) {
-      // Part of it may be on the disk: the line break closes the torn line, which a reader passes over, and the whole is written again.
+      // Part of the text may be on the disk. The line break ends that torn line, which readers skip; then all is written again.
       pending = `\n${text}${pending}`
       throw error
     }

@@ -1,3 +1,4 @@
+/** The real `World`: process, terminal, disk, network. Made by `bin.ts`. */
 import { hostname, userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,7 +7,7 @@ import { onScreen } from './base/screen.ts'
 import { diskFiles } from './disk.ts'
 import type { Clock, Interrupt, Screen, World } from './world.ts'
 
-/** The world as it is. Heavy libraries are loaded when a host or a cloud is first asked for, not before. */
+/** Makes the real world. Heavy libraries are loaded on the first connection to a host or a cloud. */
 export function realWorld(process: NodeJS.Process): World {
   const cwd = workingFolder(process)
   const stderr = screen(process.stderr, process.env)
@@ -41,21 +42,21 @@ export function realWorld(process: NodeJS.Process): World {
   }
 }
 
-/** Throws `Failure` where it has been removed since the shell entered it. */
+/** The working folder. Throws `Failure` (input) if it was removed since the shell entered it. */
 function workingFolder(process: NodeJS.Process): string {
   try {
     return process.cwd()
   } catch (cause) {
-    throw new Failure('the working folder cannot be found', {
+    throw new Failure('working folder not found', {
       kind: 'input',
-      why: 'it has been removed, or may not be entered',
+      why: 'it was removed, or you may not enter it',
       todo: 'change to another folder: cd',
       cause,
     })
   }
 }
 
-/** A user id without a name (in a container) is said as a number. */
+/** The user's name, or the user id if it has no name (in a container). */
 function loginName(): string {
   try {
     return userInfo().username
@@ -67,16 +68,17 @@ function loginName(): string {
 const INTERRUPTS: readonly Interrupt[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /**
- * What cannot be written any more is no error of a run, which continues to its end: its journal has everything.
+ * A terminal or pipe to write to. If it can no longer be written, the run still continues to its end: the journal has
+ * everything.
  *
- * @param onLost called once, with the reason, where somebody should know: not for a reader that has gone
+ * @param onLost called once, with the reason, unless the reader has simply gone
  */
 export function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv, onLost: (why: string) => void = () => {}): Screen {
   let open = true
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    const tell = open && !READER_GONE.has(error.code ?? '')
+    const isNews = open && !READER_GONE.has(error.code ?? '')
     open = false
-    if (tell) onLost(error.message)
+    if (isNews) onLost(error.message)
   })
   const isTerminal = stream.isTTY === true && env['TERM'] !== 'dumb'
   return {
@@ -92,7 +94,7 @@ export function screen(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv, onLos
   }
 }
 
-/** `| head` closes the pipe, a closed laptop the terminal. */
+/** EPIPE: `| head` has ended. EIO: the terminal is gone. */
 const READER_GONE = new Set(['EPIPE', 'EIO'])
 
 const clock: Clock = {
@@ -107,7 +109,7 @@ const clock: Clock = {
   },
 }
 
-/** A question on the terminal (standard error, so that a pipe of standard output stays clean); a secret is not echoed. */
+/** Asks on the terminal, through standard error, so that a pipe of standard output stays clean. A secret is not echoed. */
 async function ask(process: NodeJS.Process, asked: string, secret: boolean): Promise<string | undefined> {
   if (process.stdin.isTTY !== true) return undefined
   const question = onScreen(asked)
@@ -117,7 +119,7 @@ async function ask(process: NodeJS.Process, asked: string, secret: boolean): Pro
   const prompt = createInterface({ input: process.stdin, output: secret ? silent : process.stderr, terminal: true })
   const abort = new AbortController()
   let interrupted = false
-  // The terminal is in raw mode: Ctrl-C comes as a key, and has to mean what it means at any other time.
+  // The terminal is in raw mode: Ctrl-C arrives as a key, and must work as at any other time.
   prompt.on('SIGINT', () => {
     interrupted = true
     abort.abort()

@@ -3,10 +3,10 @@ import type { Shell } from './shell.ts'
 
 export const apply = ({ world, modules, exit }: Shell) =>
   runCommand('apply', '<playbook-or-plan>')
-    .description('do it: check each step, change what differs, verify it')
+    .description('apply a playbook or a saved plan: check each step, change what differs, verify it')
     .option('-C, --check', 'change nothing: the same as plan')
-    .option('--ask', 'show the plan first, and ask')
-    .option('--detach', 'go on when the terminal goes away: runbook attach shows it again')
+    .option('--ask', 'show the plan first, then ask')
+    .option('--detach', 'keep running if the terminal closes; runbook attach shows the run again')
     .action(async (file, options, command) => {
       const request = requestOf(options.check ? 'plan' : 'apply', file, options)
       const registry = await modules()

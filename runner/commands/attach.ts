@@ -5,7 +5,7 @@ import type { Shell } from './shell.ts'
 export const attach = ({ world, exit }: Shell) =>
   new Command('attach')
     .argument('[run]')
-    .description('show a run that is under way, until it ends; Ctrl-C leaves it going. Default: the newest')
+    .description('show a run until it ends; Ctrl-C leaves it running. Default: the newest that is under way')
     .addOption(output())
     .action(async (run, options) => {
       const work = await import('../run/attach.ts')

@@ -5,7 +5,7 @@ import type { AnyModule } from '../module.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-/** A value that may also be a template, which the runner checks once it is rendered. */
+/** A value that may also be a template; the runner checks the rendered value. */
 const orTemplate = (schema: Json): Json => ({ anyOf: [schema, { type: 'string', pattern: '\\{\\{' }] })
 const text = { type: 'string' }
 const list = (items: Json): Json => ({ type: 'array', items })
@@ -15,7 +15,7 @@ const condition = { anyOf: [text, { type: 'boolean' }, list({ anyOf: [text, { ty
 const number = orTemplate({ type: 'number' })
 const mapping = { type: 'object' }
 
-/** The form of each keyword's value; the keywords themselves and their summaries are those of the language. */
+/** The schema of each keyword's value. Names and summaries of the keywords come from the language. */
 const FORMS: Readonly<Record<string, Json>> = {
   params: { type: 'object', additionalProperties: mapping },
   plays: list(ref('play')),
@@ -78,7 +78,7 @@ const closed = (kind: Kind, more: Json = {}, required: readonly string[] = []): 
   properties: { ...keywordProperties(kind), ...more },
 })
 
-/** A module's parameters as an editor should offer them: each may be a template; `secret` and `format: expression` are the runner's own. */
+/** A module's parameters for an editor: each may be a template; `secret` and `format: expression` are left out, as only the runner knows them. */
 function moduleSchema(module: AnyModule): Json {
   const properties = Object.entries(module.params.properties).map(([name, schema]) => {
     const { description, default: fallback } = schema as { description?: string; default?: unknown }

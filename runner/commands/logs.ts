@@ -4,9 +4,9 @@ import type { Shell } from './shell.ts'
 export const logs = ({ world, exit }: Shell) =>
   new Command('logs')
     .argument('[run]')
-    .description('the lines of a run')
-    .option('-f, --follow', 'go on until it ends')
+    .description('print the lines of a run')
+    .option('-f, --follow', 'continue until the run ends')
     .action(async (run, { follow }) => {
-      const work = await import('../run/look-back.ts')
+      const work = await import('../run/past-runs.ts')
       exit(await work.logs(run, follow === true, world))
     })

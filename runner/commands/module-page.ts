@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import type { AnyModule } from '../module.ts'
 import type { ObjectSchema, Schema } from '../base/schema.ts'
 
-/** The module's page in Markdown, made from the module object and nothing else. */
+/** Renders the page of a module in Markdown, from the module object alone. */
 export function modulePage(module: AnyModule): string {
   const parts = [
     `# ${module.name}`,

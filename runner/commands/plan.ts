@@ -3,9 +3,9 @@ import type { Shell } from './shell.ts'
 
 export const plan = ({ world, modules, exit }: Shell) =>
   runCommand('plan', '<playbook>')
-    .description('show what would change, changing nothing')
-    .option('--out <file>', 'keep the plan (-: standard output): apply FILE does exactly that, once')
-    .option('--exit-code', 'exit 5 where there are changes')
+    .description('show what would change, without changing anything')
+    .option('--out <file>', 'save the plan (-: standard output); apply FILE applies exactly that plan, once')
+    .option('--exit-code', 'exit with 5 if there are changes')
     .action(async (file, options, command) => {
       const request = requestOf('plan', file, options)
       const registry = await modules()

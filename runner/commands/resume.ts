@@ -5,8 +5,8 @@ import type { Shell } from './shell.ts'
 export const resume = ({ world, modules, exit }: Shell) =>
   new Command('resume')
     .argument('[run]')
-    .description('go on with a run where it stood; default: the newest that did not end well')
-    .option('--failed', 'only the hosts that failed; the others, finished or not, stay as they are')
+    .description('continue a run where it stopped; default: the newest that did not succeed')
+    .option('--failed', 'only the hosts that failed; leave the others as they are, finished or not')
     .addOption(yes())
     .option('--detach', 'as for apply')
     .addOption(acceptChanges())

@@ -4,7 +4,7 @@ import type { World } from '../world.ts'
 
 export type Registry = ReadonlyMap<string, AnyModule>
 
-/** What the command line gives to each command. A command loads what it needs when it is called, so that `--help` stays quick. */
+/** The context of every command. A command loads its work only when it is called, so that `--help` stays quick. */
 export interface Shell {
   readonly world: World
   modules(): Promise<Registry>

@@ -4,10 +4,10 @@ import type { Shell } from './shell.ts'
 export const show = ({ world, exit }: Shell) =>
   new Command('show')
     .argument('[run]')
-    .description('what a run did, and what can be done now')
+    .description('show what a run did, and what you can do now')
     .option('-D, --diff', 'show the differences')
     .option('--host <host>', 'only this host')
     .action(async (run, { diff, host }) => {
-      const work = await import('../run/look-back.ts')
+      const work = await import('../run/past-runs.ts')
       exit(await work.show(run, { diff: diff === true, host }, world))
     })

@@ -5,7 +5,7 @@ import type { Shell } from './shell.ts'
 export const who = ({ world, exit }: Shell) =>
   new Command('who')
     .argument('[hosts...]')
-    .description('who works on the hosts of an inventory: what is locked, by whom, since when')
+    .description('show who holds locks on the hosts of an inventory, and since when')
     .addOption(inventory())
     .addOption(user())
     .addOption(acceptNewHostKeys())

@@ -1,3 +1,4 @@
+/** One attempt at one step: prepare (render, check) and act (confirm, apply, verify). Called by `step.ts` and `check-ahead.ts`. */
 import { inWords } from '../base/address.ts'
 import { defined } from '../base/defined.ts'
 import { Failure } from '../base/failure.ts'
@@ -45,7 +46,7 @@ export interface AttemptInput {
   readonly signal: AbortSignal
 }
 
-/** Condition, parameters, facts, check. Never throws. */
+/** Evaluates the condition, renders the parameters, gathers facts and calls `check`. Never throws. */
 export async function prepare(input: AttemptInput): Promise<Prepared> {
   try {
     const { run, task, state, scope } = input
@@ -55,7 +56,7 @@ export async function prepare(input: AttemptInput): Promise<Prepared> {
     const own = targetOptions(input, module, inputs)
     const conditions = expressionParams(module, task)
     await neededFacts(input, module, conditions, own)
-    // Only now: where it acts and in which environment may refer to facts.
+    // Only now: the host that the step acts on and its environment may refer to facts.
     const options = { ...own, host: actsOn(input), environment: environmentOf(input.context, input.scope) }
 
     const wanted = evaluateCondition(input.context.when, scope)
@@ -91,7 +92,7 @@ export async function prepare(input: AttemptInput): Promise<Prepared> {
 }
 const settled = (attempt: Attempt): Prepared => ({ kind: 'settled', attempt })
 
-/** One attempt: what was made ready is, in apply, applied and verified. Never throws. */
+/** Applies and verifies a prepared step; in plan, only reports its differences. Never throws. */
 export async function attempt(input: AttemptInput, prepared: Prepared): Promise<Attempt> {
   if (prepared.kind === 'settled') return prepared.attempt
   const { run, context, step, signal } = input
@@ -161,7 +162,10 @@ interface Locked {
   readonly warnings: readonly string[]
 }
 
-/** Nothing is changed without its locks. What was checked before a lock was had is checked again: its last holder may have changed it. */
+/**
+ * Takes the locks of a step that is about to change something. If a lock was taken after the check, the step is checked
+ * again: the last holder may have changed the host.
+ */
 async function lockedFor(
   { run, context, scope }: AttemptInput,
   { module, diff: first, record, again }: Extract<Prepared, { kind: 'ready' }>,
@@ -189,8 +193,8 @@ async function lockedFor(
 const unknown = (value: Unknown): Attempt => ({ kind: 'unknown', reason: value.until })
 
 /**
- * In plan a check may fail only because an earlier step of this host has not happened (the folder it would make is not there). That is
- * not known, rather than wrong.
+ * Calls `check`. In plan a check may fail only because an earlier step of the host has not run (its folder is missing).
+ * Such a step is unknown rather than failed.
  */
 async function checked(
   { run, context, state, signal }: AttemptInput,
@@ -230,7 +234,7 @@ async function verified(
 
 const nameOf = ({ resource, property }: Change): string => inWords(resource, property)
 
-/** What undo will compare with. Where it cannot be told, undo has the module's check alone. */
+/** The state that undo compares with. If it cannot be read, undo has the module's check alone. */
 async function observed(
   module: AnyModule,
   params: unknown,
@@ -244,7 +248,7 @@ async function observed(
   }
 }
 
-/** A module need not watch the signal everywhere; the step ends when it is aborted all the same. */
+/** Ends the step when the signal is aborted, even if the module does not watch the signal. */
 async function racing<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
     work.catch(() => undefined)
@@ -262,10 +266,10 @@ async function racing<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.removeEventListener('abort', onAbort)
   }
 }
-/** A module that watches the signal has this long to say what is still running before the step ends without its words. */
+/** A module that watches the signal has this long to report what is still running, before the step ends without it. */
 const GRACE_MS = 3000
 
-/** The host that the step acts on: its own, or the one it is delegated to. */
+/** The host that the step acts on: its own, or the one named by `delegate_to`. */
 function actsOn({ run, context, scope, state }: AttemptInput): string {
   if (context.delegateTo === undefined) return state.name
   const delegated = render(context.delegateTo, scope)

@@ -1,3 +1,4 @@
+/** Starts the checks of later tasks on the same host early. Called by `execute.ts`; `step.ts` takes the results. */
 import { expressionReferences } from '../language/expression/expression.ts'
 import type { Item, Task } from '../language/playbook/types.ts'
 import { templateTextsOf } from '../language/playbook/template-files.ts'
@@ -12,8 +13,8 @@ import { stepRef } from '../state/step-ref.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 
 /**
- * Within a host, the checks of the tasks that follow are started together, up to the first that depends on another's outcome, so that
- * their reads travel in one request. Once something has been applied anywhere, what was checked before is forgotten.
+ * Starts the checks of the following tasks together, host by host, up to the first task that depends on another's outcome:
+ * their reads travel in one request. Once a step has been applied on any host, earlier checks are discarded.
  */
 export function checkAhead(
   run: Run,
@@ -27,7 +28,7 @@ export function checkAhead(
   if (which.step || !control.started) return
   const next = items[from] as Task
   const due = hosts.filter((each) => isActive(each) && mayAct(run, each) && !fresh(run, each, next.id))
-  // Looking at all later tasks for each task would take a time that grows with their square.
+  // If every task looked at all later ones, the time would grow with the square of their number.
   const window = due.length === 0 ? [] : tasksAhead(run, items, from, context, control.window)
   if (window.length < 2) return
   for (const state of due) {
@@ -42,20 +43,20 @@ export function checkAhead(
   }
 }
 
-/** The check made ahead for a step, if nothing has been applied since, nor registered that it may hang on. */
+/** Returns the check made ahead for a step, unless a step has been applied since, or a value registered that the check may use. */
 export async function takeAhead(run: Run, state: HostState, key: string): Promise<Prepared | undefined> {
   const ahead = state.ahead.get(key)
   state.ahead.delete(key)
   if (ahead === undefined || ahead.changes !== run.control.changes) return undefined
   const prepared = await ahead.prepared
-  return mayReferToMore(prepared) && !same(ahead.registered, state.registered) ? undefined : prepared
+  return mayReferToMore(prepared) && !isSameMap(ahead.registered, state.registered) ? undefined : prepared
 }
 
-/** What a file of the controller refers to is seen only when it is rendered, and a name that is not there yet fails. */
+/** References in a file of the controller show only when the file is rendered; a name that is not registered yet fails there. */
 const mayReferToMore = (prepared: Prepared): boolean =>
   prepared.kind === 'ready' ? Object.keys(prepared.record.inputs.rendered).length > 0 : prepared.attempt.kind === 'failed'
 
-const same = (before: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unknown>): boolean =>
+const isSameMap = (before: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unknown>): boolean =>
   before.size === now.size && [...now].every(([name, value]) => before.get(name) === value)
 
 const fresh = (run: Run, state: HostState, task: string): boolean =>
@@ -74,7 +75,7 @@ function tasksAhead(run: Run, items: readonly Item[], from: number, context: Con
   return found
 }
 
-/** Nothing that makes it more than one look at the host itself. */
+/** A task that is one check of its own host: no loop, no retries, no delegation. */
 function plain(run: Run, task: Task, context: Context): boolean {
   const module = run.modules.get(task.module)
   return (
@@ -89,7 +90,7 @@ function plain(run: Run, task: Task, context: Context): boolean {
   )
 }
 
-/** By task: it stands in one place, so the names it uses stay the same. */
+/** Cached by task: the names that a task uses do not change. */
 const namesOf = new WeakMap<Task, readonly string[]>()
 
 function namesUsed(run: Run, task: Task, context: Context): readonly string[] {
@@ -98,7 +99,7 @@ function namesUsed(run: Run, task: Task, context: Context): readonly string[] {
   return known
 }
 
-/** Roots of everything the task refers to, itself and through the variables of its play, blocks and task. */
+/** The names that a task refers to, in its own text and in the variables of its play, blocks and task. */
 function findNames(run: Run, task: Task, context: Context): readonly string[] {
   const inner = inside(context, task)
   const module = run.modules.get(task.module)

@@ -1,3 +1,4 @@
+/** Walks through plays, batches, blocks and tasks. Called by `run/run.ts`, and by `undo/undo.ts` for the tasks of an `undo:`. */
 import type { PlayStarted } from '../events/events.ts'
 import type { Block, Item, Meta, Play } from '../language/playbook/types.ts'
 import { evaluateCondition } from '../language/expression/expression.ts'
@@ -12,9 +13,9 @@ import { type Local, scopeOf } from '../state/variables.ts'
 import type { PlayHosts } from '../hosts/play-hosts.ts'
 
 /**
- * Walks the plays in order. In plan it is the same walk: nothing is applied, and what depends on it is unknown.
+ * Walks the plays in order. Plan is the same walk: nothing is applied, and values that depend on an apply are unknown.
  *
- * @returns the hosts that have not come to the end of all their plays
+ * @returns the hosts that have not reached the end of all their plays
  */
 export async function execute(run: Run, plays: readonly PlayHosts[]): Promise<readonly string[]> {
   const unfinished = new Set<string>()
@@ -22,22 +23,25 @@ export async function execute(run: Run, plays: readonly PlayHosts[]): Promise<re
     for (const [index, batch] of batches.entries()) {
       const hosts = batch.map((name) => stateOf(run, name)).filter((state) => state !== undefined)
       const number = batches.length > 1 ? { number: index + 1, of: batches.length } : undefined
-      const through = run.control.aborted || run.control.stopping ? [] : await runBatch(run, play, hosts, number)
-      for (const state of hosts) if (!through.includes(state) && !wasThrough(run, state)) unfinished.add(state.name)
+      const finished = run.control.aborted || run.control.stopping ? [] : await runBatch(run, play, hosts, number)
+      for (const state of hosts) if (!finished.includes(state) && !hadFinished(run, state)) unfinished.add(state.name)
     }
   }
   return [...unfinished]
 }
 
-/** The plays with the hosts that something may be done on. */
+/** The plays, each with only those hosts that the run may act on. */
 export const actedOn = (run: Run, plays: readonly PlayHosts[]): PlayHosts[] =>
   plays.map((play) => ({ ...play, hosts: play.hosts.filter((name) => mayAct(run, { name })) }))
 
-/** A host that is only replayed has come as far as before, however much of it can be replayed; unless the playbook has changed since. */
-const wasThrough = (run: Run, state: HostState): boolean =>
+/**
+ * Says whether a host that is only replayed had finished before. Then it counts as finished again, however many of its
+ * records can be replayed, unless the playbook has changed.
+ */
+const hadFinished = (run: Run, state: HostState): boolean =>
   !mayAct(run, state) && run.resumed?.changed === false && run.history?.unfinished.has(state.name) === false
 
-/** @returns the hosts that have come to the end of the play */
+/** @returns the hosts that have reached the end of the play */
 async function runBatch(
   run: Run,
   play: Play,
@@ -65,7 +69,7 @@ async function runBatch(
   return hosts.filter((state) => (isActive(state) || state.status === 'ended') && !pending.includes(state))
 }
 
-/** Says which handlers were notified and have not run, and forgets them: another play has others. */
+/** Reports the handlers that were notified and have not run, then clears them: the next play has its own. */
 function handlersPending(run: Run, play: Play, { name, notified }: HostState): boolean {
   const pending = play.handlers.filter((handler) => notified.has(handler.id))
   notified.clear()
@@ -78,8 +82,10 @@ function handlersPending(run: Run, play: Play, { name, notified }: HostState): b
   return true
 }
 
-/** @param hosts those that the items are run on, as far as they are active
- * @param batch every host of the batch, whatever has become of it: what `max_fail_percentage` counts */
+/**
+ * @param hosts the hosts to run the items on; only active ones take part
+ * @param batch every host of the batch, failed ones included: `max_fail_percentage` counts them
+ */
 export async function runItems(
   run: Run,
   items: readonly Item[],
@@ -100,7 +106,7 @@ export async function runItems(
   }
 }
 
-/** `any_errors_fatal` and `max_fail_percentage`: too many failures take the other hosts out as well, and end the run. */
+/** Enforces `any_errors_fatal` and `max_fail_percentage`: too many failures fail the other hosts too, and end the run. */
 function enforceLimits(run: Run, context: Context, hosts: readonly HostState[], batch: readonly HostState[]): void {
   const lost = batch.filter((state) => state.status === 'failed' || state.status === 'unreachable').length
   const allowed = context.play.maxFailPercentage?.value
@@ -140,7 +146,7 @@ async function runBlock(
   if (block.always.length > 0 && !run.control.stopping) {
     const lost = entered.filter((state) => state.status === 'failed')
     for (const state of lost) state.status = 'active'
-    // Where a resumed run has taken the block further, what its `always` did after the earlier end is done again.
+    // If a resumed run has advanced the block, the steps of its `always` run again.
     const further = entered.filter((state) => !state.stale && state.started !== before.get(state))
     for (const state of further) state.stale = true
     await runItems(run, block.always, context, entered, local, batch)
@@ -149,7 +155,7 @@ async function runBlock(
   }
 }
 
-/** A plan does not walk into a `rescue`: that nothing fails is the plan. What it would do is told all the same. */
+/** Reports the tasks of a `rescue` in plan. The plan does not walk into them: it assumes that nothing fails. */
 function foretellRescue(
   run: Run,
   block: Block,
@@ -191,18 +197,18 @@ async function runMeta(
   else if (meant.length > 0) for (const state of hosts) if (isActive(state)) state.status = 'ended'
 }
 
-/** What is not replayed may be missing for the condition: the host leaves the walk then. */
+/** Evaluates the condition. If it fails on a host that is only replayed, a value was not replayed: the host leaves the walk. */
 function isMeant(run: Run, conditions: Context['when'], context: Context, state: HostState, local: Local): boolean {
   try {
     return evaluateCondition(conditions, scopeOf(run, state, context, local)) === true
   } catch (error) {
     if (mayAct(run, state)) throw error
-    state.status = 'left'
+    state.status = 'done'
     return false
   }
 }
 
-/** In the order in which the play defines them, each once a host, on the hosts that notified it and have not failed. */
+/** Runs the notified handlers in the order of the play, each once a host, on the hosts that notified it and have not failed. */
 async function flushHandlers(run: Run, context: Context, hosts: readonly HostState[]): Promise<void> {
   for (const handler of context.play.handlers) {
     const due = hosts.filter((state) => isActive(state) && state.notified.has(handler.id))
@@ -212,9 +218,9 @@ async function flushHandlers(run: Run, context: Context, hosts: readonly HostSta
   }
 }
 
-/** Thrown in the abort signal by the second Ctrl-C. */
+/** The reason of the abort signal after the second Ctrl-C. */
 export const abortedByOperator = (): Failure =>
   new Failure('aborted by the operator', {
     kind: 'interrupted',
-    todo: 'what was in flight may still be running: look before you run again',
+    todo: 'steps in flight may still be running: look at the hosts before you run again',
   })

@@ -14,7 +14,7 @@ import type { Node } from '../source/source.ts'
 import { placeOfNode } from '../source/yaml.ts'
 import type { Run } from '../state/run-state.ts'
 
-/** `loop_control`, rendered for one host. What is not known yet in a plan has no effect there. */
+/** `loop_control`, rendered for one host. Values that a plan does not know yet have no effect there. */
 export interface Terms {
   readonly parallel: number
   readonly limits: readonly (LoopLimit & { readonly places: number })[]
@@ -22,11 +22,11 @@ export interface Terms {
   readonly canary: number
   /** Milliseconds since the epoch; infinite in a plan, which shows every item. */
   readonly deadline: number
-  /** The same for people: what is not known yet as it is written. */
+  /** The same for people; a value that is not known yet stands as it is written. */
   readonly shown: LoopStarted['control']
 }
 
-/** @throws TemplateError where a value is not what it must be */
+/** @throws TemplateError if a value has the wrong type or range */
 export function termsOf(run: Pick<Run, 'goal' | 'startedAt'>, control: LoopControl, scope: Scope): Terms {
   const parallel = rendered(control.parallel, scope, wholeNumber('`parallel`'))
   const limits = control.limits.map((limit) => ({
@@ -59,7 +59,7 @@ export function termsOf(run: Pick<Run, 'goal' | 'startedAt'>, control: LoopContr
   }
 }
 
-/** A value, and what to call it; undefined where nothing is given, without a value where it is not known yet. */
+/** Renders a value and its display text. Returns undefined if the keyword is absent, and no `value` if it is not known yet. */
 function rendered<T>(
   node: Node | undefined,
   scope: Scope,

@@ -1,4 +1,4 @@
-/** A task's loop on one host: which item starts when, what ends it before its time, and what comes of all of them. Called by `task.ts`. */
+/** A task's loop on one host: the start of each item, early ends, and the combined result. Called by `task.ts`. */
 import type { NotStarted } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { Need, Places } from '../base/concurrency.ts'
@@ -9,14 +9,14 @@ import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import { foretold } from '../plan/confirm.ts'
 import { failureInfo, hideFailureIf, stepFinished } from '../state/attempt-result.ts'
-import { sameOf } from '../state/fingerprint.ts'
+import { fingerprintOf } from '../state/fingerprint.ts'
 import { type HostState, isActive, mayAct, type Run } from '../state/run-state.ts'
 import { stepKey } from '../events/step-address.ts'
 import { textOf, withoutTemplates } from '../state/step-ref.ts'
 import type { Context } from '../state/task-context.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 import { type Terms, termsOf } from './loop-terms.ts'
-import { LEFT, NOT_STARTED, runStep, type StepEnd } from './step.ts'
+import { HOST_DONE, NOT_STARTED, runStep, type StepEnd } from './step.ts'
 
 export interface LoopOf {
   readonly run: Run
@@ -30,8 +30,8 @@ export interface LoopOf {
 }
 
 /**
- * Every item is a step of its own: in order, as far as the limits allow. Whatever ends the loop before its time, what an earlier life of
- * the run has recorded is replayed.
+ * Runs every item as a step of its own, in order, as far as the limits allow. If the loop ends early, items that an earlier
+ * life of the run has recorded are still replayed.
  */
 export async function runLoop(of: LoopOf): Promise<StepEnd> {
   const { run, task, context, state, local } = of
@@ -40,7 +40,7 @@ export async function runLoop(of: LoopOf): Promise<StepEnd> {
   let terms: Terms
   let needs: readonly (readonly Need[])[] = []
   try {
-    // The condition of a loop is asked for each item; here it only saves looping over what an unmet condition leaves undefined.
+    // The condition is evaluated for each item. Here it only avoids looping over a value that an unmet condition leaves undefined.
     items = task.loop === undefined || skippedBeforeLoop(context, scope) ? [] : render(task.loop, scope)
     terms = termsOf(run, task.loopControl, scope)
     if (Array.isArray(items))
@@ -48,7 +48,7 @@ export async function runLoop(of: LoopOf): Promise<StepEnd> {
     else if (!(items instanceof Unknown))
       throw new Failure(`\`loop\` needs a list; this is ${JSON.stringify(items)}`, { kind: 'input' })
   } catch (error) {
-    return mayAct(run, state) ? endWithoutItems(of, { failure: hideFailureIf(context.noLog, failureInfo(error)) }) : LEFT
+    return mayAct(run, state) ? endWithoutItems(of, { failure: hideFailureIf(context.noLog, failureInfo(error)) }) : HOST_DONE
   }
   if (needs.length > 0 || items instanceof Unknown)
     run.emit({
@@ -76,7 +76,7 @@ const localOf = ({ task, local }: LoopOf, item: unknown, index: number): Local =
   return { ...local, [loopVar]: item, ...(indexVar === undefined ? {} : { [indexVar]: index }) }
 }
 
-/** Where an item has to wait for others: in the loop itself, and at each of its keys. Two entries of `limits` never share one. */
+/** The places that an item needs: one in the loop itself, and one at each of its keys. Two entries of `limits` never share a place. */
 function needsOf(state: HostState, { parallel, limits }: Terms, itemScope: () => Scope): readonly Need[] {
   const keys = limits.flatMap(({ key, places }, entry) => {
     const value = render(key, itemScope())
@@ -95,7 +95,7 @@ async function walk(of: LoopOf, terms: Terms, items: readonly unknown[], needs: 
   let stop: NotStarted['reason'] | undefined
   let failures = 0
 
-  /** Why no further item is started. */
+  /** The reason why no further item is started; undefined while items may start. */
   const stopped = () =>
     (stop ??= run.control.stopping
       ? 'stopped'
@@ -129,7 +129,7 @@ async function walk(of: LoopOf, terms: Terms, items: readonly unknown[], needs: 
   }
 
   let next = 0
-  // An item that is skipped proves nothing: the one behind it is a canary too.
+  // A skipped item proves nothing: the next one is a canary too.
   const proven = () => ends.filter((end) => end !== undefined && end.outcome !== 'skipped').length
   while (proven() < terms.canary && next < items.length && stopped() === undefined) {
     const to = Math.min(items.length, next + terms.canary - proven())
@@ -137,7 +137,7 @@ async function walk(of: LoopOf, terms: Terms, items: readonly unknown[], needs: 
     next = to
   }
   await all(next, items.length, false)
-  const end = ends.find((each) => each?.left === true) ?? together(task, items, ends)
+  const end = ends.find((each) => each?.hostDone === true) ?? combined(task, items, ends)
   if (stop === undefined || notStarted.size === 0) return end
   const inOrder = [...notStarted].toSorted(([one], [other]) => one - other).map(([, shown]) => shown)
   return { ...end, notStarted: { host: state.name, items: inOrder, reason: stop } }
@@ -146,7 +146,7 @@ async function walk(of: LoopOf, terms: Terms, items: readonly unknown[], needs: 
 const tooMany = (failures: number, of: number, most: MaxFailures): boolean =>
   'count' in most ? failures >= most.count : (failures / of) * 100 >= most.percent
 
-/** With `no_log` the number of the item, from 1. */
+/** The display name of an item; with `no_log` its number, from 1. */
 function nameOfItem(item: unknown, index: number, { noLog }: Context): string {
   if (noLog) return `#${index + 1}`
   if (typeof item !== 'object' || item === null) return String(item)
@@ -155,20 +155,20 @@ function nameOfItem(item: unknown, index: number, { noLog }: Context): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }
 
-/** The end of a task on a host that no step of it stands for. */
+/** Ends a task on a host where none of its items became a step: an empty loop, a loop that failed to render, a declined task. */
 export function endWithoutItems(
   { run, task, context, state }: Pick<LoopOf, 'run' | 'task' | 'context' | 'state'>,
   why: { failure?: ReturnType<typeof failureInfo>; until?: string; reason?: string } & Partial<ReturnType<typeof foretold>>,
 ): StepEnd {
   const outcome = why.failure !== undefined ? 'failed' : why.until !== undefined ? 'unknown' : 'skipped'
-  const reason = why.until ?? why.reason ?? (why.failure === undefined ? 'there is nothing to loop over' : undefined)
+  const reason = why.until ?? why.reason ?? (why.failure === undefined ? 'the loop is empty' : undefined)
   const step = {
     key: stepKey(task.id, state.name),
     task: task.id,
     host: state.name,
     name: withoutTemplates(task.name.value),
     module: task.module,
-    same: sameOf(run.secrets, task, context),
+    same: fingerprintOf(run.secrets, task, context),
     place: task.place,
   }
   const { failure, reversible, confirm } = why
@@ -181,7 +181,7 @@ export function endWithoutItems(
   return { outcome, value, failed: outcome === 'failed', notifies: outcome === 'unknown' }
 }
 
-function together(task: Task, items: readonly unknown[], ends: readonly (StepEnd | undefined)[]): StepEnd {
+function combined(task: Task, items: readonly unknown[], ends: readonly (StepEnd | undefined)[]): StepEnd {
   const done = ends.filter((end) => end !== undefined)
   const failed = done.some((end) => end.failed)
   const notifies = done.some((end) => end.notifies)

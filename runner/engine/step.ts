@@ -1,3 +1,4 @@
+/** One task on one host, or one item of its loop: replayed, or attempted and judged. Called by `task.ts` and `loop.ts`. */
 import type { NotStarted, Outcome, StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import { duration } from '../base/format.ts'
@@ -20,26 +21,26 @@ import {
   registeredValue,
   withLines,
 } from '../state/attempt-result.ts'
-import { recorded } from '../state/match-record.ts'
+import { matchRecord } from '../state/match-record.ts'
 import { isActive, mayAct, type Run } from '../state/run-state.ts'
 import { type StepOf, stepRef } from '../state/step-ref.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 
 export interface StepInput extends StepOf {
   readonly local: Local
-  /** Asked when the step is about to be started, and not where its recorded end counts: whether it may be. */
+  /** Says whether the step may start. Called just before the start; not called if a recorded end is replayed. */
   readonly admit?: () => Promise<boolean>
 }
 
 export interface StepEnd {
   readonly outcome: Outcome
-  /** What `register` keeps; `Unknown` in plan where the step has not run. */
+  /** The value for `register`; `Unknown` if the step has not run (plan). */
   readonly value: unknown
-  /** Failed, and not let pass by `ignore_errors`. */
+  /** Failed, and `ignore_errors` does not apply. */
   readonly failed: boolean
   readonly notifies: boolean
-  /** Nothing is recorded that could stand for it, and it is not to be done now: its host leaves the walk. */
-  readonly left?: true
+  /** The step has no record to replay, and its host may not be acted on: the host leaves the walk. */
+  readonly hostDone?: true
   /** Items of the loop that were not started. */
   readonly notStarted?: NotStarted
 }
@@ -47,17 +48,17 @@ export interface StepEnd {
 const DEFAULT_RETRIES = 3
 const DEFAULT_DELAY_SECONDS = 5
 
-/** One task on one host, or one item of its loop: attempts, `until`, `changed_when`, `failed_when`, and the events that tell of it. */
+/** Runs a step: attempts, `until`, `changed_when`, `failed_when`, and the events that report them. */
 export async function runStep(input: StepInput): Promise<StepEnd> {
   const { run, context, state, local } = input
   const { clock } = run.world
   const scope = scopeOf(run, state, context, local)
   const inPlace = stepRef(input, scope)
-  const { step, end: past, inFlight } = recorded(run, state, inPlace)
+  const { step, end: past, inFlight } = matchRecord(run, state, inPlace)
   if (past !== undefined) return replayed(run, step, past)
-  if (!mayAct(run, state)) return LEFT
+  if (!mayAct(run, state)) return HOST_DONE
   if (input.admit !== undefined && !(await input.admit())) return NOT_STARTED
-  if (!isActive(state)) return LEFT
+  if (!isActive(state)) return HOST_DONE
   state.started++
   const started = clock.monotonic()
   run.emit({ type: 'step-started', step })
@@ -66,7 +67,7 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   const judged = judge(input, last)
   const outcome = outcomeOf(judged.attempt, judged.changed)
   const isFailed = outcome === 'failed' || outcome === 'unreachable'
-  // What the run stops for (its journal, a plan that does not hold any more) was not done, and a resume must not pass over it.
+  // A step that stops the run (unwritable journal, drift from the plan) was not done, and a resume must not skip it.
   const stopsRun = run.control.stopping && judged.attempt.kind === 'failed' && judged.attempt.failure.kind === 'refused'
   const ignored = isFailed && context.ignoreErrors && outcome !== 'unreachable' && !stopsRun
   const value =
@@ -84,17 +85,17 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
       attempts: attempts > 1 ? attempts : undefined,
     }),
   )
-  // The end of a step that acted is on the disk before the next one starts. Where it cannot be, nothing more is, and the run's end says why.
+  // The end of a step that acted is on the disk before the next one starts. If it cannot be, the run stops and its end says why.
   if (changes.length > 0 || outcome === 'changed') await run.durable().catch(() => undefined)
   if (outcome === 'planned' || outcome === 'unknown') state.pending = true
   if (outcome === 'unreachable') state.status = 'unreachable'
   return { outcome, value: withLines(value), failed: isFailed && !ignored, notifies: MAY_NOTIFY.has(outcome) }
 }
 
-/** In plan a handler is due where it may come to run: whoever agrees to the plan must have seen it. */
+/** In plan a handler is due if it may run: whoever agrees to the plan must have seen it. */
 const MAY_NOTIFY: ReadonlySet<Outcome> = new Set(['changed', 'planned', 'unknown'])
 
-/** As it ended before: what follows from it (registered value, handlers, failure) follows again. */
+/** Replays the recorded outcome: registered value, handlers and failure take effect again. */
 function replayed(run: Run, step: StepRef, past: StepFinished): StepEnd {
   const { outcome, ignored, result } = past
   run.emit({ type: 'step-replayed', step, outcome })
@@ -106,10 +107,11 @@ function replayed(run: Run, step: StepRef, past: StepFinished): StepEnd {
   }
 }
 
-/** It was not admitted. */
+/** The end of a step that `admit` refused. */
 export const NOT_STARTED: StepEnd = { outcome: 'skipped', value: undefined, failed: false, notifies: false }
 
-export const LEFT: StepEnd = { outcome: 'skipped', value: undefined, failed: false, notifies: false, left: true }
+/** The end of a step whose host leaves the walk. */
+export const HOST_DONE: StepEnd = { outcome: 'skipped', value: undefined, failed: false, notifies: false, hostDone: true }
 
 const notYet = (attempt: Attempt, step: StepRef): string => (attempt.kind === 'unknown' ? attempt.reason : step.name)
 
@@ -146,8 +148,8 @@ async function attemptUntil(
 }
 
 /**
- * What was checked ahead, or is checked now. In plan a check made ahead may have failed only because an earlier step has not happened: asked
- * again, now that this is known, it says so.
+ * Returns the check made ahead, or checks now. In plan a check made ahead may have failed only because an earlier step has
+ * not run: the step is checked again, now that the earlier one is known to be pending.
  */
 async function preparedFor(own: AttemptInput, aheadAs: string): Promise<Prepared> {
   const { run, state } = own
@@ -156,7 +158,7 @@ async function preparedFor(own: AttemptInput, aheadAs: string): Promise<Prepared
   return ahead === undefined || doubtful ? prepare(own) : ahead
 }
 
-/** Without `until`, an attempt is good when it did not fail. */
+/** Says whether the attempt meets `until`; without `until`, whether it did not fail. */
 function satisfied(input: StepInput, last: Attempt): boolean {
   if (input.task.until.length === 0) return last.kind !== 'failed'
   const flags = { changed: last.kind === 'done' && last.changed, failed: last.kind === 'failed' }
@@ -169,7 +171,7 @@ const exhausted = (last: Attempt, attempts: number, task: Task): Attempt =>
     : failed(
         new Failure(`\`until\` did not come true in ${attempts} attempts`, {
           why: task.until.map((node) => node.value).join(' and '),
-          todo: 'raise `retries` or `delay`, or look at why it stays so',
+          todo: 'raise `retries` or `delay`, or find out why the condition stays false',
           data: last.kind === 'done' ? last.result : {},
         }),
       )
@@ -189,7 +191,7 @@ async function withTimeLimit(input: StepInput, scope: Scope, work: (signal: Abor
       limit.abort(
         new Failure(`no end after ${duration(seconds ?? 0)}, the task's \`timeout\``, {
           kind: 'timeout',
-          todo: 'raise `timeout`, or look at why it takes so long',
+          todo: 'raise `timeout`, or find out why the step takes so long',
         }),
       ),
     (seconds ?? 0) * 1000,
@@ -207,7 +209,7 @@ function judge(input: StepInput, last: Attempt): { attempt: Attempt; changed: bo
   const changed = last.kind === 'done' && last.changed
   if (last.kind === 'skipped' || last.kind === 'unknown' || last.kind === 'planned') {
     const value = registeredValue(last, { changed, failed: false })
-    // A command that only reads says so with `changed_when: false`; in plan it has not run all the same.
+    // `changed_when: false` marks a command that only reads; in plan that command has not run either.
     return { attempt: last, changed, value }
   }
   if (last.kind === 'failed' && last.failure.kind !== 'failed')
@@ -216,7 +218,7 @@ function judge(input: StepInput, last: Attempt): { attempt: Attempt; changed: bo
     const seen = withResult(input, registeredValue(last, { changed, failed: last.kind === 'failed' }))
     const isChanged = task.changedWhen === undefined ? changed : evaluateCondition(task.changedWhen, seen) === true
     const isFailed = task.failedWhen === undefined ? last.kind === 'failed' : evaluateCondition(task.failedWhen, seen) === true
-    const attempt = kept(agree(last, isFailed, task), input, seen)
+    const attempt = verified(withVerdict(last, isFailed, task), input, seen)
     return {
       attempt,
       changed: isChanged,
@@ -228,7 +230,8 @@ function judge(input: StepInput, last: Attempt): { attempt: Attempt; changed: bo
   }
 }
 
-function agree(last: Extract<Attempt, { kind: 'done' | 'failed' }>, isFailed: boolean, task: Task): Attempt {
+/** Turns a failure into a success or a success into a failure, if `failed_when` says so. */
+function withVerdict(last: Extract<Attempt, { kind: 'done' | 'failed' }>, isFailed: boolean, task: Task): Attempt {
   if (isFailed === (last.kind === 'failed')) return last
   if (!isFailed)
     return { kind: 'done', changed: true, changes: last.changes, warnings: [], reversible: false, result: last.result }
@@ -246,8 +249,8 @@ function agree(last: Extract<Attempt, { kind: 'done' | 'failed' }>, isFailed: bo
   }
 }
 
-/** A step that ended well must also leave what its `verify` says. In plan what it would lead to cannot be asked. */
-function kept(attempt: Attempt, { run, task, state }: StepInput, seen: Scope): Attempt {
+/** Fails a successful step if a condition of its `verify` is false. In plan, after pending changes, `verify` is not evaluated. */
+function verified(attempt: Attempt, { run, task, state }: StepInput, seen: Scope): Attempt {
   if (attempt.kind !== 'done' || task.verify.length === 0 || (run.goal === 'plan' && state.pending)) return attempt
   const broken = task.verify.filter((condition) => evaluateCondition([condition], seen) === false)
   const [first] = broken
@@ -260,7 +263,7 @@ function kept(attempt: Attempt, { run, task, state }: StepInput, seen: Scope): A
       kind: 'failed',
       what: '`verify` does not hold after the step',
       why: broken.map((condition) => condition.value).join(' and '),
-      todo: 'the step itself ended well: look at the host',
+      todo: 'the step itself succeeded: look at the host',
       data: attempt.result,
       place: placeOfNode(first),
     },

@@ -1,3 +1,4 @@
+/** One task on all hosts of a batch: `forks`, `run_once`, `--step` and handlers. Called by `execute.ts`. */
 import type { NotStarted } from '../events/events.ts'
 import type { Task } from '../language/playbook/types.ts'
 import { type Context, inside } from '../state/task-context.ts'
@@ -9,7 +10,7 @@ import { runStep } from './step.ts'
 import { textOf, withoutTemplates } from '../state/step-ref.ts'
 import { type Local, scopeOf } from '../state/variables.ts'
 
-/** One task on every host of the batch that is still in it, at most `forks` (or `throttle`) hosts at once. */
+/** Runs a task on every active host of the batch, at most `forks` (or `throttle`) hosts at once. */
 export async function runTask(
   run: Run,
   task: Task,
@@ -43,20 +44,20 @@ export async function runTask(
   const ends = await mapLimit(chosen, limit, async (state) =>
     wanted
       ? runOnHost(run, task, context, state, local, sharing(state), places)
-      : passOver(run, task, context, state, sharing(state)),
+      : decline(run, task, context, state, sharing(state)),
   )
   run.unreachable.clear()
   const notStarted = ends.filter((end) => end !== undefined)
   run.emit({ type: 'task-finished', task: task.id, ...(notStarted.length === 0 ? {} : { notStarted }) })
 }
 
-/** `--start-at-task` passes over what comes before. */
+/** Says whether the walk has reached the task of `--start-at-task`. */
 function hasStarted({ control, which }: Run, task: Task): boolean {
   if (!control.started) control.started = task.name.value === which.startAtTask
   return control.started
 }
 
-/** `--step` asks. */
+/** Asks the operator about a task, if `--step` is given. */
 async function admitted(run: Run, task: Task): Promise<boolean> {
   const { control, which } = run
   if (!which.step || control.stepAll) return true
@@ -65,15 +66,15 @@ async function admitted(run: Run, task: Task): Promise<boolean> {
   return answer === 'y' || answer === 'c'
 }
 
-/** A step that the operator declined is named and counted, and stands for a skipped one. */
-function passOver(run: Run, task: Task, context: Context, state: HostState, sharing: readonly HostState[]): undefined {
+/** Reports a task that the operator declined as skipped. */
+function decline(run: Run, task: Task, context: Context, state: HostState, sharing: readonly HostState[]): undefined {
   const { value } = endWithoutItems({ run, task, context, state }, { reason: 'declined by the operator' })
   if (task.register !== undefined) for (const other of sharing) other.registered.set(task.register, value)
 }
 
 /**
- * @param sharing hosts that the outcome counts for: all of them with `run_once`
- * @returns what of it was not started
+ * @param sharing the hosts that the outcome counts for: with `run_once`, all of them
+ * @returns the items that were not started, if any
  */
 async function runOnHost(
   run: Run,
@@ -91,8 +92,8 @@ async function runOnHost(
     task.loop === undefined
       ? await runStep({ run, task, context, state, local, round })
       : await runLoop({ run, task, context, state, local, round, places })
-  if (end.left === true) {
-    for (const other of sharing.filter(isActive)) other.status = 'left'
+  if (end.hostDone === true) {
+    for (const other of sharing.filter(isActive)) other.status = 'done'
     return undefined
   }
   for (const other of sharing) {
@@ -108,14 +109,14 @@ async function runOnHost(
   return end.notStarted
 }
 
-/** It goes no further, as after a failure; but nothing is wrong that a `rescue` could mend. */
+/** Stops the host as after a failure; but `rescue` does not run, as there is no failure to handle. */
 function stopAtDeadline(state: HostState): void {
   if (!isActive(state)) return
   state.status = 'failed'
   state.outOfTime = true
 }
 
-/** Marks the handlers of the play that answer to the names: by their own name or by `listen`. */
+/** Marks the handlers of the play that match the notified names, by their own name or by `listen`. */
 function notify(run: Run, task: Task, context: Context, state: HostState, local: Local, sharing: readonly HostState[]): void {
   const scope = scopeOf(run, state, context, local)
   for (const node of task.notify) {

@@ -5,13 +5,13 @@ import { runningAs } from '../record/liveness.ts'
 import { createReport } from '../output/report.ts'
 import { openView } from '../output/view.ts'
 import type { Show } from '../events/request.ts'
-import { sourcesOf } from './look-back.ts'
+import { sourcesOf } from './past-runs.ts'
 import { findRun, listRuns, loadKeptInputs } from '../record/runs.ts'
 import type { World } from '../world.ts'
 
 /**
- * `runbook attach [RUN]`: shows a run as it shows itself, from its beginning and on until it ends. A fold over its journal: the run knows nothing
- * of it. Ctrl-C ends the showing, not the run. Exits as the run does.
+ * `runbook attach [RUN]`: shows a run from its beginning until it ends, as the run itself shows it. The view is a fold over
+ * the journal; the run does not notice. Ctrl-C ends the view, not the run. Exits with the run's exit code.
  */
 export async function attach(text: string | undefined, output: Show['output'], world: World): Promise<number> {
   const { run, history } = await findRun(
@@ -43,7 +43,7 @@ export async function attach(text: string | undefined, output: Show['output'], w
       end = event.type === 'run-finished' ? event : undefined
       if (left) break
     }
-    if (end === undefined) await view.hold() // what is on its way has not ended
+    if (end === undefined) await view.hold() // steps in flight have not ended
   } finally {
     stop()
     await view.close()
@@ -53,10 +53,10 @@ export async function attach(text: string | undefined, output: Show['output'], w
     return end.exitCode
   }
   if ((await runningAs(world, run)) !== undefined) {
-    world.stderr.write(`Run ${run} goes on. runbook attach ${run} shows it again.\n`)
+    world.stderr.write(`Run ${run} continues. runbook attach ${run} shows it again.\n`)
     return EXIT.done
   }
-  world.stderr.write(`Run ${run} was cut off: its process is gone. runbook resume ${run} goes on with it.\n`)
+  world.stderr.write(`Run ${run} was killed: its process is gone. runbook resume ${run} continues it.\n`)
   return EXIT.failed
 }
 

@@ -6,10 +6,11 @@ import { digestOf, type KeptInputs } from '../record/runs.ts'
 import type { World } from '../world.ts'
 
 /**
- * Whoever goes on with a run, or takes it back, does it by its playbook and inventory, as they are now.
+ * Refuses to resume or undo a run if its playbook, inventory or parameters have changed since it began: both use them as
+ * they are now.
  *
  * @param given parameters of this command
- * @throws Failure (refused) that names what is not as it was when the run began
+ * @throws Failure (refused) that names the changed files and parameters
  */
 export async function refuseChangedInputs(
   world: World,
@@ -19,14 +20,14 @@ export async function refuseChangedInputs(
 ): Promise<void> {
   const changed = [...(await changedFiles(world, kept)), ...changedParams(kept.request, started.params, given)]
   if (changed.length === 0) return
-  throw new Failure(`run ${started.run} was started with something else`, {
+  throw new Failure(`the inputs of run ${started.run} have changed`, {
     kind: 'refused',
     why: `changed since: ${changed.join(', ')}`,
-    todo: 'put it back, or say --accept-changes to go on with what is there now',
+    todo: 'restore them, or pass --accept-changes to continue with the present ones',
   })
 }
 
-/** What was read from no file (a word of the command line) has a blank in its name. */
+/** The files whose digests differ. An input that was read from the command line, not from a file, has a blank in its name. */
 async function changedFiles(world: World, { digests }: KeptInputs): Promise<string[]> {
   const changed: string[] = []
   for (const [file, digest] of Object.entries(digests)) {
@@ -36,7 +37,7 @@ async function changedFiles(world: World, { digests }: KeptInputs): Promise<stri
   return changed
 }
 
-/** @param used the values that the run began with, defaults among them; secrets are masked */
+/** @param used the parameters that the run began with, with defaults; secrets are masked */
 function changedParams(request: Request, used: Readonly<Record<string, unknown>>, given: What['params']): string[] {
   const before = new Map(request.what.params.map(({ name, text }) => [name, text]))
   const same = (name: string, text: string): boolean => {
@@ -47,7 +48,7 @@ function changedParams(request: Request, used: Readonly<Record<string, unknown>>
   return given.filter(({ name, text }) => !same(name, text)).map(({ name }) => `parameter ${name}`)
 }
 
-/** Parameters of a run that goes on: those it began with, but for secrets, which are not kept, and those given now. */
+/** The parameters of a resumed run: those of its beginning without secrets (they are not kept), then those given now. */
 export function paramsNow(kept: KeptInputs, given: What['params']): What['params'] {
   const params = new Map(kept.request.what.params.filter(({ text }) => !holdsHidden(text)).map(({ name, text }) => [name, text]))
   for (const { name, text } of given) params.set(name, text)

@@ -6,7 +6,7 @@ import type { World } from '../world.ts'
 
 export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')
 
-/** Draws each with its source lines, on stderr, and counts the errors. */
+/** Draws the diagnostics with their source lines on stderr, then the count of errors. */
 export function showDiagnostics(diagnostics: readonly Diagnostic[], sources: readonly Source[], world: World): void {
   if (diagnostics.length === 0) return
   world.stderr.write(`${renderDiagnostics(diagnostics, sources, styleOf(world.stderr))}\n`)

@@ -18,7 +18,7 @@ import { didYouMean } from '../base/suggest.ts'
 import type { World } from '../world.ts'
 import { hasErrors } from './diagnostics.ts'
 
-/** Everything a run needs, valid; or all that is wrong with it at once. */
+/** The validated inputs of a run. */
 export interface Inputs {
   readonly playbook: Playbook
   readonly inventory: Inventory
@@ -27,13 +27,16 @@ export interface Inputs {
   readonly plays: readonly PlayHosts[]
 }
 export interface Loaded {
-  /** Absent where an error was found. */
+  /** Absent if there is an error. */
   readonly inputs?: Inputs
   readonly sources: readonly Source[]
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** Load, validate and resolve: touches files of the controller only. Missing parameters are asked for where there is a terminal. */
+/**
+ * Loads, validates and resolves the inputs, and collects all diagnostics. Touches files of the controller only. On a
+ * terminal, asks for missing parameters.
+ */
 export async function loadInputs(
   { what, which }: Pick<Request, 'what' | 'which'>,
   world: World,
@@ -68,16 +71,16 @@ export async function loadInputs(
   return hasErrors(diagnostics) ? { sources, diagnostics } : { inputs: { ...partial, plays }, sources, diagnostics }
 }
 
-/** `--start-at-task` with a name that no task has would pass over all of them. */
+/** Reports a `--start-at-task` that names no task: such a run would skip all of them. */
 function startOf({ plays }: Playbook, name: string | undefined): Diagnostic[] {
   const names = plays.flatMap(({ tasks }) => flatten(tasks)).map((task) => task.name.value)
   if (name === undefined || names.includes(name)) return []
   const label = didYouMean(name, names)
   const note = label ?? `its tasks: ${[...new Set(names)].join(', ')}`
-  return [{ severity: 'error', summary: `no task is called \`${name}\`, where \`--start-at-task\` would begin`, notes: [note] }]
+  return [{ severity: 'error', summary: `unknown task \`${name}\` in \`--start-at-task\``, notes: [note] }]
 }
 
-/** A tag that nothing has would select nothing, or let everything through, without a word. */
+/** Reports tags of the command line that no task has: silently, they would select nothing or skip nothing. */
 function strayTags({ plays }: Playbook, { tags, skipTags }: Pick<Which, 'tags' | 'skipTags'>): Diagnostic[] {
   const known = new Set(plays.flatMap((play) => [...play.tags, ...tagsIn(play.tasks), ...tagsIn(play.handlers)]))
   const stray = (option: string, asked: readonly string[]) =>
@@ -88,7 +91,7 @@ function strayTags({ plays }: Playbook, { tags, skipTags }: Pick<Which, 'tags' |
         const listed = known.size === 0 ? 'its tasks have no tags' : `its tags: ${[...known].toSorted().join(', ')}`
         return {
           severity: 'error',
-          summary: `no task has the tag \`${tag}\`, which \`${option}\` names`,
+          summary: `unknown tag \`${tag}\` in \`${option}\``,
           notes: meant === undefined ? [listed] : [meant, listed],
         }
       })
@@ -102,7 +105,7 @@ const tagsIn = (items: readonly Item[]): string[] =>
     ...(item.kind === 'task' ? tagsIn(item.undo) : []),
   ])
 
-/** `-i`, or what RUNBOOK_INVENTORY or ANSIBLE_INVENTORY name; otherwise localhost alone. */
+/** The paths of `-i`, RUNBOOK_INVENTORY or ANSIBLE_INVENTORY. An empty list means localhost alone. */
 export function inventoryPaths(asked: Pick<What, 'inventory'>, { env }: World): readonly string[] {
   if (asked.inventory.length > 0) return asked.inventory
   const named = env['RUNBOOK_INVENTORY'] || env['ANSIBLE_INVENTORY']
@@ -115,7 +118,7 @@ async function paramsFile(
 ): Promise<{ source?: Source; sources: Source[]; diagnostics: Diagnostic[] }> {
   if (path === undefined) return { sources: [], diagnostics: [] }
   const { source, exists, diagnostics } = await readSource(path, world.files, 'playbook')
-  if (!exists) return { sources: [], diagnostics: [{ severity: 'error', summary: `no parameter file \`${path}\`` }] }
+  if (!exists) return { sources: [], diagnostics: [{ severity: 'error', summary: `parameter file \`${path}\` not found` }] }
   return source === undefined ? { sources: [], diagnostics } : { source, sources: [source], diagnostics }
 }
 

@@ -3,15 +3,16 @@ import { abortedByOperator } from '../engine/execute.ts'
 import type { Run } from '../state/run-state.ts'
 
 export interface Interrupts {
-  /** Ignores signals from now on: a second hang-up, say, must not stop the end from being written down. */
+  /** Ignores signals from now on: a second hang-up, for example, must not keep the end from being recorded. */
   rest(): void
   /** Leaves signals to the process again. */
   end(): void
 }
 
 /**
- * Once: start nothing new, finish what is in flight. Twice: abort. SIGTERM counts as Ctrl-C. So does SIGHUP, which comes when the terminal goes
- * away (often twice, from the kernel and the shell), but never as the second; not at all where the run was to go on without its terminal.
+ * Handles signals. The first one starts nothing new and finishes the steps in flight; the second one aborts. SIGTERM counts
+ * as Ctrl-C. SIGHUP, sent when the terminal closes (often twice, by the kernel and the shell), counts only as a first one,
+ * and with `--detach` not at all.
  */
 export function watchInterrupts({ world, control, how, emit }: Run, report: Report, abort: AbortController): Interrupts {
   let times = 0

@@ -10,8 +10,7 @@ import { hasErrors, showDiagnostics } from './diagnostics.ts'
 import type { World } from '../world.ts'
 
 /**
- * Checks playbooks alone, without an inventory: a variable that only an inventory could define is a warning's worth at most, so names
- * are checked where the playbook itself says all of them.
+ * Checks playbooks alone, without an inventory. An unknown name is only a warning: an inventory may define the variable.
  */
 export async function lint(playbooks: readonly string[], world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
   const diagnostics: Diagnostic[] = []

@@ -9,9 +9,9 @@ import { showDiagnostics } from './diagnostics.ts'
 import type { World } from '../world.ts'
 
 /**
- * `--list-hosts` and `--list-tasks`: what would be acted on, and with what, without connecting to anything.
+ * `--list-hosts` and `--list-tasks`: lists the hosts and tasks of the playbook, without connecting to anything.
  *
- * @returns the exit code; undefined if neither is wanted
+ * @returns the exit code; undefined if neither option is given
  */
 export async function list(
   request: Request,

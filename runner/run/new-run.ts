@@ -11,19 +11,19 @@ import type { Inputs } from './inputs.ts'
 import type { Ready } from './prepare.ts'
 import type { Recorder } from './recorder.ts'
 
-/** What makes one run different from a first `plan` or `apply` of a playbook. */
+/** The differences of a run from a first `plan` or `apply` of a playbook. */
 export interface Variant {
   /** The run that is resumed. */
   readonly past?: { readonly run: string; readonly history: History; readonly how: Resumed }
-  /** What a saved plan says of each step. */
+  /** The steps of the saved plan, by key. */
   readonly agreed?: Run['agreed']
-  /** Called once the locks are held, before anything is done. */
+  /** Called once the locks are held, before any step. */
   readonly begin?: (run: string) => Promise<void>
-  /** The work on the hosts, instead of executing the playbook. Returns the hosts that have not come to the end of it. */
+  /** The work on the hosts, instead of executing the playbook. Returns the hosts that have not finished. */
   readonly work?: (run: Run, plays: Inputs['plays']) => Promise<readonly string[] | void>
 }
 
-/** A run that has not done anything yet. */
+/** Makes a run that has not done anything yet. */
 export function newRun(
   request: Request,
   world: World,

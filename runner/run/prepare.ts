@@ -1,3 +1,4 @@
+/** Loads the inputs, asks for passwords and collects the secrets of a run. Called by `run.ts`. */
 import { EXIT } from '../events/exit.ts'
 import { Failure } from '../base/failure.ts'
 import type { AnyModule } from '../module.ts'
@@ -12,7 +13,7 @@ import { showDiagnostics } from './diagnostics.ts'
 import { isSecret } from '../language/params/params.ts'
 import { type Inputs, loadInputs } from './inputs.ts'
 
-/** All that a run needs before anything is connected to. */
+/** The needs of a run before its first connection. */
 export interface Ready {
   readonly inputs: Inputs
   readonly sources: readonly Source[]
@@ -21,10 +22,8 @@ export interface Ready {
 }
 
 /**
- * Loads the inputs and asks for the passwords. Called by `run.ts`, at the beginning of each run.
- *
- * @param agreed whether a saved plan is applied: whoever agreed to it was asked then
- * @returns the exit code where the run must not begin; the reasons have been shown
+ * @param agreed true if a saved plan is applied: its questions were answered when it was made
+ * @returns the exit code if the run must not begin; the reasons have been shown
  */
 export async function prepare(
   request: Request,
@@ -55,11 +54,11 @@ async function askBecomePassword(world: World): Promise<string> {
   if (password !== undefined) return password
   throw new Failure('`--ask-become-pass` needs a terminal to ask on', {
     kind: 'input',
-    todo: 'give `ansible_become_password` in the inventory, or let sudo ask for none',
+    todo: 'set `ansible_become_password` in the inventory, or configure sudo without a password',
   })
 }
 
-/** The values to mask, and what of them will be seen all the same. The warnings point to no place: its line can hold the value. */
+/** The values to mask, and warnings about parts too short to mask. A warning points to no place, as the line can hold the value. */
 function secretsOf(
   inputs: Inputs,
   becomePassword: string | undefined,
@@ -78,9 +77,7 @@ function secretsOf(
     .map(([name]) => ({
       severity: 'warning' as const,
       summary: `${name} is not masked in all its parts`,
-      notes: [
-        `what has fewer than ${SHORTEST} characters, or is true or false, stays readable in what is shown and in the journal`,
-      ],
+      notes: [`parts with fewer than ${SHORTEST} characters, and true or false, stay readable on the screen and in the journal`],
     }))
   return { secrets, warnings }
 }

@@ -1,3 +1,4 @@
+/** Masks, reports, shows and journals every event of a run. Made by `run.ts`. */
 import { type Emit, type Event, type RunFinished, stamped, type Unstamped } from '../events/events.ts'
 import { sealChange } from '../events/mask-change.ts'
 import { maskEvent } from '../events/mask-event.ts'
@@ -12,21 +13,21 @@ import type { Run } from '../state/run-state.ts'
 import type { World } from '../world.ts'
 
 /**
- * Receives every event of a run: stamps the time, masks secrets once for all, and hands it to the report, the view and, once there is one,
- * the journal. Made by `run.ts`; the engine knows its `emit`, `durable` and `ask`.
+ * Receives every event of a run: stamps the time, masks secrets once for all readers, and hands the event to the report, to
+ * the view and, once it is open, to the journal. The engine knows its `emit`, `durable` and `ask`.
  */
 export interface Recorder {
   readonly report: Report
   readonly emit: Emit
   /** Asks on the terminal, one question at a time, while the live view stands still. */
   readonly ask: Run['ask']
-  /** Keeps the events from now on. Lock events come before: who waits for a lock has no journal yet. */
+  /** Keeps the events from now on. Lock events come earlier: a run that waits for a lock has no journal yet. */
   openJournal(run: string, onLost: () => void): Promise<void>
-  /** As `Journal.durable`; resolves at once where nothing is kept. */
+  /** As `Journal.durable`; resolves at once if no journal is open. */
   durable(): Promise<void>
-  /** Why the journal could not be written. */
+  /** The failure to write the journal, if any. */
   readonly lost: Failure | undefined
-  /** Brings everything to the disk and the screen. With the end of the run it shows the plan, or the failures and the summary. */
+  /** Writes everything to the disk and the screen. If `end` is given, shows the plan, or the failures and the summary. */
   close(end?: Unstamped<RunFinished>): Promise<void>
 }
 
@@ -47,13 +48,13 @@ export async function openRecorder(
   const record = (event: Event): void => {
     const shown = maskEvent(secrets, event)
     if (shown.type === 'apply-started' && event.type === 'apply-started') {
-      // What undo needs may hold secrets: it goes to a sealed blob as it is, and nowhere else.
+      // The undo record may hold secrets: only the sealed blob gets it.
       show({ ...shown, undo: { ...shown.undo, params: undefined, before: undefined } })
       kept.journal?.addApply({ ...shown, undo: event.undo })
     } else if (shown.type === 'step-finished' && event.type === 'step-finished') {
-      // What the step left on its host is compared with what is there when it is undone: it must be exact.
+      // Undo compares the host with the snapshot `after`: it must be exact, so it is not masked, and not shown.
       const { after: _after, ...rest } = shown
-      // A saved plan is made from the report: it must tell one hidden value from another.
+      // A saved plan is made from the report: it must distinguish hidden values.
       show(rest, { ...rest, changes: event.changes.map((change) => sealChange(secrets, change)) })
       kept.journal?.add(event.after === undefined ? rest : { ...rest, after: event.after })
     } else {

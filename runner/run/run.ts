@@ -1,4 +1,4 @@
-/** The pipeline, readable aloud: prepare, lock, record, work, report. Called by the commands, and by resume, undo and saved plans. */
+/** The pipeline: prepare, lock, record, work, report. Called by the commands, and by resume, undo and saved plans. */
 
 import { HIDDEN } from '../base/secret-names.ts'
 import { actedOn, execute } from '../engine/execute.ts'
@@ -22,14 +22,14 @@ import { newRun, type Variant } from './new-run.ts'
 import { prepare, type Ready } from './prepare.ts'
 import { openRecorder, type Recorder } from './recorder.ts'
 
-/** A run that has ended. Without a report it has not begun. */
+/** A run that has ended. If there is no report, the run did not begin. */
 export interface Ran {
   readonly code: number
   readonly report?: Report
   readonly sources?: readonly Source[]
 }
 
-/** The pipeline, from what the command line asked to the exit code. Every command that plans, applies, resumes or undoes calls it. */
+/** Runs the pipeline, from the request to the exit code. Every command that plans, applies, resumes or undoes calls it. */
 export async function run(
   request: Request,
   world: World,
@@ -39,7 +39,7 @@ export async function run(
   return (await runAndReport(request, world, modules, variant)).code
 }
 
-/** The same, for a caller that needs what was found: a plan to be saved. */
+/** As `run`, for a caller that needs the report: to save a plan. */
 export async function runAndReport(
   request: Request,
   world: World,
@@ -88,7 +88,7 @@ async function keep(run: Run, request: Request, sources: readonly Source[], reco
   const { world, id, resumed, agreed, control } = run
   await recorder.openJournal(id, () => (control.stopping = true))
   await markRunning(world, id)
-  // Whoever accepted other inputs has them kept: what changes after that is another change.
+  // Accepted inputs are kept in place of the old ones: only later changes count as changes.
   if (resumed === undefined || resumed.changed)
     await keepInputs(world, id, { request, shown: requestShown(run, request), sources, agreed })
 }
@@ -107,7 +107,7 @@ async function worked(
   if (history !== undefined)
     emit({ type: 'run-resumed', run: id, done: history.finished.size, inFlight: [...history.inFlight.values()] })
   const unfinished = await work(run, inputs.plays)
-  // Tried before the end is told: where what is left cannot be written, the end says so.
+  // Tried before the end is reported: if the rest cannot be written, the end says so.
   await recorder.durable().catch(() => undefined)
   return {
     type: 'run-finished',
@@ -136,20 +136,20 @@ const beginning = (run: Run, { what, undoes }: Request, { playbook, plays, param
   params: Object.fromEntries(Object.entries(params).map(([name, value]) => [name, hiddenIfSecret(playbook, name, value)])),
 })
 
-/** A secret parameter is hidden whatever its value is: one that is too short to be masked elsewhere too. */
+/** Hides the value of a secret parameter, even one too short to be masked elsewhere. */
 const hiddenIfSecret = <T>({ params }: Playbook, name: string, value: T): T | typeof HIDDEN => {
   const param = Object.hasOwn(params, name) ? params[name] : undefined
   const isSet = value !== undefined && value !== null && value !== ''
   return isSet && param !== undefined && isSecret(param) ? HIDDEN : value
 }
 
-/** The request without its secrets: those are asked for again when the run is resumed. */
+/** The request without its secrets. Resume asks for them again. */
 const requestShown = ({ playbook, secrets }: Run, { what, ...rest }: Request): Request => {
   const params = what.params.map(({ name, text }) => ({ name, text: hiddenIfSecret(playbook, name, text) }))
   return secrets.mask({ ...rest, what: { ...what, params } })
 }
 
-/** `plan --exit-code` tells a plan with changes from one without. */
+/** The exit code. `plan --exit-code` distinguishes a plan with changes from one without. */
 function codeOf({ goal, show }: Request, { exitCode, counts }: Pick<RunFinished, 'exitCode' | 'counts'>): number {
   const wanted = goal === 'plan' && show.exitCode && exitCode === EXIT.done
   return wanted && counts.planned + counts.unknown > 0 ? EXIT.changes : exitCode

@@ -1,4 +1,4 @@
-/** Plans that are kept in a file, and applied from it once. Called by the commands plan and apply. */
+/** Saves plans in files, and applies each of them once. Called by the commands plan and apply. */
 
 import { createHash } from 'node:crypto'
 import { plannedStep } from '../plan/guard.ts'
@@ -12,10 +12,10 @@ import { readRequest, type Request } from '../events/request.ts'
 import { type Ran, run, runAndReport } from './run.ts'
 import type { World } from '../world.ts'
 
-/** 1: the request had no parts. 2: a difference had one text in place of resource and property. */
+/** Older versions: in 1 the request had no parts; in 2 a difference had one text in place of resource and property. */
 const VERSION = 3
 
-/** A plan on disk: what was asked, every file it was made from, and what each step would do. Good for one apply. */
+/** A plan on disk: the request, every file that it was made from, and the changes of each step. Good for one apply. */
 interface SavedPlan {
   readonly type: 'runbook-plan'
   readonly version: number
@@ -31,17 +31,17 @@ const shortDigest = (text: string): string => {
   const hex = createHash('sha256').update(text).digest('hex')
   return `${hex.slice(0, 4)}-${hex.slice(4, 8)}`
 }
-/** Whoever applies the same file sees it, from whichever folder. The digest tells it from a plan that is written over this one. */
+/** The mark that a plan file was applied, seen from every folder. The digest tells a plan from one written over it later. */
 const markBeside = (file: string, digest: string): string => `${file}.${digest}.used`
-/** A copy of the file is not applied either. */
+/** The mark that keeps copies of the file from being applied too. */
 const markHere = (digest: string): string => `.runbook/plans/${digest}.used`
 
-/** As a file: standard output. */
+/** The file name that means standard output. */
 const STDOUT = '-'
 
 /**
- * `plan --out FILE`. The file can hold secrets of the playbook and its inventory: it is for its owner alone. With `-` the plan is what standard
- * output gets, and people read the page on standard error.
+ * `plan --out FILE`: saves the plan. The file can hold secrets of the playbook and its inventory, so only its owner may read
+ * it. With `-` the plan goes to standard output, and the page for people to standard error.
  */
 export async function planTo(
   file: string,
@@ -66,18 +66,18 @@ export async function planTo(
 
 const NOT_REPLACED = { directory: 'a folder', link: 'a symbolic link', other: 'a device, a pipe or a socket' } as const
 
-/** A plan takes the place of what has its name: of a device, as root, that would be the end. */
+/** Refuses a name that is not a regular file: the plan would replace it, as root even a device. */
 async function mustBeReplaceable(file: string, { files }: World): Promise<void> {
   const there = await files.entry(file)
   if (there === undefined || there === 'file') return
-  throw new Failure(`a plan cannot take the place of ${file}`, {
+  throw new Failure(`a plan cannot replace ${file}`, {
     kind: 'input',
     why: `it is ${NOT_REPLACED[there]}`,
     todo: 'name a regular file or a new one, or `-` for standard output',
   })
 }
 
-/** A plan that failed or was interrupted does not know all that would be done. */
+/** Says whether the plan is complete: a plan that failed or was interrupted is not. */
 const wentThrough = (ran: Ran): ran is Required<Ran> =>
   ran.report !== undefined && (ran.code === EXIT.done || ran.code === EXIT.changes)
 
@@ -90,7 +90,7 @@ const savedPlan = (request: Request, { sources, report }: Required<Ran>, world: 
   steps: Object.fromEntries(report.finished.map((step) => [step.step.key, plannedStep(step)])),
 })
 
-/** The saved plan that a file holds; undefined when it is something else (a playbook). */
+/** Reads a saved plan; undefined if the file is something else (a playbook). */
 async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; digest: string } | undefined> {
   const content = (await world.files.kind(file)) === 'file' ? await world.files.read(file) : undefined
   if (content === undefined || content[0] !== '{'.charCodeAt(0)) return undefined
@@ -102,7 +102,7 @@ async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; 
       throw new Failure(`${file} was made by ${plan.version > VERSION ? 'a newer' : 'an older'} runbook`, {
         kind: 'input',
         why: `it is of version ${plan.version}, and this runbook applies version ${VERSION}`,
-        todo: 'make the plan anew',
+        todo: 'make a new plan',
       })
     return { plan: { ...plan, request: readRequest(plan.request) }, digest: shortDigest(text) }
   } catch (error) {
@@ -111,17 +111,17 @@ async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; 
   }
 }
 
-/** What is asked of a saved plan. */
+/** The use of a saved plan that the command line asks for. */
 export interface AskedOfPlan {
   readonly file: string
   readonly request: Request
-  /** Shows it and asks, before it is applied. */
+  /** Show the plan and ask, before applying it. */
   readonly ask: boolean
-  /** The options that were given, as they are written: by their names. */
+  /** The given options as they were written, by their names. */
   readonly given: ReadonlyMap<string, string>
 }
 
-/** `apply FILE` (or `plan FILE`: would it still be applied?) where FILE is a saved plan; undefined where it is a playbook. */
+/** Applies a saved plan (`apply FILE`), or checks it for drift (`plan FILE`). Returns undefined if FILE is a playbook. */
 export async function applySaved(
   { file, request: asked, ask, given }: AskedOfPlan,
   world: World,
@@ -134,16 +134,16 @@ export async function applySaved(
   const marks = [markBeside(file, digest), markHere(digest)]
   for (const mark of marks) await refuseUsed(digest, mark, world)
   const own = frozen(world, plan.files)
-  // An option that is left out is as it was when the plan was made.
+  // An omitted option keeps its value from when the plan was made.
   const how = Object.fromEntries(Object.entries(asked.how).filter(([name]) => given.has(name)))
   const request: Request = { ...plan.request, how: { ...plan.request.how, ...how }, show: asked.show }
   const agreed = new Map(Object.entries(plan.steps))
   if (asked.goal === 'plan' || ask) {
     if (ask) mustBeInteractive(world)
-    world.stderr.write(`Plan ${digest}, made ${plan.made}, against what is there now:\n\n`)
+    world.stderr.write(`Plan ${digest}, made ${plan.made}, against the present state:\n\n`)
     const code = await run({ ...request, goal: 'plan' }, own, modules, { agreed })
     const stands = code === EXIT.done || code === EXIT.changes
-    world.stderr.write(`\nPlan ${digest} would ${stands ? 'still be applied as it is' : 'not go through: make a new one'}.\n`)
+    world.stderr.write(`\nPlan ${digest} would ${stands ? 'still be applied as it is' : 'be refused: make a new plan'}.\n`)
     if (asked.goal === 'plan' || !stands || !(await agreedTo(world))) return code
   }
   world.stderr.write(`Applying plan ${digest}, made ${plan.made}.\n`)
@@ -155,20 +155,20 @@ export async function applySaved(
   })
 }
 
-/** A saved plan holds all of its request; how it is applied and shown may be chosen anew. */
+/** Refuses options that the saved plan holds itself. Only the way of applying and showing may be chosen anew. */
 function refuseOptions(file: string, { how, show }: Request, given: AskedOfPlan['given']): void {
-  // `--check` and `--ask` say what is to become of the plan.
+  // `--check` and `--ask` choose between showing and applying the plan.
   const free = new Set([...Object.keys(how), ...Object.keys(show), 'check', 'ask'])
   const refused = [...given].flatMap(([name, written]) => (free.has(name) ? [] : [`\`${written}\``]))
   if (refused.length === 0) return
   throw new Failure(`${refused.join(', ')} cannot be given with a saved plan`, {
     kind: 'input',
     why: `${file} holds its own playbook, inventory, parameters and choice of hosts and tasks`,
-    todo: 'leave it out, or make a new plan with it',
+    todo: 'omit it, or make a new plan with it',
   })
 }
 
-/** The quick answer, before anything is read or locked; what counts is who makes the mark. */
+/** Refuses early, before anything is read or locked. The mark itself is made later, by `markUsed`. */
 async function refuseUsed(digest: string, mark: string, world: World): Promise<void> {
   if ((await world.files.read(mark)) !== undefined) throw await usedBy(digest, mark, world)
 }
@@ -177,10 +177,10 @@ const usedBy = async (digest: string, mark: string, world: World): Promise<Failu
   new Failure(`plan ${digest} has been applied`, {
     kind: 'refused',
     why: `${mark}: ${new TextDecoder().decode(await world.files.read(mark)).trim()}`,
-    todo: 'a plan is good for one apply: make a new one',
+    todo: 'a plan can be applied once: make a new one',
   })
 
-/** Called when the locks are held: of several that apply the same plan, one makes the mark. */
+/** Marks the plan as applied. Called when the locks are held: of several runs that apply the same plan, one makes the mark. */
 async function markUsed(digest: string, mark: string, run: string, world: World): Promise<void> {
   let made: boolean
   try {
@@ -196,7 +196,7 @@ async function markUsed(digest: string, mark: string, run: string, world: World)
   if (!made) throw await usedBy(digest, mark, world)
 }
 
-/** `apply --ask`: shows the plan, asks, and applies exactly that. */
+/** `apply --ask`: shows the plan, asks, and applies exactly that plan. */
 export async function askedApply(request: Request, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
   mustBeInteractive(world)
   const ran = await runAndReport({ ...request, goal: 'plan' }, world, modules)
@@ -211,7 +211,7 @@ function mustBeInteractive(world: World): void {
   if (world.interactive) return
   throw new Failure('`--ask` needs a terminal to ask on', {
     kind: 'input',
-    todo: 'keep the plan with `runbook plan … --out FILE`, read it, and `runbook apply FILE`',
+    todo: 'save the plan with `runbook plan … --out FILE`, read it, then run `runbook apply FILE`',
   })
 }
 
@@ -221,7 +221,7 @@ async function agreedTo(world: World): Promise<boolean> {
   return agreed
 }
 
-/** The same world, with the files as the plan was made from them. */
+/** The same world, with the files of the plan as they were. */
 const frozen = (world: World, files: SavedPlan['files']): World => ({
   ...world,
   files: {

@@ -1,4 +1,4 @@
-/** Undoes a run, as a run of its own. Called by the command undo, and by resume for an undo that was cut off. */
+/** Undoes a run, as a run of its own. Called by the command undo, and by resume for an undo that was interrupted. */
 
 import { paramsNow, refuseChangedInputs } from './changed-inputs.ts'
 import { journalPath } from '../record/paths.ts'
@@ -28,27 +28,27 @@ export interface UndoRequest {
   /** Undo back to the step of this name or key, that one included. */
   readonly to: string | undefined
   readonly host: string | undefined
-  /** The undo that was cut off and goes on. */
+  /** The interrupted undo that this one resumes. */
   readonly resumes?: string
-  /** Only say what would be undone. */
+  /** Only show the steps that would be undone. */
   readonly plan: boolean
   readonly acceptChanges: boolean
-  /** Secrets, which are not kept. */
+  /** Secrets (they are not kept). */
   readonly params: What['params']
   readonly output: Show['output']
   readonly waitLock: number
 }
 
 /**
- * Takes a run back, newest step first; a run of its own, with a journal of its own. Cut off, it goes on where it stood when it is said
- * again, or resumed.
+ * Undoes a run, newest step first. The undo is a run of its own, with its own journal. If it is interrupted, undoing again
+ * or resuming it continues where it stopped.
  */
 export async function undo(asked: UndoRequest, world: World, modules: ReadonlyMap<string, AnyModule>): Promise<number> {
   const { run: id, history } = await findRun(
     world,
     asked.run,
     (history) => history.started.goal === 'apply' && hasAnythingToUndo(history),
-    'there is no run with anything to undo',
+    'no run with anything to undo',
   )
   if ((await runningAs(world, id)) !== undefined)
     throw new Failure(`run ${id} is still under way`, {
@@ -57,7 +57,7 @@ export async function undo(asked: UndoRequest, world: World, modules: ReadonlyMa
     })
   if (!hasAnythingToUndo(history)) {
     const stays = actedSteps(history).map(({ step }) => `${step.name} on ${step.host}`)
-    const told = stays.length === 0 ? '' : `; what cannot be undone stays: ${stays.join(', ')}`
+    const told = stays.length === 0 ? '' : `; steps that cannot be undone: ${stays.join(', ')}`
     world.stderr.write(`Run ${id} has nothing left to undo${told}.\n`)
     await close(world, asked.resumes === undefined ? [] : [asked.resumes])
     return EXIT.done
@@ -106,7 +106,7 @@ export async function undo(asked: UndoRequest, world: World, modules: ReadonlyMa
   }
 }
 
-/** Undos that were cut off: nobody need resume them, as what they were to take back has been. */
+/** Ends the journals of interrupted undos: another undo has completed their work, so nobody need resume them. */
 async function close(world: World, undos: readonly string[]): Promise<void> {
   for (const run of undos) {
     const { started, ended } = await loadHistory(world, run)

@@ -21,7 +21,7 @@ export interface WhoRequest extends Pick<What, 'inventory'>, Pick<As, 'user'>, P
   readonly json: boolean
 }
 
-/** `runbook who`: what is locked on the hosts, by whom. Exits 3 where a host could not be asked. */
+/** `runbook who`: lists the locks on the hosts and their holders. Exits 3 if a host could not be reached. */
 export async function who(asked: WhoRequest, world: World): Promise<number> {
   const { inventory, sources, diagnostics } = await loadInventory(inventoryPaths(asked, world), world, world.cwd)
   const chosen =
@@ -76,13 +76,13 @@ export async function who(asked: WhoRequest, world: World): Promise<number> {
   return failed > 0 ? EXIT.unreachable : EXIT.done
 }
 
-/** A host that did not answer may well be locked. */
+/** The text for no locks. A host that did not answer may still be locked. */
 const nothing = (answered: number, silent: number): string =>
   silent === 0
     ? 'Nothing is locked.\n'
     : `Nothing is known to be locked: ${answered} of ${answered + silent} hosts answered, and nothing is locked there.\n`
 
-/** A line for each holder: what it has, who it is. */
+/** One line for each holder: its locks, its description. */
 function table(held: readonly Held[], now: number): string {
   const byHolder = new Map<string, { readonly what: Set<string>; readonly who: string }>()
   for (const { holder } of held) {

@@ -1,3 +1,4 @@
+/** The result of one attempt at a step, and the `step-finished` event made of it. Called by the engine, `undo/undo.ts` and `locks/`. */
 import { HIDDEN } from '../base/secret-names.ts'
 import type { FailureInfo, Outcome, StepFinished, StepRef, UndoRecord, Unstamped } from '../events/events.ts'
 import { defined } from '../base/defined.ts'
@@ -7,7 +8,7 @@ import { TemplateError } from '../language/template/template.ts'
 import { Unknown } from '../language/value.ts'
 import type { AnyModule, Change, Diff, Estimate, Result, Snapshot, Target } from '../module.ts'
 
-/** What became of one attempt at a step, before `failed_when` and its kin have spoken. */
+/** The result of one attempt at a step, before `changed_when`, `failed_when` and `verify` are applied. */
 export type Attempt =
   | (Checked & { readonly kind: 'done'; readonly changed: boolean; readonly result: Result; readonly after?: Snapshot })
   | (Checked & { readonly kind: 'planned' })
@@ -15,19 +16,19 @@ export type Attempt =
   | { readonly kind: 'skipped'; readonly reason: string }
   | { readonly kind: 'failed'; readonly failure: FailureInfo; readonly changes: readonly Change[]; readonly result: Result }
 
-/** What the check said that the operator should see. */
+/** The part of a check's answer that the operator should see. */
 export interface Checked {
   readonly changes: readonly Change[]
   readonly warnings: readonly string[]
   readonly message?: string
   readonly estimate?: Estimate
-  /** What a `confirm` asks. */
+  /** The question of the task's `confirm`. */
   readonly confirm?: string
   readonly reversible: boolean
   readonly before?: Snapshot
 }
 
-/** A step made ready: what there is to do, or why nothing is to be done. Reads only, so it may happen ahead of its turn. */
+/** A step made ready: its differences, or the reason why nothing is to be done. Only reads were needed, so it may be made early. */
 export type Prepared =
   | {
       readonly kind: 'ready'
@@ -36,16 +37,16 @@ export type Prepared =
       readonly target: Target
       readonly record: Omit<UndoRecord, 'before'>
       readonly diff: Diff<unknown>
-      /** Looks again, where time has passed. */
+      /** Checks again, if time has passed. */
       readonly again: () => Promise<Diff<unknown>>
     }
   | { readonly kind: 'settled'; readonly attempt: Attempt }
 
-/** Whether `undo` can take it back: the module does, or the tasks of its `undo:` do. */
+/** Says whether the step can be undone: by its module, or by the tasks of its `undo:`. */
 export const isReversible = (module: AnyModule, diff: Diff<unknown>, { undo }: Pick<Task, 'undo'>): boolean =>
   (module.undo !== undefined && diff.irreversible === undefined) || undo.length > 0
 
-/** A thrown thing as data. A programming error keeps its stack: it is a defect and must be findable. */
+/** Turns a thrown error into data. A programming error keeps its stack, so that the defect can be found. */
 export function failureInfo(error: unknown): FailureInfo {
   if (error instanceof Failure) {
     const { kind, message: what, why, todo, stderr, data } = error
@@ -69,12 +70,12 @@ export const failed = (error: unknown, changes: readonly Change[] = []): Attempt
   return { kind: 'failed', failure, changes, result: { msg: failure.what, ...failure.data } }
 }
 
-/** What the event that ends a step tells beside the step and its outcome. */
+/** The fields of `step-finished` beside the step and its outcome. */
 export type StepFinishedGiven = {
   readonly [Field in keyof Omit<StepFinished, 'type' | 'at' | 'step' | 'outcome'>]?: StepFinished[Field] | undefined
 }
 
-/** The event that ends a step. What is not given is empty. */
+/** Builds the event that ends a step. Fields that are not given are empty. */
 export const stepFinished = (step: StepRef, outcome: Outcome, given: StepFinishedGiven): Unstamped<StepFinished> => ({
   type: 'step-finished',
   step,
@@ -87,7 +88,7 @@ export const stepFinished = (step: StepRef, outcome: Outcome, given: StepFinishe
   ...defined(given),
 })
 
-/** What an attempt tells the operator and the journal. */
+/** The part of an attempt that the operator and the journal see. */
 export function shownOf(attempt: Attempt, noLog: boolean): StepFinishedGiven {
   switch (attempt.kind) {
     case 'failed':
@@ -113,7 +114,7 @@ const shownCheck = (checked: Checked, noLog: boolean): StepFinishedGiven => ({
 const shownChanges = ({ changes }: Pick<Checked, 'changes'>, noLog: boolean): readonly Change[] =>
   noLog ? hideChanges(changes) : changes
 
-/** The value that `register` keeps. */
+/** The value for `register`. */
 export function registeredValue(
   attempt: Attempt,
   flags: { readonly changed: boolean; readonly failed: boolean },
@@ -123,7 +124,7 @@ export function registeredValue(
   return { ...own, ...reason, changed: flags.changed, failed: flags.failed, skipped: attempt.kind === 'skipped' }
 }
 
-/** A registered value as conditions and templates see it: with each output as a list of lines too, which are not written down twice. */
+/** A registered value as conditions and templates see it: with each output also as a list of lines, which the journal does not repeat. */
 export function withLines(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Unknown) return value
   const texts = Object.entries(value).filter(([key, text]) => OUTPUTS.includes(key) && typeof text === 'string')
@@ -132,7 +133,7 @@ export function withLines(value: unknown): unknown {
 }
 const OUTPUTS = ['stdout', 'stderr']
 
-/** `no_log`: that something happened stays visible, what it was does not. */
+/** Hides the values of changes (`no_log`). Resource and property stay visible. */
 export const hideChanges = (changes: readonly Change[]): readonly Change[] =>
   changes.map((change) => ({ ...change, before: HIDDEN, after: HIDDEN, sensitive: true as const }))
 export const hideFailureIf = (noLog: boolean, failure: FailureInfo): FailureInfo =>

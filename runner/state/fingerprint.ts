@@ -1,3 +1,4 @@
+/** Fingerprints of tasks and steps, by which a resumed run finds their records. Called by `step-ref.ts` and `match-record.ts`. */
 import { createHash } from 'node:crypto'
 import type { Task } from '../language/playbook/types.ts'
 import type { Secrets } from '../base/secret-values.ts'
@@ -10,43 +11,46 @@ const BETWEEN = '-'
 export interface StepItem {
   readonly index: number
   readonly value: unknown
-  /** What to call it. */
+  /** The display name. */
   readonly label: string
 }
 
 /**
- * A short digest of what a step does, as it is written, and of its loop item: it stays with the step when that moves within the playbook.
- * Secrets are masked before (as older journals did it), so that none can be guessed from it; with `no_log` the item's digest is a keyed one.
+ * A short digest of a step's text and of its loop item. The digest stays the same when the step moves within the playbook.
+ * Secrets are masked first, so that none can be guessed from the digest (the mask is the one of older journals). With
+ * `no_log` the digest of the item is keyed.
  */
-export function sameOf(secrets: Secrets, task: Task, context: Context, item?: StepItem): string {
-  const own = sameTask(secrets, task, context)
+export function fingerprintOf(secrets: Secrets, task: Task, context: Context, item?: StepItem): string {
+  const own = taskFingerprint(secrets, task, context)
   if (item === undefined) return own
   return (
     own + BETWEEN + (context.noLog ? secrets.seal(item.value).slice(0, LENGTH) : digest(secrets.mask(item.value, HIDDEN_BEFORE)))
   )
 }
 
-/** The part of it that is the task's. */
-export const taskPart = (same: string): string => same.slice(0, LENGTH)
+/** The task's part of a step's fingerprint. */
+export const taskPart = (fingerprint: string): string => fingerprint.slice(0, LENGTH)
 
-interface Known {
+interface Cached {
   readonly secrets: number
-  readonly same: string
+  readonly fingerprint: string
 }
-/** A task is digested once, not for each host; anew where more secrets have become known. */
-const known = new WeakMap<Task, Known>()
+/** A task is digested once, not for each host; again if more secrets have become known. */
+const cache = new WeakMap<Task, Cached>()
 
-export function sameTask(secrets: Secrets, task: Task, context: Context): string {
-  const before = known.get(task)
-  if (before?.secrets === secrets.size) return before.same
-  const same = digest(secrets.mask<unknown>(JSON.parse(JSON.stringify(textOf(task, context), withoutPlaces)), HIDDEN_BEFORE))
-  known.set(task, { secrets: secrets.size, same })
-  return same
+export function taskFingerprint(secrets: Secrets, task: Task, context: Context): string {
+  const cached = cache.get(task)
+  if (cached?.secrets === secrets.size) return cached.fingerprint
+  const text = JSON.parse(JSON.stringify(textOf(task, context), withoutPlaces)) as unknown
+  const fingerprint = digest(secrets.mask(text, HIDDEN_BEFORE))
+  cache.set(task, { secrets: secrets.size, fingerprint })
+  return fingerprint
 }
 
 /**
- * What is done, where, and on what conditions, with what the blocks around add to it. A loop counts by its items. How the runner goes about it (`on_resume`, `retries`,
- * `timeout`, `tags`) may be changed without making it another step, and so may what follows from it (`register`, `notify`, `undo`).
+ * The act, its host and its conditions, with the keywords of the blocks around. A loop counts by its items. Keywords that
+ * steer the runner (`on_resume`, `retries`, `timeout`, `tags`) or name consequences (`register`, `notify`, `undo`) may change
+ * without making another step.
  */
 const textOf = (task: Task, { play, vars, when, environment, become, becomeUser, delegateTo }: Context): object => ({
   name: task.name,
@@ -64,7 +68,7 @@ const textOf = (task: Task, { play, vars, when, environment, become, becomeUser,
   delegateTo,
 })
 
-/** A `Node` is its value alone. */
+/** Replaces a `Node` by its value. */
 const withoutPlaces = (_key: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && 'source' in value && 'path' in value && 'value' in value ? value.value : value
 

@@ -6,7 +6,7 @@ import { type Scope, Unknown } from '../language/value.ts'
 import type { AnyModule } from '../module.ts'
 import type { Context } from './task-context.ts'
 
-/** Thrown by a check in plan whose answer hangs on steps that have not run. */
+/** Thrown by a check in plan whose answer depends on steps that have not run. */
 export class NotYetKnown extends Error {}
 
 /** The parameters that hold conditions (`format: expression`), each with its place. */
@@ -22,7 +22,7 @@ export function expressionParams(module: AnyModule, task: Task): Node<string>[] 
   })
 }
 
-/** Where in the parameters a text stands, so that an error in it can point there. */
+/** Finds the place of a text in the parameters, so that an error can point there. */
 export function argument(args: Node, text: string): Node<string> | undefined {
   const find = (value: unknown, path: Path): Path | undefined => {
     if (value === text) return path
@@ -61,7 +61,7 @@ export const isBoolean = (value: unknown): value is boolean => typeof value === 
 export const isString = (value: unknown): value is string => typeof value === 'string'
 export const isNumber = (value: unknown): value is number => typeof value === 'number'
 
-/** A keyword's value, rendered, which must be of one type. */
+/** Renders the value of a keyword. Throws `Failure` (input) if the type is wrong. */
 export function optional<T>(
   node: Node | undefined,
   scope: Scope,

@@ -1,4 +1,4 @@
-/** The state of a run, that the whole walk shares. Made by `run/new-run.ts`. */
+/** The state of a run, shared by the whole walk. Made by `run/new-run.ts`. */
 
 import type { HostLock } from '../connection/connection.ts'
 import type { Failure } from '../base/failure.ts'
@@ -13,13 +13,13 @@ import type { History } from '../record/history.ts'
 import type { Prepared } from './attempt-result.ts'
 import type { Session } from './session.ts'
 
-/** A run: what was asked, how far it has come, and what serves it. Made once by `run/`; the engine's functions take it as their first argument. */
+/** A run: its request, its progress and its services. Made once by `run/`; the engine's functions take it as first argument. */
 export interface Run extends Asked, Progress, Services {}
 
 /** Fixed before the run begins. */
 export interface Asked extends Pick<Request, 'goal' | 'which' | 'as' | 'how'> {
   readonly id: string
-  /** When this life of it was started, in milliseconds since the epoch: before it waited for any lock. */
+  /** The start of this life of the run, before it waited for any lock; milliseconds since the epoch. */
   readonly startedAt: number
   readonly playbook: Playbook
   readonly inventory: Inventory
@@ -29,22 +29,22 @@ export interface Asked extends Pick<Request, 'goal' | 'which' | 'as' | 'how'> {
   /** Values of `-e`. */
   readonly extra: Vars
   readonly becomePassword: string | undefined
-  /** What a resumed run did before it stopped. */
+  /** The journal of a resumed run, folded. */
   readonly history: History | undefined
   readonly resumed: Resumed | undefined
-  /** What a saved plan says of each step, by key: nothing else may be done. */
+  /** The steps of a saved plan, by key: no other change may be made. */
   readonly agreed: ReadonlyMap<string, PlannedStep> | undefined
 }
 
-/** Grows while the run goes on. */
+/** Grows while the run works. */
 export interface Progress {
-  /** One state a host, kept from play to play: what was registered, whether it failed. */
+  /** One state a host, kept from play to play: registered values, failure. */
   readonly states: Map<string, HostState>
-  /** What this run has touched, by host: what a saved plan says of it no longer holds. */
+  /** The resources that this run has touched, by host: the saved plan no longer holds for them. */
   readonly touched: Map<string, Touched>
-  /** What the operator was asked by a `confirm`, with the answer. */
+  /** The questions of `confirm`, with the operator's answers. */
   readonly confirmations: Map<string, Promise<string | undefined>>
-  /** Hosts that could not be reached for their lock: the first task need not wait for them again, and later ones may find them up. */
+  /** Hosts that could not be reached for their lock: the first task does not try them again; later tasks do. */
   readonly unreachable: Map<string, Failure>
   readonly control: Control
 }
@@ -54,49 +54,52 @@ export interface Services {
   readonly world: World
   readonly session: Session
   readonly locks: Locks
-  /** Values that must never be shown; more as they become known. */
+  /** Values that must never be shown; grows as more become known. */
   readonly secrets: Secrets
   readonly emit: Emit
-  /** The journal is on the disk when this resolves; throws `Failure` when it, or once anything of it, could not be put there. Nothing to wait for in plan. */
+  /** Resolves when the journal is on the disk. Throws `Failure` once any write has failed. In plan, resolves at once. */
   durable(): Promise<void>
   /** Asks on the terminal, one question at a time, while the live view stands still. */
   ask(question: string): Promise<string | undefined>
 }
 
-/** How a resumed run goes on. */
+/** The options of a resumed run. */
 export interface Resumed {
-  /** `--failed`: nothing is done but on these hosts; of the others only what is recorded counts. */
+  /** `--failed`: the hosts to act on. On all others, steps are only replayed. */
   readonly only: ReadonlySet<string> | undefined
-  /** `--accept-changes`: a task may stand elsewhere than when it was recorded. */
+  /** `--accept-changes`: a task may stand at another position than its record. */
   readonly changed: boolean
 }
 
-/** The locks of one run. They are kept until it ends: what it has changed belongs together. */
+/** The locks of one run, held until the run ends. */
 export interface Locks {
-  /** Told apart from all others, this run's earlier life included. */
+  /** Unique to this life of the run. */
   readonly token: string
-  /** By host and name; without a lock where none is needed. */
+  /** By host and name; `lock` is undefined if none is needed. */
   readonly held: Map<string, { readonly shared: boolean; readonly lock: HostLock | undefined }>
-  /** Locks being taken now: another step that wants the same one waits for it. */
+  /** Locks being taken now: another step that wants the same lock waits. */
   readonly taking: Map<string, Promise<unknown>>
 }
 
 export interface Control {
-  /** Start nothing new: Ctrl-C, a journal that cannot be written, a world that is not as the saved plan saw it. */
+  /** Start nothing new: Ctrl-C, a journal that cannot be written, drift from the saved plan. */
   stopping: boolean
-  /** It was the operator who stopped it. */
+  /** The operator stopped the run. */
   interrupted: boolean
   /** Set by `end_play`, `any_errors_fatal` and `max_fail_percentage`: no further batch or play. */
   aborted: boolean
   /** Aborted by the second Ctrl-C. */
   readonly signal: AbortSignal
-  /** Until `--start-at-task` has found its task. */
+  /** False until the walk reaches the task of `--start-at-task`. */
   started: boolean
-  /** How many steps have been applied: what was checked before the last of them may no longer hold. */
+  /** The number of applied steps: a check made before the last of them may no longer hold. */
   changes: number
-  /** How many tasks are checked together: all at first; one after a change, for what comes next then most likely changes too; doubled by each step with nothing to do. */
+  /**
+   * The number of tasks that are checked together: all at first; one after a change, as the next task then most likely
+   * changes too; doubled by each step with nothing to do.
+   */
   window: number
-  /** `--step`: the operator said "all of the rest". */
+  /** `--step`: the operator answered "continue with all". */
   stepAll: boolean
 }
 
@@ -104,35 +107,35 @@ export interface HostState {
   readonly name: string
   readonly host: InventoryHost
   readonly registered: Map<string, unknown>
-  /** Those that this life of the run has gathered, over those that an earlier one had. */
+  /** Facts gathered by this life of the run, over those of earlier lives. */
   readonly facts: Record<string, unknown>
-  /** Names of those that this life has gathered. */
+  /** The names of the facts that this life has gathered. */
   readonly gathered: Set<string>
   /** Ids of handlers that are due. */
   readonly notified: Set<string>
-  /** How often each handler has run: the second time it is another step. */
+  /** The number of times each handler has run: each time is a step of its own. */
   readonly rounds: Map<string, number>
-  /** Keys of the recorded steps that this life of the run has come by: each stands for one step. */
+  /** Keys of the records that this life of the run has matched: each is used once. */
   readonly replayed: Set<string>
   /** Checks made ahead of their turn, by step key. */
   readonly ahead: Map<string, Ahead>
-  /** `left`: what is recorded of it has come to its end, and nothing is to be done there. */
-  status: 'active' | 'failed' | 'unreachable' | 'ended' | 'left'
-  /** How many steps this life of the run has started there, rather than replayed. */
+  /** `done`: the host's records have all been replayed, and the run may not act on it. */
+  status: 'active' | 'failed' | 'unreachable' | 'ended' | 'done'
+  /** The number of steps that this life of the run has started (not replayed) on the host. */
   started: number
-  /** What is recorded of the steps to come no longer stands: what leads to them has gone further since. */
+  /** The records of the coming steps no longer count: an earlier part of their block has advanced since. */
   stale: boolean
-  /** It is `failed` only because a deadline has come. */
+  /** The status is `failed` only because a deadline has passed. */
   outOfTime: boolean
-  /** Whether plan found something that would change on this host: what is seen later may look different then. */
+  /** Plan found a change on this host: later checks may find something else once it is applied. */
   pending: boolean
 }
 
-/** What a saved plan holds of one step: its outcome then, and a digest of each difference (the values can be secrets). */
+/** One step of a saved plan: its planned outcome, and a digest of each difference (the values can be secrets). */
 export interface PlannedStep {
   readonly outcome: Outcome
   readonly changes: readonly (Pick<Change, 'resource' | 'property'> & { readonly digest: string })[]
-  /** What was there then, where the module tells. */
+  /** The state when the plan was made, if the module reports it. */
   readonly before?: Snapshot
 }
 
@@ -143,9 +146,9 @@ export interface Touched {
 }
 
 export interface Ahead {
-  /** `Control.changes` when it was checked. */
+  /** `Control.changes` at the time of the check. */
   readonly changes: number
-  /** What the host had registered then. */
+  /** The host's registered values at that time. */
   readonly registered: ReadonlyMap<string, unknown>
   readonly prepared: Promise<Prepared>
 }
@@ -169,10 +172,10 @@ export const newProgress = ({ startAtTask }: Request['which'], signal: AbortSign
 
 export const isActive = (state: HostState): boolean => state.status === 'active'
 
-/** Still in the walk, or with steps in it that were recorded. */
-export const isPresent = (state: HostState): boolean => isActive(state) || state.status === 'left'
+/** Says whether the host takes part in the walk, active or only replayed. */
+export const isPresent = (state: HostState): boolean => isActive(state) || state.status === 'done'
 
-/** Whether the host may be looked at and changed. */
+/** Says whether the run may read and change the host. */
 export const mayAct = ({ resumed }: Run, { name }: Pick<HostState, 'name'>): boolean => resumed?.only?.has(name) ?? true
 
 export function stateOf(run: Run, name: string): HostState | undefined {

@@ -3,14 +3,14 @@ import type { Become, Connection, Endpoint, HostAccess, HostLock, LockWanted } f
 import type { Cloud } from '../openstack/cloud.ts'
 import type { CloudChoice, World } from '../world.ts'
 
-/** The connections and clouds of one run: each is opened when first used, once, and closed at the end. */
+/** The connections and clouds of one run: each is opened once, on first use, and closed at the end. */
 export interface Session {
   access(endpoint: Endpoint, become: Become | undefined): Promise<HostAccess>
   connection(endpoint: Endpoint): Promise<Connection>
-  /** As `Connection.lock`. A host that could not be reached is tried again by whoever comes next. */
+  /** As `Connection.lock`. If the host could not be reached, the next caller tries again. */
   lock(endpoint: Endpoint, become: Become | undefined, wanted: LockWanted): Promise<HostLock | undefined>
   cloud(choice: CloudChoice): Promise<Cloud>
-  /** Requests sent to each host so far. */
+  /** The number of requests sent so far, by host. */
   requests(): Readonly<Record<string, number>>
   close(): Promise<void>
 }

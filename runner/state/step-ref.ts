@@ -5,7 +5,7 @@ import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
 import type { Context } from './task-context.ts'
 import type { HostState, Run } from './run-state.ts'
-import { sameOf, type StepItem } from './fingerprint.ts'
+import { fingerprintOf, type StepItem } from './fingerprint.ts'
 
 export interface StepOf {
   readonly run: Run
@@ -14,7 +14,7 @@ export interface StepOf {
   readonly state: HostState
   /** The loop's item. */
   readonly item?: StepItem
-  /** Which time a handler runs on this host, from 1. */
+  /** The count of a handler's runs on this host, from 1. */
   readonly round?: number
 }
 
@@ -26,15 +26,15 @@ export function stepRef({ run, task, context, state, item, round = 1 }: StepOf, 
     name: context.noLog && item !== undefined ? withoutTemplates(task.name.value) : textOf(task.name, scope),
     module: task.module,
     ...(item === undefined ? {} : { item: item.label }),
-    same: sameOf(run.secrets, task, context, item),
+    same: fingerprintOf(run.secrets, task, context, item),
     place: task.place,
   }
 }
 
-/** A name with what differs from item to item left out. */
+/** A name without the parts that differ from item to item. */
 export const withoutTemplates = (name: string): string => name.replaceAll(/\{\{.*?\}\}/g, '…')
 
-/** A name is for people: where it cannot be rendered (yet), it stays as written. */
+/** Renders a name for people. If that fails, or the value is not known yet, the name stays as it is written. */
 export function textOf(node: Task['name'], scope: Scope): string {
   try {
     const value = render(node, scope)

@@ -2,7 +2,7 @@ import type { Block, Item, Play, Task, Vars } from '../language/playbook/types.t
 import type { Which } from '../events/request.ts'
 import type { Node } from '../source/source.ts'
 
-/** What the play and the blocks around a task give to it. */
+/** The keywords that a task inherits from its play and blocks. */
 export interface Context {
   readonly play: Play
   /** Outermost first. */
@@ -55,7 +55,7 @@ export const inside = (outer: Context, inner: Block | Task): Context => ({
 
 export type TagSelection = Pick<Which, 'tags' | 'skipTags'>
 
-/** The tasks of a list that are chosen by their own tags and those around them. */
+/** The tasks of a list that are selected by their own tags and those of the blocks around. */
 export const selectedTasks = (items: readonly Item[], outer: readonly string[], selection: TagSelection): Task[] =>
   items.flatMap((item) => {
     const tags = [...outer, ...item.tags]
@@ -63,10 +63,10 @@ export const selectedTasks = (items: readonly Item[], outer: readonly string[], 
     return item.kind === 'task' && selected(tags, selection) ? [item] : []
   })
 
-/** Tags that stand for other things than a name in the playbook. */
+/** Tags with a meaning of their own, rather than a name in the playbook. */
 export const SPECIAL_TAGS: ReadonlySet<string> = new Set(['all', 'tagged', 'untagged', 'always', 'never'])
 
-/** Ansible's rules: `always` runs unless skipped, `never` runs only when one of the task's tags is asked for, `tagged`, `untagged`, `all`. */
+/** Applies Ansible's rules: `always` runs unless skipped, `never` only if one of the task's tags is given; `tagged`, `untagged`, `all`. */
 export function selected(own: readonly string[], { tags, skipTags }: TagSelection): boolean {
   const has = (tag: string) =>
     own.includes(tag) ||

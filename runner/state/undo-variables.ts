@@ -7,8 +7,8 @@ import { type Scope, Unknown } from '../language/value.ts'
 import { type Context, inside, playContext } from './task-context.ts'
 
 /**
- * The variables that the tasks of an `undo:` refer to, as they are before the step acts: whatever changes later, the undo sees them so.
- * What the runner itself knows (`inventory_hostname`, facts) it knows then as well.
+ * The variables that the tasks of an `undo:` refer to, with their values before the step acts: the undo sees these values
+ * even if they change later. The runner's own variables (`inventory_hostname`, facts) are left out: undo has them anyway.
  */
 export function variablesOfUndo(task: Task, scope: Scope): Record<string, unknown> {
   const values: Record<string, unknown> = {}
@@ -17,7 +17,7 @@ export function variablesOfUndo(task: Task, scope: Scope): Record<string, unknow
       const value = scope.lookup(name)
       if (value !== undefined && !(value instanceof Unknown)) values[name] = value
     } catch {
-      // It cannot be rendered now: the undo says so where it needs it.
+      // A variable that cannot be rendered now fails in the undo, if the undo needs it.
     }
   }
   return values
@@ -56,7 +56,7 @@ export interface TaskWithContext {
   readonly context: Context
 }
 
-/** A task by its id, with what its play and blocks give to those that take it back: all but its conditions, which were met. */
+/** Finds a task by its id, with the context for the tasks of its `undo:`: all but the conditions, which were met. */
 export function taskWithContext(plays: readonly Play[], id: string): TaskWithContext | undefined {
   const find = (items: readonly Item[], outer: Context): TaskWithContext | undefined => {
     for (const item of items) {

@@ -1,3 +1,4 @@
+/** The variables that a task sees on a host, and the facts that it refers to. Called by the walk. */
 import { expressionReferences } from '../language/expression/expression.ts'
 import { createScope } from '../language/scope.ts'
 import type { magicNames } from '../language/magic.ts'
@@ -9,12 +10,12 @@ import type { Scope } from '../language/value.ts'
 import type { Context } from './task-context.ts'
 import type { HostState, Run } from './run-state.ts'
 
-/** Values that only one item of a loop, or one rescue, sees. */
+/** Values that only one item of a loop, or one `undo:`, sees. */
 export type Local = Readonly<Record<string, unknown>>
 
 /**
- * The variables of one host for one task, weakest first: playbook, inventory groups (parent, then child), inventory host, play,
- * blocks and task, registered, loop, then `-e` and the parameters, which nothing can shadow.
+ * The variables of one host for one task, weakest first: playbook, inventory groups (parent, then child), inventory host,
+ * play, blocks and task, registered, loop, then `-e` and the parameters, which nothing can shadow.
  */
 export function scopeOf(run: Run, state: HostState, context: Context, local: Local = {}): Scope {
   return createScope([
@@ -29,7 +30,7 @@ export function scopeOf(run: Run, state: HostState, context: Context, local: Loc
   ])
 }
 
-/** Variables outside any task: for the connection of a host and for `hosts:` patterns. */
+/** The variables outside any task: for the connection of a host and for `hosts:` patterns. */
 export function hostScope(
   run: Pick<Run, 'extra' | 'params'> & { readonly playbook: Pick<Run['playbook'], 'vars'> },
   host: HostState['host'],
@@ -83,7 +84,7 @@ function hostvarsOf(run: Run): Record<string, unknown> {
   return hostvars
 }
 
-/** Everything a host's inventory says, rendered; what cannot be rendered outside a play is left out. */
+/** The inventory variables of a host, rendered; those that cannot be rendered outside a play are left out. */
 function variablesOf(run: Run, host: HostState['host']): Record<string, unknown> {
   const scope = hostScope(run, host)
   const values: Record<string, unknown> = {}

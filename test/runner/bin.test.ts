@@ -92,7 +92,7 @@ describe('the program as built', () => {
       cwd: there,
       encoding: 'utf8',
     })
-    expect(stderr).toContain('error: the working folder cannot be found\n')
+    expect(stderr).toContain('error: working folder not found\n')
     expect(stderr).not.toContain('at ')
     expect(status).toBe(2)
   })

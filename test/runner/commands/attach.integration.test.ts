@@ -86,7 +86,7 @@ test('with --detach it goes on when its terminal has gone; attach shows it from 
   await until(() => left.said.text.includes('begin') || left.child.exitCode !== null)
   left.child.kill('SIGINT')
   expect(await ended(left.child)).toBe(0)
-  expect(left.said.text).toContain(`Run ${runId()} goes on. runbook attach ${runId()} shows it again.`)
+  expect(left.said.text).toContain(`Run ${runId()} continues. runbook attach ${runId()} shows it again.`)
 
   const watching = start(process.execPath, [bin, 'attach', runId()])
   await until(() => watching.said.text.includes('begin') || watching.child.exitCode !== null)
@@ -123,7 +123,7 @@ test('attach says that a run was killed, and how to go on; a run that is under w
   await until(() => watching.said.text.includes('begin') || watching.child.exitCode !== null)
   child.kill('SIGKILL')
   expect(await ended(watching.child)).toBe(1)
-  expect(watching.said.text).toContain(`was cut off: its process is gone. runbook resume ${runId()} goes on with it.`)
+  expect(watching.said.text).toContain(`was killed: its process is gone. runbook resume ${runId()} continues it.`)
   letGo()
   const id = runId()
   expect(runbook('runs', '--prune', '1d').stdout).toBe('')

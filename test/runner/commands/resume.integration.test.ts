@@ -159,6 +159,6 @@ test('an undo that is killed at every event of both journals takes back all of i
   // What is left of it cannot be undone, and that is said again.
   const again = await life(['undo', run, '-o', 'json'])
   expect(again.code).toBe(0)
-  expect(again.text).toMatch(/nothing left to undo; what cannot be undone stays: .*only compute14 is on compute15/)
+  expect(again.text).toMatch(/nothing left to undo; steps that cannot be undone: .*only compute14 is on compute15/)
   expect(again.text).not.toContain('"outcome":"changed"')
 }, 1_800_000)

@@ -40,7 +40,7 @@ describe('what a step before it registers reaches a file that is rendered', () =
 test('what is looked at grows with the number of tasks, not with its square', async () => {
   const looks = async (tasks: number): Promise<number> => {
     let count = 0
-    const watched = new Proxy(letter, { get: (of, key) => (key === 'hostless' ? void count++ : Reflect.get(of, key)) })
+    const watched = new Proxy(letter, { get: (of, key) => (key === 'scope' ? void count++ : Reflect.get(of, key)) })
     const { code } = await play(`name: t\nplays:\n  - hosts: all\n    tasks:\n${'      - { letter: {} }\n'.repeat(tasks)}`, {
       inventory: 'all: { hosts: { a: } }\n',
       files: { 'letter.hbs': 'x' },

@@ -180,7 +180,7 @@ async function resumed(disk: Map<string, Uint8Array>, stage: Stage, where: strin
     registry(stage, life),
   ).catch((error: unknown) => {
     // Killed after its end had been written: there is nothing to resume.
-    if (String(error).includes('ended well') && stage.did.length > 0) return 0
+    if (String(error).includes('succeeded') && stage.did.length > 0) return 0
     // Killed before its inputs were kept: nothing had been begun, and it says so.
     if (stage.did.length > 0) throw error
     return run(request(), dying(INPUTS, life, -1, true).world, registry(stage, life))

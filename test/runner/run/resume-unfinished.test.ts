@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { runs, show } from '../../../runner/run/look-back.ts'
+import { runs, show } from '../../../runner/run/past-runs.ts'
 import { scene, type SceneGiven } from '../../scenes/scene.ts'
 import { dedent } from '../../scenes/dedent.ts'
 
 const onThree = (tasks: string, given: SceneGiven = {}) => scene(tasks, { hosts: 'a, b, c', ...given })
-const over = { message: 'there is no run to resume: all that could be read ended well' }
+const over = { message: 'no run to resume: all readable runs succeeded' }
 
 describe('a run has ended well when no host is left behind', () => {
   test('--failed leaves a host that was stopped to the next resume', async () => {

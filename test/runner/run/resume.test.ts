@@ -57,7 +57,7 @@ describe('resume', () => {
     expect(stage.things.get('b/y')).toBe('sesamesesame')
     await expect(go()).rejects.toMatchObject({
       kind: 'input',
-      message: 'there is no run to resume: all that could be read ended well',
+      message: 'no run to resume: all readable runs succeeded',
     })
   })
 

@@ -117,7 +117,7 @@ describe('a saved plan', () => {
     const files = { ...world.files, entry: async () => entry }
     await expect(planTo('/dev/full', request({ goal: 'plan' }), { ...world, files }, modules)).rejects.toMatchObject({
       kind: 'input',
-      message: 'a plan cannot take the place of /dev/full',
+      message: 'a plan cannot replace /dev/full',
       why: `it is ${why}`,
     })
     expect(world.connected).toEqual([])
@@ -235,7 +235,7 @@ describe('a saved plan', () => {
     stage.stage.things.set('a/x', '0')
     stage.stage.things.set('b/x', '0')
     expect(await apply(stage, { goal: 'plan' })).toBe(4)
-    expect(stage.world.written.stderr).toMatch(/Plan \S+ would not go through: make a new one\.\n$/)
+    expect(stage.world.written.stderr).toMatch(/Plan \S+ would be refused: make a new plan\.\n$/)
     expect(failures(stage).map(({ step, failure }) => [step.host, failure?.why])).toEqual([
       ['a', 'x: planned otherwise, now 0 → 1'],
       ['b', 'x: planned otherwise, now 0 → 1'],

@@ -46,7 +46,7 @@ describe('undo', () => {
       'a one changed',
     ])
     expect([...stage.stage.things]).toEqual([['a/x', '0']])
-    await expect(undo(stage)).rejects.toMatchObject({ kind: 'input', message: 'there is no run with anything to undo' })
+    await expect(undo(stage)).rejects.toMatchObject({ kind: 'input', message: 'no run with anything to undo' })
   })
 
   test('refuses a host that has changed since, before anything is put back there, and shows how; others go on', async () => {
@@ -261,9 +261,9 @@ describe('undo', () => {
     ])
     expect([...stage.stage.things]).toEqual([['b/x', '1']])
     await undo(stage)
-    await expect(undo(stage)).rejects.toMatchObject({ message: 'there is no run with anything to undo' })
+    await expect(undo(stage)).rejects.toMatchObject({ message: 'no run with anything to undo' })
     expect((await undo(stage, { run: runIn(stage, 'apply') })).code).toBe(0)
-    expect(stage.world.written.stderr).toMatch(/has nothing left to undo; what cannot be undone stays: shot on a, shot on b\.\n$/)
+    expect(stage.world.written.stderr).toMatch(/has nothing left to undo; steps that cannot be undone: shot on a, shot on b\.\n$/)
   })
 })
 
@@ -409,9 +409,7 @@ describe('the tasks of an `undo:`', () => {
     const stage = await cutOff('step-finished', 'apply-started', 'step-finished')
     const { code, ended } = await undo(stage, { run: stage.run })
     expect(code).toBe(1)
-    expect(ended[0]?.failure?.what).toBe(
-      'remove was in flight when the run was cut off, and nothing tells whether it has been done',
-    )
+    expect(ended[0]?.failure?.what).toBe('remove was in flight when the run was interrupted, and its outcome is unknown')
     expect(stage.stage.did).toEqual(stage.before)
   })
 })

@@ -193,7 +193,7 @@ describe('what was in flight', () => {
     expect(await resume(accept)).toBe(0)
     expect(did()).toEqual(['a count new'])
     expect(events().at(-1)?.unfinished).toEqual([])
-    await expect(resume()).rejects.toThrow('there is no run to resume')
+    await expect(resume()).rejects.toThrow('no run to resume')
   })
 
   test('an older journal: another task in its place is not taken for it', async () => {

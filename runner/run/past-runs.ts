@@ -1,3 +1,4 @@
+/** Shows, follows and removes the runs kept in this folder. Called by the commands runs, show and logs, and by attach. */
 import { oneLine } from '../base/screen.ts'
 import { styleOf } from '../output/view.ts'
 import { plainLine } from '../output/plain.ts'
@@ -16,22 +17,22 @@ export async function runs(world: World): Promise<number> {
   const known = await Promise.all(
     (await listRuns(world)).toReversed().map(async (run) => {
       const found = await knownOf(world, run)
-      return 'history' in found ? seen(world, run, found.history) : found
+      return 'history' in found ? withLiveness(world, run, found.history) : found
     }),
   )
   world.stdout.write(renderRuns(known, world.clock.now()))
   return EXIT.done
 }
 
-/** A run's history, and whether it is still under way. */
-async function seen(world: World, run: string, history: History): Promise<SeenHistory> {
+/** Adds to a run's history whether the run is still under way. */
+async function withLiveness(world: World, run: string, history: History): Promise<SeenHistory> {
   return { ...history, running: history.ended === undefined && (await runningAs(world, run)) !== undefined }
 }
 
 /** `runbook show RUN`. */
 export async function show(text: string | undefined, options: ShowOptions, world: World): Promise<number> {
   const found = await findRun(world, text, () => true, 'no runs are kept in this folder')
-  const history = await seen(world, found.run, found.history)
+  const history = await withLiveness(world, found.run, found.history)
   const sources = await sourcesOf(
     world,
     [...history.finished.values()].flatMap(({ step, failure }) =>
@@ -42,13 +43,13 @@ export async function show(text: string | undefined, options: ShowOptions, world
   return EXIT.done
 }
 
-/** Playbooks as they are now, for the lines around a failure. */
+/** The present text of playbooks, for the lines around a failure. Missing files are left out. */
 export async function sourcesOf(world: World, files: readonly string[]): Promise<Source[]> {
   const found = await Promise.all([...new Set(files)].map(async (file) => ({ file, content: await world.files.read(file) })))
   return found.flatMap(({ file, content }) => (content === undefined ? [] : [{ file, text: new TextDecoder().decode(content) }]))
 }
 
-/** `runbook logs RUN [-f]`: the plain lines of a run, and with `-f` those to come, until it ends. */
+/** `runbook logs RUN [-f]`: prints the plain lines of a run, and with `-f` the coming ones, until the run ends. */
 export async function logs(text: string | undefined, following: boolean, world: World): Promise<number> {
   const { run } = await findRun(world, text, () => true, 'no runs are kept in this folder')
   let left = !following
@@ -64,7 +65,7 @@ export async function logs(text: string | undefined, following: boolean, world: 
   }
 }
 
-/** `runbook runs --prune AGE`: removes the runs that have been still for so many seconds, with all that resume and undo need of them. */
+/** `runbook runs --prune AGE`: removes the runs whose last event is older, with all that resume and undo need. @param seconds the age */
 export async function prune(seconds: number, world: World): Promise<number> {
   const now = world.clock.now()
   for (const run of await listRuns(world)) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { runs, show } from '../../../runner/run/look-back.ts'
+import { runs, show } from '../../../runner/run/past-runs.ts'
 import { resume } from '../../../runner/run/resume.ts'
 import { fakeWorld } from '../../doubles/world.ts'
 
