@@ -106,7 +106,7 @@ async function nextLife(): Promise<Ended> {
       existsSync(join(rootOf(host), 'srv/once')) ? 'y' : 'n',
     )
 
-  if (end.code !== 2 || !end.text.includes('there is no run to resume')) return end
+  if (end.code !== 2 || !end.text.includes('no run to resume')) return end
   // It died before anything was on the disk: nothing can have been done.
   expect(hosts.flatMap((host) => readdirSync(join(rootOf(host), 'srv')))).toEqual([])
   rmSync(place.path('.runbook'), { recursive: true, force: true })
@@ -135,7 +135,7 @@ async function nextUndo(run: string, lives: number): Promise<Ended> {
       existsSync(join(rootOf(host), 'srv/taken-back')) ? 'y' : 'n',
     )
   // It died before anything of it was on the disk.
-  return end.code === 2 && end.text.includes('there is no run to resume') ? life(['undo', run, '-o', 'json']) : end
+  return end.code === 2 && end.text.includes('no run to resume') ? life(['undo', run, '-o', 'json']) : end
 }
 
 test('an undo that is killed at every event of both journals takes back all of it, once', async () => {
