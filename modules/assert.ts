@@ -1,6 +1,5 @@
 import { defineModule, Failure } from '../runner/module.ts'
 
-/** Stops the host with the first condition that does not hold; the rest is not looked at. */
 export default defineModule({
   name: 'assert',
   summary: 'Stop with an error unless every condition holds.',
@@ -12,17 +11,16 @@ export default defineModule({
       that: {
         type: 'array',
         minItems: 1,
-        items: { type: 'string', minLength: 1, format: 'expression', description: 'A condition, as in `when`.' },
-        description:
-          'Conditions that must all hold; a single one may be given without a list. Checked in order, up to the first that fails.',
+        items: { type: 'string', minLength: 1, format: 'expression', description: 'Condition, as in `when`.' },
+        description: 'Conditions that must all hold: a list, or a single one. Evaluation stops at the first that fails.',
       },
-      fail_msg: { type: 'string', description: 'What the error says instead of naming the condition.' },
-      success_msg: { type: 'string', description: 'What is shown when every condition holds.' },
-      quiet: { type: 'boolean', default: false, description: 'Say nothing when every condition holds.' },
+      fail_msg: { type: 'string', description: 'Error message. Default: the condition that failed.' },
+      success_msg: { type: 'string', description: 'Message to show when every condition holds.' },
+      quiet: { type: 'boolean', default: false, description: 'Show nothing when every condition holds.' },
     },
   },
   scope: 'api',
-  returns: { msg: '`success_msg`, where it was given and not `quiet`.' },
+  returns: { msg: '`success_msg`, unless `quiet` is set.' },
   examples: [
     {
       name: 'At least one server was found',

@@ -10,13 +10,13 @@ const params = {
       type: 'string',
       minLength: 1,
       description:
-        'The command line, split into words as a shell does, quotes and backslashes included; a pipe, `>`, `*` or `$` is refused.',
+        'Command line, split into words as a shell does. Quotes and backslashes work; a pipe, `>`, `*` or `$` is an error.',
     },
     argv: {
       type: 'array',
       minItems: 1,
-      items: { type: 'string', description: 'A word, passed on as it is.' },
-      description: 'The program and its arguments as a list, instead of `cmd`: safe for values with blanks and quotes.',
+      items: { type: 'string', description: 'Word, passed on unchanged.' },
+      description: 'Program and arguments as a list, instead of `cmd`. Safe for values with blanks and quotes.',
     },
     ...jobParams,
   },
@@ -24,12 +24,11 @@ const params = {
 
 type Params = TypeOf<typeof params>
 
-/** Runs one program, without a shell. */
 export default defineModule({
   name: 'command',
   summary: 'Run a program, without a shell.',
   description:
-    'What a command changes cannot be known before, so it always counts as a change unless `creates` or `removes` say otherwise; `changed_when` decides after it ran. Give an `undo:` to the task where it can be taken back.',
+    'The effect of a command is unknown beforehand, so the step counts as changed unless `creates` or `removes` skip the command. To decide after the run, use `changed_when`. To make the step undoable, give the task an `undo:`.',
   params,
   returns: jobReturns,
   examples: [
@@ -49,12 +48,12 @@ export default defineModule({
 
 function jobOf({ cmd, argv, ...rest }: Params): Job {
   if ((cmd === undefined) === (argv === undefined)) {
-    throw new Failure(cmd === undefined ? 'there is nothing to run' : '`cmd` and `argv` exclude each other', {
+    throw new Failure(cmd === undefined ? 'the command is missing' : '`cmd` and `argv` exclude each other', {
       kind: 'input',
-      todo: 'give `cmd` (a command line) or `argv` (a list of words)',
+      todo: 'give `cmd` (command line) or `argv` (list of words)',
     })
   }
   const words = argv ?? readCommandLine(cmd ?? '')
-  if (!words[0]) throw new Failure('the command has no program', { kind: 'input' })
+  if (!words[0]) throw new Failure('the program is missing', { kind: 'input' })
   return { ...rest, argv: words, shown: showWords(words) }
 }

@@ -3,12 +3,11 @@ import { Failure } from '../runner/module.ts'
 import { file, fileParams } from './lib/resources/file.ts'
 import { resourceModule } from './lib/resources/resource.ts'
 
-/** Puts a file on a host, byte for byte. */
 export default resourceModule({
   name: 'copy',
-  summary: 'Put a file on the host: one of the controller, or a text given here.',
+  summary: 'Copy a file or a given text to the host.',
   description:
-    'The file is replaced in one step: a reader sees the old content or the new, never a half. What is not given of owner, group and mode stays as it is; a new file gets mode 0644.',
+    'The file is replaced atomically: readers see the old content or the new. Owner, group and mode stay unchanged unless given; a new file gets mode 0644.',
   params: {
     type: 'object',
     additionalProperties: false,
@@ -17,41 +16,42 @@ export default resourceModule({
       dest: {
         type: 'string',
         pattern: '^/',
-        description: 'Where it should be. With `src`, a folder (or a path that ends in `/`) takes the name of `src`.',
+        description:
+          'Path of the file on the host. With `src`, a folder or a path that ends in `/` gets the name of `src` appended.',
       },
       src: {
         type: 'string',
         minLength: 1,
-        description: 'File of the controller; a relative path is looked for beside the playbook, then in its `files/`.',
+        description: 'File on the controller. A relative path is searched beside the playbook, then in its `files/`.',
       },
-      content: { type: 'string', description: 'Text of the file, instead of `src`.' },
+      content: { type: 'string', description: 'Content of the file, instead of `src`.' },
       force: {
         type: 'boolean',
         default: true,
-        description: 'Replace a file that is there with other content. `false`: only make one that is missing.',
+        description: 'Replace an existing file that has other content. `false`: only create a missing file.',
       },
       ...fileParams,
     },
   },
-  returns: { path: 'Where the file is.' },
+  returns: { path: 'Path of the file.' },
   examples: [
     {
-      name: 'A text given here',
+      name: 'A text',
       params: { content: '{{ my_ip }} {{ inventory_hostname }}\n', dest: '/etc/hosts.d/self', mode: '0644' },
     },
     {
-      name: 'A file of the controller',
+      name: 'A file on the controller',
       params: { src: 'nova-compute.conf', dest: '/etc/nova/', owner: 'root', group: 'nova', mode: '0640' },
     },
     {
-      name: 'Checked before it counts',
+      name: 'Validate the file before it is replaced',
       params: { src: 'sudoers-nova', dest: '/etc/sudoers.d/nova', mode: '0440', validate: '/usr/sbin/visudo -cf %s' },
     },
   ],
 
   validate({ src, content }) {
     if ((src === undefined) !== (content === undefined)) return
-    throw new Failure(src === undefined ? 'there is nothing to copy' : '`src` and `content` exclude each other', {
+    throw new Failure(src === undefined ? '`src` and `content` are both missing' : '`src` and `content` exclude each other', {
       kind: 'input',
       todo: 'give `src` or `content`',
     })

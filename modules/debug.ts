@@ -1,40 +1,39 @@
 import { defineModule, Failure } from '../runner/module.ts'
 import { tableOf, tableText } from './lib/table.ts'
 
-/** Shows something: text, a value, or a table. */
 export default defineModule({
   name: 'debug',
   summary: 'Show a message, a value or a table.',
   description:
-    'What Ansible writes as `var: found` is `value: "{{ found }}"` here. A message and a table may be given together: the message stands above the table.',
+    'Instead of Ansible\'s `var: found`, write `value: "{{ found }}"`. A message given with a table or a value is shown above it.',
   params: {
     type: 'object',
     additionalProperties: false,
     properties: {
-      msg: { description: 'Text, or a list of lines. Default, where nothing else is given: `Hello world!`' },
+      msg: { description: 'Text, or a list of lines. Default, if no other parameter is given: `Hello world!`' },
       value: { description: 'Any value, shown as JSON.' },
       table: {
         type: 'array',
         items: {
           type: 'object',
-          additionalProperties: { description: 'A cell.' },
-          description: 'A row: a value for each column.',
+          additionalProperties: { description: 'Cell.' },
+          description: 'Row: a value for each column.',
         },
         description: 'Rows to show as a table.',
       },
       columns: {
         type: 'array',
         minItems: 1,
-        items: { type: 'string', minLength: 1, description: 'A key of the rows.' },
-        description: 'Which keys of the rows are shown, in this order. Default: all.',
+        items: { type: 'string', minLength: 1, description: 'Key of the rows.' },
+        description: 'Keys of the rows to show, in this order. Default: all.',
       },
     },
   },
   scope: 'api',
   returns: {
-    msg: 'The text that is shown.',
-    value: 'The value, where one was given.',
-    table: '`columns` and `rows` as text, where a table was given.',
+    msg: 'The text shown.',
+    value: 'The value, if given.',
+    table: 'The table, if given: `columns` and `rows` as text.',
   },
   examples: [
     { name: 'A message', params: { msg: 'Moving {{ source }} to {{ target }}' } },
@@ -47,8 +46,7 @@ export default defineModule({
 
   validate({ value, table, columns }) {
     if (value !== undefined && table !== undefined) throw new Failure('`value` and `table` exclude each other', { kind: 'input' })
-    if (columns !== undefined && table === undefined)
-      throw new Failure('`columns` is for `table`, which is not given', { kind: 'input' })
+    if (columns !== undefined && table === undefined) throw new Failure('`columns` needs `table`', { kind: 'input' })
   },
 
   async check({ msg, value, table, columns }) {

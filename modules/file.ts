@@ -3,37 +3,36 @@ import { attributeParams } from './lib/files/attributes.ts'
 import { attributed, folder, link, removed } from './lib/resources/entry.ts'
 import { resourceModule } from './lib/resources/resource.ts'
 
-/** Makes folders, links and empty files, sets owner and mode, removes. */
 export default resourceModule({
   name: 'file',
-  summary: 'Make a folder, a link or an empty file, set owner and mode, or remove what is there.',
+  summary: 'Create a folder, link or empty file, set owner and mode, or remove a path.',
   description:
-    'A removed file or folder comes back with `undo`, unless it was too big to be kept (32 MiB, 2,000 files): the plan says so. `touch` leaves the times of a file that is there alone, so that a second run finds nothing to do.',
+    '`undo` restores a removed file or folder, unless it was too big to keep (32 MiB, 2,000 files); the plan says so beforehand. `touch` does not change the times of an existing file, so a second run changes nothing.',
   params: {
     type: 'object',
     additionalProperties: false,
     required: ['path'],
     properties: {
-      path: { type: 'string', pattern: '^/', description: 'What it is about.' },
+      path: { type: 'string', pattern: '^/', description: 'Path of the file, folder or link.' },
       state: {
         type: 'string',
         enum: ['file', 'directory', 'link', 'touch', 'absent'],
         default: 'file',
         description:
-          '`file`: it must be there. `directory`: it is made, with the folders above it. `link`: a symbolic link to `src`. `touch`: an empty file where there is none. `absent`: it is removed, a folder with all that is in it.',
+          '`file`: the path must exist. `directory`: create the folder and its parents. `link`: create a symbolic link to `src`. `touch`: create an empty file if the path is missing. `absent`: remove the path; a folder goes with its content.',
       },
-      src: { type: 'string', minLength: 1, description: 'What a link leads to; a relative path counts from the link.' },
+      src: { type: 'string', minLength: 1, description: 'Target of the link. A relative path starts at the folder of the link.' },
       recurse: {
         type: 'boolean',
         default: false,
         description:
-          'Set owner, group and mode of everything below a folder too; folders also get the right to be entered by whoever may read them.',
+          'Also set owner, group and mode of everything in the folder. Folders get the execute bit for everyone who may read them.',
       },
-      force: { type: 'boolean', default: false, description: 'Let a link replace a file.' },
+      force: { type: 'boolean', default: false, description: 'Let a link replace an existing file.' },
       ...attributeParams,
     },
   },
-  returns: { path: 'What it is about.', state: 'The state that was asked for.' },
+  returns: { path: 'The path.', state: 'The requested state.' },
   examples: [
     {
       name: 'A folder',
@@ -45,11 +44,11 @@ export default resourceModule({
   ],
 
   validate({ path, recurse, src, state }) {
-    // After a link it leads elsewhere than it seems: folders would be made in the wrong place.
+    // Behind a symbolic link, `..` leads elsewhere: folders would be made in the wrong place.
     if (state === 'directory' && path.split('/').includes('..'))
-      throw new Failure('the `path` of a folder must go without `..`', { kind: 'input', why: path })
-    if (recurse && state !== 'directory') throw new Failure('`recurse` is for `state: directory`', { kind: 'input' })
-    if (src !== undefined && state !== 'link') throw new Failure('`src` is for `state: link`', { kind: 'input' })
+      throw new Failure('the `path` of a folder must not contain `..`', { kind: 'input', why: path })
+    if (recurse && state !== 'directory') throw new Failure('`recurse` needs `state: directory`', { kind: 'input' })
+    if (src !== undefined && state !== 'link') throw new Failure('`src` needs `state: link`', { kind: 'input' })
   },
 
   resources({ state, src, recurse, force, ...at }, host) {

@@ -17,7 +17,7 @@ import shell from './shell.ts'
 import template from './template.ts'
 import waitFor from './wait_for.ts'
 
-/** Every module, in the order of their names: a file in this folder and a line here. */
+/** Every module, by name. A new module is a file in this folder and a line here. */
 export const modules: readonly AnyModule[] = [
   assert,
   command,
@@ -38,5 +38,5 @@ export const modules: readonly AnyModule[] = [
   waitFor,
 ]
 
-/** The same by name. */
+/** The modules by name. */
 export const registry: ReadonlyMap<string, AnyModule> = new Map(modules.map((module) => [module.name, module]))

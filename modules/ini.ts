@@ -1,3 +1,4 @@
+/** The module `ini`: sets and removes options of an INI file and leaves every other byte alone. */
 import { type Change, isSecretSetting, type ObjectSchema, type TypeOf, invalidInput } from '../runner/module.ts'
 import { editedFile, fileParams } from './lib/resources/file.ts'
 import { resourceModule } from './lib/resources/resource.ts'
@@ -9,45 +10,43 @@ const params = {
   additionalProperties: false,
   required: ['path'],
   properties: {
-    path: { type: 'string', pattern: '^/', description: 'The file.' },
-    section: { type: 'string', minLength: 1, description: 'Section of the single option to set, without brackets.' },
-    option: { type: 'string', minLength: 1, description: 'Name of the single option to set.' },
+    path: { type: 'string', pattern: '^/', description: 'Path of the file.' },
+    section: { type: 'string', minLength: 1, description: 'Section of the option, without brackets.' },
+    option: { type: 'string', minLength: 1, description: 'Name of the option.' },
     value: {
-      description:
-        'Value of the single option: text, number, true or false, or a list of them for an option that may be repeated.',
+      description: 'Value of the option: text, number, true or false. For an option that may be repeated, a list of values.',
     },
     state: {
       type: 'string',
       enum: ['present', 'absent'],
       default: 'present',
-      description: '`absent` removes the single option.',
+      description: '`absent` removes the option.',
     },
     options: {
       type: 'object',
       additionalProperties: {
         type: 'object',
-        additionalProperties: { description: 'Value as in `value`, or null to remove the option.' },
-        description: 'The options of this section.',
+        additionalProperties: { description: 'Value, as in `value`; null removes the option.' },
+        description: 'Options of the section.',
       },
-      description: 'Several options at once: sections with their options, instead of `section`, `option` and `value`.',
+      description: 'Several options by section, instead of `section`, `option` and `value`.',
     },
-    create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
+    create: { type: 'boolean', default: false, description: 'Create the file if it is missing.' },
     ...fileParams,
   },
 } as const satisfies ObjectSchema
 
 type Params = TypeOf<typeof params>
 
-/** Sets options of INI files (nova.conf and its like), leaving every other byte as it was. */
 export default resourceModule({
   name: 'ini',
-  summary: 'Set or remove options of an INI file, such as nova.conf, and leave every other byte as it is.',
+  summary: 'Set or remove options of an INI file, such as nova.conf. Every other byte stays unchanged.',
   description: [
-    'The file is read as oslo.config reads it: the last assignment of an option counts, an indented line goes on the line before, quotes around a value are dropped, the case of a section does not matter (but DEFAULT).',
-    'A text or number sets the last assignment of the option; a list sets all of them, for options that may be repeated; `null` removes all. A new option goes below its commented-out example where the file has one, otherwise behind the last option of its section.',
+    'The file is read as oslo.config reads it: the last assignment of an option wins, an indented line continues the line before, quotes around a value are dropped, and the case of a section name is ignored, except for DEFAULT.',
+    'A text or number sets the last assignment of the option. A list sets all assignments of an option that may be repeated. `null` removes all assignments. A new option is added below its commented-out example, or else after the last option of its section.',
   ].join('\n\n'),
   params,
-  returns: { path: 'The file.' },
+  returns: { path: 'Path of the file.' },
   examples: [
     {
       name: 'One option',
@@ -100,13 +99,13 @@ function wishesOf({ section, option, value, state, options }: Params): readonly 
     )
   }
   if (section === undefined || option === undefined)
-    throw invalidInput('there is nothing to set', 'give `section`, `option` and `value`, or `options`')
+    throw invalidInput('the option is missing', 'give `section`, `option` and `value`, or `options`')
   if (state === 'absent') {
-    if (value !== undefined) throw invalidInput('`state: absent` removes the option whatever its value is', 'leave `value` out')
+    if (value !== undefined) throw invalidInput('`state: absent` and `value` exclude each other', 'remove `value`')
     return [wish(section, option, undefined)]
   }
   if (value === undefined || value === null)
-    throw invalidInput(`there is no value for [${section}] ${option}`, 'give `value`, or `state: absent` to remove the option')
+    throw invalidInput(`the value of [${section}] ${option} is missing`, 'give `value`, or `state: absent` to remove the option')
   return [wish(section, option, value)]
 }
 
@@ -138,10 +137,7 @@ function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array): Uint8
   )
 }
 
-/**
- * One difference for each option: what is seen of it before and after. A text looks at the last assignment only, which is the one
- * that counts.
- */
+/** One difference for each option. A text is compared with the last assignment only, the one that oslo.config uses. */
 function differences(wishes: readonly Wish[], old: string): readonly Omit<Change, 'resource'>[] {
   return wishes.flatMap(({ section, option, wanted }) => {
     const values = readOption(old, section, option)

@@ -1,3 +1,4 @@
+/** The module `lineinfile`: adds, replaces or removes a line of a text file. */
 import { type ObjectSchema, type TypeOf, invalidInput } from '../runner/module.ts'
 import { editedFile, fileParams } from './lib/resources/file.ts'
 import { resourceModule } from './lib/resources/resource.ts'
@@ -10,56 +11,58 @@ const params = {
   additionalProperties: false,
   required: ['path'],
   properties: {
-    path: { type: 'string', pattern: '^/', description: 'The file.' },
+    path: { type: 'string', pattern: '^/', description: 'Path of the file.' },
     line: {
       type: 'string',
       pattern: '^[^\\r\\n]*$',
-      description: 'The line, without its end. Not needed to remove by `regexp` or `search_string`.',
+      description: 'The line, without line end. Optional when `regexp` or `search_string` finds lines to remove.',
     },
     regexp: {
       type: 'string',
       minLength: 1,
-      description: 'Regular expression (RE2) that finds the line to replace or the lines to remove.',
+      description: 'Regular expression (RE2) for the line to replace or the lines to remove.',
     },
-    search_string: { type: 'string', minLength: 1, description: 'Text that finds them, instead of `regexp`.' },
+    search_string: {
+      type: 'string',
+      minLength: 1,
+      description: 'Text for the line to replace or the lines to remove, instead of `regexp`.',
+    },
     state: {
       type: 'string',
       enum: ['present', 'absent'],
       default: 'present',
-      description: '`absent` removes every line that is found.',
+      description: '`absent` removes every matching line.',
     },
     insertafter: {
       type: 'string',
       minLength: 1,
-      description:
-        'A new line goes after the last line that this regular expression matches, or to the end: `EOF` (the default).',
+      description: 'Add a new line after the last match of this regular expression, or at the end: `EOF` (default).',
     },
     insertbefore: {
       type: 'string',
       minLength: 1,
-      description: 'A new line goes before the last line that this regular expression matches, or to the start: `BOF`.',
+      description: 'Add a new line before the last match of this regular expression, or at the start: `BOF`.',
     },
-    firstmatch: { type: 'boolean', default: false, description: 'The first line that matches counts instead of the last.' },
+    firstmatch: { type: 'boolean', default: false, description: 'Use the first matching line instead of the last.' },
     backrefs: {
       type: 'boolean',
       default: false,
-      description: '`line` may hold `\\1` or `\\g<name>` for groups of `regexp`; where nothing matches, nothing is added.',
+      description: '`line` may contain `\\1` or `\\g<name>` for groups of `regexp`. If no line matches, nothing is added.',
     },
-    create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
+    create: { type: 'boolean', default: false, description: 'Create the file if it is missing.' },
     ...fileParams,
   },
 } as const satisfies ObjectSchema
 
 type Params = TypeOf<typeof params>
 
-/** Makes sure of one line in a text file. */
 export default resourceModule({
   name: 'lineinfile',
-  summary: 'Make sure that a line is in a file, or that it is not.',
+  summary: 'Add, replace or remove a line of a text file.',
   description:
-    'With `regexp`, the last line that matches becomes `line`. Where none matches, and the line is nowhere in the file, it is added. An edit that would change the file again at every run is refused. For INI files use `ini`.',
+    'With `regexp`, the last matching line becomes `line`. If no line matches, `line` is added, unless the file already has it. An edit that would change the file again on every run is an error. For INI files, use `ini`.',
   params,
-  returns: { path: 'The file.' },
+  returns: { path: 'Path of the file.' },
   examples: [
     {
       name: 'Replace a line, commented out or not',
@@ -94,9 +97,9 @@ function editOf(params: Params): LineEdit {
   if (insertafter !== undefined && insertbefore !== undefined)
     throw invalidInput('`insertafter` and `insertbefore` exclude each other')
   if (backrefs && regexp === undefined) throw invalidInput('`backrefs` needs `regexp`')
-  if (state === 'present' && line === undefined) throw invalidInput('there is no `line` to add')
+  if (state === 'present' && line === undefined) throw invalidInput('`line` is missing')
   if (state === 'absent' && line === undefined && regexp === undefined && search_string === undefined) {
-    throw invalidInput('nothing says which lines to remove', 'give `line`, `regexp` or `search_string`')
+    throw invalidInput('the lines to remove are missing', 'give `line`, `regexp` or `search_string`')
   }
   const expression = regexp === undefined ? undefined : pattern(regexp, 'regexp')
   return {
@@ -123,10 +126,7 @@ function edited(path: string, edit: LineEdit, bytes: Uint8Array): Uint8Array {
   const { text, encoding } = decodeText(bytes)
   const once = editOnce(text, edit)
   if (editOnce(once, edit) !== once) {
-    throw invalidInput(
-      `the edit of ${path} would change the file again at every run`,
-      'write a `regexp` that also matches the line once it is as wanted',
-    )
+    throw invalidInput(`the edit would change ${path} again on every run`, 'use a `regexp` that also matches the new line')
   }
   return encodeText(once, encoding, path)
 }
@@ -135,7 +135,8 @@ function editOnce(text: string, edit: LineEdit): string {
   try {
     return editLines(text, edit)
   } catch (error) {
-    if (error instanceof RangeError) throw invalidInput(error.message, 'look at the groups of `regexp`')
+    if (error instanceof RangeError)
+      throw invalidInput(error.message, 'correct the groups of `regexp` or their references in `line`')
     throw error
   }
 }

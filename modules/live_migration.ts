@@ -1,3 +1,4 @@
+/** The module `live_migration`: asks Nova to move a running server, follows it, and verifies where it is. */
 import {
   type Address,
   bytes,

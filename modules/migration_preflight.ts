@@ -1,3 +1,4 @@
+/** The module `migration_preflight`: everything known to stop a live migration, checked before it. */
 import { count, defineModule, Failure, nearest } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { CHECK_NAMES, CHECKS } from './lib/nova/preflight/check.ts'

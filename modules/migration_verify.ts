@@ -1,3 +1,4 @@
+/** The module `migration_verify`: where servers are, by Nova and by their consoles, after a move. */
 import { type Compute, count, defineModule, Failure, list, mapLimit, type Target } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { isRunning } from './lib/nova/servers.ts'

@@ -1,14 +1,14 @@
+/** The module `nova_servers`: finds servers by host, name or id. */
 import { type Compute, defineModule, Failure, list, type Server, suggestion } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { lookUp, notFound, plainServer } from './lib/nova/servers.ts'
 
-/** Finds servers. Filters are a conjunction; every server that is named must be there. */
 export default defineModule({
   name: 'nova_servers',
   summary: 'Find servers of an OpenStack cloud by host, name, id, status or project.',
   description:
-    'All filters must hold at once. A name or id that is given must exist and match the other filters, otherwise the step fails and says ' +
-    'where that server is. A name that several servers have is refused, with their ids. Names are compared exactly.',
+    'A server must match all filters. If a given name or id is unknown or does not match the other filters, the step fails and says ' +
+    'why. A name that several servers share is an error that lists their ids. Names must match exactly.',
   params: {
     type: 'object',
     additionalProperties: false,
@@ -17,20 +17,20 @@ export default defineModule({
       names: {
         type: 'array',
         items: { type: 'string', minLength: 1, description: 'Name or id.' },
-        description: 'Only these servers, by name or id, in this order. Empty: no restriction.',
+        description: 'Only these servers, by name or id, in this order. Empty: all.',
         default: [],
       },
       ids: {
         type: 'array',
         items: { type: 'string', minLength: 1, description: 'Id.' },
-        description: 'Further servers, by id. Together with `names`: either list selects.',
+        description: 'More servers, by id, in addition to `names`.',
         default: [],
       },
-      status: { type: 'string', description: 'Only servers in this status, e.g. `ACTIVE`.', default: '' },
-      project: { type: 'string', description: 'Only servers of the project with this id.', default: '' },
+      status: { type: 'string', description: 'Only servers with this status, such as `ACTIVE`.', default: '' },
+      project: { type: 'string', description: 'Only servers of this project (id).', default: '' },
       all_projects: {
         type: 'boolean',
-        description: "Servers of every project, not only of the token's own. Needs the admin role.",
+        description: "Include the servers of all projects, not only the token's own. Needs the admin role.",
         default: true,
       },
       cloud: cloudParam,
@@ -41,7 +41,7 @@ export default defineModule({
     servers:
       'A list, each with id, name, status, vm_state, task_state, power_state, host, node, instance_name, project_id, availability_zone, ' +
       'locked, config_drive, flavor, ram (MiB), vcpus, disk (GiB) and volumes.',
-    count: 'How many there are.',
+    count: 'Number of servers.',
   },
   examples: [
     { name: 'Every server on a compute host', params: { host: 'compute14' } },
@@ -76,13 +76,13 @@ export default defineModule({
     if (problems.length > 0) throw notFound(problems)
     const misfits = servers.flatMap((server) => misfit(server) ?? [])
     if (misfits.length > 0) {
-      throw new Failure(list(misfits, 10), { kind: 'input', todo: 'leave out the server, or the filter that it does not match' })
+      throw new Failure(list(misfits, 10), { kind: 'input', todo: 'remove the server, or the filter that it does not match' })
     }
     return found(servers)
   },
 })
 
-/** A misspelt host has no servers: it must not look like one that is empty. Whoever may not list the services is not told. */
+/** Throws `Failure` for an unknown host, which would look like an empty one. Needs the right to list services; without it, passes. */
 async function mustBeComputeHost(compute: Compute, host: string): Promise<void> {
   let hosts: readonly string[]
   try {

@@ -6,26 +6,30 @@ const params = {
   additionalProperties: false,
   required: ['cmd'],
   properties: {
-    cmd: { type: 'string', minLength: 1, description: 'The script.' },
-    executable: { type: 'string', pattern: '^/', default: '/bin/sh', description: 'The shell that runs it, called with `-c`.' },
+    cmd: { type: 'string', minLength: 1, description: 'Script.' },
+    executable: {
+      type: 'string',
+      pattern: '^/',
+      default: '/bin/sh',
+      description: 'Shell that runs the script, called with `-c`.',
+    },
     ...jobParams,
   },
 } as const satisfies ObjectSchema
 
 type Params = TypeOf<typeof params>
 
-/** Runs a script of a line or more by a shell. */
 export default defineModule({
   name: 'shell',
-  summary: 'Run a script of one line or more by a shell.',
+  summary: 'Run a script of one or more lines in a shell.',
   description:
-    'Prefer `command` where no pipe, redirection or pattern is needed: a value that holds a quote or a `;` becomes part of the script here. `/bin/sh` looks only at the status of the last command of a pipe; with `executable: /bin/bash` a script can `set -o pipefail`.',
+    'If you need no pipe, redirection or pattern, prefer `command`: in a script, a value with a quote or a `;` is run as code. `/bin/sh` reports only the status of the last command of a pipe; with `executable: /bin/bash` a script can `set -o pipefail`.',
   params,
   returns: jobReturns,
   examples: [
     { name: 'A pipe', params: { cmd: 'virsh list --uuid | wc -l' } },
     {
-      name: 'A pipe that fails with any of its parts',
+      name: 'A pipe that fails if any of its commands fails',
       params: { cmd: 'set -o pipefail\nzcat /var/log/nova/nova-compute.log.1.gz | tail -n 100', executable: '/bin/bash' },
     },
   ],

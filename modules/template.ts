@@ -3,12 +3,11 @@ import type { Target } from '../runner/module.ts'
 import { file, fileParams } from './lib/resources/file.ts'
 import { resourceModule } from './lib/resources/resource.ts'
 
-/** Puts a file on a host that is made from a template with the task's variables. */
 export default resourceModule({
   name: 'template',
-  summary: 'Put a file on the host that is made from a template of the controller.',
+  summary: 'Render a template of the controller into a file on the host.',
   description:
-    'The template is UTF-8 text in which `{{ … }}` stands for variables, as in a playbook (see the page on templates). The file is replaced in one step, as by `copy`.',
+    'The template is UTF-8 text with `{{ … }}` as in a playbook (see the page on templates). The file is replaced atomically, as by `copy`.',
   params: {
     type: 'object',
     additionalProperties: false,
@@ -18,17 +17,17 @@ export default resourceModule({
         type: 'string',
         minLength: 1,
         format: 'template-file',
-        description: 'Template; a relative path is looked for beside the playbook, then in its `templates/`.',
+        description: 'Template on the controller. A relative path is searched beside the playbook, then in its `templates/`.',
       },
       dest: {
         type: 'string',
         pattern: '^/',
-        description: 'Where the file should be. A path that ends in `/` takes the name of `src`, without `.hbs`.',
+        description: 'Path of the file on the host. A path that ends in `/` gets the name of `src` appended, without `.hbs`.',
       },
       ...fileParams,
     },
   },
-  returns: { path: 'Where the file is.' },
+  returns: { path: 'Path of the file.' },
   examples: [
     {
       name: 'The configuration of a compute host',

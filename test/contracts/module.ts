@@ -1,3 +1,4 @@
+/** The promises that every module keeps, called from each module's own test. */
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import type { Diff, Module, ObjectSchema, Schema, Target } from '../../runner/module.ts'

@@ -1,3 +1,4 @@
+/** A target whose cloud is the simulated one, for tests of modules that act through the API. */
 import { setMaxListeners } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'

@@ -1,3 +1,4 @@
+/** A target on a scratch folder of this machine, for tests of modules that write files. */
 import { createHash } from 'node:crypto'
 import {
   lstatSync,

@@ -1,3 +1,4 @@
+/** A systemd that a test scripts, for tests of modules that manage units. */
 import { fakeTarget, type FakeTarget } from './target.ts'
 import type { FakeUnit, UnitBehaviour } from './units.ts'
 

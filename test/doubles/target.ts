@@ -1,3 +1,4 @@
+/** A target in memory: files, commands and their answers, for tests of modules. */
 import { Failure, type Cloud, type Progress, type RunOptions, type Stat, type Target } from '../../runner/module.ts'
 import { hostJob } from '../../runner/connection/job/job.ts'
 import { type Answer, answerOf, type FakeFile, idOf, kernelPath, type Machine, nameOf } from './commands.ts'

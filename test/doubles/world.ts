@@ -1,3 +1,4 @@
+/** A World in memory: clock, files, terminal and connections, for tests of whole runs. */
 import { posix } from 'node:path'
 import type { Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../../runner/connection/connection.ts'
 import { Failure } from '../../runner/base/failure.ts'

@@ -1,3 +1,4 @@
+/** `copy`: the contract, sources, owners and modes, invalid input. */
 import {
   appendFileSync,
   chmodSync,

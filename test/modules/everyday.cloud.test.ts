@@ -1,3 +1,4 @@
+/** Files and services on a whole machine of the real cloud. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import command from '../../modules/command.ts'
 import copy from '../../modules/copy.ts'

@@ -1,3 +1,4 @@
+/** `file`: the contract for each of its states, links, recursion, invalid input. */
 import {
   chmodSync,
   chownSync,

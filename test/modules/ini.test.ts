@@ -1,3 +1,4 @@
+/** `ini`: the contract, options, secrets, invalid input. */
 import { lstatSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

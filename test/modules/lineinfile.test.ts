@@ -1,3 +1,4 @@
+/** `lineinfile`: the contract, where a line goes, invalid input. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

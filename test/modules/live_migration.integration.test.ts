@@ -1,3 +1,4 @@
+/** `live_migration` on the simulated cloud: moves, joins, failures, interruption. */
 import { describe, expect, test } from 'vitest'
 import liveMigration from '../../modules/live_migration.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'

@@ -1,3 +1,4 @@
+/** `migration_preflight` on the simulated cloud with real shells: its findings, and the moves it refuses. */
 import { describe, expect, test } from 'vitest'
 import migrationPreflight from '../../modules/migration_preflight.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'

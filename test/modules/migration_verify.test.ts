@@ -1,3 +1,4 @@
+/** `migration_verify`: servers that have arrived, and every way to fail. */
 import { describe, expect, test } from 'vitest'
 import liveMigration from '../../modules/live_migration.ts'
 import migrationVerify from '../../modules/migration_verify.ts'

@@ -1,3 +1,4 @@
+/** `nova_servers`: servers by host, name and id; missing ones. */
 import { describe, expect, test } from 'vitest'
 import novaServers from '../../modules/nova_servers.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'

@@ -1,3 +1,4 @@
+/** `nova_service`: the contract, somebody else's reason, waiting until it is up. */
 import { describe, expect, test } from 'vitest'
 import novaService from '../../modules/nova_service.ts'
 import { behavesLikeAModule } from '../contracts/module.ts'

@@ -1,3 +1,4 @@
+/** `service`: the contract, units that do not stay up, invalid input. */
 import { describe, expect, test } from 'vitest'
 import service from '../../modules/service.ts'
 import type { Change } from '../../runner/module.ts'
@@ -139,7 +140,7 @@ describe('service', () => {
     const world = fakeSystemd({})
     const { changes } = await service.check({ ...defaults, daemon_reload: true, state: 'started' }, world.target)
     expect(changes).toMatchObject([onUnit(NOVA, 'as systemd has read it'), onUnit(NOVA)])
-    await expect(run(world, { daemon_reload: true, state: 'started' })).rejects.toThrow(`there is no unit ${NOVA} on compute15`)
+    await expect(run(world, { daemon_reload: true, state: 'started' })).rejects.toThrow(`unit ${NOVA} not found on compute15`)
   })
 
   test('so may a bad unit be mended', async () => {
@@ -171,7 +172,7 @@ describe('service finds out that a unit does not stay up', () => {
       message: `cannot start ${NOVA} on compute15`,
       why: `Job for ${NOVA} failed because the control process exited with error code.`,
       stderr: expect.stringContaining('the last words'),
-      todo: `journalctl -u ${NOVA} on compute15 tells more`,
+      todo: `read the log on compute15: journalctl -u ${NOVA}`,
     })
   })
 
@@ -200,7 +201,7 @@ describe('service finds out that a unit does not stay up', () => {
   test('when somebody else starts it anew', async () => {
     const onSleep = (_now: number, units: Map<string, FakeUnit>) =>
       void Object.assign(units.get(NOVA)!, { InvocationID: 'run-9' })
-    await expect(starting({ onSleep })).rejects.toMatchObject({ why: 'started anew while it was watched' })
+    await expect(starting({ onSleep })).rejects.toMatchObject({ why: 'started again while it was watched' })
   })
 
   test('when it waits to be restarted', async () => {
@@ -232,7 +233,7 @@ describe('service refuses', () => {
     const world = fakeSystemd({ [NOVA]: {}, 'nova-compute.socket': {}, 'ssh.service': {} })
     await expect(service.check({ ...defaults, name: 'nova-comput', state: 'started' }, world.target)).rejects.toMatchObject({
       kind: 'failed',
-      message: 'there is no unit nova-comput.service on compute15; did you mean `nova-compute`?',
+      message: 'unit nova-comput.service not found on compute15; did you mean `nova-compute`?',
     })
   })
 

@@ -1,3 +1,4 @@
+/** `wait_for`: files, ports, time limits. */
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+/** Live migrations that go wrong on the real cloud: no convergence, libvirtd killed, network cut. */
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import type { StepFinished } from '../../runner/events/events.ts'
 import { up, type RealCloud, type Server } from '../cloud/real/cloud.ts'

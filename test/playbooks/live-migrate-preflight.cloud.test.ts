@@ -1,3 +1,4 @@
+/** Each cause that the pre-flight must find, brought about on the real cloud. */
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { up, type RealCloud } from '../cloud/real/cloud.ts'
 import { migrationsOf, whereItRuns } from '../cloud/real/observe.ts'

@@ -1,3 +1,4 @@
+/** playbooks/live-migrate.yml on the real cloud, as a user runs it. */
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { up, type RealCloud } from '../cloud/real/cloud.ts'
 import { operator, step, steps, type Operator } from '../cloud/real/operator.ts'

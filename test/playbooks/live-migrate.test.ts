@@ -1,3 +1,4 @@
+/** playbooks/live-migrate.yml on the simulated cloud, with the built program. */
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+/** Runs a playbook in memory with modules made for tests. */
 import type { Event, StepFinished } from '../../runner/events/events.ts'
 import { type AnyModule, defineModule, Failure } from '../../runner/module.ts'
 import { run } from '../../runner/run/run.ts'

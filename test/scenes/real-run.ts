@@ -1,3 +1,4 @@
+/** Runs the built program in a workplace of its own, on a terminal or off. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+/** The image of a path for `undo`: type, content, owner, mode, link target. Called by the resources of files. */
 import { bytes, Failure } from '../../../runner/module.ts'
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'

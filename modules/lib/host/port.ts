@@ -1,7 +1,7 @@
 import { duration } from '../../../runner/module.ts'
 import type { HostAccess } from '../../../runner/module.ts'
 
-/** Whether a connection could be made; `how` is the program on the host that tried it. */
+/** Result of a probe; `how` is the program on the host that made the connection. */
 export type Probe =
   | { readonly state: 'open'; readonly how: string }
   | { readonly state: 'closed'; readonly how: string; readonly why: string }
@@ -9,7 +9,7 @@ export type Probe =
 
 /**
  * Tries a TCP connection from a host, with the first program found there: bash (`/dev/tcp`), nc, python3, perl. Sends nothing.
- * @param seconds how long to wait for an answer
+ * @param seconds time limit for an answer
  */
 export async function probePort(host: Pick<HostAccess, 'run'>, address: string, port: number, seconds: number): Promise<Probe> {
   const { stdout, stderr } = await host.run(['sh', '-c', SCRIPT, 'probe', address, String(port), String(seconds)], {
@@ -18,15 +18,15 @@ export async function probePort(host: Pick<HostAccess, 'run'>, address: string, 
   return readProbe(stdout, seconds) ?? { state: 'unknown', why: stderr.trim() || 'the probe gave no answer' }
 }
 
-/** The script's answer: `open HOW`, or `closed HOW STATUS` and what the program said on the following lines, or `none`. */
+/** Parses the script's output: `open HOW`, or `closed HOW STATUS` followed by the program's error, or `none`. */
 export function readProbe(stdout: string, seconds: number): Probe | undefined {
   const [head = '', ...rest] = stdout.trimEnd().split('\n')
   const [state, how, status] = head.split(' ')
-  if (state === 'none') return { state: 'unknown', why: 'none of bash, nc, python3 and perl is on the host' }
+  if (state === 'none') return { state: 'unknown', why: 'bash, nc, python3 and perl are all missing on the host' }
   if (how === undefined) return undefined
   if (state === 'open') return { state: 'open', how }
   if (state !== 'closed') return undefined
-  // 124 is what coreutils' timeout exits with when the time was up.
+  // coreutils' timeout exits with 124 when the time is up.
   return { state: 'closed', how, why: status === '124' ? `no answer within ${duration(seconds)}` : reason(rest.join('\n')) }
 }
 
@@ -42,8 +42,8 @@ function reason(text: string): string {
   return known?.[1] ?? text.trim().split('\n').at(-1)?.trim() ?? ''
 }
 
-// A bash built without network redirections says that the file /dev/tcp/… does not exist: the next program is tried then. With a socket
-// for its input, as under sshd, bash would read ~/.bashrc first and mix that file's noise with its answer: hence --norc.
+// A bash without network redirections reports that the file /dev/tcp/… does not exist: then the next program has its turn.
+// With a socket as standard input, as under sshd, bash reads ~/.bashrc, whose output would mix with the answer: hence --norc.
 const SCRIPT = `
 address=$1 port=$2 seconds=$3
 report() {

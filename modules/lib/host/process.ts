@@ -1,3 +1,4 @@
+/** The common part of `command` and `shell`: parameters, conditions, the run and its result. */
 import { posix } from 'node:path'
 import {
   type Change,
@@ -10,10 +11,9 @@ import {
   type Target,
 } from '../../../runner/module.ts'
 
-/** What `command` and `shell` share: when they run, how, and what comes of it. */
 export interface Job {
   readonly argv: readonly string[]
-  /** As people see it in a plan, a result and an error. */
+  /** The command in plans, results and errors. */
   readonly shown: string
   readonly chdir?: string | undefined
   readonly creates?: string | undefined
@@ -21,7 +21,7 @@ export interface Job {
   readonly stdin?: string | undefined
 }
 
-/** Bytes of each output that are kept: the journal, every view and later tasks have them in memory. */
+/** Bytes kept of each output. Journal, views and later tasks all hold them in memory. */
 const KEPT = MIB
 
 /** The parameters that `command` and `shell` share. */
@@ -29,38 +29,38 @@ export const jobParams = {
   chdir: {
     type: 'string',
     pattern: '^/',
-    description: 'Folder to run in. Default: the home of the user, or the working folder where the connection is local.',
+    description: 'Folder to run in. Default: the home of the user; on a local connection, the working folder.',
   },
   creates: {
     type: 'string',
     minLength: 1,
-    description: 'Do not run where this file exists. A relative path counts from `chdir`.',
+    description: 'Skip the command if this file exists. A relative path starts at `chdir`.',
   },
   removes: {
     type: 'string',
     minLength: 1,
-    description: 'Do not run where this file does not exist. A relative path counts from `chdir`.',
+    description: 'Skip the command if this file does not exist. A relative path starts at `chdir`.',
   },
-  stdin: { type: 'string', description: 'Text for its standard input.' },
+  stdin: { type: 'string', description: 'Text for standard input.' },
 } as const
 
 export const jobReturns = {
-  rc: 'Exit status; 128+n where signal n ended it.',
+  rc: 'Exit status; 128+n if signal n ended the command.',
   stdout:
-    'What it printed, without the line end at its end. Of more than 1 MiB the middle is left out; a line in its place says how much.',
-  stderr: 'Its error output, likewise.',
+    'Standard output without its last line end. Beyond 1 MiB the middle is left out, and a line in its place says how much.',
+  stderr: 'Standard error, cut in the same way.',
   stdout_lines: '`stdout` as a list of lines.',
   stderr_lines: '`stderr` as a list of lines.',
-  stdout_left_out: 'Bytes of `stdout` that were left out; 0 where it is whole.',
-  stderr_left_out: 'Bytes of `stderr` that were left out; 0 where it is whole.',
-  cmd: 'The command as it ran.',
-  seconds: 'How long it took.',
-  skip_reason: 'Why it did not run, where `creates` or `removes` said so.',
+  stdout_left_out: 'Bytes of `stdout` that were left out; 0 if it is complete.',
+  stderr_left_out: 'Bytes of `stderr` that were left out; 0 if it is complete.',
+  cmd: 'The command that ran.',
+  seconds: 'Seconds that the command took.',
+  skip_reason: 'Why the command did not run, if `creates` or `removes` skipped it.',
 } as const
 
 /**
- * A command is a change of its own unless `creates` or `removes` show that it was done before: what it would do cannot be
- * known.
+ * Plans a command. Its effect is unknown beforehand, so the command itself is the change, unless `creates` or `removes`
+ * show that it has run before.
  */
 export async function planJob(job: Job, target: Target): Promise<Diff<undefined>> {
   const reason = await doneBefore(job, target)
@@ -71,7 +71,7 @@ export async function planJob(job: Job, target: Target): Promise<Diff<undefined>
       result: { ...resultOf(job, { code: 0, stdout: '', stderr: '' }, 0), skip_reason: reason },
     }
   const change: Change = { resource: { host: target.host, kind: 'act', name: 'command' }, before: undefined, after: job.shown }
-  // `creates` and `removes` tell after a crash whether it went through; nothing else does.
+  // After a crash, only `creates` and `removes` can show that the command had run.
   const blind = job.creates === undefined && job.removes === undefined
   return { changes: [change], before: undefined, ...(blind ? { blind } : {}) }
 }
@@ -87,16 +87,14 @@ async function doneBefore({ chdir, creates, removes }: Job, target: Target): Pro
 function absolute(path: string, chdir: string | undefined): string {
   if (posix.isAbsolute(path)) return path
   if (chdir === undefined)
-    throw new Failure(`\`${path}\` is a relative path, and there is no \`chdir\``, {
+    throw new Failure(`\`${path}\` is a relative path, and \`chdir\` is missing`, {
       kind: 'input',
-      todo: 'give an absolute path',
+      todo: 'give an absolute path, or set `chdir`',
     })
   return posix.join(chdir, path)
 }
 
-/**
- * Runs it. A status other than 0 throws `Failure` whose data is the whole result, so that `register` and `failed_when` see it.
- */
+/** Runs a command. If its status is not 0, throws `Failure` with the result as data, for `register` and `failed_when`. */
 export async function runJob(job: Job, target: Target): Promise<Result> {
   const start = target.now()
   const options: RunOptions = {
@@ -132,13 +130,13 @@ function notZero(job: Job, code: number, result: ReturnType<typeof resultOf>, ho
   const ended = code > 128 ? `was ended by signal ${code - 128}` : `exited with ${code}`
   return new Failure(`\`${firstLine(job.shown)}\` ${ended}`, {
     ...(said === '' ? {} : { why: said.split('\n').at(-1) ?? said, stderr: said }),
-    ...(code === 127 ? { todo: `is ${program} installed on ${host}, and in the PATH of the user?` } : {}),
-    ...(code === 126 ? { todo: `is ${program} a program, and may the user run it?` } : {}),
+    ...(code === 127 ? { todo: `install ${program} on ${host}, or add its folder to the PATH of the user` } : {}),
+    ...(code === 126 ? { todo: `check that ${program} is a program and that the user may run it` } : {}),
     data: result,
   })
 }
 
-/** The last lines, as far as a person reads them. */
+/** The last ten lines, at most 2000 characters. */
 const lastOf = (text: string): string => text.slice(-2000).split(/\r?\n/).slice(-10).join('\n')
 
 const firstLine = (text: string): string => (text.includes('\n') ? `${text.slice(0, text.indexOf('\n'))} …` : text)

@@ -1,8 +1,9 @@
+/** Reads and controls systemd units. Called by the unit resource. */
 import { Failure, type HostAccess, type Target, suggestion } from '../../../runner/module.ts'
 
-/** A unit as `systemctl show` tells it; the words are systemd's own. */
+/** A unit as `systemctl show` prints it, in systemd's own words. */
 export interface Unit {
-  /** Its full name: `nova-compute.service`, also where an alias was asked for. */
+  /** Full name, such as `nova-compute.service`; never an alias. */
   readonly id: string
   /** loaded, not-found, masked, bad-setting, error … */
   readonly load: string
@@ -15,16 +16,16 @@ export interface Unit {
   readonly file: string
   readonly type: string
   readonly remainAfterExit: boolean
-  /** success, exit-code, signal, timeout … of its last run. */
+  /** Result of the last run: success, exit-code, signal, timeout … */
   readonly result: string
-  /** Status that its main process last exited with. */
+  /** Last exit status of the main process. */
   readonly status: string
-  /** How often systemd has restarted it by itself. */
+  /** Number of automatic restarts by systemd. */
   readonly restarts: number
-  /** Another one at every start; empty where it never ran. */
+  /** Changes with every start; empty if the unit never ran. */
   readonly invocation: string
   readonly canReload: boolean
-  /** Its file has changed on disk since systemd read it. */
+  /** The unit file has changed on disk since systemd read it. */
   readonly outdated: boolean
 }
 
@@ -66,7 +67,7 @@ export const parseUnit = (stdout: string): Unit => {
   }
 }
 
-/** Throws `Failure` where the host has no systemd. A unit that does not exist is an answer: `load` is not-found. */
+/** Reads a unit; `load` of a missing one is not-found. Throws `Failure` if the host has no systemd. */
 export async function readUnit(host: HostAccess, name: string): Promise<Unit> {
   const { code, stdout, stderr } = await host.run([
     'systemctl',
@@ -78,21 +79,21 @@ export async function readUnit(host: HostAccess, name: string): Promise<Unit> {
   ])
   if (code !== 0 || stdout.trim() === '') {
     const why = stderr.trim().split('\n').at(-1) ?? ''
-    throw new Failure(`systemd does not answer about ${name}`, {
+    throw new Failure(`systemd cannot show ${name}`, {
       ...(why === '' ? {} : { why }),
-      ...(code === 127 ? { todo: 'is this a host with systemd?' } : {}),
+      ...(code === 127 ? { todo: 'use the module on hosts with systemd only' } : {}),
     })
   }
   return parseUnit(stdout)
 }
 
-/** Refuses a unit that does not exist, naming one that does and is spelt alike. */
+/** Throws `Failure` if a unit is missing or unusable, and suggests a similar name. */
 export async function mustExist(target: Target, unit: Unit): Promise<void> {
   if (unit.load === 'loaded' || unit.load === 'masked') return
   if (unit.load !== 'not-found')
     throw new Failure(`systemd cannot use ${unit.id} on ${target.host}`, {
       why: `${unit.load}: ${unit.loadError}`,
-      todo: `systemd-analyze verify ${unit.id}`,
+      todo: `run: systemd-analyze verify ${unit.id}`,
     })
   const { stdout } = await target.run(['systemctl', 'list-unit-files', '--no-pager', '--no-legend', '--full'])
   const kind = unit.id.slice(unit.id.lastIndexOf('.'))
@@ -101,14 +102,14 @@ export async function mustExist(target: Target, unit: Unit): Promise<void> {
     .map((line) => line.split(' ')[0] ?? '')
     .filter((name) => name.endsWith(kind))
   const stem = (name: string): string => name.slice(0, -kind.length)
-  throw new Failure(`there is no unit ${unit.id} on ${target.host}${suggestion(stem(unit.id), others.map(stem))}`, {
-    todo: `systemctl list-unit-files '*${kind}' shows what there is`,
+  throw new Failure(`unit ${unit.id} not found on ${target.host}${suggestion(stem(unit.id), others.map(stem))}`, {
+    todo: `list the units: systemctl list-unit-files '*${kind}'`,
   })
 }
 
 export const inWords = ({ active, sub }: Unit): string => (sub === '' || sub === active ? active : `${active} (${sub})`)
 
-/** Whether it does its work: it is active, or it is one that does its work once and did. */
+/** True for an active unit and for a oneshot unit that has succeeded. */
 export const isUp = (unit: Unit): boolean =>
   unit.active === 'active' ||
   unit.active === 'reloading' ||
@@ -118,13 +119,13 @@ export const isStopped = ({ active }: Unit): boolean => active === 'inactive' ||
 
 export const isMasked = ({ file, load }: Unit): boolean => file.startsWith('masked') || load === 'masked'
 
-/** Units that are started by others, or by a generator: `enable` has nothing to do for them. */
+/** Units that other units or a generator start: `enable` does nothing for them. */
 export const isStatic = ({ file }: Unit): boolean => ['static', 'generated', 'transient', 'alias', 'indirect'].includes(file)
 
 export const isEnabled = (unit: Unit): boolean => unit.file === 'enabled' || isStatic(unit)
 export const isDisabled = (unit: Unit): boolean => !unit.file.startsWith('enabled')
 
-/** Runs a verb of systemctl; an error holds what systemd said and the unit's last log lines. */
+/** Runs a systemctl command. Its `Failure` holds systemd's message and the last lines of the unit's log. */
 export async function control(target: Target, verb: readonly string[], unit: Pick<Unit, 'id'>): Promise<void> {
   const { code, stderr } = await target.run(['systemctl', ...verb, '--', unit.id])
   if (code === 0) return
@@ -140,19 +141,18 @@ export async function control(target: Target, verb: readonly string[], unit: Pic
   )
 }
 
-/** Lets systemd read its unit files again. */
 export async function reloadSystemd(target: Target): Promise<void> {
   const { code, stderr } = await target.run(['systemctl', 'daemon-reload'])
   if (code !== 0)
-    throw new Failure(`systemd on ${target.host} cannot read its unit files again`, {
+    throw new Failure(`cannot reload the unit files of systemd on ${target.host}`, {
       why: stderr.trim().split('\n').at(-1) ?? '',
     })
 }
 
 /**
- * Waits until a unit that was just started has stayed up for some seconds: a program that dies at once looks well to systemd
- * for a moment, and one that is restarted again and again looks well between two deaths.
- * @param restarts how often systemd had restarted it before: 0 after a start, which sets its counter back
+ * Waits until a unit that was just started has stayed up for some seconds. systemd shows a program that dies at once as
+ * active for a moment, and a program in a restart loop as active between two deaths.
+ * @param restarts automatic restarts before the watch; 0 after a start, which resets systemd's counter
  */
 export async function mustStayUp(target: Target, name: string, seconds: number, restarts = 0): Promise<Unit> {
   const first = await readUnit(target, name)
@@ -163,14 +163,14 @@ export async function mustStayUp(target: Target, name: string, seconds: number, 
     if (!beginning && !isUp(unit)) throw await died(target, unit)
     if (unit.restarts > restarts)
       throw await died(target, unit, `restarted ${times(unit.restarts - restarts)} while it was watched`)
-    if (isUp(unit) && unit.invocation !== first.invocation) throw await died(target, unit, 'started anew while it was watched')
+    if (isUp(unit) && unit.invocation !== first.invocation) throw await died(target, unit, 'started again while it was watched')
     if (!beginning && target.now() - start >= seconds) return unit
     await target.sleep(1)
     unit = await readUnit(target, name)
   }
 }
 
-/** systemd's own limit (DefaultTimeoutStartSec) is 90 s; beyond it something else is wrong. */
+/** Longer than systemd's own limit for a start (DefaultTimeoutStartSec, 90 s). */
 const MOST_SECONDS_TO_BEGIN = 120
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`)
@@ -188,7 +188,7 @@ async function withLog(target: Target, { id }: Pick<Unit, 'id'>, what: string, w
   const lines = code === 0 ? stdout.trim() : ''
   return new Failure(what, {
     why,
-    todo: `journalctl -u ${id} on ${target.host} tells more`,
+    todo: `read the log on ${target.host}: journalctl -u ${id}`,
     ...(lines === '' ? {} : { stderr: lines }),
   })
 }

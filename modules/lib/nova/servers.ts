@@ -1,3 +1,4 @@
+/** Servers by name, id or host, as the modules and their results name them. */
 import { type Compute, Failure, list, type Server, suggestion } from '../../../runner/module.ts'
 
 /** A server as plain JSON, with the names that playbooks use. */

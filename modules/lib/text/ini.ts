@@ -1,3 +1,4 @@
+/** Reads and edits INI files and leaves every other byte alone. Called by the `ini` module and the pre-flight. */
 import { Failure } from '../../../runner/module.ts'
 import { insertLines, joinLines, replaceLines, splitLines, type Line } from './lines.ts'
 

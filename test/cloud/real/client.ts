@@ -1,3 +1,4 @@
+/** A client of the real cloud's APIs for tests, on purpose not the one under test. */
 import { password } from './layout.ts'
 import { endpoints } from './settings.ts'
 

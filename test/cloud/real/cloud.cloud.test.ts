@@ -1,3 +1,4 @@
+/** The real cloud itself: whole machines, up twice, down, smoke tests, the view of a user. */
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { up, type RealCloud } from './cloud.ts'
 import { ApiError } from './client.ts'

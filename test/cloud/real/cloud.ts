@@ -1,3 +1,4 @@
+/** The real cloud as a test sees it: servers, consoles, counters, and ways to break things. */
 import { ApiError, login, type Api, type UserName } from './client.ts'
 import { countersIn, type Counters, type ImageName } from './guest.ts'
 import { cloudName, handOut } from './handout.ts'

@@ -1,3 +1,4 @@
+/** The first start of the control plane: databases, users, catalogue, images. Its result is kept as the seed. */
 import { readFile } from 'node:fs/promises'
 import { login, users, type Api, type UserName } from './client.ts'
 import { makeImages } from './guest.ts'

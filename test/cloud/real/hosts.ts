@@ -1,3 +1,4 @@
+/** Hosts of the real cloud: systemd machines in containers with network namespaces of their own. */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, readdir, rmdir } from 'node:fs/promises'

@@ -1,3 +1,4 @@
+/** Read-only file trees that hosts are made of, built from Debian's packages and kept by digest. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'

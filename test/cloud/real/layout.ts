@@ -1,3 +1,4 @@
+/** Names, addresses and paths of the real cloud. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Requirements of the machine for a real cloud, and their installation. */
 import { existsSync } from 'node:fs'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import type { Progress } from './progress.ts'

@@ -1,3 +1,4 @@
+/** `npm run cloud:real`: the command line of the real cloud. */
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { down, realCloud, unavailable, up } from './cloud.ts'

@@ -1,3 +1,4 @@
+/** The real cloud's network: bridge, namespaces, cables that can be cut. */
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

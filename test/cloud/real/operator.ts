@@ -1,3 +1,4 @@
+/** Runs the built program on the real cloud as an operator does, and reads its events. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -1,3 +1,4 @@
+/** Runs programs and waits for them. Used by everything in this folder. */
 import { spawn } from 'node:child_process'
 
 export interface Finished {

@@ -1,3 +1,4 @@
+/** Values of the hosts' configuration files, filled into the templates of conf/. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, chown, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'

@@ -1,3 +1,7 @@
+/**
+ * The other shapes of the real cloud: shared storage, Neutron, fake hosts, snapshots. Only if
+ * RUNBOOK_CLOUD_SHAPES=1.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { down, realCloud, up, type RealCloud } from './cloud.ts'
 import { computes } from './layout.ts'

@@ -1,3 +1,4 @@
+/** The parts of the real cloud that exist on this machine, running or kept. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'

@@ -1,3 +1,4 @@
+/** The simulated cloud: start, stop, and the credentials of its user. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'

@@ -1,3 +1,4 @@
+/** Faults of the simulated cloud, as its clients see them. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { act, compute, connect, ended, moveTo, readLogin, serverNow, settled, until } from '../expectations/subject.ts'
 import type { Api, Subject } from '../expectations/subject.ts'

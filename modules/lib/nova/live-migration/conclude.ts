@@ -1,3 +1,7 @@
+/**
+ * The end of a live migration: is the server where it should be, and if not, why and what to do. Called by
+ * `live_migration`.
+ */
 import { bytes, type Compute, duration, Failure, type Result, type Server, type Target } from '../../../../runner/module.ts'
 import { reach } from '../compute-host.ts'
 import { isRunning } from '../servers.ts'

@@ -1,3 +1,7 @@
+/**
+ * Watches a live migration until Nova's record of it ends or a limit of the operator is reached. Called by
+ * `live_migration`.
+ */
 import {
   type Bytes,
   bytes,

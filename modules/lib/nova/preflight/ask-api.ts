@@ -1,3 +1,4 @@
+/** Everything that the pre-flight asks the cloud's API. Called by inspect.ts. */
 import { Failure, mapLimit, type Cloud, type ComputeService, type Hypervisor, type Server } from '../../../../runner/module.ts'
 import { inFlight } from '../live-migration/in-flight.ts'
 import type { Agent, Api, Group, Looked, Port, Room, Wanted } from './evidence.ts'

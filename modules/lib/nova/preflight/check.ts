@@ -1,3 +1,4 @@
+/** The vocabulary of the pre-flight: its checks, their levels, and one line of its report. */
 import { count, list } from '../../../../runner/module.ts'
 
 export type Level = 'ok' | 'WARN' | 'BLOCK'

@@ -1,3 +1,4 @@
+/** Checks of the guest itself: CPU, machine type, devices. Pure, of the evidence that inspect.ts gathered. */
 import { compareVersions, type Hypervisor, list, type Server } from '../../../../runner/module.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'

@@ -1,3 +1,7 @@
+/**
+ * Checks of the way between two hosts: names, ports, libvirt's listener, clocks. Pure, of the evidence that
+ * inspect.ts gathered.
+ */
 import { duration } from '../../../../runner/module.ts'
 import { block, line, ok, warn, type Check, type Verdict } from './check.ts'
 import { seenHost } from './checks-storage.ts'

@@ -1,3 +1,7 @@
+/**
+ * Checks of the request itself: does the target exist, may Nova move there. Pure, of the evidence that
+ * inspect.ts gathered.
+ */
 import { compareVersions, type ComputeService, count, list, suggestion, type Server } from '../../../../runner/module.ts'
 import { isRunning } from '../servers.ts'
 import { candidates } from './ask-api.ts'

@@ -1,3 +1,7 @@
+/**
+ * Checks of memory, CPUs and disk on the target, for all servers together. Pure, of the evidence that
+ * inspect.ts gathered.
+ */
 import { bytes, count, GIB, type Hypervisor, list, MIB, type Server } from '../../../../runner/module.ts'
 import { candidates } from './ask-api.ts'
 import { block, line, lines, ok, warn, type Check, type CheckName, type Verdict } from './check.ts'

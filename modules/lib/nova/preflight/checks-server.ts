@@ -1,3 +1,4 @@
+/** Checks of each server: state, tasks, flavor, groups. Pure, of the evidence that inspect.ts gathered. */
 import { bytes, compareVersions, list, MIB, type Server } from '../../../../runner/module.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'

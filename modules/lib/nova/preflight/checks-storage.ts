@@ -1,3 +1,4 @@
+/** Checks of disks and instance folders, shared or copied. Pure, of the evidence that inspect.ts gathered. */
 import { bytes, count, GIB, list, MIB, type Server } from '../../../../runner/module.ts'
 import type { OsloConfig } from '../../text/oslo-config.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'

@@ -1,3 +1,4 @@
+/** The evidence that the checks judge: plain data from the API and from the hosts. */
 import type { ComputeService, Hypervisor, Migration, Server, Token } from '../../../../runner/module.ts'
 import type { OsloConfig } from '../../text/oslo-config.ts'
 import type { Probe } from '../../host/port.ts'

@@ -1,3 +1,4 @@
+/** Parsers of what a host prints: /proc, virsh, qemu-img. Pure; called by probe-host.ts. */
 import { Failure, parseXml, type Xml } from '../../../../runner/module.ts'
 import type { DiskFile, Domain, Folder, Listening } from './evidence.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Gathers the evidence from the API, the hosts and the pairs, and runs every check. Called by
+ * `migration_preflight`.
+ */
 import { Failure, type Cloud, type Server, type Target } from '../../../../runner/module.ts'
 import { reach, type Reached } from '../compute-host.ts'
 import { lookUp } from '../servers.ts'

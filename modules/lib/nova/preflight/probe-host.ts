@@ -1,3 +1,4 @@
+/** One request that reads all the pre-flight needs of one compute host. Called by inspect.ts. */
 import { Failure, kibOf, type Output, type Target } from '../../../../runner/module.ts'
 import { osloConfig, type OsloConfig } from '../../text/oslo-config.ts'
 import * as reading from './host-readings.ts'

@@ -1,3 +1,4 @@
+/** Probes of the way from a source to the target: libvirt's connection, CPUs, missing images. Called by inspect.ts. */
 import type { Hypervisor, Target } from '../../../../runner/module.ts'
 import type { OsloConfig } from '../../text/oslo-config.ts'
 import { probePort } from '../../host/port.ts'

@@ -1,3 +1,4 @@
+/** The simulated cloud's hosts: private roots with ssh, services and virsh. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect as dial } from 'node:net'
 import { join } from 'node:path'

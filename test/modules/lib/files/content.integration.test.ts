@@ -1,3 +1,4 @@
+/** Files on a real disk: failing writes, and what survives a write (ACLs, attributes, links). */
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'

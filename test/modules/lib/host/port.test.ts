@@ -1,3 +1,4 @@
+/** Port probes with each program that a host may have. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server } from 'node:net'
@@ -75,7 +76,7 @@ describe('a port is tried with whatever the host has', () => {
   test('nothing there', async () => {
     expect(await probePort(machine(only('/usr/bin/timeout')), '127.0.0.1', open, 5)).toEqual({
       state: 'unknown',
-      why: 'none of bash, nc, python3 and perl is on the host',
+      why: 'bash, nc, python3 and perl are all missing on the host',
     })
   })
 

@@ -1,3 +1,4 @@
+/** The common part of `command` and `shell`: conditions, the run, its result. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -36,7 +37,7 @@ describe('planJob', () => {
   test('a relative path without a folder is refused', async () => {
     await expect(planJob(sh('true', { creates: 'done' }), here)).rejects.toMatchObject({
       kind: 'input',
-      todo: 'give an absolute path',
+      todo: 'give an absolute path, or set `chdir`',
     })
   })
 })
@@ -98,7 +99,7 @@ describe('runJob', () => {
   test('a program that is not there is named', async () => {
     const failing = runJob({ argv: ['no-such-program'], shown: 'no-such-program' }, here)
     await expect(failing).rejects.toMatchObject({
-      todo: 'is no-such-program installed on host1, and in the PATH of the user?',
+      todo: 'install no-such-program on host1, or add its folder to the PATH of the user',
       data: { rc: 127 },
     })
   })

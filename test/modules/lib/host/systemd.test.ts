@@ -61,7 +61,7 @@ describe('systemctl show', () => {
   })
 
   test.each([
-    [127, 'sh: 1: systemctl: not found', 'is this a host with systemd?'],
+    [127, 'sh: 1: systemctl: not found', 'use the module on hosts with systemd only'],
     [
       1,
       "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down",
@@ -70,7 +70,7 @@ describe('systemctl show', () => {
   ])('status %i is an error', async (code, stderr, todo) => {
     const target = fakeTarget({ commands: () => ({ code, stderr }) })
     await expect(readUnit(target, 'x')).rejects.toMatchObject({
-      message: 'systemd does not answer about x',
+      message: 'systemd cannot show x',
       why: stderr.split('\n').at(-1),
       todo,
     })

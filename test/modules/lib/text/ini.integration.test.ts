@@ -1,3 +1,4 @@
+/** INI files as Debian ships them, read and edited beside the real oslo.config. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Reading and setting options: every other byte stays, for any file and value. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readIni, readOption, setOption } from '../../../../modules/lib/text/ini.ts'

@@ -1,3 +1,4 @@
+/** Editing lines as `lineinfile` does. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compilePattern, type Pattern } from '../../../../runner/module.ts'

@@ -1,3 +1,4 @@
+/** Texts of files as lines: endings, missing last newline, binary. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {

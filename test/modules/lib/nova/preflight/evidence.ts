@@ -1,3 +1,4 @@
+/** Evidence of two hosts that fit each other; each test changes one thing. */
 import { osloConfig } from '../../../../../modules/lib/text/oslo-config.ts'
 import type { Api, HostSeen, PairSeen, Seen, Wanted } from '../../../../../modules/lib/nova/preflight/evidence.ts'
 import type { ComputeService, Hypervisor, Server } from '../../../../../runner/module.ts'

@@ -1,3 +1,4 @@
+/** Parsers of what hosts print, on texts recorded from real ones. */
 import { describe, expect, test } from 'vitest'
 import * as reading from '../../../../../modules/lib/nova/preflight/host-readings.ts'
 

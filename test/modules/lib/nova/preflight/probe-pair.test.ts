@@ -1,3 +1,4 @@
+/** The way from source to target: addresses, libvirt, CPUs. */
 import { describe, expect, test } from 'vitest'
 import { osloConfig } from '../../../../../modules/lib/text/oslo-config.ts'
 import { comparison, lookAtPair, route } from '../../../../../modules/lib/nova/preflight/probe-pair.ts'
