@@ -35,10 +35,10 @@ describe('command', () => {
   })
 
   test.each([
-    [{}, 'there is nothing to run'],
+    [{}, 'the command is missing'],
     [{ cmd: 'a', argv: ['a'] }, '`cmd` and `argv` exclude each other'],
-    [{ cmd: '  ' }, 'the command has no program'],
-    [{ argv: ['', 'a'] }, 'the command has no program'],
+    [{ cmd: '  ' }, 'the program is missing'],
+    [{ argv: ['', 'a'] }, 'the program is missing'],
     [{ cmd: 'ls | wc -l' }, '`ls | wc -l` holds `|`, which only a shell acts on'],
   ])('%j is refused in plan already', async (params, message) => {
     await expect(command.check(params, localTarget(folder))).rejects.toMatchObject({ kind: 'input', message })

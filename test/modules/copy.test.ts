@@ -205,7 +205,7 @@ describe('copy', () => {
   })
 
   test.each<[Partial<Params>, string]>([
-    [{}, 'there is nothing to copy'],
+    [{}, '`src` and `content` are both missing'],
     [{ src: 'a', content: 'b' }, '`src` and `content` exclude each other'],
     [{ src: 'not-there' }, 'there is no not-there beside the playbook'],
   ])('%j is refused', async (params, message) => {

@@ -55,7 +55,7 @@ describe('debug', () => {
 
   test.each([
     [{ value: 1, table: rows }, '`value` and `table` exclude each other'],
-    [{ msg: 'x', columns: ['a'] }, '`columns` is for `table`'],
+    [{ msg: 'x', columns: ['a'] }, '`columns` needs `table`'],
   ])('refuses %j', async (params, message) => {
     await expect(resultOf(params)).rejects.toMatchObject({ kind: 'input', message: expect.stringContaining(message) })
   })

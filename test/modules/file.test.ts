@@ -234,8 +234,8 @@ describe('file', () => {
     [{ path: at('dir'), state: 'link', src: 'x', force: true }, 'failed', `${at('dir')} is a folder, which no link replaces`],
     [{ state: 'link' }, 'input', 'there is no `src` to link to'],
     [{ state: 'link', src: 'x', mode: '0600' }, 'input', 'a link has no owner and mode of its own'],
-    [{ src: 'x' }, 'input', '`src` is for `state: link`'],
-    [{ recurse: true }, 'input', '`recurse` is for `state: directory`'],
+    [{ src: 'x' }, 'input', '`src` needs `state: link`'],
+    [{ recurse: true }, 'input', '`recurse` needs `state: directory`'],
   ])('%j is refused', async (given, kind, message) => {
     await expect(changesOf(given)).rejects.toMatchObject({ kind, message })
   })

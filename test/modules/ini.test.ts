@@ -130,11 +130,11 @@ describe('ini', () => {
   })
 
   test.each<[Given, string]>([
-    [{}, 'there is nothing to set'],
-    [{ section: 'a', value: 'x' }, 'there is nothing to set'],
-    [{ section: 'a', option: 'b' }, 'there is no value for [a] b'],
-    [{ section: 'a', option: 'b', value: null }, 'there is no value for [a] b'],
-    [{ section: 'a', option: 'b', value: 'c', state: 'absent' }, '`state: absent` removes the option whatever its value is'],
+    [{}, 'the option is missing'],
+    [{ section: 'a', value: 'x' }, 'the option is missing'],
+    [{ section: 'a', option: 'b' }, 'the value of [a] b is missing'],
+    [{ section: 'a', option: 'b', value: null }, 'the value of [a] b is missing'],
+    [{ section: 'a', option: 'b', value: 'c', state: 'absent' }, '`state: absent` and `value` exclude each other'],
     [{ section: 'a', options: {} }, '`options` excludes `section`, `option` and `value`'],
     [{ section: 'a', option: 'b', value: { c: 1 } }, 'the value of [a] b is a mapping, which no INI file can hold'],
     [{ section: 'a', option: 'b', value: ['c', null] }, 'the value of [a] b is null, which no INI file can hold'],

@@ -78,19 +78,16 @@ describe('lineinfile', () => {
   })
 
   test.each<[Given, string]>([
-    [{}, 'there is no `line` to add'],
-    [{ state: 'absent' }, 'nothing says which lines to remove'],
+    [{}, '`line` is missing'],
+    [{ state: 'absent' }, 'the lines to remove are missing'],
     [{ line: 'a', regexp: 'a', search_string: 'a' }, '`regexp` and `search_string` exclude each other'],
     [{ line: 'a', insertafter: 'a', insertbefore: 'b' }, '`insertafter` and `insertbefore` exclude each other'],
     [{ line: 'a', backrefs: true }, '`backrefs` needs `regexp`'],
     [{ line: 'a', regexp: '(' }, '`regexp` is no regular expression: `(`'],
     [{ line: 'a', insertafter: '(' }, '`insertafter` is no regular expression: `(`'],
     [{ line: '\\2', regexp: '^#(listen)_tls', backrefs: true }, 'the pattern has no group \\2'],
-    [
-      { line: '\\g<0> more', regexp: '^#listen_tcp.*', backrefs: true },
-      'the edit of /f would change the file again at every run',
-    ],
-    [{ line: 'other', regexp: '^#listen' }, 'the edit of /f would change the file again at every run'],
+    [{ line: '\\g<0> more', regexp: '^#listen_tcp.*', backrefs: true }, 'the edit would change /f again on every run'],
+    [{ line: 'other', regexp: '^#listen' }, 'the edit would change /f again on every run'],
   ])('%j is refused', async (given, message) => {
     await expect(changesOf(given)).rejects.toMatchObject({ kind: 'input', message })
   })

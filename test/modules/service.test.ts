@@ -260,7 +260,7 @@ describe('service refuses', () => {
   )
 
   test.each<[Partial<Params>, string]>([
-    [{}, 'nothing is asked of the unit'],
+    [{}, 'the wanted state is missing'],
     [{ masked: true, state: 'started' }, 'a masked unit can be neither enabled nor started'],
     [{ masked: true, enabled: true }, 'a masked unit can be neither enabled nor started'],
   ])('%j', async (given, message) => {

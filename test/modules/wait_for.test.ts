@@ -162,16 +162,16 @@ describe('wait_for a port', () => {
     const target = fakeTarget({ commands: () => ({ stdout: 'none\n' }) })
     await expect(waitFor.check({ ...defaults, port: 22 }, target)).rejects.toMatchObject({
       kind: 'failed',
-      message: 'cannot try port 22 of 127.0.0.1 from host1',
+      message: 'cannot probe port 22 of 127.0.0.1 from host1',
     })
   })
 })
 
 describe('wait_for refuses', () => {
   test.each<[Given, string]>([
-    [{}, 'there is nothing to wait for'],
+    [{}, '`port` and `path` are both missing'],
     [{ port: 1, path: '/x' }, '`port` and `path` exclude each other'],
-    [{ port: 1, search_regex: 'x' }, '`search_regex` is for `path`, which is not given'],
+    [{ port: 1, search_regex: 'x' }, '`search_regex` needs `path`'],
     [{ path: '/x', search_regex: '(' }, '`search_regex` is no regular expression: `(`'],
   ])('%j', async (given, message) => {
     await expect(sensiblyChecked(waitFor, { ...defaults, ...given }, fakeTarget())).rejects.toMatchObject({
