@@ -178,7 +178,7 @@ describe('file', () => {
 
   test('a folder’s path has no `..` in it: after a link that leads elsewhere', () => {
     const params = { ...defaults, path: '/a/link/../b', state: 'directory' } as const
-    expect(() => file.validate?.(params)).toThrow(/without `..`/)
+    expect(() => file.validate?.(params)).toThrow(/must not contain `..`/)
     expect(() => file.validate?.({ ...params, path: '/a/..b' })).not.toThrow()
   })
 
