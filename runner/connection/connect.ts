@@ -5,8 +5,8 @@ import type { SshOptions } from './ssh/ssh.ts'
 export type ConnectOptions = Pick<SshOptions, 'env' | 'sshConfig' | 'keepalive'>
 
 /**
- * Connects to a host, or gives this machine the same face. SSH is loaded when the first host needs it, and not before.
- * Throws `Failure`, kind `unreachable` for all that has to do with the host.
+ * Connects to a host, or opens a shell on this machine. Loads the SSH library only when the first host needs it.
+ * Throws `Failure`, kind `unreachable` for any fault of the host.
  */
 export async function connect(endpoint: Endpoint, options: ConnectOptions, signal?: AbortSignal): Promise<Connection> {
   const given = signal === undefined ? options : { ...options, signal: allowListeners(signal) }

@@ -1,28 +1,27 @@
+/** Types of a connection to a host, and of a module's access through it. Implemented by ssh.ts and local.ts. */
 import type { Duplex } from 'node:stream'
-
-/** What a module may do on a host, and the connection that carries it. Implemented by `ssh.ts` and `local.ts`. */
 
 export interface RunOptions {
   readonly stdin?: string | Uint8Array
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** Bytes of each output that are kept: half from its beginning, half from its end. Left out: all, up to 1 GiB. */
+  /** Bytes to keep of each output: half from its beginning, half from its end. Default: all, up to 1 GiB. */
   readonly keep?: number
-  /** Seconds until the command is killed on the host and a `Failure` of kind `timeout` is thrown. */
+  /** Seconds. After them the command is killed on the host, and a `Failure` of kind `timeout` is thrown. */
   readonly timeout?: number
   /** Kills the command on the host when aborted; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
 export interface Output {
-  /** Exit status; 128+n when the command was killed by signal n. A lost connection throws instead. */
+  /** Exit status; 128+n if signal n killed the command. A lost connection throws instead. */
   readonly code: number
-  /** Decoded as UTF-8, nothing trimmed. Where its middle was not kept, a line in its place says so. */
+  /** Decoded as UTF-8, nothing trimmed. If the middle was not kept, a line marks the gap. */
   readonly stdout: string
   readonly stderr: string
-  /** The exact bytes of standard output, as far as they were kept. */
+  /** The exact bytes of standard output that were kept. */
   readonly bytes: Uint8Array
-  /** Bytes that were not kept of each; absent where all were. */
+  /** Bytes of each output that were not kept; absent if all were kept. */
   readonly leftOut?: { readonly stdout: number; readonly stderr: number }
 }
 
@@ -37,12 +36,12 @@ export interface Stat {
   readonly group: string
   /** Modification time, seconds since the epoch. */
   readonly mtime: number
-  /** Where a symbolic link points. */
+  /** The target of a symbolic link. */
   readonly target?: string
 }
 
 export interface WriteOptions {
-  /** Defaults: those of the file that is replaced; for a new file the user's own, mode 0644. */
+  /** Defaults: owner, group and mode of the replaced file; for a new file the user's own, mode 0644. */
   readonly owner?: string
   readonly group?: string
   /** Octal digits, e.g. `0640`. */
@@ -53,15 +52,15 @@ export interface WriteOptions {
 export interface HostAccess {
   /** Runs a program (never a string to be quoted). A non-zero exit is a result, not an error. */
   run(argv: readonly string[], options?: RunOptions): Promise<Output>
-  /** The bytes of a file; undefined where there is none. */
+  /** The bytes of a file; undefined if the file is missing. */
   read(path: string): Promise<Uint8Array | undefined>
-  /** Does not follow a symbolic link in the last part of the path. */
+  /** Metadata of a file. Does not follow a symbolic link in the last part of the path. */
   stat(path: string): Promise<Stat | undefined>
-  /** The names in a folder, sorted, without `.` and `..`; undefined where there is none. */
+  /** The names in a folder, sorted, without `.` and `..`; undefined if the folder is missing. */
   list(path: string): Promise<readonly string[] | undefined>
   /**
-   * Replaces a file atomically: temporary file in the same folder, fsync, rename; owner, mode, ACL, extended attributes and
-   * security context kept. Follows a symbolic link, as an editor would.
+   * Replaces a file atomically: temporary file in the same folder, fsync, rename; owner, mode, ACL, extended
+   * attributes and security context kept. Follows a symbolic link, as an editor would.
    */
   write(path: string, content: string | Uint8Array, options?: WriteOptions): Promise<void>
 }
@@ -72,57 +71,60 @@ export interface Become {
   readonly password?: string
 }
 
-/** A lock on a host: flock(2), which the host's kernel frees when the connection ends, however it ends. */
+/** A request for a lock on a host: flock(2), which the host's kernel frees when the connection ends for any reason. */
 export interface LockWanted {
-  /** What is locked there: `host`, or the like. */
+  /** Name of the locked thing, e.g. `host`. */
   readonly name: string
-  /** Who takes it, on one line: whoever comes second reads it. */
+  /** The holder in one line, for other runs to read. */
   readonly note: string
-  /** Others may have it too, as long as they all want it so. */
+  /** A shared lock: others may hold it too if they share it. */
   readonly shared: boolean
-  /** Seconds that the host keeps it for a runner that gives no sign of life (its machine has lost its power). Default 60. */
+  /** Seconds that the host keeps the lock without a heartbeat of the runner (after a power failure). Default 60. */
   readonly lease?: number
 }
 
 export interface HostLock {
-  /** Throws `Failure` when it may have been lost. */
+  /** Throws `Failure` if the lock may be lost. */
   stands(): void
   release(): void
 }
 
-/** An SSH server as the runner has reached it, perhaps through others. */
+/** An SSH server as the runner reached it, directly or through bastions. */
 export interface Peer {
   readonly address: string
   readonly port: number
   readonly user: string
-  /** The key that it has shown, as in known_hosts: `ssh-ed25519 AAAA…`. */
+  /** The server's key, as in known_hosts: `ssh-ed25519 AAAA…`. */
   readonly hostKey: string
 }
 
 export interface Connection {
   readonly host: string
-  /** The host as its login user (undefined) or as another. A shell is opened on first use and kept. */
+  /** Access to the host as the login user (undefined) or as another. Opens a shell on first use and keeps it. */
   as(become: Become | undefined): HostAccess
-  /** Takes a lock, kept until it is released or the connection ends; undefined where somebody else has it. Throws `Failure`. */
+  /**
+   * Takes a lock, held until it is released or the connection ends; undefined if another run holds it. Throws
+   * `Failure`.
+   */
   lock(become: Become | undefined, wanted: LockWanted): Promise<HostLock | undefined>
   /**
-   * A stream to a port of the host's network, as a program on the host would reach it; default host: the host's own loopback. It ends with the
-   * connection. Throws `Failure` of kind `unreachable`, also where the host refuses.
+   * Opens a stream to a port, as a program on the host would reach the port. Default host: the host's own loopback.
+   * The stream ends with the connection. Throws `Failure` of kind `unreachable`, also if the host refuses.
    */
   forward(port: number, host?: string): Promise<Duplex>
-  /** The SSH server at its end; undefined for this machine. */
+  /** The host's SSH server; undefined for this machine. */
   readonly peer: Peer | undefined
-  /** How many requests were sent and how many bytes went each way, for `-v` and the benchmark. */
+  /** Number of requests, and of bytes each way, for `-v` and the benchmark. */
   readonly traffic: { requests: number; sent: number; received: number }
   close(): Promise<void>
 }
 
-/** All that is needed to reach a host, from inventory variables (`ansible_*`) and command-line options. */
+/** The address, login and options of a host, from inventory variables (`ansible_*`) and the command line. */
 export interface Endpoint {
-  /** Its name in the inventory. */
+  /** The host's name in the inventory. */
   readonly name: string
   readonly kind: 'ssh' | 'local'
-  /** Host name or address; for ssh it is also what `~/.ssh/config` is asked for. */
+  /** Host name or address; for ssh also the name looked up in `~/.ssh/config`. */
   readonly address: string
   readonly port?: number
   readonly user?: string
@@ -132,7 +134,7 @@ export interface Endpoint {
   readonly proxyJump?: string
   /** A known_hosts file to use instead of the user's. */
   readonly knownHosts?: string
-  /** Accept (and remember) keys of hosts never seen before; a changed key is still refused. */
+  /** Accept and remember the keys of new hosts. A changed key is still refused. */
   readonly acceptNewHostKeys?: boolean
   /** Seconds to connect and log in. Default 10. */
   readonly connectTimeout?: number

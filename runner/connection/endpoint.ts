@@ -1,9 +1,13 @@
+/**
+ * The address, user and options of a host, from `ansible_*` variables and the command line. Called by
+ * hosts/target.ts.
+ */
 import { defined } from '../base/defined.ts'
 import { Failure } from '../base/failure.ts'
 import type { Become, Endpoint } from './connection.ts'
 import { type SshArguments, parseSshArguments } from './ssh/arguments.ts'
 
-/** An inventory's variables for one host, rendered; only those that begin with `ansible_` are looked at. */
+/** An inventory's variables for one host, rendered. Only variables that begin with `ansible_` are read. */
 export type ConnectionVariables = Readonly<Record<string, unknown>>
 
 export interface EndpointDefaults {
@@ -19,7 +23,7 @@ export interface BecomeDefaults {
 }
 
 /**
- * How to reach a host. The inventory's own variables go before the defaults of play and command line, as in Ansible.
+ * The endpoint of a host. The inventory's variables win over the defaults of play and command line, as in Ansible.
  * Throws `Failure` of kind `input` that names the variable.
  */
 export function endpointFrom(name: string, vars: ConnectionVariables, defaults: EndpointDefaults = {}): Endpoint {
@@ -43,7 +47,7 @@ export function endpointFrom(name: string, vars: ConnectionVariables, defaults: 
   })
 }
 
-/** Whom to become, or undefined to stay the login user. Throws `Failure` of kind `input`. */
+/** The user to become; undefined for the login user. Throws `Failure` of kind `input`. */
 export function becomeFrom(vars: ConnectionVariables, defaults: BecomeDefaults = {}): Become | undefined {
   const wanted = boolean(vars, 'ansible_become') ?? defaults.wanted ?? false
   if (!wanted) return undefined
@@ -52,7 +56,7 @@ export function becomeFrom(vars: ConnectionVariables, defaults: BecomeDefaults =
   for (const name of ['ansible_become_exe', 'ansible_become_flags', 'ansible_sudo_exe', 'ansible_sudo_flags']) {
     const value = text(vars, name)
     if (value !== undefined && value !== '' && value !== 'sudo')
-      throw unsupported(name, value, 'sudo is called as it is found on the host, with -H')
+      throw unsupported(name, value, 'sudo is always called as `sudo -H`: remove the variable')
   }
   return defined({
     user: text(vars, 'ansible_become_user', 'ansible_sudo_user') ?? defaults.user ?? 'root',
@@ -65,7 +69,7 @@ const LOGIN_PASSWORDS = ['ansible_password', 'ansible_ssh_password', 'ansible_ss
 const BECOME_PASSWORDS = ['ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass']
 export const connectionPasswords: readonly string[] = [...LOGIN_PASSWORDS, ...BECOME_PASSWORDS]
 
-/** The variables that say how a host is reached and whom to become: what one that is spelt almost so was meant to be. */
+/** The variables of a connection and of become, for suggestions about misspelt names. */
 export const connectionVariables: readonly string[] = [
   'ansible_host',
   'ansible_port',
@@ -83,9 +87,9 @@ export const connectionVariables: readonly string[] = [
   'ansible_become_password',
 ]
 
-/** Variables that would have us connect in another way; all that are in neither list do no harm. */
+/** Variables of other ways to connect, each with its help. Variables in neither list have no effect. */
 const notSupported: Readonly<Record<string, string>> = {
-  ansible_ssh_executable: 'no ssh program is used; what it adds can often be said in ~/.ssh/config',
+  ansible_ssh_executable: 'no ssh program is used: put its options into ~/.ssh/config',
   ansible_ssh_pkcs11_provider: 'add the card to the agent: ssh-add -s',
   ansible_private_key_passphrase: 'add the key to the agent: ssh-add',
   ansible_ssh_private_key_passphrase: 'add the key to the agent: ssh-add',
@@ -115,7 +119,7 @@ function refuseUnsupported(vars: ConnectionVariables): void {
 function kindOf(name: string, host: string | undefined, vars: ConnectionVariables): Endpoint['kind'] {
   const connection = text(vars, 'ansible_connection')
   if (connection === undefined) {
-    // Ansible's implicit localhost; one with an address or a port of its own is meant to be reached by SSH.
+    // Ansible's implicit localhost. A localhost with an address or a port of its own is reached by SSH.
     const here = ['localhost', '127.0.0.1', '::1'].includes(name) && host === undefined && !isSet(vars['ansible_port'])
     return here ? 'local' : 'ssh'
   }
@@ -144,7 +148,7 @@ function sshArguments(vars: ConnectionVariables): SshArguments {
   })
 }
 
-/** OpenSSH refuses these too: such a name would be taken for an option. */
+/** Refuses addresses that ssh would take for an option, as OpenSSH does. */
 function checkedAddress(address: string): string {
   if (address === '' || address.startsWith('-') || /[\s\0]/.test(address)) {
     throw new Failure(`\`${address}\` cannot be the address of a host`, { kind: 'input', todo: 'correct ansible_host' })
@@ -154,7 +158,7 @@ function checkedAddress(address: string): string {
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
 
-/** The first of these variables that is set; numbers are taken as written, so that a numeric password needs no quotes. */
+/** The first of these variables that is set. Numbers become text, so that a numeric password needs no quotes. */
 function text(vars: ConnectionVariables, ...names: string[]): string | undefined {
   for (const name of names) {
     const value = vars[name]
@@ -180,7 +184,7 @@ const port = (vars: ConnectionVariables, ...names: string[]) =>
   number(vars, 'a port number from 1 to 65535', (n) => n > 0 && n < 65536, names)
 const seconds = (vars: ConnectionVariables, ...names: string[]) => number(vars, 'a number of seconds', (n) => n > 0, names)
 
-/** As Ansible reads a truth value, which in an INI inventory is text. */
+/** Reads a boolean as Ansible does. In an INI inventory it is text. */
 function boolean(vars: ConnectionVariables, name: string): boolean | undefined {
   const value = vars[name]
   if (value === undefined || value === null || value === '') return undefined

@@ -1,22 +1,27 @@
+/**
+ * Streams to ports, as a host reaches them: opened through ssh or from this machine, ended with the connection.
+ * Called by pooled.ts.
+ */
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import { Failure } from '../base/failure.ts'
 import { duration } from '../base/format.ts'
 
-/** Opens a stream to a port as a host sees it. Rejects with whatever went wrong. */
+/** Opens a stream to a port as a host reaches it. Rejects with the error. */
 export type Dial = (host: string, port: number) => Promise<Duplex>
 
-/** The streams that lead through one connection: all of them end with it. */
+/** The streams through one connection. They end with the connection. */
 export interface Forwards {
   open(port: number, host?: string): Promise<Duplex>
-  /** Destroys those that are open, with this error; none is opened any more. */
+  /** Destroys all open streams with this error, and refuses new ones. */
   end(error: Error): void
 }
 
 /**
+ * Keeps track of the streams of one connection.
  * @param name of the host, for messages
- * @param dial from there
+ * @param dial opens a stream from the host
  */
 export function forwardsOf(name: string, dial: Dial): Forwards {
   const streams = new Set<Duplex>()
@@ -27,7 +32,7 @@ export function forwardsOf(name: string, dial: Dial): Forwards {
       const stream = await dial(host, port).catch((error: Error) => {
         throw over ?? cannotForward(name, host, port, error)
       })
-      // Whoever has it may listen for more; an error that nobody listens for would end the process.
+      // An error without a listener would end the process.
       stream.on('error', () => undefined)
       stream.once('close', () => streams.delete(stream))
       streams.add(stream)
@@ -47,11 +52,11 @@ const cannotForward = (name: string, host: string, port: number, error: Error): 
     why: error.message,
     todo: /prohibited|open failed$/.test(error.message)
       ? `allow it in the sshd_config of ${name}: AllowTcpForwarding local, and PermitOpen`
-      : `see on ${name} whether the service is up and listens there`,
+      : `check on ${name} that the service runs and listens there`,
     cause: error,
   })
 
-/** Through an SSH connection. @param limit seconds until it must be open */
+/** Dials through an SSH connection. @param limit seconds until the stream must be open */
 export const sshDial =
   (client: Client, limit: number): Dial =>
   (host, port) =>
@@ -69,14 +74,17 @@ export const sshDial =
         else resolve(streamOf(channel))
       }
       try {
-        // ssh2 throws where the connection has ended.
+        // ssh2 throws if the connection has ended.
         client.forwardOut('127.0.0.1', 0, host, port, settle)
       } catch (error) {
         settle(error as Error)
       }
     })
 
-/** A channel of ssh2 takes no error when it is destroyed, and is closed only when the other side agrees: this one behaves as any stream. */
+/**
+ * Wraps a channel of ssh2 as a plain stream. A channel ignores the error of `destroy`, and closes only once the other
+ * side agrees.
+ */
 function streamOf(channel: Duplex): Duplex {
   const stream = new Duplex({
     read: () => void channel.resume(),
@@ -98,7 +106,7 @@ function streamOf(channel: Duplex): Duplex {
   return stream
 }
 
-/** From this machine. @param limit seconds until it must be open */
+/** Dials from this machine. @param limit seconds until the stream must be open */
 export const localDial =
   (limit: number): Dial =>
   (host, port) =>

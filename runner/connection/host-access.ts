@@ -1,3 +1,4 @@
+/** A module's access to a host: read, stat, list, write, run, as requests to the shell. Called by pooled.ts. */
 import { posix } from 'node:path'
 import { Failure } from '../base/failure.ts'
 import { bytes } from '../base/format.ts'
@@ -7,37 +8,40 @@ import type { Operation } from './shell/requests.ts'
 import type { Answer, Control, Item } from './shell/shell.ts'
 import { watch, type Watch } from './shell/watch.ts'
 
-/** Where operations go: one user's side of a `Pool`. */
-export interface Asker {
+/** Takes operations: one user's side of a `Pool`. */
+export interface RequestSink {
   add(item: Item): void
-  /** Takes back what was not sent yet; false when it is too late. */
+  /** Withdraws an operation. Returns false if the operation was already sent. */
   drop(item: Item): boolean
-  /** A number no other operation of the connection has. */
+  /** A number that is unique among the connection's operations. */
   nextId(): number
-  /** Ends what is under way when the whole run is stopped. */
+  /** Ends running operations when the run is stopped. */
   readonly signal: AbortSignal | undefined
 }
 
 type Job = Extract<Answer, { kind: 'job' }>
-type Seen = Exclude<Answer, Job>
+type ProbeAnswer = Exclude<Answer, Job>
 /** `Omit` for each member of the union. */
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never
 
-/** The answer to one operation. Rejects with the connection's failure, or with the reason of the asker's signal. */
+/**
+ * Sends one operation and returns its answer. Rejects with the connection's failure, or with the reason of the sink's
+ * signal.
+ */
 export function askHost<A extends Answer>(
-  asker: Asker,
+  sink: RequestSink,
   operation: Unnumbered<Operation>,
   more: Pick<Item, 'sent'> = {},
 ): Promise<A> {
   return new Promise((resolve, reject) => {
-    const { signal } = asker
+    const { signal } = sink
     if (signal?.aborted === true) return reject(signal.reason)
     const onAbort = () => reject(signal?.reason)
     const done = () => signal?.removeEventListener('abort', onAbort)
     signal?.addEventListener('abort', onAbort, { once: true })
-    asker.add({
+    sink.add({
       ...more,
-      operation: { ...operation, id: asker.nextId() } as Operation,
+      operation: { ...operation, id: sink.nextId() } as Operation,
       answer(answer) {
         done()
         resolve(answer as A)
@@ -50,28 +54,28 @@ export function askHost<A extends Answer>(
   })
 }
 
-/** A host as one user, by operations that travel in batches. */
-export function hostAccess(asker: Asker): HostAccess {
-  const ask = <A extends Answer>(operation: Unnumbered<Operation>): Promise<A> => askHost(asker, operation)
+/** Access to a host as one user. Operations travel in batches. */
+export function hostAccess(sink: RequestSink): HostAccess {
+  const ask = <A extends Answer>(operation: Unnumbered<Operation>): Promise<A> => askHost(sink, operation)
 
-  /** The exact words of one of coreutils about a path that a probe could not see. */
+  /** Runs one of coreutils on a path that a probe could not read, for its output or its exact error message. */
   const insist = async (argv: readonly string[], act: string, path: string): Promise<Buffer | undefined> => {
     const { code, stdout, stderr } = await ask<Job>({ kind: 'ask', argv })
     if (code === '0') return stdout
     const said = stderr.toString()
     if (/: (No such file or directory|Not a directory)\s*$/.test(said)) return undefined
-    throw new Failure(`cannot ${act} ${path}`, { why: lastLine(said) || `exit status ${code}`, ...cure(said, path) })
+    throw new Failure(`cannot ${act} ${path}`, { why: lastLine(said) || `exit status ${code}`, ...helpFor(said, path) })
   }
 
   return {
     async run(argv, options = {}) {
       const { operation, program } = runOperation(argv, options)
-      return output(await runJob(asker, operation, program, options), program, options.cwd)
+      return output(await runJob(sink, operation, program, options), program, options.cwd)
     },
 
     async read(path) {
       const asked = checkedPath(path)
-      const { flag, body } = await ask<Seen>({ kind: 'read', path: asked })
+      const { flag, body } = await ask<ProbeAnswer>({ kind: 'read', path: asked })
       if (flag === '-') return undefined
       if (flag === '!') throw new Failure(`cannot read ${path}`, { why: 'it is not a regular file' })
       return flag === '+' ? body : insist(['cat', asked], 'read', path)
@@ -79,7 +83,7 @@ export function hostAccess(asker: Asker): HostAccess {
 
     async stat(path) {
       const asked = checkedPath(path)
-      const { flag, body, target } = await ask<Seen>({ kind: 'stat', path: asked })
+      const { flag, body, target } = await ask<ProbeAnswer>({ kind: 'stat', path: asked })
       if (flag === '-') return undefined
       if (flag !== '?') return parseStat(body.toString(), target)
       const line = await insist(['stat', '-c', statFormat, asked], 'look at', path)
@@ -91,10 +95,10 @@ export function hostAccess(asker: Asker): HostAccess {
 
     async list(path) {
       const asked = checkedPath(path)
-      const { flag, body } = await ask<Seen>({ kind: 'list', path: asked })
+      const { flag, body } = await ask<ProbeAnswer>({ kind: 'list', path: asked })
       if (flag === '-') return undefined
       if (flag === '+') return names(body.toString(), '\0')
-      // The slash makes `ls` follow a link, and complain about what is no folder.
+      // The slash makes `ls` follow a link, and fail unless the path is a folder.
       const lines = await insist(['ls', '-1A', `${asked}/`], 'list', path)
       return lines === undefined ? undefined : names(lines.toString(), '\n')
     },
@@ -103,15 +107,15 @@ export function hostAccess(asker: Asker): HostAccess {
       const job = await ask<Job>({ kind: 'write', ...writeOperation(path, content, options) })
       if (job.code === '0') return
       const said = job.stderr.toString()
-      throw new Failure(`cannot write ${path}`, { why: lastLine(said) || `exit status ${job.code}`, ...cure(said, path) })
+      throw new Failure(`cannot write ${path}`, { why: lastLine(said) || `exit status ${job.code}`, ...helpFor(said, path) })
     },
   }
 }
 
-/** Sends one command and stands by it until its end, its time limit or its caller's abort. */
-const runJob = (asker: Asker, operation: Unnumbered<Operation>, program: string, options: RunOptions): Promise<Job> =>
+/** Sends one command and watches it until its end, its time limit or its caller's abort. */
+const runJob = (sink: RequestSink, operation: Unnumbered<Operation>, program: string, options: RunOptions): Promise<Job> =>
   new Promise((resolve, reject) => {
-    const { timeout, signal = asker.signal } = options
+    const { timeout, signal = sink.signal } = options
     if (signal?.aborted === true) {
       reject(signal.reason)
       return
@@ -119,10 +123,10 @@ const runJob = (asker: Asker, operation: Unnumbered<Operation>, program: string,
     if (signal !== undefined) allowListeners(signal)
     let watched: Watch | undefined
     const onEarlyAbort = () => {
-      if (asker.drop(item)) reject(signal?.reason)
+      if (sink.drop(item)) reject(signal?.reason)
     }
     const item: Item = {
-      operation: { ...operation, id: asker.nextId() } as Operation,
+      operation: { ...operation, id: sink.nextId() } as Operation,
       sent(control: Control) {
         signal?.removeEventListener('abort', onEarlyAbort)
         watched = watch(control, { program, timeout, signal }, (reason) => reject(unstoppable(reason, program)))
@@ -139,10 +143,10 @@ const runJob = (asker: Asker, operation: Unnumbered<Operation>, program: string,
       },
     }
     signal?.addEventListener('abort', onEarlyAbort, { once: true })
-    asker.add(item)
+    sink.add(item)
   })
 
-/** Seconds beyond its limit until the host ends a command by itself, should nobody be left to tell it. */
+/** Seconds beyond the limit after which the host itself ends a command, in case the runner is gone. */
 const hostGrace = 30
 
 function runOperation(argv: readonly string[], options: RunOptions): { operation: Unnumbered<Operation>; program: string } {
@@ -171,10 +175,13 @@ function runOperation(argv: readonly string[], options: RunOptions): { operation
   }
 }
 
-/** Words in place of an exit status: the command was never run, or nobody could see how it ended. */
+/**
+ * The output of a command. Throws `Failure` if a word stands for the exit status: the command did not run, or its end
+ * is unknown.
+ */
 function output({ code, stdout, stderr, written }: Job, program: string, cwd: string | undefined): Output {
   if (code === 'folder')
-    throw new Failure(`cannot run \`${program}\` in ${cwd}`, { why: 'the folder is not there or may not be entered' })
+    throw new Failure(`cannot run \`${program}\` in ${cwd}`, { why: 'the folder is missing or may not be entered' })
   if (code === 'room')
     throw new Failure(`cannot run \`${program}\``, {
       why: 'no room for temporary files on the host',
@@ -182,11 +189,10 @@ function output({ code, stdout, stderr, written }: Job, program: string, cwd: st
     })
   if (code === 'full')
     throw new Failure(`the output of \`${program}\` is lost`, {
-      why: 'the host has no room for it in /dev/shm or /tmp; the command itself has run',
+      why: '/dev/shm and /tmp on the host are full; the command itself has run',
       todo: 'free some room, or have the command write into a file',
     })
-  if (code === 'lost')
-    throw new Failure(`cannot tell how \`${program}\` ended`, { why: 'the shell beside it was killed on the host' })
+  if (code === 'lost') throw new Failure(`the end of \`${program}\` is unknown`, { why: 'its shell on the host was killed' })
   const [wroteOut, wroteErrors] = written ?? [stdout.length, stderr.length]
   const out = endsOf(stdout, wroteOut)
   const errors = endsOf(stderr, wroteErrors)
@@ -195,7 +201,7 @@ function output({ code, stdout, stderr, written }: Job, program: string, cwd: st
   return {
     code: Number(code),
     bytes: stdout,
-    // Decoded when first asked for: a hundred megabytes of output are often only wanted as bytes.
+    // Decoded on first use: a large output is often needed only as bytes.
     get stdout() {
       return (text ??= textOf(out))
     },
@@ -213,7 +219,10 @@ interface Ends {
   readonly leftOut: number
 }
 
-/** What was kept of `written` bytes. It begins and ends between lines: half a line is half a character, or a secret that nobody would know. */
+/**
+ * Splits the kept part of `written` bytes at line ends: half a line is half a character, or a secret that masking
+ * would not recognise.
+ */
 function endsOf(kept: Buffer, written: number): Ends {
   if (written <= kept.length) return { head: kept, tail: kept.subarray(kept.length), leftOut: 0 }
   const middle = kept.length / 2
@@ -225,12 +234,12 @@ function endsOf(kept: Buffer, written: number): Ends {
 }
 
 const NEWLINE = 10
-/** Bytes of a line that are given up for that, at most. */
+/** Most bytes of a line to drop at a split. */
 const LONGEST_HALF = 16 * 1024
 
 function textOf({ head, tail, leftOut }: Ends): string {
   if (leftOut === 0) return head.toString()
-  // Half a character is none.
+  // Drops half a character on either side.
   const end = new TextDecoder('utf-8', { ignoreBOM: true }).decode(head, { stream: true })
   const begin = tail.subarray(
     Math.max(
@@ -267,9 +276,12 @@ function writeOperation(path: string, content: string | Uint8Array, { owner = ''
   return { path: checkedPath(path), content: bytesOf(content), owner, group, mode }
 }
 
-/** A relative path is one from the home folder; with a dot before it, no name looks like an option. */
+/**
+ * A path to send. A relative path starts at the home folder, with `./` before it so that no name looks like an
+ * option.
+ */
 function checkedPath(path: string): string {
-  if (path === '' || path.includes('\0')) throw new Failure(`\`${path}\` is no path`, { kind: 'input' })
+  if (path === '' || path.includes('\0')) throw new Failure(`\`${path}\` is not a path`, { kind: 'input' })
   return path.startsWith('/') ? path : `./${path}`
 }
 
@@ -277,7 +289,7 @@ const bytesOf = (content: string | Uint8Array): Uint8Array => (typeof content ==
 
 const names = (text: string, separator: string): readonly string[] => text.split(separator).slice(0, -1).toSorted()
 
-/** As the program on the host asks for it: raw mode in hexadecimal, size, ids, time, names. */
+/** The format of host-program.sh: raw mode in hexadecimal, size, ids, time, names. */
 const statFormat = '%f:%s:%u:%g:%Y:%U:%G'
 
 const kinds: Readonly<Record<number, Stat['kind']>> = { 0o100000: 'file', 0o040000: 'directory', 0o120000: 'link' }
@@ -301,10 +313,10 @@ function parseStat(line: string, target: string | undefined): Stat {
 /** `cat: /etc/shadow: Permission denied` without the name of the program. */
 const lastLine = (text: string): string => (text.trimEnd().split('\n').at(-1) ?? '').replace(/^[a-z]+: /, '')
 
-/** By the texts of errno(3), which the host program asks to be in English. */
-const cures: readonly (readonly [RegExp, (path: string) => string])[] = [
+/** Help by the text of errno(3), which the host program requests in English. */
+const HELP: readonly (readonly [RegExp, (path: string) => string])[] = [
   [/Permission denied|Operation not permitted/, () => 'use `become: true` if another user may'],
-  [/No space left on device|Disk quota exceeded/, () => 'make room there, then run it again'],
+  [/No space left on device|Disk quota exceeded/, () => 'make room there, then run again'],
   [
     /Read-only file system/,
     () => 'find out why it is mounted read-only: the kernel does that by itself after an error on the disk',
@@ -312,7 +324,7 @@ const cures: readonly (readonly [RegExp, (path: string) => string])[] = [
   [/No such file or directory/, (path) => `make the folder first: \`file: { path: ${posix.dirname(path)}, state: directory }\``],
 ]
 
-const cure = (said: string, path: string): { todo?: string } => {
-  const todo = cures.find(([text]) => text.test(said))?.[1](path)
+const helpFor = (said: string, path: string): { todo?: string } => {
+  const todo = HELP.find(([text]) => text.test(said))?.[1](path)
   return todo === undefined ? {} : { todo }
 }

@@ -8,14 +8,14 @@ import { loginName } from './ssh/config.ts'
 export interface LocalOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal?: AbortSignal
-  /** Another `sh` than /bin/sh. */
+  /** Default: /bin/sh. */
   readonly shell?: string
 }
 
-/** This machine, by the same shell and the same requests as another host, without SSH. */
+/** Connects to this machine by the same shell and requests as to another host, without SSH. */
 export function connectLocal(endpoint: Endpoint, { env, signal, shell = '/bin/sh' }: LocalOptions): Connection {
   const openPipe: OpenPipe = async ({ argv }) => {
-    // Its own session: Ctrl-C in the terminal is for the runner to decide about, not for the commands it runs.
+    // A session of its own: Ctrl-C in the terminal must reach only the runner, not its commands.
     const child = spawn(shell, argv, { env, detached: true, stdio: 'pipe' })
     const { stdin, stdout, stderr } = child
     for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined)

@@ -1,10 +1,11 @@
+/** Several shells on one connection, opened as they are needed. Called by ssh.ts and local.ts. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '../base/failure.ts'
 import type { Become, Connection } from './connection.ts'
 import { greet, openingFor, type Opening } from './shell/opening.ts'
 import { type Item, type Pipe, type Shell, startShell } from './shell/shell.ts'
 
-/** Starts a process on the host. `refused` where the host allows no further one on this connection. */
+/** Starts a process on the host. `refused` if the host allows no further session on this connection. */
 export type OpenPipe = (opening: Opening) => Promise<Pipe | 'refused'>
 
 export interface PoolOptions {
@@ -16,28 +17,34 @@ export interface PoolOptions {
   readonly stallLimit?: number
 }
 
-/** The shells of one connection: usually one a user, more while one is held up by a slow disk, at most four in all. */
+/** The shells of one connection: usually one per user, more while a slow disk blocks one, at most four in all. */
 export interface Pool {
-  /** Puts an operation into the next batch of that user's shell. */
+  /** Adds an operation to the next batch of a user's shell. */
   add(become: Become | undefined, item: Item): void
-  /** Takes back what was not sent yet; false when it is too late. */
+  /** Withdraws an operation. Returns false if the operation was already sent. */
   drop(item: Item): boolean
   /** Ends everything, now and later, with this failure. */
   fail(failure: Failure): void
   close(): Promise<void>
 }
 
-/** Sessions that sshd allows a connection by default are ten; four leave room for the operator's own. */
+/** Most shells of a connection. sshd allows ten sessions by default; four leave room for the operator's own. */
 const maxShells = 4
 
-/** Milliseconds that a batch may wait for a busy shell before another shell is opened: a hung mount must not hold up the rest. */
+/**
+ * Milliseconds that a batch may wait for a busy shell before another shell is opened: a hung mount must not hold up
+ * the rest.
+ */
 const patience = 250
 
-/** sshd counts a session for a moment after it has ended: how often to ask again for the only one it allows, and after how many milliseconds. */
+/**
+ * Most retries after a refused session, and milliseconds between them: sshd counts a session for a moment after its
+ * end.
+ */
 const patientRefusals = 50
 const refusalPause = 100
 
-/** So that a thousand reads do not make one answer that must be complete before the first is of use. */
+/** Most operations in a batch: a thousand reads would make one answer, of no use before it is complete. */
 const maxBatch = 200
 
 interface User {
@@ -47,7 +54,7 @@ interface User {
   opening: boolean
   scheduled: boolean
   timer: NodeJS.Timeout | undefined
-  /** Why this user cannot be had: asking again would only count towards locking the account. */
+  /** The reason that this user is denied. A retry would only count towards locking the account. */
   denied: Failure | undefined
 }
 
@@ -60,7 +67,7 @@ export function createPool({ openPipe, traffic, openLimit, stallLimit }: PoolOpt
 
   const open = () => [...users.values()].reduce((sum, user) => sum + user.shells.size + (user.opening ? 1 : 0), 0)
 
-  /** At the end of the tick, so that all that was asked in it travels together. */
+  /** Serves a user at the end of the tick, so that all requests of the tick travel together. */
   const schedule = (user: User) => {
     if (user.scheduled) return
     user.scheduled = true
@@ -96,7 +103,7 @@ export function createPool({ openPipe, traffic, openLimit, stallLimit }: PoolOpt
     }
   }
 
-  /** Gives up a shell that nobody needs now, of a user who has another or of anybody. */
+  /** Closes an idle shell to make room. Returns false if every shell is needed. */
   const makeRoom = async (): Promise<boolean> => {
     for (const user of users.values()) {
       if (user.queue.length > 0) continue
@@ -112,7 +119,7 @@ export function createPool({ openPipe, traffic, openLimit, stallLimit }: PoolOpt
 
   const openShell = async (user: User): Promise<void> => {
     user.opening = true
-    // Without room it is tried again when a shell becomes free or ends: both call `everybody`.
+    // If no room is left, tries again when a shell becomes free or ends: both call `serveAll`.
     if (open() > room && !(await makeRoom())) {
       user.opening = false
       return
@@ -138,10 +145,10 @@ export function createPool({ openPipe, traffic, openLimit, stallLimit }: PoolOpt
       await greet(pipe, opening, user.become, openLimit)
       const shell = startShell(pipe, traffic, {
         ...(stallLimit === undefined ? {} : { stallLimit }),
-        onFree: () => everybody(),
+        onFree: () => serveAll(),
         onEnd: () => {
           user.shells.delete(shell)
-          everybody()
+          serveAll()
         },
       })
       if (end === undefined) user.shells.add(shell)
@@ -152,16 +159,16 @@ export function createPool({ openPipe, traffic, openLimit, stallLimit }: PoolOpt
           ? error
           : new Failure('no shell on the host', { kind: 'unreachable', why: String(error), cause: error })
       if (failure.kind !== 'unreachable') user.denied = failure
-      // Another shell of this user may still take what waits.
+      // Another shell of this user may still serve the queue.
       if (user.shells.size === 0) failAll(user, failure)
     } finally {
       user.opening = false
-      everybody()
+      serveAll()
     }
   }
 
-  /** Somebody who found no room may find it now. */
-  const everybody = () => {
+  /** Serves every user with a queue: room may have become free. */
+  const serveAll = () => {
     for (const user of users.values()) if (user.queue.length > 0) schedule(user)
   }
 

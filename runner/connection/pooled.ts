@@ -1,7 +1,7 @@
 import { Failure } from '../base/failure.ts'
 import type { Connection, Endpoint, Peer } from './connection.ts'
 import { type Dial, forwardsOf } from './forward.ts'
-import { type Asker, hostAccess } from './host-access.ts'
+import { type RequestSink, hostAccess } from './host-access.ts'
 import { takeLock } from './lock.ts'
 import { createPool, type OpenPipe } from './pool.ts'
 
@@ -9,16 +9,16 @@ export interface PooledOptions {
   readonly openPipe: OpenPipe
   readonly dial: Dial
   readonly peer?: Peer
-  /** To become this user no sudo is needed. */
+  /** The user that needs no sudo. */
   readonly loginUser: string
   /** Seconds until a shell must have started. */
   readonly openLimit: number
   readonly signal: AbortSignal | undefined
-  /** Ends what lies below the shells. */
+  /** Ends the transport below the shells. */
   end(): Promise<void>
 }
 
-/** A connection made of shells, and the way to tell it that what lies below them is lost. */
+/** Makes a connection of shells. `fail` ends the connection after the loss of its transport. */
 export function pooledConnection(
   endpoint: Endpoint,
   options: PooledOptions,
@@ -28,7 +28,7 @@ export function pooledConnection(
   const pool = createPool({ openPipe, traffic, openLimit })
   const forwards = forwardsOf(endpoint.name, options.dial)
   let id = 0
-  const asker = (become: Parameters<Connection['as']>[0]): Asker => ({
+  const sink = (become: Parameters<Connection['as']>[0]): RequestSink => ({
     add: (item) => pool.add(become?.user === loginUser ? undefined : become, item),
     drop: pool.drop,
     nextId: () => ++id,
@@ -39,8 +39,8 @@ export function pooledConnection(
       host: endpoint.name,
       traffic,
       peer: options.peer,
-      as: (become) => hostAccess(asker(become)),
-      lock: (become, wanted) => takeLock(asker(become), wanted),
+      as: (become) => hostAccess(sink(become)),
+      lock: (become, wanted) => takeLock(sink(become), wanted),
       forward: forwards.open,
       async close() {
         forwards.end(new Failure(`the connection to ${endpoint.name} was closed`, { kind: 'unreachable' }))

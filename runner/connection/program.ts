@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Reads a program of sh that is sent to hosts: without comments and indentation, which none of its texts may need. */
+/** Reads an sh program to send to hosts, and strips comments and indentation: none of its texts may depend on them. */
 export const readProgram = (file: URL): string =>
   readFileSync(file, 'utf8')
     .replace(/^\s*#.*\n/gm, '')

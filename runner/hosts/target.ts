@@ -1,4 +1,4 @@
-/** What a module may touch, for one step on one host. Called by engine/attempt.ts and undo. */
+/** The target of one step on one host: all that a module may use. Called by engine/attempt.ts and undo. */
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { becomeFrom, endpointFrom } from '../connection/endpoint.ts'
 import type { Become, Connection, Endpoint, HostAccess, HostLock, LockWanted } from '../connection/connection.ts'
@@ -14,9 +14,9 @@ import { gather } from './facts.ts'
 import { type HostState, type Run, stateOf } from '../state/run-state.ts'
 import { connectionVars, passwordsIn } from './connection-vars.ts'
 
-/** What one step brings to its target. */
+/** A step's settings for its target. */
 export interface TargetOptions {
-  /** Inventory name of the host that is acted on: the step's own, or the one it is delegated to. */
+  /** Inventory name of the host to act on: the step's own, or the host that the step is delegated to. */
   readonly host: string
   readonly become: { readonly wanted: boolean | undefined; readonly user: string | undefined }
   readonly environment: Readonly<Record<string, string>>
@@ -32,7 +32,7 @@ export interface TargetOptions {
   controllerFile(path: string): Promise<Uint8Array>
 }
 
-/** Connects on first use: a module that works through an API opens no connection. */
+/** Makes a target. Connects on first use: a module that works through an API opens no connection. */
 export function createTarget(run: Run, options: TargetOptions): Target {
   let opened: Promise<HostAccess> | undefined
   const access = () => (opened ??= reachHost(run, options))
@@ -88,7 +88,10 @@ const contextOf = ({ world: { clock } }: Run, { host, signal, progress }: Target
   sleep: (seconds) => clock.sleep(seconds * 1000, signal),
 })
 
-/** Gathers the facts that are wanted and that this life of the run has not gathered: a host may have restarted since an earlier one. */
+/**
+ * Gathers the named facts, unless this process of the run has gathered them. A resumed run gathers again: the host
+ * may have restarted.
+ */
 export async function gatherFacts(run: Run, state: HostState, names: readonly string[], options: TargetOptions): Promise<void> {
   const missing = names.filter((name) => !state.gathered.has(name))
   if (missing.length === 0) return
@@ -109,9 +112,9 @@ function unknownHost(run: Pick<Run, 'inventory'>, host: string): never {
   })
 }
 
-/** Whom a host is reached as. */
+/** A host, and the user to reach it as. */
 export type Reaching = Pick<TargetOptions, 'host' | 'become' | 'remoteUser' | 'port'>
-/** What of a run is needed to reach a host. */
+/** The parts of a run that are needed to reach a host. */
 export type Reachable = Pick<
   Run,
   'inventory' | 'extra' | 'params' | 'session' | 'secrets' | 'world' | 'as' | 'becomePassword' | 'unreachable'
@@ -120,10 +123,10 @@ export type Reachable = Pick<
   readonly how: Pick<Run['how'], 'acceptNewHostKeys'>
 }
 
-/** The controller's own name is locked by nobody: that is where operators work side by side. */
+/** Names of the controller, which is never locked: operators share it. */
 const CONTROLLER = ['localhost', '127.0.0.1', '::1']
 
-/** A lock on a host; `free` where none is needed. Throws `Failure`. */
+/** Takes a lock on a host; returns `free` if none is needed. Throws `Failure`. */
 export async function takeOn(run: Run, options: Reaching, wanted: LockWanted): Promise<HostLock | 'busy' | 'free'> {
   const { endpoint, become } = await reach(run, options)
   if (endpoint.kind === 'local' && CONTROLLER.includes(endpoint.name)) return 'free'
@@ -146,7 +149,7 @@ async function reach(run: Reachable, options: Reaching): Promise<{ endpoint: End
   run.unreachable.delete(host.name)
   if (known !== undefined) throw known
   const vars = connectionVars(run, host)
-  // What could not be rendered when the run began can be now.
+  // Passwords that could not be rendered at the start of the run.
   for (const password of passwordsIn(vars)) run.secrets.add(password)
   const endpoint = endpointFrom(host.name, vars, {
     user: options.remoteUser ?? run.as.user,
@@ -169,18 +172,21 @@ async function reach(run: Reachable, options: Reaching): Promise<{ endpoint: End
   }
 }
 
-/** A relative path in an inventory is meant from the working folder, as in Ansible, or from beside the inventory. */
+/** Resolves a relative path of an inventory: from the working folder, as in Ansible, or from the inventory's folder. */
 async function besideInventory(run: Pick<Run, 'world' | 'inventory'>, path: string): Promise<string> {
   if (isAbsolute(path) || path.startsWith('~')) return path
   const candidates = [run.world.cwd, ...run.inventory.sources.map((source) => resolve(run.world.cwd, dirname(source.file)))]
   for (const folder of candidates) {
     if ((await run.world.files.kind(resolve(folder, path))) !== undefined) return resolve(folder, path)
   }
-  // Where it is nowhere, the error names the place beside the inventory, which is what most mean.
+  // If the file is missing, the error names the inventory's folder, which most users mean.
   return resolve(candidates[1] ?? run.world.cwd, path)
 }
 
-/** The inventory may say which cloud: `runbook_cloud`, and `runbook_clouds_file` (relative to the working folder or the inventory). */
+/**
+ * The cloud from the inventory: `runbook_cloud`, and `runbook_clouds_file` (relative to the working folder or the
+ * inventory).
+ */
 async function cloudChoice(run: Run, scope: Scope, name: string | undefined) {
   const cloud = name ?? scope.lookup('runbook_cloud')
   const file = scope.lookup('runbook_clouds_file')
@@ -190,7 +196,7 @@ async function cloudChoice(run: Run, scope: Scope, name: string | undefined) {
   }
 }
 
-/** The bytes of a file that a task names; see `placesFor`. Throws `Failure` where it is missing. */
+/** Reads a file that a task names; see `placesFor`. Throws `Failure` if the file is missing. */
 export async function controllerFile(run: Run, path: string): Promise<Uint8Array> {
   const { cwd, files } = run.world
   const candidates = placesFor(run.playbook.file, path).map((candidate) => resolve(cwd, candidate))
@@ -198,5 +204,8 @@ export async function controllerFile(run: Run, path: string): Promise<Uint8Array
     const content = await files.read(candidate)
     if (content !== undefined) return content
   }
-  throw new Failure(`no file \`${path}\` on the controller`, { kind: 'input', todo: `looked for ${candidates.join(', ')}` })
+  throw new Failure(`file \`${path}\` not found on the controller`, {
+    kind: 'input',
+    todo: `put it at ${candidates.join(' or ')}`,
+  })
 }

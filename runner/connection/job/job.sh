@@ -1,20 +1,20 @@
-# Jobs of a host: work that goes on without a connection. job.ts sends this as `sh -c THIS SUPERVISOR ACTION NAME …`.
+# Jobs of a host: work that continues without a connection. job.ts sends this as `sh -c THIS SUPERVISOR ACTION NAME …`.
 # It needs POSIX sh, coreutils, /proc, and setsid and flock of util-linux.
 #
-# A job is a folder NAME with these files; it has the name only once its supervisor has signed it, so nobody sees half of one.
+# A job is a folder NAME with these files. The supervisor signs the folder before it gets the name, so nobody sees half a job.
 #
-#   pid        id, start time and boot of the supervisor, and when it began (seconds since the epoch)
-#   out, err   what the work prints
-#   progress   what it tells of its progress, in lines
-#   result     its exit status, and when it ended; missing while it runs, or if nobody saw how it ended
+#   pid        id, start time and boot of the supervisor, and the begin of the job (seconds since the epoch)
+#   out, err   output of the work
+#   progress   lines that the work writes about its progress
+#   result     exit status and time of the end; missing while the job runs, or if its end is unknown
 #
 # The actions, and their words:
 #
-#   start FOLDER ARGUMENT…   standard input is that of the job. Exit status 75: one of the name is running; 69: a tool is missing
+#   start FOLDER ARGUMENT…   standard input is the job's. Exit status 75: a job of this name is running; 69: a tool is missing
 #   look                     prints a line `STATE SINCE CODE UNTIL`, and the end of the progress
 #   tail FILE BYTES          prints the end of out or err
-#   signal SIGNAL            to all that runs of it
-#   remove                   its folder. Exit status 75: it is running
+#   signal SIGNAL            signals all processes of the job
+#   remove                   removes the folder. Exit status 75: the job is running
 # Some variables are set by `line`.
 # shellcheck shell=sh disable=SC2154
 umask 077
@@ -23,14 +23,14 @@ shift 2
 if [ "$(id -u)" = 0 ]; then jobs=/var/lib/runbook/jobs; else jobs=$HOME/.local/state/runbook/jobs; fi
 job=$jobs/$name
 
-# One line of a file into variables; none where there is no file, or half a line.
+# Reads one line of a file into variables. Fails if the file is missing or ends within the line.
 line() {
   file=$1
   shift
   read -r "$@" 2>/dev/null <"$file"
 }
 
-# State, process group and birth of a process that lives.
+# Reads process group and birth of a process. Fails unless the process lives.
 process() {
   line "/proc/$1/stat" stat || return
   # The name of a program may hold blanks and brackets. Words are split on purpose.
@@ -40,8 +40,8 @@ process() {
   [ "$1" != Z ] && [ "$1" != X ]
 }
 
-# Whether anything of the job lives: its supervisor, or what outlived it. A process of that id which was born at another time is a stranger, and
-# proves that nothing is left: the kernel gives no id away that a process group still has.
+# Succeeds if any process of the job lives: the supervisor, or one that outlived it. A process with the supervisor's id but another birth is a
+# stranger, and proves that nothing is left: the kernel reuses no id that a process group still has.
 lives() {
   if process "$pid"; then
     [ "$born" = "$start" ]
@@ -70,7 +70,7 @@ look() {
   fi
 }
 
-# Nobody else starts or removes a job meanwhile.
+# Locks out other starts and removals.
 alone() {
   exec 9<"$jobs" && flock 9
   look
@@ -84,7 +84,7 @@ case $action in
     alone
     rm -rf "$jobs/.new" "$job"
     mkdir "$jobs/.new" && cat >"$jobs/.new/stdin" || exit
-    # Ends when the supervisor has closed its end of the pipe, having signed or given up. What is started with `&` ignores SIGINT.
+    # Returns once the supervisor has closed its end of the pipe, after signing or failing. A program started with `&` would ignore SIGINT.
     said=$(setsid -f sh -c "$0" runbook-job "$jobs" "$name" "$@" 2>&1 9<&-)
     [ -d "$job" ] || { printf '%s\n' "$said" >&2; exit 1; }
     ;;

@@ -1,45 +1,52 @@
+/** Jobs on a host that outlive the connection, by job.sh and supervisor.sh. Called by hosts/target.ts and stream.ts. */
 import { Failure } from '../../base/failure.ts'
 import { type Progress, readProgress } from '../../base/progress.ts'
 import type { HostAccess, Output } from '../connection.ts'
 import { readProgram } from '../program.ts'
 
 /**
- * Work on a host that outlives the connection: started apart, found again by its name, followed, ended, removed. A job belongs to the user as whom
- * the host is used. Modules get it as `target.job`; docs/design/jobs-and-streams.md explains it.
+ * Work on a host that outlives the connection, and is found again by its name. A job belongs to the user as whom the
+ * host is used. Modules get a job by `target.job`. See docs/design/jobs-and-streams.md.
  */
 export interface Job {
-  /** What is known of it now; undefined if none of this name was started, or it was removed. Only reads. */
+  /** The job's current state; undefined if the job was never started, or was removed. Only reads. */
   look(): Promise<JobState | undefined>
   /**
-   * Starts it; what an earlier one of the name has left is removed first. Throws `Failure`: of kind `refused` if one of this name is running, also
-   * if another runner has started it at the same moment.
+   * Starts the job, after removing an ended job of the same name. Throws `Failure` of kind `refused` if a job of this
+   * name is running, also if another runner has just started one.
    */
   start(): Promise<void>
   /**
-   * Waits for its end and passes its progress on. If the wait is cut off (signal, lost connection), the job goes on. Throws `Failure` if nobody
-   * saw how it ended. An exit status other than 0 is a result, not an error.
+   * Waits for the end of the job and reports its progress. If the wait is interrupted (signal, lost connection), the
+   * job continues. Throws `Failure` if the result is unknown. An exit status other than 0 is a result, not an error.
    */
   follow(): Promise<JobEnd>
-  /** Ends all that runs of it: SIGTERM, and SIGKILL after 10 s. Does nothing if it is not running. Throws `Failure` if it survives. */
+  /**
+   * Ends all processes of the job: SIGTERM, and SIGKILL after 10 s. Does nothing if none runs. Throws `Failure` if
+   * one survives.
+   */
   end(): Promise<void>
-  /** Removes what is kept of it. Throws `Failure` of kind `refused` while it runs. */
+  /** Removes the job's folder. Throws `Failure` of kind `refused` while the job runs. */
   remove(): Promise<void>
 }
 
-/** What a job runs, and how. */
+/** The program of a job. */
 export interface JobWork {
-  /** A program and its arguments. `RUNBOOK_PROGRESS` names a file in which it may write lines `DONE TOTAL UNIT NOTE…` (`5 20 files`). */
+  /**
+   * A program and its arguments. `RUNBOOK_PROGRESS` names a file in which it may write lines `DONE TOTAL UNIT NOTE…`
+   * (`5 20 files`).
+   */
   readonly argv: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Default: where `run` runs. */
+  /** Default: the folder of `run`. */
   readonly cwd?: string
-  /** Kept in a file for its user alone until the job has opened it. */
+  /** Kept in a file that only its user can read, until the job has opened the file. */
   readonly stdin?: string | Uint8Array
-  /** Reads a line of the progress file that has another form; undefined for a line that says nothing. */
+  /** Parses a line of the progress file in another form; undefined for a line without progress. */
   readonly progress?: (line: string) => Progress | undefined
 }
 
-/** Times are seconds since the epoch by the host's clock. `dead`: it is gone, and nobody saw how it ended. */
+/** Times are seconds since the epoch by the host's clock. `dead`: the job is gone, and its result is unknown. */
 export type JobState =
   | { readonly kind: 'running'; readonly since: number; readonly progress: Progress | undefined }
   | (JobEnd & { readonly kind: 'ended' })
@@ -50,7 +57,7 @@ export interface JobEnd {
   readonly until: number
   /** Exit status; 128+n if signal n ended it. */
   readonly code: number
-  /** The last 64 KiB of what it printed. */
+  /** The last 64 KiB of each output. */
   readonly stdout: string
   readonly stderr: string
   readonly progress: Progress | undefined
@@ -79,10 +86,10 @@ const GRACE = 10
 
 const WHY: Readonly<Record<string, string>> = {
   restarted: 'the host was restarted while it ran',
-  killed: 'the process that watched over it was killed',
+  killed: 'its supervisor was killed',
 }
 
-/** @param open called at the first use */
+/** Makes the handle of a job. @param open called at the first use */
 export function hostJob(open: () => Promise<HostAccess>, name: string, work: JobWork, context: JobContext): Job {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
     throw new Failure(`\`${name}\` cannot be the name of a job`, { kind: 'input', todo: 'use letters, digits, `.`, `_` and `-`' })
@@ -106,7 +113,7 @@ export function hostJob(open: () => Promise<HostAccess>, name: string, work: Job
       })
     if (code === NO_TOOLS)
       throw new Failure(`${context.host} cannot run jobs`, {
-        why: 'it has no setsid or no flock',
+        why: 'setsid or flock is missing',
         todo: 'install them: package util-linux, or util-linux-core',
       })
     throw new Failure(`cannot ${asked[0]} ${label}`, { why: stderr.trim().split('\n').at(-1) || `exit status ${code}` })
@@ -127,14 +134,14 @@ export function hostJob(open: () => Promise<HostAccess>, name: string, work: Job
     const progress = readLine(found.slice(head.length + 1))
     if (state === 'absent') return undefined
     if (state === 'running') return { kind: 'running', since: Number(since), progress }
-    // What was never opened, since the host lost its power, is empty.
+    // After a power failure of the host, a file that was never opened is empty.
     const tail = async (file: string) => (await act('tail', [file, String(TAIL_BYTES)])).stdout
     const [stdout, stderr] = await Promise.all([tail('out'), tail('err')])
     if (state !== 'ended') return { kind: 'dead', why: WHY[state] ?? state, progress, stderr }
     return { kind: 'ended', since: Number(since), until: Number(until), code: Number(code), stdout, stderr, progress }
   }
 
-  /** Whether it stops running within so many seconds. */
+  /** Returns true if the job stops within so many seconds. */
   const stops = async (seconds: number): Promise<boolean> => {
     for (let waited = 0; (await look())?.kind === 'running'; waited += PAUSE.first) {
       if (waited >= seconds) return false
@@ -169,7 +176,7 @@ export function hostJob(open: () => Promise<HostAccess>, name: string, work: Job
       }
       throw new Failure(`${label} cannot be ended`, {
         why: 'even SIGKILL did not end it: it may hang in a disk or a network share',
-        todo: 'see on the host what it waits for',
+        todo: 'find out on the host what it waits for',
       })
     },
     async remove() {
@@ -180,9 +187,9 @@ export function hostJob(open: () => Promise<HostAccess>, name: string, work: Job
 
 const lost = (label: string, state: Extract<JobState, { kind: 'dead' }> | undefined): Failure =>
   state === undefined
-    ? new Failure(`${label} is not there`, { why: 'it was never started, or it was removed meanwhile' })
-    : new Failure(`cannot tell how ${label} ended`, {
+    ? new Failure(`${label} not found`, { why: 'it was never started, or it was removed meanwhile' })
+    : new Failure(`the end of ${label} is unknown`, {
         why: state.why,
-        todo: 'see on the host how far it has come, then run again',
+        todo: 'check on the host how far it has come, then run again',
         ...(state.stderr === '' ? {} : { stderr: state.stderr.trimEnd().split('\n').slice(-5).join('\n') }),
       })

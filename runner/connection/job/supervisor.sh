@@ -1,11 +1,11 @@
-# Leads a job: signs it, runs its work, and records how that ended. job.sh starts it by setsid, as
+# Leads a job: signs its folder, runs its work, and records the result. job.sh starts it by setsid, as
 # `sh -c THIS runbook-job JOBS NAME FOLDER ARGUMENT…`.
 # shellcheck shell=sh
 jobs=$1 job=$1/$2
 cd -- "$3" || exit
 shift 3
 
-# The work gets these signals; its supervisor outlives it.
+# These signals are for the work; the supervisor outlives it.
 trap : HUP INT TERM
 
 read -r stat <"/proc/$$/stat"

@@ -1,21 +1,23 @@
-/** One answer of the program on a host: its words, and its sections of any bytes. */
+/** Cuts the output of host-program.sh into answers. Called by shell.ts. */
+
+/** One answer of the host program: its words, and its sections of any bytes. */
 export interface Frame {
   readonly words: readonly string[]
   readonly sections: readonly Buffer[]
 }
 
-/** Sections that follow the first line of each kind of answer: see `host-program.sh`. */
+/** Number of sections after the first line of each kind of answer: see host-program.sh. */
 const sectionCount: Readonly<Record<string, number>> = { e: 0, r: 2, s: 2, l: 1, d: 2, '!': 0 }
 
-/** The longest section that is held in memory. */
+/** Bytes of the longest section to hold in memory. */
 const maxSection = 1024 ** 3
 
-/** Longest first line: a batch names a few hundred reads. */
+/** Bytes of the longest first line: a batch names a few hundred reads. */
 const maxHeader = 64 * 1024
 
 /**
- * Cuts a stream into frames. Takes pieces of any size; calls back once for each whole frame.
- * The function it returns throws when the stream is not what the program on the host writes.
+ * Returns a function that takes chunks of any size and calls `onFrame` once per whole frame.
+ * The function throws if the chunks do not come from the host program.
  */
 export function frameReader(nonce: string, onFrame: (frame: Frame) => void): (chunk: Buffer) => void {
   const mark = Buffer.from(nonce)
@@ -25,7 +27,7 @@ export function frameReader(nonce: string, onFrame: (frame: Frame) => void): (ch
   let size = 0
   let rest: Buffer = Buffer.alloc(0)
 
-  /** Takes the first line off `data`; undefined when it is not complete yet. */
+  /** Takes the first line off `data`; undefined if the line is incomplete. */
   const header = (data: Buffer): Buffer | undefined => {
     const end = data.indexOf(10)
     if (end < 0 && data.length < maxHeader) return undefined
@@ -38,7 +40,7 @@ export function frameReader(nonce: string, onFrame: (frame: Frame) => void): (ch
     return data.subarray(end + 1)
   }
 
-  /** Takes a section, or what there is of it, off `data`; undefined when its end is still to come. */
+  /** Takes a section, or the part received so far, off `data`; undefined if the section is incomplete. */
   const section = (data: Buffer): Buffer | undefined => {
     const end = data.indexOf(mark)
     const take = end < 0 ? Math.max(0, data.length - mark.length + 1) : end

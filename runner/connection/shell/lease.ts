@@ -1,16 +1,16 @@
 import { Failure } from '../../base/failure.ts'
 import { duration } from '../../base/format.ts'
 
-/** Signs of life to a host that keeps locks for this runner. */
+/** Heartbeats to a host that holds locks for this runner. */
 export interface Lease {
-  /** Gives a sign of life; where too long has passed since the last one it gives up instead. */
+  /** Sends a heartbeat, or gives up if the last one was too long ago. */
   renew(): void
   end(): void
 }
 
 /**
- * Begins to give signs of life, four in a lease. A runner that stood still for longer (a suspended laptop, SIGSTOP) must not go on
- * as if it still had its locks, whatever the host has done meanwhile: so the time is that of the wall clock, which counts sleep.
+ * Starts to send heartbeats, four per lease. After a longer pause (a suspended laptop, SIGSTOP) the runner must not
+ * continue as if it still held its locks. So the time is that of the wall clock, which counts sleep.
  *
  * @param seconds after which the host may free the locks
  */
@@ -30,6 +30,6 @@ export function startLease(seconds: number, beat: () => void, giveUp: (failure: 
 const stoodStill = (silent: number, limit: number): Failure =>
   new Failure('the locks on the host are lost', {
     kind: 'unreachable',
-    why: `the runner stood still for ${duration(silent)}; the host frees its locks after ${duration(limit)} without a sign of life`,
-    todo: 'resume the run: it looks again at what it does next',
+    why: `the runner was suspended for ${duration(silent)}; the host frees its locks after ${duration(limit)} without a heartbeat`,
+    todo: 'resume the run: it checks the next steps again',
   })

@@ -1,3 +1,4 @@
+/** Starts the host program: login shell, sudo, banners, and what can go wrong there. Called by pool.ts. */
 import { Failure } from '../../base/failure.ts'
 import { duration } from '../../base/format.ts'
 import { quoteWord } from '../../source/shell-words.ts'
@@ -6,16 +7,16 @@ import type { Become } from '../connection.ts'
 import { loader, nonce } from './host-program.ts'
 import type { Pipe } from './shell.ts'
 
-/** What `/bin/sh` is to be started with, and how to know that it is ready. */
+/** The start of a shell: its arguments, and the line that reports it ready. */
 export interface Opening {
   /** Arguments of `/bin/sh`. */
   readonly argv: readonly string[]
   readonly ready: string
-  /** What sudo says before it wants the password. */
+  /** The prompt that sudo prints before the password. */
   readonly prompt: string
 }
 
-/** How to start the program as the login user, or as another by sudo. Throws `Failure` for a user name that is none. */
+/** Makes the opening for the login user, or for another user by sudo. Throws `Failure` for an invalid user name. */
 export function openingFor(become: Become | undefined): Opening {
   const ready = `ready-${nonce()}`
   const prompt = `password-${nonce()}`
@@ -26,7 +27,7 @@ export function openingFor(become: Become | undefined): Opening {
   if (become.password !== undefined && /[\r\n\0]/.test(become.password)) {
     throw new Failure('the password for sudo holds a line break', { kind: 'input', todo: 'correct ansible_become_password' })
   }
-  // sudo speaks English so that it can be understood; the commands afterwards get the user's own language back.
+  // sudo prints English, so that its messages can be matched. Later commands use the user's own language.
   const script = [
     'if [ "$(id -un)" = "$1" ]; then exec /bin/sh -c "$0"; fi',
     'command -v sudo >/dev/null || { echo "sudo: not found" >&2; exit 127; }',
@@ -38,12 +39,14 @@ export function openingFor(become: Become | undefined): Opening {
   return { argv: ['-c', script, loader(ready), become.user, prompt, 'unset LC_ALL;'], ready, prompt }
 }
 
-/** The same as one line for a login shell that may be bash, zsh, csh or fish: single-quoted words, without a backslash or `!`. */
+/**
+ * An opening as one line for a login shell (bash, zsh, csh or fish): single-quoted words, without a backslash or `!`.
+ */
 export const commandLine = ({ argv }: Opening): string => `exec /bin/sh ${argv.map(quoteWord).join(' ')}`
 
 /**
- * Waits until the program's loader speaks, whatever a login shell's start-up files print before, and answers sudo.
- * Throws `Failure`: kind `unreachable` where there is no shell to be had, `failed` where sudo refuses.
+ * Waits for the `ready` line, ignoring earlier output of a login shell's start-up files, and answers sudo's prompt.
+ * Throws `Failure`: kind `unreachable` if no shell starts, `failed` if sudo refuses.
  */
 export async function greet(pipe: Pipe, opening: Opening, become: Become | undefined, seconds: number): Promise<void> {
   let output = ''
@@ -90,7 +93,7 @@ export async function greet(pipe: Pipe, opening: Opening, become: Become | undef
         new Failure(become === undefined ? 'the login shell did not start' : 'sudo did not start a shell', {
           kind: become === undefined ? 'unreachable' : 'failed',
           why: [`no answer in ${duration(seconds)}`, noise()].filter(Boolean).join('; it said: '),
-          todo: 'log in by hand and see what waits: a start-up file that reads, or a question that wants an answer',
+          todo: 'log in by hand and look for what waits: a start-up file that reads input, or a question',
         }),
       ),
     seconds * 1000,
@@ -108,36 +111,36 @@ export async function greet(pipe: Pipe, opening: Opening, become: Become | undef
   }
 }
 
-/** As much of a chatty start-up file as is kept. */
+/** Characters to keep of a start-up file's output. */
 const maxNoise = 8192
 
 const noShell = (how: string, noise: string): Failure =>
-  new Failure('the host gives no shell', {
+  new Failure('no shell on the host', {
     kind: 'unreachable',
     why: [`the login ended with ${how}`, noise].filter(Boolean).join('; it said: '),
-    todo: 'the account needs a login shell that can run /bin/sh, without a forced command',
+    todo: 'give the account a login shell that can run /bin/sh, without a forced command',
   })
 
-/** What sudo's own words mean, from its messages in English (sudo 1.8 and 1.9). */
+/** Explains sudo's messages in English (sudo 1.8 and 1.9). */
 function sudoFailure(become: Become, why: string, said: string): Failure {
   const { user } = become
   const failure = (what: string, todo: string) => new Failure(what, { why, todo })
   if (/sudo: not found/.test(said))
-    return failure('there is no sudo on the host', 'install sudo, or log in as the user that is needed')
+    return failure('sudo not found on the host', 'install sudo, or log in as the user that is needed')
   if (/must have a tty/.test(said)) {
-    return failure('sudo wants a terminal', 'take `requiretty` from sudoers for this user: `Defaults:USER !requiretty`')
+    return failure('sudo requires a terminal', 'remove `requiretty` for this user in sudoers: `Defaults:USER !requiretty`')
   }
   if (/Sorry, try again|incorrect password/.test(said)) {
-    return failure(`sudo refused the password for becoming \`${user}\``, 'correct ansible_become_password, or the answer to -K')
+    return failure(`sudo refused the password to become \`${user}\``, 'correct ansible_become_password, or the answer to -K')
   }
   if (/password is required|no password was provided|terminal is required/.test(said)) {
     return failure(
-      `sudo wants a password for becoming \`${user}\``,
+      `sudo requires a password to become \`${user}\``,
       'give it with -K or ansible_become_password, or allow it with NOPASSWD in sudoers',
     )
   }
-  if (/unknown user/.test(said)) return failure(`there is no user \`${user}\` on the host`, 'correct become_user')
-  return failure(`sudo does not let this login become \`${user}\``, 'see what `sudo -l` shows on the host')
+  if (/unknown user/.test(said)) return failure(`unknown user \`${user}\` on the host`, 'correct become_user')
+  return failure(`sudo does not let this login become \`${user}\``, 'check the output of `sudo -l` on the host')
 }
 
 const lastLines = (text: string): string =>

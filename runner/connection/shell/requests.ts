@@ -1,7 +1,8 @@
+/** Requests to the host program, and their encoding. Called by shell.ts; host-access.ts makes the operations. */
 import { quoteWord } from '../../source/shell-words.ts'
 import { nonce } from './host-program.ts'
 
-/** What one line, or one payload, asks of the program on a host: see `host-program.sh`. */
+/** One request, sent as a line or a payload: see host-program.sh. */
 export type Operation =
   | { readonly kind: 'read' | 'stat' | 'list'; readonly id: number; readonly path: string }
   | {
@@ -10,9 +11,9 @@ export type Operation =
       readonly argv: readonly string[]
       readonly env: Readonly<Record<string, string>>
       readonly cwd: string
-      /** Seconds after which the host itself ends the command; 0 for never. */
+      /** Seconds until the host itself ends the command; 0 for never. */
       readonly limit: number
-      /** Bytes of each output that are kept, half of them from each end; 0 for all. */
+      /** Bytes to keep of each output, half from each end; 0 for all. */
       readonly keep: number
       readonly stdin: Uint8Array | undefined
     }
@@ -28,24 +29,30 @@ export type Operation =
   | {
       readonly kind: 'lock'
       readonly id: number
-      /** Seconds without a sign of life of the runner after which the host frees it. */
+      /** Seconds without a heartbeat after which the host frees the lock. */
       readonly lease: number
       readonly path: string
       readonly token: string
       readonly shared: boolean
-      /** One line, for whoever comes second. */
+      /** The holder in one line, for other runs. */
       readonly note: string
     }
-  /** One of coreutils in English, alone, for its exact words about what went wrong. */
+  /** One of coreutils, alone and in English, for its exact error message. */
   | { readonly kind: 'ask'; readonly id: number; readonly argv: readonly string[] }
 
-/** Longer lines cost more to read byte by byte than the process that takes a payload, and lines must fit into PIPE_BUF (4096). */
+/**
+ * Longest line. A longer one costs more, read byte by byte, than the process for a payload; and lines must fit into
+ * PIPE_BUF (4096).
+ */
 const maxLine = 2000
 
-/** Larger contents travel as they are; those whose octal escapes are no longer than this in a line, which starts no process. */
+/**
+ * Longest content in octal escapes. It travels in a line, which starts no process; larger contents travel as
+ * payloads.
+ */
 const maxInline = 1000
 
-/** The bytes that ask for all of `operations` at once. `mark` separates the contents of the files that are read. */
+/** Encodes `operations` as one batch. `mark` separates the contents of files in the answer. */
 export function encodeBatch(operations: readonly Operation[], mark: string, name: () => string): Buffer[] {
   const out: Buffer[] = []
   const sendPayload = (bytes: Uint8Array): string => {
@@ -103,7 +110,7 @@ export function encodeBatch(operations: readonly Operation[], mark: string, name
   return out
 }
 
-/** A format for `printf` of sh that writes these bytes: digits and letters as they are, all else escaped. */
+/** A format of sh's `printf` for these bytes: digits and letters as they are, all others escaped. */
 const octal = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => {
     const char = String.fromCharCode(byte)
@@ -111,11 +118,11 @@ const octal = (bytes: Uint8Array): string =>
     return /[\w ./:=,]/.test(char) ? char : `\\${byte.toString(8).padStart(3, '0')}`
   }).join('')
 
-/** Asks for a signal to a command's process group. */
+/** Requests a signal to a command's process group. */
 export const encodeSignal = (id: number, signal: 'TERM' | 'KILL'): Buffer => Buffer.from(`K ${id} ${signal}\n`)
 
-/** Lets a lock go. */
+/** Releases a lock. */
 export const encodeRelease = (id: number): Buffer => Buffer.from(`U ${id}\n`)
 
-/** A sign of life: the host frees the locks of a runner that gives none. */
+/** A heartbeat: the host frees the locks of a silent runner. */
 export const beat = Buffer.from('b\n')

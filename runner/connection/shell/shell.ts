@@ -1,3 +1,4 @@
+/** One persistent shell on a host: sends batches of requests, pairs answers with them. Called by pool.ts. */
 import type { Readable, Writable } from 'node:stream'
 import { Failure } from '../../base/failure.ts'
 import { duration } from '../../base/format.ts'
@@ -7,19 +8,20 @@ import { hostProgram, nonce } from './host-program.ts'
 import { type Lease, startLease } from './lease.ts'
 import { beat, encodeBatch, encodeRelease, encodeSignal, type Operation } from './requests.ts'
 
-/** A process on the host, and its streams. */
+/** A process on a host, with its streams. */
 export interface Pipe {
   readonly stdin: Writable
   readonly stdout: Readable
   readonly stderr: Readable
-  /** Says how it ended, in words (`exit status 1`, `signal KILL`), once it has. */
+  /** Resolves at the end of the process, in words: `exit status 1`, `signal KILL`. */
   readonly ended: Promise<string>
   destroy(): void
 }
 
 /**
- * What came back. Flags of a probe: `+` found, `@` a symbolic link, `-` nothing there, `!` not a regular file, `?` could not be
- * seen this way: ask again, alone. A job's `code` is a number, or a word where the command was never run.
+ * The answer to an operation. Flags of a probe: `+` found, `@` a symbolic link, `-` not found, `!` not a regular
+ * file, `?` unreadable in a batch: ask again, alone. A job's `code` is a number, or a word if the command did not
+ * run.
  */
 export type Answer =
   | { readonly kind: 'read' | 'stat' | 'list'; readonly flag: string; readonly body: Buffer; readonly target?: string }
@@ -28,22 +30,22 @@ export type Answer =
       readonly code: string
       readonly stdout: Buffer
       readonly stderr: Buffer
-      /** Bytes that were written to each, where only so many were to be kept. */
+      /** Bytes written to each output, if `keep` was given. */
       readonly written?: readonly [stdout: number, stderr: number]
     }
 
-/** What can be done to a job that was sent. */
+/** Controls a sent job. */
 export interface Control {
   signal(signal: 'TERM' | 'KILL'): void
-  /** Expect no answer any more. */
+  /** Drops the job: no answer is expected any more. */
   forget(): void
-  /** Throws `Failure` when a lock that was had may be lost. */
+  /** Throws `Failure` if a held lock may be lost. */
   stands(): void
-  /** Lets a lock go. */
+  /** Releases a lock. */
   release(): void
 }
 
-/** An operation and whom to tell. Exactly one of `answer` and `fail` is called, unless it is forgotten. */
+/** An operation with its callbacks. Exactly one of `answer` and `fail` is called, unless the job is forgotten. */
 export interface Item {
   readonly operation: Operation
   sent?(control: Control): void
@@ -53,26 +55,26 @@ export interface Item {
 
 /** One persistent `sh` on a host. */
 export interface Shell {
-  /** A batch was sent and is not answered yet. */
+  /** True while a batch is unanswered. */
   readonly busy: boolean
-  /** Nothing is asked, no command runs, no lock is held: closing it hurts nobody. */
+  /** True if the shell is safe to close: no request is pending, no command runs, no lock is held. */
   readonly quiet: boolean
   send(items: readonly Item[]): void
-  /** Ends it and waits until it has removed its folder on the host. */
+  /** Ends the shell, and waits until it has removed its folder on the host. */
   close(): Promise<void>
-  /** Gives up at once; everything pending fails. */
+  /** Ends the shell at once. Every pending item fails. */
   fail(failure: Failure): void
 }
 
 export interface ShellEvents {
-  /** Milliseconds that a probe may leave the host silent: a hung mount must end in a failure, not in a wait for ever. */
+  /** Milliseconds of silence that a probe may cause: a hung mount must end in a failure. */
   readonly stallLimit?: number
-  /** It can take the next batch, or has become quiet. */
+  /** Called when the shell can take the next batch, or has become quiet. */
   onFree(): void
   onEnd(): void
 }
 
-/** Starts the program on a pipe whose `sh` has said that it is ready. */
+/** Starts the host program on a pipe whose `sh` is ready. */
 export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: ShellEvents): Shell {
   const { stallLimit = 60_000 } = events
   const secret = nonce()
@@ -133,7 +135,7 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
     if (kind === 'e' || kind === 'd') events.onFree()
   }
 
-  /** Gives up on the probes of a batch that is stuck; commands that run beside it may well come to their end. */
+  /** Fails the probes of a stuck batch. Commands beside them may still end. */
   const watchStall = (wait: number) => {
     stallTimer = setTimeout(() => {
       const silent = performance.now() - lastByte
@@ -231,11 +233,11 @@ export function startShell(pipe: Pipe, traffic: Connection['traffic'], events: S
 const stalled = (operation: Operation, limit: number): Failure =>
   new Failure(`the host did not answer within ${duration(limit / 1000)}`, {
     kind: 'timeout',
-    why: `it was to look at ${'path' in operation ? operation.path : 'a file'}, or at one asked for with it`,
-    todo: 'see on the host whether a disk or a network share hangs',
+    why: `it was reading ${'path' in operation ? operation.path : 'a file'}, or another file of the same request`,
+    todo: 'check on the host for a hung disk or network share',
   })
 
-/** Milliseconds that a shell has to tidy up. */
+/** Milliseconds that a shell has to clean up. */
 const closeLimit = 3000
 
 const empty = Buffer.alloc(0)
@@ -243,7 +245,7 @@ const empty = Buffer.alloc(0)
 /** `12+` → 12 and `+`. */
 const flagOf = (word = ''): [number, string] => [Number.parseInt(word, 10), word.slice(-1)]
 
-/** Splits the contents at the marks; when the files changed under the reader, each one is to be asked for alone. */
+/** Splits the contents at the marks. If files changed during the read, flags each with `?`, to be read alone. */
 function readAnswers(words: readonly string[], body: Buffer, mark: string, sound: boolean): [number, Answer][] {
   const flags = words.map(flagOf)
   const contents: Buffer[] = []

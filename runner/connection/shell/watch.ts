@@ -10,20 +10,20 @@ export interface WatchOptions {
   readonly signal: AbortSignal | undefined
 }
 
-/** A command under watch. */
+/** A watched command. */
 export interface Watch {
-  /** Why it was ended by us: the reason its caller is to see. */
+  /** The reason for which the runner stopped the command, for its caller. */
   readonly stopped: unknown
-  /** It has ended: no more timers. */
+  /** Stops the timers, after the end of the command. */
   done(): void
 }
 
-/** Milliseconds from asking a command to end until it is killed, and from then until we give up on it. */
+/** Milliseconds from SIGTERM to SIGKILL, and from SIGKILL to `giveUp`. */
 const grace = { kill: 2000, giveUp: 3000 }
 
 /**
- * Ends a command's process group on the host when its time is over or its caller no longer wants it: SIGTERM, then SIGKILL.
- * `giveUp` is called when even that does not end it.
+ * Ends a command's process group on the host after its timeout or its caller's abort: SIGTERM, then SIGKILL.
+ * Calls `giveUp` if the command survives.
  */
 export function watch(control: Control, { program, timeout, signal }: WatchOptions, giveUp: (reason: unknown) => void): Watch {
   const timers = new Set<NodeJS.Timeout>()
@@ -70,5 +70,5 @@ const tooLong = (program: string, seconds: number): Failure =>
   new Failure(`\`${program}\` did not end within ${duration(seconds)}`, {
     kind: 'timeout',
     why: 'it was stopped on the host, with the processes it had started',
-    todo: 'see on the host why it hangs, or give the task a longer timeout',
+    todo: 'find out on the host why it hangs, or give the task a longer timeout',
   })

@@ -1,7 +1,8 @@
+/** ssh's command-line options, as `ansible_ssh_common_args` and its kin hold them. Called by endpoint.ts. */
 import { Failure } from '../../base/failure.ts'
 import { splitWords } from '../../source/shell-words.ts'
 
-/** What the arguments of `ssh` in an inventory say about reaching a host. */
+/** Settings from the arguments of `ssh` in an inventory. */
 export interface SshArguments {
   readonly proxyJump?: string
   readonly knownHosts?: string
@@ -12,7 +13,7 @@ export interface SshArguments {
   readonly acceptNewHostKeys: boolean
 }
 
-/** Options and flags that change nothing here: connections are always kept, kept alive and silent. */
+/** Options and flags without effect here: connections are always kept, kept alive and silent. */
 const withoutEffect = new Set(
   'controlmaster controlpersist controlpath serveraliveinterval serveralivecountmax tcpkeepalive loglevel compression batchmode preferredauthentications'.split(
     ' ',
@@ -20,12 +21,12 @@ const withoutEffect = new Set(
 )
 const flagsWithoutEffect = new Set(['-C', '-q', '-v', '-T'])
 
-/** Short flags that mean an option. */
+/** Short flags and the options they set. */
 const flagOptions: Readonly<Record<string, string>> = { '-J': 'ProxyJump', '-i': 'IdentityFile', '-l': 'User', '-p': 'Port' }
 
 /**
- * Reads `ansible_ssh_common_args` and its like. Throws `Failure` of kind `input` for whatever would be lost.
- * @param variable its name, for messages
+ * Reads `ansible_ssh_common_args` and its kin. Throws `Failure` of kind `input` for any argument that would be lost.
+ * @param variable name of the variable, for messages
  */
 export function parseSshArguments(given: string, variable: string): SshArguments {
   const fail = (what: string, todo: string) => new Failure(`${what} in \`${variable}\``, { kind: 'input', todo })
@@ -40,7 +41,7 @@ export function parseSshArguments(given: string, variable: string): SshArguments
     else if (key === 'identityfile') found = { ...found, identityFiles: [...found.identityFiles, value] }
     else if (key === 'user') found = { ...found, user: value }
     else if (key === 'port' || key === 'connecttimeout') {
-      if (!/^\d+$/.test(value)) throw fail(`\`${option} ${value}\` is no number`, `correct \`${variable}\``)
+      if (!/^\d+$/.test(value)) throw fail(`\`${option} ${value}\` is not a number`, `correct \`${variable}\``)
       found = key === 'port' ? { ...found, port: Number(value) } : { ...found, connectTimeout: Number(value) }
     } else if (key === 'stricthostkeychecking') {
       if (value === 'accept-new') found = { ...found, acceptNewHostKeys: true }
@@ -73,7 +74,7 @@ export function parseSshArguments(given: string, variable: string): SshArguments
   return found
 }
 
-/** `ssh -W %h:%p -q user@bastion`, the old way to say ProxyJump. */
+/** Converts `ssh -W %h:%p -q user@bastion`, the old form of ProxyJump. */
 function asProxyJump(command: string): string | undefined {
   const words = wordsOf(command) ?? []
   if (words[0]?.split('/').at(-1) !== 'ssh') return undefined
@@ -95,7 +96,7 @@ function asProxyJump(command: string): string | undefined {
   return forwards && host !== undefined ? `${host.includes('@') ? '' : user}${host}${port}` : undefined
 }
 
-/** Undefined if a quote is left open. */
+/** The words of a command line; undefined if a quote is left open. */
 function wordsOf(line: string): string[] | undefined {
   const { words, open } = splitWords(line)
   return open === undefined ? words.map(({ text }) => text) : undefined

@@ -1,17 +1,18 @@
+/** A host's ssh configuration, as `ssh -G` resolves it. Called by route.ts and local.ts. */
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { Failure } from '../../base/failure.ts'
 
-/** What OpenSSH's configuration says about a host. Paths are as written: `expandPath` makes them real. */
+/** OpenSSH's configuration for a host. Paths are as written: `expandPath` makes them real. */
 export interface SshConfig {
   readonly hostname: string
   readonly port: number
   readonly user: string
   readonly identityFiles: readonly string[]
-  /** Set when the files are OpenSSH's own defaults: nobody chose them. */
+  /** True if the files are OpenSSH's own defaults. */
   readonly defaultIdentities: boolean
-  /** A socket, `SSH_AUTH_SOCK` or `none`; undefined means as the environment says. */
+  /** A socket, `SSH_AUTH_SOCK` or `none`; undefined for the environment's. */
   readonly identityAgent: string | undefined
   readonly identitiesOnly: boolean
   readonly proxyJump: string | undefined
@@ -32,17 +33,17 @@ export interface SshConfigQuery {
 
 export interface SshConfigOptions {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Another configuration file than the user's and the system's. */
+  /** A configuration file instead of the user's and the system's. */
   readonly sshConfig?: string | undefined
 }
 
 /**
- * Asks `ssh -G`, which knows Include, Match and canonical names; where there is no ssh, the defaults it would have.
- * Throws `Failure` of kind `input` where the configuration is wrong.
+ * Reads the configuration by `ssh -G`, which knows Include, Match and canonical names. If ssh is missing, returns its
+ * defaults. Throws `Failure` of kind `input` if the configuration is wrong.
  */
 export async function readSshConfig(query: SshConfigQuery, options: SshConfigOptions): Promise<SshConfig> {
   const { address, user, port } = query
-  // One call takes as long as a whole handshake: where no line is about one host only, one answer serves for all of them.
+  // One call takes as long as a whole handshake. If no line is about single hosts, one answer serves for all.
   const general = sameForAllHosts(options)
   const about = general ? { address } : query
   const config = await remembered(JSON.stringify([options.sshConfig, options.env['PATH'], general ? '' : about]), () =>
@@ -77,10 +78,10 @@ function ask({ address, user, port }: SshConfigQuery, { env, sshConfig }: SshCon
       else {
         const why = stderr.trim().split('\n').at(-1) || error.message
         reject(
-          new Failure(`ssh does not understand its configuration for ${address}`, {
+          new Failure(`ssh refuses its configuration for ${address}`, {
             kind: 'input',
             why,
-            todo: `see what \`ssh -G ${address}\` says`,
+            todo: `run \`ssh -G ${address}\` and correct what it reports`,
           }),
         )
       }
@@ -89,7 +90,10 @@ function ask({ address, user, port }: SshConfigQuery, { env, sshConfig }: SshCon
   })
 }
 
-/** Reads what `ssh -G` prints: `keyword value`, keywords in small letters; what is missing is as OpenSSH has it by default. */
+/**
+ * Parses the output of `ssh -G`: lines `keyword value`, keywords in lower case. Missing keywords get OpenSSH's
+ * defaults.
+ */
 export function parseSshConfig(text: string): SshConfig {
   const found = new Map<string, string[]>()
   for (const line of text.split('\n')) {
@@ -125,7 +129,7 @@ const defaultFiles = ['~/.ssh/id_rsa', '~/.ssh/id_ecdsa', '~/.ssh/id_ed25519']
 
 const splitFiles = (text: string): string[] => text.split(' ').filter((file) => file !== '' && file !== 'none')
 
-/** A file's name for one host: `~` and the tokens of ssh_config(5) that can stand in it. */
+/** Expands `~`, and the tokens of ssh_config(5), in a path for one host. */
 export function expandPath(
   path: string,
   tokens: { readonly host: string; readonly port: number; readonly user: string },
@@ -144,7 +148,7 @@ export function expandPath(
   return path.replace(/^~(?=\/|$)/, homeFolder()).replaceAll(/%([%dhknpriu])/g, (_all, token: string) => known[token] ?? '')
 }
 
-/** As OpenSSH finds them: from the user database, whatever HOME says. */
+/** The home folder from the user database, as in OpenSSH, whatever HOME is. */
 const homeFolder = (): string => whoAmI()?.homedir ?? process.env['HOME'] ?? '/'
 export const loginName = (): string => whoAmI()?.username ?? process.env['USER'] ?? 'root'
 
@@ -156,13 +160,13 @@ function whoAmI(): { readonly homedir: string; readonly username: string } | und
   }
 }
 
-/** Whether no line of the configuration is about certain hosts, or makes one name out of another. */
+/** Returns true if no line of the configuration is about certain hosts, or changes a host's name. */
 function sameForAllHosts({ sshConfig }: SshConfigOptions): boolean {
   const files = sshConfig === undefined ? [`${homeFolder()}/.ssh/config`, '/etc/ssh/ssh_config'] : [sshConfig]
   return files.every((file) => isGeneral(file))
 }
 
-/** Debian's and Red Hat's own `Include`, the one kind that is followed here. */
+/** The folder of Debian's and Red Hat's own `Include`, the only one that is followed here. */
 const systemFolder = '/etc/ssh/ssh_config.d'
 
 function isGeneral(file: string): boolean {

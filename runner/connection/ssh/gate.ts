@@ -1,8 +1,8 @@
 import { createLimiter, type Limiter } from '../../base/concurrency.ts'
 
 /**
- * sshd refuses at random from its tenth unfinished login on (MaxStartups 10:30:100): eight at once for one server leave room
- * for people. The limit is of the whole process, whichever run the connections belong to.
+ * Limits concurrent logins to eight per server, which leaves room for people: sshd refuses at random from its tenth
+ * unfinished login on (MaxStartups 10:30:100). The limit is shared by all runs of the process.
  */
 const PER_SERVER = new Map<string, Limiter>()
 

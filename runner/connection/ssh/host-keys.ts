@@ -1,3 +1,4 @@
+/** Decides whether a host's key is trusted, and says what to do if not. Called by login.ts. */
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, readSync, fstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Failure } from '../../base/failure.ts'
@@ -18,14 +19,14 @@ export interface HostKeyOptions {
   readonly name: string
   readonly address: string
   readonly port: number
-  /** The name that keys are filed under: the address, or its HostKeyAlias. */
+  /** The name in known_hosts: the address, or its HostKeyAlias. */
   readonly host: string
   /** 22 for a HostKeyAlias, whatever the port, as in OpenSSH. */
   readonly keyPort: number
   readonly user: string
-  /** Files to read; the first is the one to remember new keys in. */
+  /** Files to read. New keys are added to the first. */
   readonly files: readonly string[]
-  /** Set when another file than the user's own was asked for: it belongs into the command that is shown. */
+  /** A file that replaces the user's own, to show in suggested commands. */
   readonly ownFile: string | undefined
   readonly acceptNew: boolean
   readonly hashed: boolean
@@ -33,13 +34,13 @@ export interface HostKeyOptions {
 
 /** The judge of one handshake. */
 export interface HostKeyCheck {
-  /** Algorithms to ask for, in order. */
+  /** Algorithms to request, in order. */
   readonly algorithms: readonly string[]
-  /** Must not become `async`: ssh2 takes a promise for consent. Also asked again at each exchange of new keys. */
+  /** Judges a key, again at each key exchange. Must not become `async`: ssh2 takes a promise for consent. */
   verify(key: Buffer): boolean
-  /** Why `verify` said no. */
+  /** The failure, if `verify` returned false. */
   readonly refusal: Failure | undefined
-  /** Puts an accepted new key on file, once the host has proved that it owns it. Throws `Failure`. */
+  /** Puts an accepted new key on file, after the host has proved that it owns the key. Throws `Failure`. */
   remember(): void
 }
 
@@ -68,7 +69,7 @@ export function hostKeyCheck(options: HostKeyOptions): HostKeyCheck {
       const [file] = options.files
       if (accepted === undefined || file === undefined) return
       const name = knownName(host, port)
-      // Another connection to the same host may have been quicker.
+      // Another connection to the same host may have added the key already.
       if (verdict(readKnownHosts(file), host, port, accepted).kind === 'known') return
       appendLine(file, knownHostsLine(name, accepted, options.hashed))
     },
@@ -84,7 +85,7 @@ function readKnownHosts(file: string): KnownHost[] {
   }
 }
 
-/** In one write at the end of the file: others may be adding to it too, and nobody sees half a line. */
+/** Appends a line in one write: other programs may append too, and none may read half a line. */
 function appendLine(file: string, line: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
@@ -121,7 +122,7 @@ function refuse(
   const at = name === host ? knownName(host, port) : `${name} (${knownName(host, port)})`
   if (found === undefined) {
     return failure(
-      `the host key of ${at} is not known`,
+      `unknown host key of ${at}`,
       `it shows ${shown}, and ${files.join(', ')} ${files.length === 1 ? 'has' : 'have'} no key of it`,
       `compare the fingerprint with what \`ssh-keygen -lf /etc/ssh/ssh_host_${keyName(keyType(key)).toLowerCase()}_key.pub\` shows on the host's own console; then accept it: run again with --accept-new-host-keys, or log in once: \`${sshCommand(options)}\``,
     )
@@ -138,7 +139,7 @@ function refuse(
   }
   if (found.kind === 'authority') {
     return failure(
-      `the host key of ${at} is not known`,
+      `unknown host key of ${at}`,
       `it shows ${shown}; ${file}:${line} names a certificate authority for it, but certificates cannot be checked here`,
       `add the key of the host itself: run again with --accept-new-host-keys, after comparing the fingerprint, or remove line ${line} and log in once: \`${sshCommand(options)}\``,
       place,

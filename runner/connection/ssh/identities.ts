@@ -1,3 +1,4 @@
+/** The private keys and the agent to log in with, in the order in which ssh tries them. Called by ssh.ts. */
 import { count } from '../../base/format.ts'
 import { readFile, stat } from 'node:fs/promises'
 import ssh2, { type AnyAuthMethod, type ParsedKey } from 'ssh2'
@@ -7,15 +8,15 @@ export interface IdentityOptions {
   readonly password: string | undefined
   /** Private key files, in order, with real paths. */
   readonly identityFiles: readonly string[]
-  /** Somebody chose these files: they go before other keys of the agent, and a missing one is worth a word. */
+  /** True if the user chose the files: they go before other keys of the agent, and a missing file is reported. */
   readonly chosenIdentities: boolean
-  /** Only keys that the files name. */
+  /** Use only keys that the files name. */
   readonly identitiesOnly: boolean
   /** The agent's socket. */
   readonly agent: string | undefined
 }
 
-/** Ways to log in, in order, and for a failure: what they are called and what was passed over. */
+/** Ways to log in, in order; and for messages their names, and the skipped keys with reasons. */
 export interface Identities {
   readonly methods: readonly { readonly name: string; readonly method: AnyAuthMethod }[]
   readonly skipped: readonly string[]
@@ -29,12 +30,12 @@ interface AgentKeys {
 interface KeyFile {
   readonly file: string
   readonly key?: ParsedKey
-  /** The public half, in the wire format: how the agent's copy is recognised. */
+  /** The public half in the wire format, to recognise the agent's copy. */
   readonly blob?: Buffer
   readonly skipped?: string
 }
 
-/** Finds all keys that can be used. Never throws: what cannot be used is told in `skipped`. */
+/** Finds all usable keys. Never throws: `skipped` lists the unusable ones. */
 export async function findIdentities(options: IdentityOptions): Promise<Identities> {
   const { user, password, identityFiles, chosenIdentities: chosen, identitiesOnly: only } = options
   const skipped: string[] = []
@@ -78,7 +79,7 @@ export async function findIdentities(options: IdentityOptions): Promise<Identiti
   return { methods: [...keys, ...byPassword], skipped }
 }
 
-/** Answers one hidden question with the password, and nothing else: a one-time code would be a wrong guess. */
+/** Answers only a single hidden question with the password: for a one-time code it would be a wrong guess. */
 const answerWith =
   (password: string) =>
   (
@@ -112,7 +113,7 @@ const parsed = (key: unknown): ParsedKey[] => {
   return result instanceof Error ? [] : [result]
 }
 
-/** The agent, with some of its keys only. ssh2 recognises an agent by its class. */
+/** The agent with only some of its keys. ssh2 recognises an agent by its class. */
 function selectKeys(agent: ssh2.BaseAgent, keys: readonly ParsedKey[]): ssh2.BaseAgent {
   return new (class extends ssh2.BaseAgent {
     override getIdentities(callback: ssh2.IdentityCallback) {
@@ -141,7 +142,7 @@ async function readKeyFile(file: string, chosen: boolean): Promise<KeyFile> {
     const half = missing ? await publicHalf(file) : {}
     return missing && !chosen
       ? { file, ...half }
-      : { file, ...half, skipped: missing ? 'there is no such file' : (error as Error).message }
+      : { file, ...half, skipped: missing ? 'file not found' : (error as Error).message }
   }
   const key = ssh2.utils.parseKey(text)
   if (!(key instanceof Error)) {
@@ -163,7 +164,9 @@ async function publicHalf(file: string): Promise<{ blob?: Buffer }> {
   }
 }
 
-/** In OpenSSH's own format the public half stands in the clear before the encrypted part (PROTOCOL.key). */
+/**
+ * The public half of a key in OpenSSH's own format, where it precedes the encrypted part in the clear (PROTOCOL.key).
+ */
 function openSshPublicHalf(text: Buffer): { blob: Buffer } | undefined {
   const [, body] = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]+?)-----END/.exec(text.toString('latin1')) ?? []
   const data = Buffer.from(body ?? '', 'base64')

@@ -1,3 +1,4 @@
+/** Parses known_hosts and judges a key by it. Pure; called by host-keys.ts. */
 import { compilePattern, literally, type Pattern } from '../../base/pattern.ts'
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 
@@ -17,10 +18,10 @@ export type Verdict =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'changed'; readonly known: KnownHost }
   | { readonly kind: 'revoked'; readonly known: KnownHost }
-  /** Only a certificate authority is known for the host, and certificates cannot be checked. */
+  /** Only a certificate authority is on file for the host, and certificates cannot be checked. */
   | { readonly kind: 'authority'; readonly known: KnownHost }
 
-/** Lines that make no sense are passed over, as OpenSSH does. */
+/** Parses a known_hosts file. Skips malformed lines, as OpenSSH does. */
 export function parseKnownHosts(text: string, file: string): KnownHost[] {
   return text.split('\n').flatMap((raw, index) => {
     const words = raw.trim().split(/[ \t]+/)
@@ -36,7 +37,7 @@ export function parseKnownHosts(text: string, file: string): KnownHost[] {
 
 const markers: Readonly<Record<string, KnownHost['marker']>> = { '@revoked': 'revoked', '@cert-authority': 'cert-authority' }
 
-/** The name under which a host is filed: `host`, or `[host]:port` for a port that is not 22. */
+/** The name of a host in known_hosts: `host`, or `[host]:port` for a port other than 22. */
 export const knownName = (host: string, port: number): string =>
   port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`
 
@@ -62,13 +63,13 @@ const wildcard = (pattern: string): Pattern =>
 
 const WILD: Readonly<Record<string, string>> = { '*': '.*', '?': '.' }
 
-/** What is known of a host whose name is as `knownName` gives it. */
+/** The lines for a host. `name` comes from `knownName`. */
 export const hostLines = (known: readonly KnownHost[], name: string): KnownHost[] =>
   known.filter(({ hosts }) => matchesHost(hosts, name))
 
 /**
- * Judges the key that a host shows. A key that is filed for the host without its port is good too, as in OpenSSH.
- * A host that is known by other keys only has changed, whatever their types: it could be somebody else who offers another type.
+ * Judges the key that a host shows. A key on file for the host without its port is also good, as in OpenSSH.
+ * If only other keys are on file, the host has changed, whatever the keys' types: an attacker could offer another type.
  */
 export function verdict(known: readonly KnownHost[], host: string, port: number, key: Buffer): Verdict {
   const lines = hostLines(known, knownName(host, port))
@@ -84,7 +85,7 @@ export function verdict(known: readonly KnownHost[], host: string, port: number,
   return authority === undefined ? { kind: 'unknown' } : { kind: 'authority', known: authority }
 }
 
-/** What ssh2 offers by itself, in its order; DSA and SHA-1 signatures are left out. */
+/** The algorithms that ssh2 offers by default, in its order, without DSA and SHA-1 signatures. */
 const offered = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
@@ -95,8 +96,8 @@ const offered = [
 ] as const
 
 /**
- * Algorithms to ask a host for, those first of which a key is on file: a host that is known by its RSA key alone would
- * otherwise show another key and be taken for a changed one.
+ * Algorithms to request from a host, those with a key on file first: a host with only its RSA key on file would
+ * otherwise show another key, and seem changed.
  */
 export function hostKeyAlgorithms(known: readonly KnownHost[], host: string, port: number): string[] {
   const lines = [knownName(host, port), knownName(host, 22)].flatMap((name) => hostLines(known, name))
@@ -105,21 +106,21 @@ export function hostKeyAlgorithms(known: readonly KnownHost[], host: string, por
   return [...first, ...offered.filter((algorithm) => !first.includes(algorithm))]
 }
 
-/** The first string of a key in the wire format: its type. */
+/** The type of a key: the first string of its wire format. */
 export const keyType = (key: Buffer): string => {
   const length = key.length < 4 ? 0 : key.readUInt32BE(0)
   return length > 0 && length <= key.length - 4 ? key.subarray(4, 4 + length).toString('latin1') : ''
 }
 
-/** As `ssh-keygen -l` shows it. */
+/** The fingerprint of a key, as `ssh-keygen -l` shows it. */
 export const fingerprint = (key: Buffer): string =>
   `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 
-/** What people call the types. */
+/** The common name of a key type. */
 export const keyName = (type: string): string =>
   type.includes('ed25519') ? 'ED25519' : type.includes('ecdsa') ? 'ECDSA' : type === 'ssh-rsa' ? 'RSA' : type
 
-/** A line to add for a host. */
+/** A line of known_hosts for a host. */
 export function knownHostsLine(name: string, key: Buffer, hashed: boolean): string {
   return `${hashed ? hashName(name) : name} ${keyType(key)} ${key.toString('base64')}\n`
 }

@@ -1,3 +1,4 @@
+/** One login over ssh2, with its host key, identities and keepalive. Called by ssh.ts for each hop. */
 import { NodeSSH } from 'node-ssh'
 import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
@@ -7,7 +8,10 @@ import { type HostKeyCheck, hostKeyCheck } from './host-keys.ts'
 import type { Identities } from './identities.ts'
 import type { Hop } from './route.ts'
 
-/** Milliseconds, and how many answers may be missing: a dead connection is noticed after `interval` × (`count` + 1) at most. */
+/**
+ * Milliseconds, and the number of answers that may be missing. A dead connection is noticed after `interval` ×
+ * (`count` + 1) at most.
+ */
 export interface Keepalive {
   readonly interval: number
   readonly count: number
@@ -16,20 +20,20 @@ export interface Keepalive {
 export interface LoginOptions {
   readonly keepalive: Keepalive
   readonly signal: AbortSignal | undefined
-  /** Called with a key of the server that was found good. */
+  /** Called with the server's key, once it is trusted. */
   onHostKey(key: Buffer): void
-  /** Called, perhaps more than once, when an established connection is lost. */
+  /** Called, at least once, after the loss of an established connection. */
   onLost(why: string): void
 }
 
-/** The server closed before it said anything, as sshd does above MaxStartups: worth another try. */
-export class Crowded extends Error {}
+/** The server closed the connection before its first message, as sshd does above MaxStartups: retry. */
+export class ServerBusyError extends Error {}
 
 /**
- * Logs in over a stream that leads to the server. Throws `Failure`; or `Crowded`. The stream is destroyed when it fails.
+ * Logs in over a stream to the server. Throws `Failure` or `ServerBusyError`, and destroys the stream then.
  */
 export async function login(hop: Hop, sock: Duplex, identities: Identities, options: LoginOptions): Promise<Client> {
-  // Nothing may be awaited before ssh2 listens: the end of a stream that nobody hears is a wait for the time limit.
+  // Await nothing before ssh2 listens: an unheard end of the stream would become a wait for the time limit.
   const check = judge(hop, sock)
   const auth = authentication(identities)
   const ssh = new NodeSSH()
@@ -48,7 +52,7 @@ export async function login(hop: Hop, sock: Duplex, identities: Identities, opti
     keepaliveCountMax: options.keepalive.count,
     readyTimeout: 0,
   })
-  // Its promise is rejected by errors that are none, as of one key among many, and forgets its listener afterwards.
+  // The promise is also rejected by harmless errors, as of one key among many, and then drops its listener.
   connecting.catch(() => undefined)
   const client = ssh.connection
   if (client === null) throw new Failure(`cannot connect to ${hop.name}`, { kind: 'unreachable' })
@@ -63,11 +67,11 @@ export async function login(hop: Hop, sock: Duplex, identities: Identities, opti
         give(
           unreachable(
             hop,
-            shaken ? 'the login did not finish' : 'it took the connection but did not answer as an SSH server',
+            shaken ? 'the login did not finish' : 'it accepted the connection but did not answer as an SSH server',
             `no answer within ${duration(hop.connectTimeout)}`,
             shaken
-              ? 'look at the log of its sshd: it waits for something, such as a name server or a directory of users'
-              : 'look at the console of the host, which may hang, and whether ansible_port is the port of its sshd',
+              ? 'read the log of its sshd: it waits for something, such as a name server or a directory of users'
+              : 'check the console of the host, which may hang, and that ansible_port is the port of its sshd',
           ),
         ),
       hop.connectTimeout * 1000,
@@ -82,7 +86,7 @@ export async function login(hop: Hop, sock: Duplex, identities: Identities, opti
       client.destroy()
       sock.destroy()
     }
-    // For good: an error that nobody listens for would end the whole process.
+    // Never removed: an error without a listener would end the process.
     client.on('error', (error: Error & { level?: string }) => {
       why = error.message
       if (ready) return options.onLost(error.message)
@@ -147,13 +151,13 @@ function judge(hop: Hop, sock: Duplex): HostKeyCheck {
 
 interface Authentication {
   readonly next: (left: string[] | null, partial: boolean | null, next: unknown) => unknown
-  /** All ways were tried. */
+  /** Returns true once all ways were tried. */
   isOver(): boolean
   readonly accepted: readonly string[]
   readonly tried: readonly string[]
 }
 
-/** Offers one way to log in after the other, leaving out those that the server does not take. */
+/** Offers one way to log in after the other, and skips ways that the server does not accept. */
 function authentication({ methods }: Identities): Authentication {
   const queue = [...methods]
   const tried: string[] = []
@@ -165,7 +169,7 @@ function authentication({ methods }: Identities): Authentication {
       for (;;) {
         const candidate = queue.shift()
         if (candidate === undefined) {
-          // Even with nothing to offer the server is asked once what it takes.
+          // Without any way to offer, asks the server once for the ways that it accepts.
           if (left === null) return 'none'
           over = true
           return false
@@ -194,26 +198,26 @@ const unreachable = (hop: Hop, what: string, why: string, todo?: string): Failur
     todo,
   })
 
-const advice: readonly (readonly [RegExp, string])[] = [
-  [/no matching/, 'the server is too old or too strict: see its Ciphers, KexAlgorithms and HostKeyAlgorithms'],
+const HELP: readonly (readonly [RegExp, string])[] = [
+  [/no matching/, 'the server is too old or too strict: check its Ciphers, KexAlgorithms and HostKeyAlgorithms'],
   [
     /Too many authentication failures/,
-    'the agent has more keys than the server lets try: set ansible_ssh_private_key_file, or IdentitiesOnly in ~/.ssh/config',
+    'the agent has more keys than the server allows tries: set ansible_ssh_private_key_file, or IdentitiesOnly in ~/.ssh/config',
   ],
 ]
 
 function explain(hop: Hop, message: string, shaken: boolean, auth: Failure | undefined): Error {
   if (auth !== undefined) return auth
-  if (!shaken && /before handshake|ECONNRESET|EPIPE|connection was closed/.test(message)) return new Crowded(message)
-  const todo = advice.find(([pattern]) => pattern.test(message))?.[1]
+  if (!shaken && /before handshake|ECONNRESET|EPIPE|connection was closed/.test(message)) return new ServerBusyError(message)
+  const todo = HELP.find(([pattern]) => pattern.test(message))?.[1]
   return unreachable(hop, shaken ? 'the login failed' : 'no SSH connection', message, todo)
 }
 
 function authFailure(hop: Hop, auth: Authentication, { skipped }: Identities): Failure {
   const why = [
-    auth.tried.length === 0 ? 'there is no key and no password to try' : `it refused ${auth.tried.join(', ')}`,
-    auth.accepted.length === 0 ? '' : `it takes ${auth.accepted.join(', ')}`,
-    skipped.length === 0 ? '' : `passed over: ${skipped.join('; ')}`,
+    auth.tried.length === 0 ? 'no key and no password to try' : `it refused ${auth.tried.join(', ')}`,
+    auth.accepted.length === 0 ? '' : `it accepts ${auth.accepted.join(', ')}`,
+    skipped.length === 0 ? '' : `skipped: ${skipped.join('; ')}`,
   ]
   return unreachable(
     hop,

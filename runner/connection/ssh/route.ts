@@ -1,16 +1,17 @@
+/** The hops on the way to a host (ProxyJump). Called by ssh.ts. */
 import { defined } from '../../base/defined.ts'
 import { Failure } from '../../base/failure.ts'
 import type { Endpoint } from '../connection.ts'
 import { expandPath, readSshConfig, type SshConfig, type SshConfigOptions } from './config.ts'
 import type { IdentityOptions } from './identities.ts'
 
-/** One server to log in to, with everything decided. */
+/** One server to log in to, with all settings resolved. */
 export interface Hop extends IdentityOptions {
-  /** For messages: the inventory's name, or what ProxyJump calls it. */
+  /** Name for messages: the inventory's, or ProxyJump's. */
   readonly name: string
   readonly address: string
   readonly port: number
-  /** Keys are filed under this name and port. */
+  /** Name of the host in known_hosts, with `keyPort`. */
   readonly keyHost: string
   readonly keyPort: number
   readonly knownHosts: readonly string[]
@@ -19,7 +20,7 @@ export interface Hop extends IdentityOptions {
   readonly acceptNewHostKeys: boolean
   /** Seconds. */
   readonly connectTimeout: number
-  /** A program to talk through, instead of TCP. */
+  /** A program that carries the connection instead of TCP. */
   readonly proxyCommand: string | undefined
 }
 
@@ -29,10 +30,10 @@ interface Jump {
   readonly port?: number
 }
 
-/** More jumps than anybody needs; a configuration that sends a bastion through itself ends here. */
+/** Most jumps; ends a configuration that sends a bastion through itself. */
 const maxHops = 8
 
-/** The servers to log in to one after the other, the host itself last. Throws `Failure` of kind `input`. */
+/** The servers to log in to, one after the other, the host itself last. Throws `Failure` of kind `input`. */
 export async function findRoute(endpoint: Endpoint, options: SshConfigOptions): Promise<Hop[]> {
   const config = await readSshConfig({ address: endpoint.address, user: endpoint.user, port: endpoint.port }, options)
   const jumps = endpoint.proxyJump ?? config.proxyJump
@@ -42,19 +43,22 @@ export async function findRoute(endpoint: Endpoint, options: SshConfigOptions): 
   return [...via, hop(endpoint, config, endpoint, { env: options.env, proxyCommand })]
 }
 
-/** As OpenSSH does, only the first of them is reached as its own configuration says; each further one through the one before. */
+/**
+ * The hops of a ProxyJump. As in OpenSSH, only the first jump uses its own route; each further one goes through the
+ * one before.
+ */
 async function jumpHops(jumps: readonly Jump[], endpoint: Endpoint, options: SshConfigOptions, depth: number): Promise<Hop[]> {
   const hops: Hop[] = []
   for (const [index, jump] of jumps.entries()) {
     const config = await readSshConfig(jump, options)
     if (index === 0 && config.proxyJump !== undefined) {
       if (depth >= maxHops)
-        throw new Failure(`the ProxyJump of ${jump.address} leads nowhere`, { kind: 'input', todo: 'see ~/.ssh/config' })
+        throw new Failure(`the ProxyJump of ${jump.address} never ends`, { kind: 'input', todo: 'correct ~/.ssh/config' })
       hops.push(...(await jumpHops(parseJumps(config.proxyJump), endpoint, options, depth + 1)))
     }
     const command = index === 0 && config.proxyJump === undefined ? config.proxyCommand : undefined
     const proxyCommand = command === undefined ? undefined : expandCommand(command, jump, config)
-    // The host's password is none of the bastion's business; its key files may be good for both.
+    // The bastion must not see the host's password. The host's key files may be good for both.
     const { password: _ofTheHost, ...rest } = endpoint
     hops.push(hop(jump, config, rest, { env: options.env, proxyCommand }))
   }
@@ -100,20 +104,20 @@ function agentSocket(config: SshConfig, env: SshConfigOptions['env'], expand: (p
   return identityAgent.startsWith('$') ? env[identityAgent.replace(/^\$\{?(\w+)\}?$/, '$1')] : expand(identityAgent)
 }
 
-/** `[user@]host[:port]`, several separated by commas, each perhaps as `ssh://…`. Throws `Failure` of kind `input`. */
+/** Parses `[user@]host[:port]` or `ssh://…`, several separated by commas. Throws `Failure` of kind `input`. */
 export function parseJumps(text: string): Jump[] {
   return text.split(',').map((each) => {
     const [, user, bracketed, plain, port] =
       /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:/@]+))(?::(\d+))?\/?$/.exec(each.trim()) ?? []
     const address = bracketed ?? plain
     if (address === undefined || address.startsWith('-')) {
-      throw new Failure(`\`${each}\` is no host to jump over`, { kind: 'input', todo: 'write ProxyJump as [user@]host[:port]' })
+      throw new Failure(`\`${each}\` is not a jump host`, { kind: 'input', todo: 'write ProxyJump as [user@]host[:port]' })
     }
     return defined({ address, user, port: port === undefined ? undefined : Number(port) })
   })
 }
 
-/** The tokens of ssh_config(5) in ProxyCommand. */
+/** Expands the tokens of ssh_config(5) in ProxyCommand. */
 function expandCommand(command: string, asked: Jump, config: SshConfig): string {
   const tokens: Readonly<Record<string, string>> = {
     '%': '%',

@@ -1,3 +1,4 @@
+/** A connection over ssh: route, logins, shells. Called by connect.ts. */
 import { spawn } from 'node:child_process'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
@@ -15,20 +16,20 @@ import type { OpenPipe } from '../pool.ts'
 import { pooledConnection } from '../pooled.ts'
 import { findRoute, type Hop } from './route.ts'
 import type { Pipe } from '../shell/shell.ts'
-import { Crowded, type Keepalive, login, type LoginOptions } from './login.ts'
+import { ServerBusyError, type Keepalive, login, type LoginOptions } from './login.ts'
 
 export interface SshOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal?: AbortSignal
-  /** Another ssh_config than the user's and the system's. */
+  /** A configuration file instead of the user's and the system's. */
   readonly sshConfig?: string
   readonly keepalive?: Keepalive
 }
 
-/** Seconds for a login shell to start: some start-up files take their time. */
+/** Seconds for a login shell to start: some start-up files are slow. */
 export const shellLimit = 30
 
-/** Logs in to a host, through its bastions where it has some. Throws `Failure` of kind `unreachable` or `input`. */
+/** Logs in to a host, through its bastions if any. Throws `Failure` of kind `unreachable` or `input`. */
 export async function connectSsh(endpoint: Endpoint, options: SshOptions): Promise<Connection> {
   const { env, sshConfig, signal, keepalive = { interval: 10_000, count: 3 } } = options
   const hops = await findRoute(endpoint, { env, sshConfig })
@@ -75,16 +76,16 @@ export async function connectSsh(endpoint: Endpoint, options: SshOptions): Promi
       new Failure(`the connection to ${endpoint.name} was lost`, {
         kind: 'unreachable',
         why: `${why}; a command that was running may still be running on the host`,
-        todo: 'see whether the host is up, then run again',
+        todo: 'check that the host is up, then run again',
       }),
     )
   return connection
 }
 
-/** Attempts to get past MaxStartups, and the milliseconds before the second of them. */
+/** Most tries against MaxStartups, and milliseconds before the second. */
 const tries = { most: 8, first: 100 }
 
-/** Connects and logs in, a few at a time for each server, again and later where it is crowded. */
+/** Connects and logs in, a few at a time for each server. Retries if the server is busy. */
 async function enter(hop: Hop, before: Client | undefined, options: LoginOptions): Promise<Client> {
   const gate = serverGate(`${hop.address}:${hop.port}`)
   const identities = await findIdentities(hop)
@@ -92,12 +93,12 @@ async function enter(hop: Hop, before: Client | undefined, options: LoginOptions
     try {
       return await gate(async () => login(hop, await reach(hop, before, options.signal), identities, options))
     } catch (error) {
-      if (!(error instanceof Crowded)) throw error
+      if (!(error instanceof ServerBusyError)) throw error
       if (attempt === tries.most) {
-        throw new Failure(`${hop.name} (${hop.address} port ${hop.port}) closes the connection before it says anything`, {
+        throw new Failure(`${hop.name} (${hop.address} port ${hop.port}) closes the connection before its first message`, {
           kind: 'unreachable',
           why: `${error.message}, ${attempt} times`,
-          todo: 'see MaxStartups and the log of its sshd, and whether something like fail2ban locks this address out',
+          todo: 'check MaxStartups and the log of its sshd, and that nothing like fail2ban blocks this address',
         })
       }
       await sleep(
@@ -111,7 +112,7 @@ async function enter(hop: Hop, before: Client | undefined, options: LoginOptions
   }
 }
 
-/** A stream to the server: through the hop before, through a program, or by TCP. */
+/** Opens a stream to the server: through the previous hop, through a program, or by TCP. */
 function reach(hop: Hop, before: Client | undefined, signal: AbortSignal | undefined): Promise<Duplex> {
   if (before !== undefined) return forward(hop, before)
   if (hop.proxyCommand !== undefined) return Promise.resolve(throughProgram(hop.proxyCommand))
@@ -121,7 +122,7 @@ function reach(hop: Hop, before: Client | undefined, signal: AbortSignal | undef
 function dial(hop: Hop, signal: AbortSignal | undefined): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connectTcp({ host: hop.address, port: hop.port, autoSelectFamilyAttemptTimeout: 2000 })
-    // Small requests and their answers would wait for each other otherwise: 40 ms each.
+    // Otherwise small requests and their answers would wait for each other, 40 ms each.
     socket.setNoDelay(true)
     const give = (error: unknown) => {
       done()
@@ -138,7 +139,7 @@ function dial(hop: Hop, signal: AbortSignal | undefined): Promise<Socket> {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
       socket.off('error', onError)
-      // Between here and the login somebody must listen, or a reset would end the process.
+      // Without a listener a reset before the login would end the process.
       socket.on('error', () => undefined)
     }
     socket.once('error', onError)
@@ -151,24 +152,27 @@ function dial(hop: Hop, signal: AbortSignal | undefined): Promise<Socket> {
   })
 }
 
-/** Node reports several addresses that all failed as one error without a code of its own in some versions. */
+/**
+ * The code of an error. If several addresses failed, some versions of Node report one error without a code of its
+ * own.
+ */
 const codeOf = (error: NodeJS.ErrnoException): string =>
   error.code ?? (error instanceof AggregateError ? ((error.errors[0] as NodeJS.ErrnoException | undefined)?.code ?? '') : '')
 
-const advice: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'is sshd running there, and on this port?',
+const HELP: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'check that sshd runs there, and on this port',
   ENOTFOUND: 'correct the name, or set ansible_host to its address',
-  EAI_AGAIN: 'the name server does not answer',
-  EHOSTUNREACH: 'is the host up, and is there a route to it?',
-  ENETUNREACH: 'is there a route to its network?',
-  ETIMEDOUT: 'is the host up, and does a firewall let SSH through?',
+  EAI_AGAIN: 'check the name server: it does not answer',
+  EHOSTUNREACH: 'check that the host is up, and the route to it',
+  ENETUNREACH: 'check the route to its network',
+  ETIMEDOUT: 'check that the host is up, and that no firewall blocks SSH',
 }
 
 const cannotReach = (hop: Hop, code: string, why: string): Failure =>
   new Failure(`cannot connect to ${hop.name} (${hop.address} port ${hop.port})`, {
     kind: 'unreachable',
     why,
-    todo: advice[code],
+    todo: HELP[code],
   })
 
 const forward = (hop: Hop, before: Client): Promise<Duplex> =>
@@ -176,7 +180,7 @@ const forward = (hop: Hop, before: Client): Promise<Duplex> =>
     throw new Failure(`cannot connect to ${hop.name} (${hop.address} port ${hop.port}) through the bastion`, {
       kind: 'unreachable',
       why: error.message,
-      todo: 'can the bastion reach it, and does its sshd allow AllowTcpForwarding?',
+      todo: 'check that the bastion can reach it, and that its sshd has AllowTcpForwarding',
     })
   })
 
@@ -190,7 +194,7 @@ function throughProgram(command: string): Duplex {
   return stream
 }
 
-/** sshd's words for one session too many: SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, RESOURCE_SHORTAGE. */
+/** Returns true for one session too many: SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, RESOURCE_SHORTAGE. */
 const isRefusal = (error: Error & { reason?: unknown }): boolean =>
   /Channel open failure/.test(error.message) && error.reason !== ''
 
@@ -216,7 +220,7 @@ function pipeOf(channel: ClientChannel): Pipe {
     let how = 'no word from the host'
     channel.on('exit', (code: number | null, signal?: string) => {
       how = code === null ? `signal ${String(signal).replace(/^SIG/, '')}` : `exit status ${code}`
-      // What the shell left running would keep the channel open; its last words may still be under way.
+      // Processes left by the shell would keep the channel open. Its last output may still be on its way.
       setTimeout(() => channel.close(), 200).unref()
     })
     channel.on('close', () => resolve(how))

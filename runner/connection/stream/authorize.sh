@@ -18,7 +18,7 @@ now=$(date +%s)
   done <"$file"
   if [ $# -gt 1 ]; then
     end=$((now + $2))
-    # sshd reads it by the clock of the system, whatever TZ of this login is.
+    # sshd reads the time in the system's time zone, whatever this login's TZ is.
     printf 'expiry-time="%s",%s %s %s:%s\n' "$(env -u TZ date -d "@$end" +%Y%m%d%H%M%S)" "$3" "$4" "$1" "$end"
   fi
 } >"$new" && sync "$new" && mv -T "$new" "$file"

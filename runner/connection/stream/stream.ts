@@ -1,3 +1,4 @@
+/** Streams from one host to another: a job that sends over ssh with a key made for it. Called by hosts/target.ts. */
 import { Failure } from '../../base/failure.ts'
 import type { Become, Connection, HostAccess } from '../connection.ts'
 import { readProgram } from '../program.ts'
@@ -6,19 +7,22 @@ import { knownName } from '../ssh/known-hosts.ts'
 import { quoteWord } from '../../source/shell-words.ts'
 
 /**
- * What one host sends to another, by an ssh connection of its own between the two: nothing of it passes the controller. The receiving program sees
- * the end of its input also if the sender fails: only the job's exit status 0 says that all of it went through.
+ * A stream from one host to another, over an ssh connection between the two: no byte passes the controller. The
+ * receiving program reads the end of its input also if the sender fails: only the job's exit status 0 proves a
+ * complete transfer.
  */
 export interface StreamWork {
-  /** A program of this host, and its arguments: what it prints is sent. It may write `RUNBOOK_PROGRESS`, as a job does. */
+  /**
+   * A program of this host and its arguments. Its output is sent. It may write `RUNBOOK_PROGRESS`, as in a job.
+   */
   readonly from: readonly string[]
-  /** The program of the other host that reads it. What it prints is the job's output. */
+  /** The program of the other host that reads the stream. Its output is the job's output. */
   readonly into: readonly string[]
-  /** Address of the other host as this one reaches it. Default: the one by which the controller reaches it. */
+  /** Address of the other host from this host. Default: the controller's address for it. */
   readonly address?: string
 }
 
-/** The other end: the host's connection, and as whom the receiving program runs. */
+/** The receiving end: the host's connection, and the user that runs the receiving program. */
 export interface StreamEnd {
   readonly host: string
   readonly connection: Connection
@@ -29,12 +33,13 @@ const SEND = readProgram(new URL('./send.sh', import.meta.url))
 const KEY = readProgram(new URL('./key.sh', import.meta.url))
 const AUTHORIZE = readProgram(new URL('./authorize.sh', import.meta.url))
 
-/** Seconds in which the sender must have logged in with its key. */
+/** Seconds in which the sender must log in with its key. */
 const KEY_LIFE = 120
 
 /**
- * A job of the sending host, found again by its name as any job. `start` makes a key there, which the other host accepts from that address, for that
- * one program, for two minutes; it is removed when the job is followed to its end, ended or removed, and by the next `start` of the name.
+ * A job of the sending host, found again by its name like any job. `start` makes a key there. The other host accepts
+ * the key for two minutes, from that address, for that one program. `follow`, `end`, `remove` and the next `start` of
+ * the name remove the key.
  */
 export function hostStream(
   open: () => Promise<HostAccess>,
@@ -96,18 +101,20 @@ export function hostStream(
   }
 }
 
-/** The key is for the login user, who must become another without a password: there is nobody to type it. */
+/**
+ * The words before the receiving program. The key is for the login user, who must become another without a password.
+ */
 function becoming({ host, connection, become }: StreamEnd): readonly string[] {
   if (become === undefined || become.user === connection.peer?.user) return []
   if (become.password === undefined) return ['sudo', '-n', '-H', '-u', become.user, '--']
   throw new Failure(`${host} cannot receive a stream as ${become.user}`, {
     kind: 'input',
-    why: 'sudo wants a password there, and nobody can type it for the other host',
+    why: 'sudo requires a password there, and nobody can type it for the other host',
     todo: `allow it with NOPASSWD in sudoers, or log in to ${host} as ${become.user}`,
   })
 }
 
-/** The addresses that a host has, as its kernel lists them. */
+/** The addresses of a host, from its kernel. */
 async function addressesOf(access: HostAccess, loopback: boolean): Promise<readonly string[]> {
   const [trie, inet6] = await Promise.all(
     ['/proc/net/fib_trie', '/proc/net/if_inet6'].map(async (path) => Buffer.from((await access.read(path)) ?? []).toString()),

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { connect } from '../../../runner/connection/connect.ts'
 import { endpointFrom } from '../../../runner/connection/endpoint.ts'
 
-/** Whether Node has loaded a CommonJS package so far. node-ssh is one of the other kind, and brings ssh2 with it. */
+/** Returns true if Node has loaded a CommonJS package. node-ssh is an ES module, and loads ssh2. */
 const loaded = (name: string): boolean =>
   Object.keys(createRequire(import.meta.url).cache).some((file) => file.includes(`/node_modules/${name}/`))
 

@@ -1,3 +1,4 @@
+/** The contract of every connection about commands. Called by contract.ts, for ssh and local. */
 import { readdirSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -174,7 +175,7 @@ export function runsCommands(subject: Subject): void {
         cwd: subject.folder,
       })
       expect(output.stdout).toBe(`it's\n"fine" $HOME ü||${subject.folder}`)
-      // A PATH of its own is for finding the program, and not for what stands between.
+      // A PATH of the command's own is for finding the program only.
       expect((await subject.host.run(['sh', '-c', 'echo $PATH'], { env: { PATH: '/bin:/nowhere' } })).stdout).toBe(
         '/bin:/nowhere\n',
       )
@@ -257,5 +258,5 @@ export function runsCommands(subject: Subject): void {
   })
 }
 
-/** So many seconds that no other process of this machine sleeps for: it may be running these tests too. */
+/** Seconds that no other process of this machine sleeps for, even one that runs these tests too. */
 const unique = `1000${process.pid}`

@@ -1,3 +1,4 @@
+/** The contract of every connection about files. Called by contract.ts, for ssh and local. */
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,

@@ -6,12 +6,12 @@ export interface Subject {
   readonly connection: Connection
   readonly host: HostAccess
   readonly folder: string
-  /** In the folder. */
+  /** A path in the folder. */
   path(name: string): string
   sh(script: string, options?: RunOptions): Promise<Output>
-  /** What the work was refused with. */
+  /** The failure that refused the work. */
   failure(work: Promise<unknown>): Promise<Failure>
 }
 
-/** Half of a surrogate pair has no bytes to be sent as. */
+/** Half of a surrogate pair, which has no encoding in bytes. */
 export const isUnicode = (text: string): boolean => Buffer.from(text).toString() === text

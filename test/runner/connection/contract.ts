@@ -8,7 +8,7 @@ import { runsCommands } from './contract-commands.ts'
 import { handlesFiles } from './contract-files.ts'
 import type { Subject } from './contract-subject.ts'
 
-/** Whatever carries it, a connection to this machine does all of this. */
+/** The contract of every connection to this machine, by ssh or local. */
 export function behavesLikeAConnection(name: string, open: () => Promise<Connection>): void {
   describe(name, { timeout: 120_000 }, () => {
     let connection: Connection

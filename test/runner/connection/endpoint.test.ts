@@ -1,3 +1,4 @@
+/** The endpoint of a host and the user to become, from `ansible_*` variables. */
 import { describe, expect, test } from 'vitest'
 import { becomeFrom, endpointFrom } from '../../../runner/connection/endpoint.ts'
 import { Failure } from '../../../runner/base/failure.ts'

@@ -10,7 +10,7 @@ import { closedLater, refusal, server, ssh, useServer, works } from './ssh-setup
 
 useServer()
 
-/** Says each stream's own bytes back. */
+/** A server that echoes each stream's bytes. */
 let echo: Server
 let port: number
 const sockets = new Set<Socket>()

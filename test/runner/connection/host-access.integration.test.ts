@@ -1,3 +1,4 @@
+/** Files and commands as another user, on this machine. */
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
@@ -154,7 +155,7 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
         kind: 'failed',
         message: `cannot write ${disk}/file`,
         why: expect.stringContaining('No space left on device'),
-        todo: 'make room there, then run it again',
+        todo: 'make room there, then run again',
       })
       expect([readFileSync(join(disk, 'file'), 'utf8'), readdirSync(disk)]).toEqual(['old', ['file']])
     } finally {
@@ -195,7 +196,7 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
 
   test('a connection that ends while a file is being put in place leaves no half of it behind', async () => {
     const bin = mkdtempSync(join(tmpdir(), 'runbook-cut-'))
-    // As sshd does when the connection is gone: a hang-up, here at the last moment.
+    // A hang-up at the last moment, as sshd sends after the loss of a connection.
     writeFileSync(join(bin, 'mv'), `#!/bin/sh\nkill -HUP $PPID\nps -o ppid= -p $PPID >${bin}/shell\nexit 1\n`, { mode: 0o755 })
     const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` }
     const cut = connectLocal({ name: 'here', kind: 'local', address: 'localhost' }, { env })
@@ -215,7 +216,7 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
   test('a folder for temporary files with a space in its name: nothing else is removed', async () => {
     mkdirSync(path('two words'))
     writeFileSync(path('two'), 'kept')
-    // Its own /dev/shm, too small to be taken.
+    // A /dev/shm of its own, too small to be used.
     const small = 'mount -t tmpfs -o size=1M tmpfs /dev/shm && exec /bin/sh "$@"'
     writeFileSync(path('spaced'), `#!/bin/sh\nexec unshare --mount --propagation private sh -c '${small}' sh "$@"\n`, {
       mode: 0o755,
@@ -236,7 +237,7 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
   describe('a host with hardly any room for temporary files', () => {
     let narrow: Connection
     beforeAll(() => {
-      // Its own /dev/shm, /tmp and /var/tmp, in a mount namespace that ends with the shell.
+      // A /dev/shm, /tmp and /var/tmp of its own, in a mount namespace that ends with the shell.
       const small = ['/dev/shm', '/tmp', '/var/tmp'].map((place) => `mount -t tmpfs -o size=1M tmpfs ${place}`).join(' && ')
       writeFileSync(
         path('narrow'),

@@ -4,7 +4,7 @@ import { connect } from '../../../runner/connection/connect.ts'
 import { connectLocal } from '../../../runner/connection/local.ts'
 import { behavesLikeAConnection } from './contract.ts'
 
-// Each shell that /bin/sh may be, where it is installed.
+// Each installed shell that may be /bin/sh.
 for (const shell of ['/bin/dash', '/bin/bash'].filter(existsSync)) {
   behavesLikeAConnection(`this machine by ${shell}`, async () =>
     connectLocal({ name: 'here', kind: 'local', address: 'localhost' }, { env: process.env, shell }),

@@ -1,3 +1,4 @@
+/** Locks on a real host: leases, holders that die, hosts without flock. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -54,7 +55,7 @@ function passing() {
   }
 }
 
-/** A name that no other test, and nobody else on this machine, locks. */
+/** A name that no other test or program on this machine locks. */
 const unique = () => {
   const name = `test-${process.pid}-${Math.random().toString(36).slice(2)}`
   used.add(name)
@@ -181,7 +182,7 @@ test('a runner that stood still for longer than the lease gives up, whatever the
   const lock = await local().lock(undefined, wanted(unique()))
   vi.setSystemTime(Date.now() + 61_000)
   expect(() => lock?.stands()).toThrow(
-    expect.objectContaining({ kind: 'unreachable', why: expect.stringContaining('stood still for 1 min 1 s') }),
+    expect.objectContaining({ kind: 'unreachable', why: expect.stringContaining('suspended for 1 min 1 s') }),
   )
 })
 
@@ -255,7 +256,9 @@ describe('over SSH', () => {
   })
 })
 
-/** Process id of the shell that serves a connection: the first of the processes above a command that is called as it was started. */
+/**
+ * Process id of the shell that serves a connection: the first process above a command with the shell's command line.
+ */
 async function shellOf(connection: Connection): Promise<number> {
   const { stdout } = await connection.as(undefined).run(['cat', '/proc/self/stat'])
   const group = Number(stdout.replace(/^.*\) . /s, '').split(' ')[2])

@@ -1,3 +1,4 @@
+/** Shells of one connection: their number, and the effect of a hanging one. */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +21,9 @@ afterEach(() => {
   }
 })
 
-/** Shells of this machine, so many at a time. A user other than the login's runs without sudo: pools are not about that. */
+/**
+ * Shells of this machine, so many at a time. Other users' shells run without sudo, which pools do not depend on.
+ */
 function setUp(sessions = Infinity) {
   let open = 0
   let opening = 0
@@ -81,7 +84,7 @@ test('a probe that hangs for good fails; the commands beside it and the other re
   const beside = as().run(['sh', '-c', `until [ -e ${folder}/go ]; do sleep 0.1; done; echo whole`])
   await as().run(['true']) // its batch has ended by then: the next one goes to the same shell
   process.kill(children[0] ?? 0, 'SIGSTOP')
-  // The minute passes when the test says so.
+  // The test decides when the minute passes.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   try {
     let answer: unknown

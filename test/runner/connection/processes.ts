@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Whether a process lives, and is not only waiting to be buried. */
+/** Returns true if a process lives and is not a zombie. */
 export function alive(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
@@ -9,7 +9,7 @@ export function alive(pid: number): boolean {
   }
 }
 
-/** Ids of the processes of this machine with such a command line. */
+/** Ids of the processes of this machine whose command line matches. */
 export function running(pattern: RegExp): number[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))

@@ -38,7 +38,7 @@ export function useServer(): void {
   })
 }
 
-/** With neither the settings nor the agent of whoever runs the tests. */
+/** Connects without the settings and the agent of the user who runs the tests. */
 export async function ssh(endpoint: Endpoint, options: Partial<SshOptions> = {}): Promise<Connection> {
   return closedLater(await connectSsh(endpoint, { env, sshConfig: emptyConfig, ...options }))
 }
@@ -66,7 +66,7 @@ export function file(name: string, text: string): string {
   return join(folder, name)
 }
 
-/** The public line of a key that nobody knows. */
+/** The public line of an unknown key. */
 export const strange = (): string =>
   readFileSync(`${makeKey(join(folder, `strange-${Math.random()}`))}.pub`, 'utf8')
     .split(' ')

@@ -1,3 +1,4 @@
+/** A real sshd for one test, with keys, users and agents. Called by the integration tests. */
 import { execFileSync, spawn } from 'node:child_process'
 import {
   appendFileSync,
@@ -16,7 +17,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Endpoint } from '../../../runner/connection/connection.ts'
 
-/** A real OpenSSH server of the test's own, and what is needed to log in to it. */
+/** A real OpenSSH server, and the means to log in to it. */
 export interface Sshd {
   readonly port: number
   /** Holds everything, private keys included; world-readable where another user has to read. */
@@ -31,7 +32,7 @@ export interface Sshd {
   readonly pid: number
   /** Ids of all processes of the sessions that are open: sshd's own, and what runs in them. */
   sessions(): number[]
-  /** Ends the listener and the sessions at once, as a crash would; what runs in them is left to notice it. */
+  /** Ends the listener and the sessions at once, as a crash would. Processes in the sessions are left to notice. */
   crash(): void
   log(): string
   /** An endpoint that logs in as the user who runs the tests. */
@@ -72,8 +73,7 @@ export async function startSshd({ config = [], hostKeyTypes = ['ed25519'] }: Ssh
     'KbdInteractiveAuthentication no',
     'MaxStartups 100',
     'LogLevel VERBOSE',
-    // bash run by sshd reads ~/.bashrc unless it believes to be a second level: the start-up files of whoever runs the tests
-    // are not what is tested.
+    // bash run by sshd reads ~/.bashrc unless SHLVL says it is nested: the tests must not depend on the user's files.
     'SetEnv SHLVL=1',
     '',
   ]
@@ -120,7 +120,7 @@ export async function startSshd({ config = [], hostKeyTypes = ['ed25519'] }: Ssh
       const inside = sessions().filter((session) => nameOf(session) !== 'sshd')
       crash()
       await exited
-      // Shells tidy up when their connection is gone; commands that a test has left running are ended.
+      // Shells clean up after the end of their connection; commands that a test has left running are ended.
       for (let wait = 0; wait < 100 && inside.some((each) => nameOf(each) !== undefined); wait++) {
         if (wait === 20) for (const each of inside) if (nameOf(each) === 'timeout') killGroup(each)
         await sleep(50)
@@ -150,7 +150,7 @@ export interface TestUser {
   remove(): void
 }
 
-/** @param sudo what sudo lets the user do: everything with or without a password, or nothing */
+/** @param sudo the user's rights: everything with or without a password, or nothing */
 export function addUser(
   options: { shell?: string; password?: string; sudo?: 'password' | 'nopasswd' | 'requiretty' } = {},
 ): TestUser {
@@ -160,7 +160,7 @@ export function addUser(
   execFileSync('useradd', ['-M', '-d', home, '-s', options.shell ?? '/bin/bash', name], { stdio: 'pipe' })
   execFileSync('chown', [`${name}:${name}`, home])
   if (options.password !== undefined) execFileSync('chpasswd', { input: `${name}:${options.password}\n` })
-  // An account without a password is locked for sshd without PAM; `*` is no password that fits, and not locked.
+  // An account without a password is locked for sshd without PAM. `*` matches no password and is not locked.
   else execFileSync('usermod', ['-p', '*', name], { stdio: 'pipe' })
   if (options.sudo !== undefined) {
     const defaults = options.sudo === 'requiretty' ? `Defaults:${name} requiretty\n` : ''
@@ -230,7 +230,7 @@ function descendants(pid: number): number[] {
         ),
       )
     } catch {
-      // It has ended meanwhile.
+      // ended meanwhile
     }
   }
   const below = (id: number): number[] =>
@@ -238,7 +238,7 @@ function descendants(pid: number): number[] {
   return below(pid)
 }
 
-/** What /proc calls a process; undefined when it has ended. */
+/** The name of a process in /proc; undefined if the process has ended. */
 function nameOf(pid: number): string | undefined {
   try {
     const [, name, state] = /^\d+ \((.*)\) (.)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []

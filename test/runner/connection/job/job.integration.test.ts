@@ -35,14 +35,14 @@ afterEach(() => {
 })
 
 let count = 0
-/** A name that nobody else on this machine uses, and a file that ends the work of the job when it is made. */
+/** A unique name on this machine, and a file whose creation ends the job's work. */
 function fresh() {
   const name = `test-${process.pid}-${++count}`
   names.add(name)
   const gate = join(folder, `${name}.gate`)
   const open = () => writeFileSync(gate, '')
   ends.push(open)
-  // Its command line has the name, so that it is found among the processes.
+  // The command line holds the name, to find the job among the processes.
   const waiting = ['sh', '-c', `while [ ! -e "$1" ]; do sleep 0.05; done; echo over; exit 7`, name, gate]
   return { name, gate, open, waiting, at: (file: string) => join(JOBS, name, file) }
 }
@@ -184,7 +184,7 @@ describe.each([
     await deaf.end()
     expect(processes(name)).toEqual([])
     expect(await deaf.look()).toMatchObject({ kind: 'dead' })
-    expect(await refusal(deaf.follow())).toMatchObject({ message: `cannot tell how job ${name} on server ended` })
+    expect(await refusal(deaf.follow())).toMatchObject({ message: `the end of job ${name} on server is unknown` })
     await deaf.remove()
   })
 })
@@ -307,7 +307,7 @@ describe('a job that nobody saw end is never a success', () => {
     await it.start()
     const followed = refusal(it.follow())
     rmSync(at(''), { recursive: true })
-    expect(await followed).toMatchObject({ message: `job ${name} on server is not there` })
+    expect(await followed).toMatchObject({ message: `job ${name} on server not found` })
   })
 })
 

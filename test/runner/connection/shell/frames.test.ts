@@ -4,7 +4,7 @@ import { type Frame, frameReader } from '../../../../runner/connection/shell/fra
 
 const nonce = 'n'.repeat(32)
 
-/** What the program on a host would write. */
+/** Output as the host program would write it. */
 const encode = ({ words, sections }: Frame): Buffer =>
   Buffer.concat([Buffer.from(`${nonce} ${words.join(' ')}\n`), ...sections.flatMap((section) => [section, Buffer.from(nonce)])])
 

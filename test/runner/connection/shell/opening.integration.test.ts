@@ -1,3 +1,4 @@
+/** Opening a shell through real login shells and sudo. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -10,7 +11,7 @@ import { Failure } from '../../../../runner/base/failure.ts'
 import { behavesLikeAConnection } from '../contract.ts'
 import { addUser, type Sshd, startSshd, type TestUser } from '../sshd.ts'
 
-// Users of its own need root; the same program as oneself is tested without.
+// Creating users needs root. Without root only the current user is tested.
 describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
   const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
   const emptyConfig = join(folder, 'empty_config')
@@ -96,7 +97,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
     test('an account without a shell', async () => {
       expect(await refusal(whoIs(await login(user({ shell: '/usr/sbin/nologin' }).name)))).toMatchObject({
         kind: 'unreachable',
-        message: 'the host gives no shell',
+        message: 'no shell on the host',
         why: expect.stringContaining('not available'),
       })
     })
@@ -158,7 +159,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
       for (const failure of failures) {
         expect(failure).toMatchObject({
           kind: 'failed',
-          message: 'sudo refused the password for becoming `root`',
+          message: 'sudo refused the password to become `root`',
           todo: expect.stringContaining('ansible_become_password'),
         })
         expect(JSON.stringify({ ...failure, stack: failure.stack })).not.toContain('hunter2')
@@ -172,7 +173,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
       const connection = await login(user({ sudo: 'password', password: 'x' }).name)
       expect(await refusal(whoIs(connection, root()))).toMatchObject({
         kind: 'failed',
-        message: 'sudo wants a password for becoming `root`',
+        message: 'sudo requires a password to become `root`',
         why: 'sudo: a password is required',
         todo: expect.stringContaining('-K'),
       })
@@ -191,7 +192,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
       const connection = await login(user({ sudo: 'requiretty' }).name)
       expect(await refusal(whoIs(connection, root()))).toMatchObject({
         kind: 'failed',
-        message: 'sudo wants a terminal',
+        message: 'sudo requires a terminal',
         todo: expect.stringContaining('!requiretty'),
       })
     })
@@ -200,7 +201,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
       const connection = await login(user({ sudo: 'nopasswd' }).name)
       expect(await refusal(whoIs(connection, { user: 'no-such-user', method: 'sudo' }))).toMatchObject({
         kind: 'failed',
-        message: 'there is no user `no-such-user` on the host',
+        message: 'unknown user `no-such-user` on the host',
       })
     })
 
@@ -212,7 +213,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
       chmodSync(bin, 0o755)
       const bare = await serve([`SetEnv PATH=${bin} SHLVL=1`])
       const connection = await login(user({ sudo: 'nopasswd' }).name, bare)
-      expect(await refusal(whoIs(connection, root()))).toMatchObject({ kind: 'failed', message: 'there is no sudo on the host' })
+      expect(await refusal(whoIs(connection, root()))).toMatchObject({ kind: 'failed', message: 'sudo not found on the host' })
     })
 
     test('who is root already needs no sudo, and no second shell', async () => {
@@ -244,7 +245,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
   })
 })
 
-// The whole suite once more with sudo in between, where it is to be had without a password.
+// The whole suite again through sudo, if sudo works without a password.
 const sudoWorks = process.getuid?.() === 0 && existsSync('/usr/bin/sudo')
 if (sudoWorks) {
   let server: Sshd

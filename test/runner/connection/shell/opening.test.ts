@@ -1,3 +1,4 @@
+/** The command that opens a shell, and sudo's answers. */
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -68,7 +69,7 @@ describe('waiting for the shell', () => {
       ),
     ).toMatchObject({
       kind: 'unreachable',
-      message: 'the host gives no shell',
+      message: 'no shell on the host',
       why: 'the login ended with exit status 1; it said: This account is currently not available.',
     })
   })
@@ -86,11 +87,11 @@ describe('waiting for the shell', () => {
 describe('sudo, by its own words', () => {
   const password = 'hunter2-secret'
   const said: readonly (readonly [string, string])[] = [
-    ['sudo: a password is required', 'sudo wants a password for becoming `root`'],
-    ['sudo: sorry, you must have a tty to run sudo', 'sudo wants a terminal'],
-    ['sudo: unknown user: ghost', 'there is no user `root` on the host'],
+    ['sudo: a password is required', 'sudo requires a password to become `root`'],
+    ['sudo: sorry, you must have a tty to run sudo', 'sudo requires a terminal'],
+    ['sudo: unknown user: ghost', 'unknown user `root` on the host'],
     ['ops is not in the sudoers file.', 'sudo does not let this login become `root`'],
-    ['sudo: not found', 'there is no sudo on the host'],
+    ['sudo: not found', 'sudo not found on the host'],
   ]
   for (const [words, message] of said) {
     test(words, async () => {
@@ -106,7 +107,7 @@ describe('sudo, by its own words', () => {
     const failure = await refusal(greet(pipe('/bin/sh', ['-c', asking]), opening, become, 10))
     expect(failure).toMatchObject({
       kind: 'failed',
-      message: 'sudo refused the password for becoming `root`',
+      message: 'sudo refused the password to become `root`',
       why: 'got (hidden)',
     })
     expect(JSON.stringify({ ...failure, stack: failure.stack })).not.toContain(password)

@@ -31,7 +31,7 @@ describe('refused, with what to write instead', () => {
     [`-o ProxyCommand="ssh -A bastion nc %h %p"`, '`ProxyCommand` is not supported', '-J'],
     ['-o GSSAPIAuthentication=yes', '`GSSAPIAuthentication` is not supported', '~/.ssh/config'],
     ['-F /etc/other', '`-F` is not supported', '~/.ssh/config'],
-    ['-p two', '`Port two` is no number', 'correct'],
+    ['-p two', '`Port two` is not a number', 'correct'],
     ['-o "ProxyJump', 'a quotation mark is missing', 'correct'],
   ]
   for (const [text, what, todo] of refused) {

@@ -1,3 +1,4 @@
+/** ssh's configuration, compared with the real `ssh -G`. */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -91,7 +92,7 @@ describe.skipIf(spawnSync('ssh', ['-V']).error !== undefined)('as ssh reads it',
   })
 
   test('one call serves all hosts where no line is about certain ones', async () => {
-    // A stand-in that counts its calls and passes them on: what is tested is how often it is asked.
+    // A stand-in that counts its calls and passes them on: the test is about the number of calls.
     const bin = mkdtempSync(join(folder, 'bin-'))
     writeFileSync(join(bin, 'ssh'), `#!/bin/sh\necho x >>${bin}/calls\nexec /usr/bin/env PATH="$REAL" ssh "$@"\n`)
     chmodSync(join(bin, 'ssh'), 0o755)

@@ -1,3 +1,4 @@
+/** Verdicts on host keys, and their messages. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,7 +43,7 @@ test('an unknown key: its fingerprint and the commands that accept it', () => {
   unknown.verify(A)
   expect(unknown.refusal).toMatchObject({
     kind: 'unreachable',
-    message: 'the host key of compute14 (10.0.0.14) is not known',
+    message: 'unknown host key of compute14 (10.0.0.14)',
     why: `it shows ED25519 ${fingerprint(A)}, and ${join(folder, 'none')} has no key of it`,
     data: { fingerprint: fingerprint(A), keyType: 'ssh-ed25519' },
   })
@@ -51,7 +52,7 @@ test('an unknown key: its fingerprint and the commands that accept it', () => {
   expect(rest.algorithms[0]).toBe('ssh-ed25519')
   const other = check({ port: 2222, keyPort: 2222, ownFile: '/x/known', files: ['/x/known'] })
   other.verify(A)
-  expect(other.refusal?.message).toBe('the host key of compute14 ([10.0.0.14]:2222) is not known')
+  expect(other.refusal?.message).toBe('unknown host key of compute14 ([10.0.0.14]:2222)')
   expect(other.refusal?.todo).toContain('`ssh -o UserKnownHostsFile=/x/known -p 2222 ops@10.0.0.14`')
 })
 

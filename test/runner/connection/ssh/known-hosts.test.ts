@@ -1,3 +1,4 @@
+/** known_hosts: parsing, matching, compared with the real ssh-keygen. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +17,7 @@ import {
   verdict,
 } from '../../../../runner/connection/ssh/known-hosts.ts'
 
-/** A key in the wire format, with a body of its own; nobody checks that it lies on the curve. */
+/** A key in the wire format, with a given body, which need not lie on the curve. */
 function key(body: string, type = 'ssh-ed25519'): Buffer {
   const part = (bytes: Buffer) => {
     const length = Buffer.alloc(4)

@@ -1,3 +1,4 @@
+/** Logins to a real sshd: host keys, identities, agents, passphrases. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -19,7 +20,7 @@ describe('host keys', () => {
     const failure = await refusal(ssh(server.endpoint({ knownHosts: file('none', '') })))
     expect(failure).toMatchObject({
       kind: 'unreachable',
-      message: `the host key of server (${at()}) is not known`,
+      message: `unknown host key of server (${at()})`,
       data: { fingerprint: fingerprint(blob('ed25519')) },
     })
     expect(failure.todo).toContain('--accept-new-host-keys')
@@ -149,7 +150,7 @@ describe('logging in', () => {
     const failure = await refusal(ssh(server.endpoint({ identityFiles: [wrong], password: 'hunter2-secret' })))
     expect(failure).toMatchObject({ kind: 'unreachable', message: denied() })
     expect(failure.why).toContain(wrong)
-    expect(failure.why).toContain('it takes publickey')
+    expect(failure.why).toContain('it accepts publickey')
     expect(JSON.stringify({ ...failure, stack: failure.stack })).not.toContain('hunter2-secret')
   })
 
@@ -167,7 +168,7 @@ describe('logging in', () => {
     const files = [encrypted, join(folder, 'missing'), exposed, garbage]
     const failure = await refusal(ssh(server.endpoint({ identityFiles: files })))
     expect(failure.why).toContain(`${encrypted}: it is encrypted: ssh-add ${encrypted}`)
-    expect(failure.why).toContain(`${join(folder, 'missing')}: there is no such file`)
+    expect(failure.why).toContain(`${join(folder, 'missing')}: file not found`)
     expect(failure.why).toContain(`${exposed}: others may read it (mode 0644)`)
     expect(failure.why).toContain(garbage)
     await works(await ssh(server.endpoint({ identityFiles: [...files, server.identity] })))
@@ -198,7 +199,7 @@ describe('logging in', () => {
       })
       rmSync(`${encrypted}.pub`)
       execFileSync('ssh-add', ['-q', '-d', server.identity], { env: many.env, stdio: 'pipe' })
-      // Seven others first would be one more than the server lets anybody try.
+      // Seven others first would be one more than the server allows.
       await works(await ssh(server.endpoint({ identityFiles: [encrypted] }), many))
       const failure = await refusal(ssh(server.endpoint({ identityFiles: [] }), many))
       expect(failure).toMatchObject({

@@ -1,3 +1,4 @@
+/** Hops on the way to a host, compared with the real ssh. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -33,7 +34,7 @@ describe('ProxyJump', () => {
   })
   test('what is none', () => {
     for (const text of ['', 'a:b', '-oProxyCommand=x', 'a,,b', 'fe80::1'])
-      expect(() => parseJumps(text)).toThrow('is no host to jump over')
+      expect(() => parseJumps(text)).toThrow('is not a jump host')
   })
 })
 
@@ -91,7 +92,7 @@ Host outer
   test('a bastion that is to be reached through itself', async () => {
     await expect(route({}, 'Host *\n  ProxyJump loop\n')).rejects.toMatchObject({
       kind: 'input',
-      message: 'the ProxyJump of loop leads nowhere',
+      message: 'the ProxyJump of loop never ends',
     })
   })
   test('ProxyCommand and its tokens', async () => {

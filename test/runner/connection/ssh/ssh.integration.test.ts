@@ -60,7 +60,7 @@ describe('a network that fails', () => {
     expect(failure).toMatchObject({
       kind: 'unreachable',
       why: expect.stringContaining('ECONNREFUSED'),
-      todo: 'is sshd running there, and on this port?',
+      todo: 'check that sshd runs there, and on this port',
     })
   })
 
@@ -109,7 +109,7 @@ describe('a network that fails', () => {
     })
     expect(await refusal(ssh(server.endpoint({ port: portOf(shut) })))).toMatchObject({
       kind: 'unreachable',
-      message: expect.stringContaining('closes the connection before it says anything'),
+      message: expect.stringContaining('closes the connection before its first message'),
       todo: expect.stringContaining('MaxStartups'),
     })
     expect(calls).toBe(8)
@@ -277,7 +277,7 @@ describe('limits of the server', () => {
     try {
       expect(await refusal((await ssh(forced.endpoint())).as(undefined).read('/x'))).toMatchObject({
         kind: 'unreachable',
-        message: 'the host gives no shell',
+        message: 'no shell on the host',
         why: 'the login ended with exit status 0; it said: only this',
       })
     } finally {

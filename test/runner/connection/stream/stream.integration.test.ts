@@ -16,7 +16,7 @@ useServer()
 const STREAMS = '.local/state/runbook/streams'
 let count = 0
 
-// Two users of this machine are the two hosts: neither can read what is the other's. Root only.
+// Two users of this machine are the two hosts: neither can read the other's files. Root only.
 describe.skipIf(process.getuid?.() !== 0)('a stream from a host to another', () => {
   let sshd: Sshd
   let sender: TestUser
