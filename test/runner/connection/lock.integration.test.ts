@@ -193,7 +193,7 @@ test('a shell that keeps a lock is not given up for another user', async () => {
   expect(() => lock?.stands()).not.toThrow()
 })
 
-test('without flock on the host the cure is named', async () => {
+test('without flock on the host the help names it', async () => {
   for (const folder of ['/usr/bin', '/bin'])
     for (const program of readdirSync(folder))
       if (program !== 'flock' && !existsSync(join(bin, program))) symlinkSync(join(folder, program), join(bin, program))
@@ -201,7 +201,7 @@ test('without flock on the host the cure is named', async () => {
   const connection = keep(connectLocal({ name: 'here', kind: 'local', address: 'localhost' }, { env }))
   await expect(connection.lock(undefined, wanted(unique()))).rejects.toMatchObject({
     message: 'the host cannot be locked',
-    todo: 'install flock on it: package util-linux, or util-linux-core',
+    todo: 'install flock on the host: package util-linux, or util-linux-core',
   })
   await expect(heldLocks(connection.as(undefined))).rejects.toMatchObject({ todo: expect.stringContaining('util-linux') })
 })

@@ -271,7 +271,7 @@ describe('a job that nobody saw end is never a success', () => {
 
   test('its id has been given to another process since', async () => {
     const state = await dead((at, [, , boot, since]) => writeFileSync(at('pid'), `${process.pid} 1 ${boot} ${since}\n`))
-    expect(state).toMatchObject({ kind: 'dead', why: 'the process that watched over it was killed' })
+    expect(state).toMatchObject({ kind: 'dead', why: 'its supervisor was killed' })
     expect(alive(process.pid)).toBe(true)
   })
 
@@ -297,7 +297,7 @@ describe('a job that nobody saw end is never a success', () => {
       expect(await refusal(it.start())).toMatchObject({ kind: 'refused' })
       await finish()
       await until(() => processes(name).length === 0)
-      expect(await it.look()).toMatchObject({ kind: 'dead', why: 'the process that watched over it was killed' })
+      expect(await it.look()).toMatchObject({ kind: 'dead', why: 'its supervisor was killed' })
     }
   })
 
