@@ -78,7 +78,7 @@ test('the second run is told who holds the host, exits 4, and has begun nothing;
   const second = runbook('apply', 'other.yml')
   expect(second).toMatchObject({ status: 4 })
   expect(second.stderr).toMatch(
-    /^error: compute14 is locked by another run\n {2}compute14 is held by \S+@\S+, run \w{10}, hold\.yml, since \d\d:\d\d\n {2}= wait for it/,
+    /^error: compute14 is locked by another run\n {2}compute14 is held by \S+@\S+, run \w{10}, hold\.yml, since \d\d:\d\d\n {2}= wait for the other run /,
   )
   expect(existsSync(path('acted'))).toBe(false)
   expect(journals()).toBe(before)
