@@ -144,7 +144,7 @@ for (const shell of ['/bin/dash', '/bin/bash'].filter(existsSync)) {
       expect(() => lock?.stands()).toThrow(/the shell on the host has ended/)
     })
 
-    test('held while signs of life come; after a lease without one it is free, and the shell is gone with it', async () => {
+    test('held while heartbeats come; after a lease without one it is free, and the shell is gone with it', async () => {
       const name = unique()
       const leases = passing()
       const connection = local(shell, leases.env)
@@ -154,7 +154,7 @@ for (const shell of ['/bin/dash', '/bin/bash'].filter(existsSync)) {
       for (let lease = 1; lease <= 4; lease++) {
         await until(async () => leases.begun() === lease)
         vi.advanceTimersByTime(15_000)
-        // What the host answers after a sign of life it has read after it.
+        // The host reads a later request only after the heartbeat.
         await connection.as(undefined).run(['true'])
         leases.end(lease)
       }

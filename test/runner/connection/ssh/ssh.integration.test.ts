@@ -1,3 +1,4 @@
+/** Connections to a real sshd: bastions, failing networks, limits, large transfers. */
 import { once } from 'node:events'
 import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { connect as connectTcp, createServer, type Server, Socket } from 'node:net'
