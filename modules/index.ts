@@ -14,6 +14,7 @@ import novaServers from './nova_servers.ts'
 import novaService from './nova_service.ts'
 import service from './service.ts'
 import shell from './shell.ts'
+import sysctl from './sysctl.ts'
 import template from './template.ts'
 import waitFor from './wait_for.ts'
 
@@ -34,6 +35,7 @@ export const modules: readonly AnyModule[] = [
   novaService,
   service,
   shell,
+  sysctl,
   template,
   waitFor,
 ]

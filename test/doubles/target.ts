@@ -64,8 +64,15 @@ const kernelFile = ({ kernel }: Machine, path: string): Uint8Array | undefined =
   return value === undefined ? undefined : bytes(`${value}\n`)
 }
 
-const isFolder = (files: Map<string, FakeFile>, path: string): boolean =>
-  [...files.keys()].some((name) => name.startsWith(`${path}/`))
+/** The paths of all that is on the host. */
+const pathsOf = ({ files, folders, kernel }: Machine): readonly string[] => [
+  ...files.keys(),
+  ...folders.keys(),
+  ...[...kernel.keys()].map(kernelPath),
+]
+
+const isFolder = (machine: Machine, path: string): boolean =>
+  machine.folders.has(path) || pathsOf(machine).some((name) => name.startsWith(`${path}/`))
 
 /**
  * A host in memory: files with owners, folders, units, kernel parameters, and a table of canned command answers. Time passes only in `sleep`, at
@@ -112,15 +119,14 @@ export function fakeTarget(given: FakeGiven = {}): FakeTarget {
     },
     read: async (path) => files.get(path)?.content ?? kernelFile(machine, path),
     list: async (path) => {
-      const all = [...files.keys(), ...machine.folders.keys()]
-      if (!machine.folders.has(path) && !isFolder(files, path)) return undefined
-      const below = all.filter((name) => name.startsWith(`${path}/`))
+      if (!isFolder(machine, path)) return undefined
+      const below = pathsOf(machine).filter((name) => name.startsWith(`${path}/`))
       return [...new Set(below.map((name) => name.slice(path.length + 1).split('/')[0] ?? ''))].sort()
     },
     stat: async (path): Promise<Stat | undefined> => {
       const parameter = kernelFile(machine, path)
       const file = files.get(path) ?? (parameter && fakeFile(parameter))
-      const folder = machine.folders.get(path) ?? (isFolder(files, path) ? fakeFile('') : undefined)
+      const folder = machine.folders.get(path) ?? (isFolder(machine, path) ? fakeFile('') : undefined)
       const entry = file ?? folder
       if (entry === undefined) return undefined
       const { mode, owner, group } = entry

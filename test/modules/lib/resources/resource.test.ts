@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { attributed, folder, link, removed } from '../../../../modules/lib/resources/entry.ts'
 import { editedFile, file } from '../../../../modules/lib/resources/file.ts'
+import { kernelParameter } from '../../../../modules/lib/resources/kernel-parameter.ts'
 import { resourceModule } from '../../../../modules/lib/resources/resource.ts'
 import { serviceRecord } from '../../../../modules/lib/resources/service-record.ts'
 import { unit } from '../../../../modules/lib/resources/unit.ts'
@@ -61,6 +62,11 @@ resourceContract(
     name: 'a unit started and enabled',
     resource: unit({ host, name: 'nova-compute', state: 'started', enabled: true, daemon_reload: false, settle: 0 }),
     target: () => fakeTarget({ units: { 'nova-compute.service': { ...STOPPED, UnitFileState: 'disabled' } } }),
+  },
+  {
+    name: 'a kernel parameter',
+    resource: kernelParameter({ host, name: 'net/ipv4/tcp_rmem', value: '4096 131072 16777216' }),
+    target: () => fakeTarget({ kernel: { 'net.ipv4.tcp_rmem': '4096\t131072\t6291456' } }),
   },
   {
     name: 'a service record',
@@ -150,4 +156,5 @@ test('a kernel parameter of the double is seen by sysctl and as a file', async (
   await target.run(['sysctl', '-p', '/etc/sysctl.d/1.conf'])
   expect(await now()).toEqual(['1\n', '1\n'])
   expect((await target.run(['sysctl', '-w', 'vm.none=1'])).code).toBe(1)
+  expect([await target.list('/proc/sys'), await target.list('/proc/sys/vm')]).toEqual([['vm'], ['swappiness']])
 })
