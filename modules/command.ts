@@ -50,7 +50,7 @@ function jobOf({ cmd, argv, ...rest }: Params): Job {
   if ((cmd === undefined) === (argv === undefined)) {
     throw new Failure(cmd === undefined ? 'the command is missing' : '`cmd` and `argv` exclude each other', {
       kind: 'input',
-      todo: 'give `cmd` (command line) or `argv` (list of words)',
+      help: 'give `cmd` (command line) or `argv` (list of words)',
     })
   }
   const words = argv ?? readCommandLine(cmd ?? '')

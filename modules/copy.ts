@@ -53,7 +53,7 @@ export default resourceModule({
     if ((src === undefined) !== (content === undefined)) return
     throw new Failure(src === undefined ? '`src` and `content` are both missing' : '`src` and `content` exclude each other', {
       kind: 'input',
-      todo: 'give `src` or `content`',
+      help: 'give `src` or `content`',
     })
   },
 

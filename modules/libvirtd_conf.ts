@@ -138,7 +138,7 @@ function fileOf(path: string): Keys {
 function mainOf({ main }: Daemons, host: string): string {
   if (main !== undefined) return main
   throw new Failure(`libvirt is not installed on ${host}`, {
-    todo: 'install it; if it runs in a container, give the `path` of its configuration',
+    help: 'install it; if it runs in a container, give the `path` of its configuration',
   })
 }
 
@@ -169,7 +169,7 @@ function mustKnow(missing: readonly string[], host: string): void {
   for (const group of missing)
     throw new Failure(`${host} has no group ${group}: libvirt would not start`, {
       kind: 'input',
-      todo: 'make the group first, or name another',
+      help: 'make the group first, or name another',
     })
 }
 
@@ -230,7 +230,7 @@ function mustStart(entries: readonly Entry[], { keys }: Keys, path: string): voi
     const needed = spec && neededByDaemon(spec, value)
     if (needed !== undefined)
       throw new Failure(`libvirt would not start with ${path}: line ${line}: \`${key}\` needs ${needed}`, {
-        todo: `set \`${key}\` in \`options\` too, or null to remove it`,
+        help: `set \`${key}\` in \`options\` too, or null to remove it`,
       })
   }
 }

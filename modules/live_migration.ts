@@ -115,7 +115,7 @@ export default defineModule({
     if (host === undefined)
       throw new Failure(`${server.name} is on no host`, {
         why: `it is ${server.status}`,
-        todo: 'only a running server can be moved live',
+        help: 'only a running server can be moved live',
       })
     const before: Before = { server_id: server.id, name: server.name, host }
     const running = await inFlight(compute, server)
@@ -136,7 +136,7 @@ export default defineModule({
       throw new Failure(`${server.name} is on ${host}, not on ${source}`, {
         kind: 'refused',
         why: 'it has been moved since, or the name is wrong',
-        todo: 'look again which servers are meant, then run again',
+        help: 'look again which servers are meant, then run again',
       })
     }
     mustBeMovable(server)
@@ -244,7 +244,7 @@ const refused = ({ name, host }: Server, error: Failure): Failure =>
   new Failure(`Nova does not start a live migration of ${name}, which stays on ${host ?? 'its host'}`, {
     kind: error.kind,
     why: error.why ?? error.message,
-    todo: error.todo,
+    help: error.help,
     data: error.data,
     cause: error,
   })
@@ -256,7 +256,7 @@ function mustBeMovable(server: Server): void {
         server.taskState === 'migrating'
           ? 'Nova has no migration record that belongs to it'
           : 'Nova moves a server only when it does nothing else',
-      todo:
+      help:
         server.taskState === 'migrating'
           ? 'look at `openstack server migration list`; if nothing moves it, `openstack server set --state active` ends the task'
           : 'wait until it is over, then run again',
@@ -264,7 +264,7 @@ function mustBeMovable(server: Server): void {
   }
   if (!isRunning(server)) {
     throw new Failure(`${server.name} is ${server.status}: only a running or paused server can be moved live`, {
-      todo: 'start it, or move it cold (`openstack server migrate`); this module never does that by itself',
+      help: 'start it, or move it cold (`openstack server migrate`); this module never does that by itself',
     })
   }
 }
@@ -285,7 +285,7 @@ const elsewhere = (server: Server, running: Migration, to: string): Failure =>
   new Failure(`${server.name} is being moved to ${running.targetHost}, not to ${to}`, {
     kind: 'refused',
     why: `migration ${running.id} is ${running.status}, started at ${running.createdAt}`,
-    todo: `wait until it is over, or stop it: openstack server migration abort ${server.id} ${running.id}`,
+    help: `wait until it is over, or stop it: openstack server migration abort ${server.id} ${running.id}`,
   })
 
 async function inWords(compute: Compute, running: Migration): Promise<string> {

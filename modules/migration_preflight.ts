@@ -47,7 +47,7 @@ export default defineModule({
     servers:
       'The servers to move and those that are there already, as `nova_servers` gives them, each with `from`: the host it should leave.',
     left: 'Servers of the source that do not run and stay.',
-    checks: 'A list, each with check, level (ok, WARN, BLOCK), subject, evidence and todo.',
+    checks: 'A list, each with check, level (ok, WARN, BLOCK), subject, evidence and help.',
     summary: 'checks, blocks, warns, accepted, and text: one line for people.',
   },
   examples: [
@@ -64,7 +64,7 @@ export default defineModule({
     if (servers.length === 0 && source === '') {
       throw new Failure('neither servers nor a source are given', {
         kind: 'input',
-        todo: 'give `servers`, or `source` for every server on that host',
+        help: 'give `servers`, or `source` for every server on that host',
       })
     }
   },
@@ -122,7 +122,7 @@ function refusal(
   const accept = warns.length === 0 ? '' : `${blocks ? 'then ' : ''}mend what warns, or accept it: [${warns.join(', ')}]`
   return new Failure(what, {
     why: page.replace(/^ {2}/gm, ''),
-    todo: [...(blocks ? ['mend what blocks'] : []), ...(accept === '' ? [] : [accept])].join('; '),
+    help: [...(blocks ? ['mend what blocks'] : []), ...(accept === '' ? [] : [accept])].join('; '),
     data,
   })
 }
@@ -132,5 +132,5 @@ function notAChecks(names: readonly string[]): Failure {
     const meant = nearest(name, CHECK_NAMES)
     return meant === undefined ? `\`${name}\`` : `\`${name}\` (did you mean \`${meant}\`?)`
   })
-  return new Failure(`accept: there is no check ${said.join(', ')}`, { kind: 'input', todo: `checks: ${CHECK_NAMES.join(', ')}` })
+  return new Failure(`accept: there is no check ${said.join(', ')}`, { kind: 'input', help: `checks: ${CHECK_NAMES.join(', ')}` })
 }

@@ -80,7 +80,7 @@ export default defineModule({
         `${list(wrong.map(({ server }) => server))} ${wrong.length === 1 ? 'is' : 'are'} not as ${wrong.length === 1 ? 'it' : 'they'} should be after the move`,
         {
           why: wrong.map(({ server, problem }) => `${server}: ${problem}`).join('\n'),
-          todo: 'look at each server and its migration (`openstack server migration list`) before anything else is done to it',
+          help: 'look at each server and its migration (`openstack server migration list`) before anything else is done to it',
           data: result,
         },
       )
@@ -108,7 +108,7 @@ function readMove(value: unknown): Move {
   if (id === undefined) {
     throw new Failure('`moves` has an entry without a server', {
       kind: 'input',
-      todo: 'give `results` of what a loop over `live_migration` registered, whose items have an `id`',
+      help: 'give `results` of what a loop over `live_migration` registered, whose items have an `id`',
       data: { entry: result },
     })
   }

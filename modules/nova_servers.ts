@@ -76,7 +76,7 @@ export default defineModule({
     if (problems.length > 0) throw notFound(problems)
     const misfits = servers.flatMap((server) => misfit(server) ?? [])
     if (misfits.length > 0) {
-      throw new Failure(list(misfits, 10), { kind: 'input', todo: 'remove the server, or the filter that it does not match' })
+      throw new Failure(list(misfits, 10), { kind: 'input', help: 'remove the server, or the filter that it does not match' })
     }
     return found(servers)
   },
@@ -94,7 +94,7 @@ async function mustBeComputeHost(compute: Compute, host: string): Promise<void> 
   if (hosts.includes(host)) return
   throw new Failure(`no host \`${host}\` runs nova-compute${suggestion(host, hosts)}`, {
     kind: 'input',
-    todo: `compute hosts: ${list(hosts, 12)}`,
+    help: `compute hosts: ${list(hosts, 12)}`,
   })
 }
 

@@ -60,7 +60,7 @@ export default resourceModule({
 
   validate({ reason, state }) {
     if (reason !== undefined && state !== 'disabled')
-      throw new Failure('`reason` needs `state: disabled`', { kind: 'input', todo: 'remove `reason`, or set `state: disabled`' })
+      throw new Failure('`reason` needs `state: disabled`', { kind: 'input', help: 'remove `reason`, or set `state: disabled`' })
   },
 
   resources: (wish) => [serviceRecord(wish)],

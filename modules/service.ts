@@ -53,13 +53,13 @@ export default resourceModule({
     if (state === undefined && enabled === undefined && masked === undefined && !daemon_reload) {
       throw new Failure('the wanted state is missing', {
         kind: 'input',
-        todo: 'give `state`, `enabled`, `masked` or `daemon_reload`',
+        help: 'give `state`, `enabled`, `masked` or `daemon_reload`',
       })
     }
     if (masked && (enabled || (state !== undefined && state !== 'stopped'))) {
       throw new Failure('a masked unit can be neither enabled nor started', {
         kind: 'input',
-        todo: 'combine `masked: true` with `state: stopped` only',
+        help: 'combine `masked: true` with `state: stopped` only',
       })
     }
   },

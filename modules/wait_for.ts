@@ -54,7 +54,7 @@ export default defineModule({
 
   validate({ port, path, search_regex }) {
     if (port === undefined && path === undefined)
-      throw new Failure('`port` and `path` are both missing', { kind: 'input', todo: 'give `port` or `path`' })
+      throw new Failure('`port` and `path` are both missing', { kind: 'input', help: 'give `port` or `path`' })
     if (port !== undefined && path !== undefined) throw new Failure('`port` and `path` exclude each other', { kind: 'input' })
     if (search_regex === undefined) return
     if (path === undefined) throw new Failure('`search_regex` needs `path`', { kind: 'input' })
@@ -130,7 +130,7 @@ async function observePort(params: Params, port: number, target: Target): Promis
   if (probe.state === 'unknown') {
     throw new Failure(`cannot probe port ${port} of ${host} from ${target.host}`, {
       why: probe.why,
-      todo: `install bash or nc on ${target.host}`,
+      help: `install bash or nc on ${target.host}`,
     })
   }
   return { there: probe.state === 'open', state: probe.state, ...(probe.state === 'closed' ? { why: probe.why } : {}) }

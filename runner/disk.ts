@@ -94,10 +94,10 @@ async function obstacle(cwd: string, path: string): Promise<FileTrouble | undefi
     if (target === 'ENOENT')
       return {
         why: `${part} is a link to ${await readlink(absolute)}, which is missing`,
-        todo: `remove the link ${part}, or make its target folder`,
+        help: `remove the link ${part}, or make its target folder`,
       }
     if (target === undefined || typeof target === 'string') return fileTrouble({ code: target })
-    if (!target.isDirectory()) return { why: `${part} is a file, not a folder`, todo: `move the file ${part} out of the way` }
+    if (!target.isDirectory()) return { why: `${part} is a file, not a folder`, help: `move the file ${part} out of the way` }
   }
   return undefined
 }

@@ -50,7 +50,7 @@ function workingFolder(process: NodeJS.Process): string {
     throw new Failure('working folder not found', {
       kind: 'input',
       why: 'it was removed, or you may not enter it',
-      todo: 'change to another folder: cd',
+      help: 'change to another folder: cd',
       cause,
     })
   }

@@ -22,13 +22,13 @@ function defect(error: unknown, stack: boolean): Failure {
     error instanceof Error ? { message: error.message, where: error.stack } : { message: String(error), where: undefined }
   return new Failure('this is a defect of runbook, not of your files', {
     why: stack && where !== undefined ? where : message,
-    todo: `please report it to the source of your runbook, with the command and ${stack ? 'the lines above' : 'its output with RUNBOOK_DEBUG=1'}`,
+    help: `please report it to the source of your runbook, with the command and ${stack ? 'the lines above' : 'its output with RUNBOOK_DEBUG=1'}`,
     cause: error,
   })
 }
 
-const failureText = ({ message, why, todo }: Failure): string =>
-  [`error: ${message}`, ...(why === undefined ? [] : [why]), ...(todo === undefined ? [] : [`= ${todo}`])]
+const failureText = ({ message, why, help }: Failure): string =>
+  [`error: ${message}`, ...(why === undefined ? [] : [why]), ...(help === undefined ? [] : [`= ${help}`])]
     .map((line, index) => `${index === 0 ? '' : '  '}${line.replaceAll('\n', '\n  ')}`)
     .join('\n')
     .concat('\n')

@@ -12,7 +12,7 @@ export interface FailureFields {
   /** The reason, in the other system's words (fault text, stderr). */
   readonly why?: string | undefined
   /** The help: the operator's next action. */
-  readonly todo?: string | undefined
+  readonly help?: string | undefined
   /** The last lines of the command's error output, if any. */
   readonly stderr?: string | undefined
   /** Machine-readable evidence for `--output json` and for `register` (JSON-serialisable). */
@@ -25,7 +25,7 @@ export class Failure extends Error {
   override readonly name = 'Failure'
   readonly kind: FailureKind
   readonly why: string | undefined
-  readonly todo: string | undefined
+  readonly help: string | undefined
   readonly stderr: string | undefined
   readonly data: Readonly<Record<string, unknown>> | undefined
 
@@ -34,11 +34,11 @@ export class Failure extends Error {
     super(what, fields.cause === undefined ? undefined : { cause: fields.cause })
     this.kind = fields.kind ?? 'failed'
     this.why = fields.why
-    this.todo = fields.todo
+    this.help = fields.help
     this.stderr = fields.stderr
     this.data = fields.data
   }
 }
 
 /** Creates the failure for invalid input: the error, and the correct form. */
-export const invalidInput = (what: string, todo?: string): Failure => new Failure(what, { kind: 'input', todo })
+export const invalidInput = (what: string, help?: string): Failure => new Failure(what, { kind: 'input', help })

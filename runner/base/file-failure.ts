@@ -3,29 +3,29 @@ import { Failure } from './failure.ts'
 /** An error of a file on the controller: the reason, and the help. */
 export interface FileTrouble {
   readonly why: string
-  readonly todo?: string | undefined
+  readonly help?: string | undefined
 }
 
 /** By errno(3). */
 const TROUBLES: Readonly<Record<string, FileTrouble>> = {
-  ENOENT: { why: 'it is missing', todo: 'correct the path' },
-  ELOOP: { why: 'its path is a loop of symbolic links', todo: 'point the link at the file itself: ls -l shows its target' },
-  ENOTDIR: { why: 'a part of its path is not a folder', todo: 'correct the path, or move the file at that place' },
-  EISDIR: { why: 'it is a folder', todo: 'name a file' },
-  EACCES: { why: 'permission denied', todo: 'check the permissions of the file and of the folders above it' },
-  EPERM: { why: 'the operation is not permitted', todo: 'check the owner and the attributes of the file: lsattr shows them' },
-  EROFS: { why: 'the disk is mounted read-only', todo: 'work in a writable folder, or mount the disk for writing' },
-  ENOSPC: { why: 'no space is left on the disk', todo: 'make room on the controller’s disk' },
-  EDQUOT: { why: 'the disk quota is used up', todo: 'make room, or have the quota raised' },
-  ENAMETOOLONG: { why: 'its name is too long', todo: 'shorten the path' },
-  EMFILE: { why: 'this program has too many files open', todo: 'raise `ulimit -n`, or lower `--forks`' },
-  ENFILE: { why: 'the system has too many files open', todo: 'close other programs, or raise fs.file-max' },
-  EIO: { why: 'the disk reports an error', todo: 'check the kernel’s log: dmesg' },
+  ENOENT: { why: 'it is missing', help: 'correct the path' },
+  ELOOP: { why: 'its path is a loop of symbolic links', help: 'point the link at the file itself: ls -l shows its target' },
+  ENOTDIR: { why: 'a part of its path is not a folder', help: 'correct the path, or move the file at that place' },
+  EISDIR: { why: 'it is a folder', help: 'name a file' },
+  EACCES: { why: 'permission denied', help: 'check the permissions of the file and of the folders above it' },
+  EPERM: { why: 'the operation is not permitted', help: 'check the owner and the attributes of the file: lsattr shows them' },
+  EROFS: { why: 'the disk is mounted read-only', help: 'work in a writable folder, or mount the disk for writing' },
+  ENOSPC: { why: 'no space is left on the disk', help: 'make room on the controller’s disk' },
+  EDQUOT: { why: 'the disk quota is used up', help: 'make room, or have the quota raised' },
+  ENAMETOOLONG: { why: 'its name is too long', help: 'shorten the path' },
+  EMFILE: { why: 'this program has too many files open', help: 'raise `ulimit -n`, or lower `--forks`' },
+  ENFILE: { why: 'the system has too many files open', help: 'close other programs, or raise fs.file-max' },
+  EIO: { why: 'the disk reports an error', help: 'check the kernel’s log: dmesg' },
 }
 
 /** Explains an error of a file: the system's by its code, a `Failure` by its own words. */
 export function fileTrouble(error: unknown): FileTrouble {
-  if (error instanceof Failure) return { why: error.why ?? error.message, todo: error.todo }
+  if (error instanceof Failure) return { why: error.why ?? error.message, help: error.help }
   const { code = '', message = String(error) } = error as NodeJS.ErrnoException
   return TROUBLES[code] ?? { why: message }
 }

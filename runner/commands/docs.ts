@@ -14,7 +14,7 @@ export const docs = ({ world, modules }: Shell) =>
         const hint = didYouMean(name, registry.keys())
         throw new Failure(`unknown module \`${name}\``, {
           kind: 'input',
-          todo: hint === undefined ? 'runbook modules lists the modules' : `${hint} runbook modules lists all`,
+          help: hint === undefined ? 'runbook modules lists the modules' : `${hint} runbook modules lists all`,
         })
       }
       const { modulePage } = await import('./module-page.ts')

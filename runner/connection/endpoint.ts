@@ -98,8 +98,8 @@ const notSupported: Readonly<Record<string, string>> = {
 }
 
 function refuseUnsupported(vars: ConnectionVariables): void {
-  for (const [name, todo] of Object.entries(notSupported)) {
-    if (isSet(vars[name])) throw unsupported(name, undefined, todo)
+  for (const [name, help] of Object.entries(notSupported)) {
+    if (isSet(vars[name])) throw unsupported(name, undefined, help)
   }
   for (const name of ['ansible_host_key_checking', 'ansible_ssh_host_key_checking']) {
     if (boolean(vars, name) === false) {
@@ -151,7 +151,7 @@ function sshArguments(vars: ConnectionVariables): SshArguments {
 /** Refuses addresses that ssh would take for an option, as OpenSSH does. */
 function checkedAddress(address: string): string {
   if (address === '' || address.startsWith('-') || /[\s\0]/.test(address)) {
-    throw new Failure(`\`${address}\` cannot be the address of a host`, { kind: 'input', todo: 'correct ansible_host' })
+    throw new Failure(`\`${address}\` cannot be the address of a host`, { kind: 'input', help: 'correct ansible_host' })
   }
   return address
 }
@@ -198,7 +198,7 @@ function boolean(vars: ConnectionVariables, name: string): boolean | undefined {
 const shortName = (name: string): string => name.split('.').at(-1) ?? name
 
 const invalid = (name: string, why: string): Failure =>
-  new Failure(`\`${name}\` ${why}`, { kind: 'input', todo: `correct \`${name}\` in the inventory` })
+  new Failure(`\`${name}\` ${why}`, { kind: 'input', help: `correct \`${name}\` in the inventory` })
 
-const unsupported = (name: string, value: string | undefined, todo: string): Failure =>
-  new Failure(`\`${name}${value === undefined ? '' : `: ${value}`}\` is not supported`, { kind: 'input', todo })
+const unsupported = (name: string, value: string | undefined, help: string): Failure =>
+  new Failure(`\`${name}${value === undefined ? '' : `: ${value}`}\` is not supported`, { kind: 'input', help })

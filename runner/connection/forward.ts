@@ -50,7 +50,7 @@ const cannotForward = (name: string, host: string, port: number, error: Error): 
   new Failure(`cannot reach ${host} port ${port} from ${name}`, {
     kind: 'unreachable',
     why: error.message,
-    todo: /prohibited|open failed$/.test(error.message)
+    help: /prohibited|open failed$/.test(error.message)
       ? `allow it in the sshd_config of ${name}: AllowTcpForwarding local, and PermitOpen`
       : `check on ${name} that the service runs and listens there`,
     cause: error,

@@ -185,12 +185,12 @@ function output({ code, stdout, stderr, written }: Job, program: string, cwd: st
   if (code === 'room')
     throw new Failure(`cannot run \`${program}\``, {
       why: 'no room for temporary files on the host',
-      todo: 'free /dev/shm and /tmp',
+      help: 'free /dev/shm and /tmp',
     })
   if (code === 'full')
     throw new Failure(`the output of \`${program}\` is lost`, {
       why: '/dev/shm and /tmp on the host are full; the command itself has run',
-      todo: 'free some room, or have the command write into a file',
+      help: 'free some room, or have the command write into a file',
     })
   if (code === 'lost') throw new Failure(`the end of \`${program}\` is unknown`, { why: 'its shell on the host was killed' })
   const [wroteOut, wroteErrors] = written ?? [stdout.length, stderr.length]
@@ -255,7 +255,7 @@ const unstoppable = (reason: unknown, program: string): unknown =>
     ? new Failure(reason.message, {
         kind: 'timeout',
         why: `even SIGKILL did not end \`${program}\`: it may hang in a disk or a network share`,
-        todo: reason.todo,
+        help: reason.help,
       })
     : reason
 
@@ -264,7 +264,7 @@ const withStderr = (reason: unknown, stderr: Buffer): unknown =>
     ? new Failure(reason.message, {
         kind: reason.kind,
         why: reason.why,
-        todo: reason.todo,
+        help: reason.help,
         stderr: stderr.toString().trimEnd().split('\n').slice(-5).join('\n'),
       })
     : reason
@@ -324,7 +324,7 @@ const HELP: readonly (readonly [RegExp, (path: string) => string])[] = [
   [/No such file or directory/, (path) => `make the folder first: \`file: { path: ${posix.dirname(path)}, state: directory }\``],
 ]
 
-const helpFor = (said: string, path: string): { todo?: string } => {
-  const todo = HELP.find(([text]) => text.test(said))?.[1](path)
-  return todo === undefined ? {} : { todo }
+const helpFor = (said: string, path: string): { help?: string } => {
+  const help = HELP.find(([text]) => text.test(said))?.[1](path)
+  return help === undefined ? {} : { help }
 }

@@ -35,7 +35,7 @@ const cannotLock = (code: string, said: string): Failure =>
   code === 'flock'
     ? new Failure('the host cannot be locked', {
         why: 'flock is missing there, which keeps two runs from changing the host at the same time',
-        todo: 'install flock on the host: package util-linux, or util-linux-core',
+        help: 'install flock on the host: package util-linux, or util-linux-core',
       })
     : new Failure('the host cannot be locked', {
         why:
@@ -44,7 +44,7 @@ const cannotLock = (code: string, said: string): Failure =>
             .split('\n')
             .at(-1)
             ?.replace(/^[a-z/]*sh: (?:\d+: )?/, '') || `no lock could be made in ${lockFolder}`,
-        todo: /Read-only|No space/.test(said)
+        help: /Read-only|No space/.test(said)
           ? `make ${lockFolder} writable: it is in memory, beside the locks of other programs`
           : `use \`become: true\`, or make the folder once as root: install -d -m 0777 ${lockFolder}`,
       })

@@ -133,7 +133,7 @@ export function createPool({ openPipe, traffic, openLimit, stallLimit }: PoolOpt
         if (others === 0 && (!everOpened || refusals > patientRefusals)) {
           failAll(
             user,
-            new Failure('the host allows no session', { kind: 'unreachable', todo: 'raise MaxSessions in its sshd_config' }),
+            new Failure('the host allows no session', { kind: 'unreachable', help: 'raise MaxSessions in its sshd_config' }),
           )
         }
         room = Math.max(1, others)

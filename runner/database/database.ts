@@ -228,7 +228,7 @@ function transactionBy(ask: Ask, url: DatabaseUrl): Transaction {
       throw new Failure(`${affectedRows} rows of ${url.database}.${table} match, ${expect} expected`, {
         kind: 'refused',
         why: `no row was changed; looked for ${Object.keys(where).join(', ')}`,
-        todo: 'the rows were changed meanwhile: look at them, then run again',
+        help: 'the rows were changed meanwhile: look at them, then run again',
         data: { table, found: affectedRows, expected: expect },
       })
     },

@@ -48,12 +48,12 @@ const HELP: readonly (readonly [RegExp, string])[] = [
 export function databaseFailure(error: unknown, url: DatabaseUrl, what = 'cannot use'): Failure {
   if (error instanceof Failure) return error
   const { code = '', message, errno, sqlState } = error as DatabaseError
-  const todo = HELP.find(([pattern]) => pattern.test(code))?.[1]
+  const help = HELP.find(([pattern]) => pattern.test(code))?.[1]
   const said = errno !== undefined && sqlState !== undefined && sqlState !== ''
   return new Failure(`${what} the database ${url.database} on ${url.host} port ${url.port} as ${url.user}`, {
-    kind: said || todo !== undefined ? 'failed' : 'unreachable',
+    kind: said || help !== undefined ? 'failed' : 'unreachable',
     why: code === '' || message.includes(code) ? message : `${message} (${code})`,
-    ...(todo === undefined ? {} : { todo }),
+    ...(help === undefined ? {} : { help }),
     cause: error,
   })
 }
@@ -63,7 +63,7 @@ export const unknownOutcome = (error: unknown, url: DatabaseUrl): Failure =>
   new Failure(`unknown whether the change of the database ${url.database} on ${url.host} was made`, {
     kind: 'unreachable',
     why: `the answer to COMMIT did not come: ${(error as Error).message}`,
-    todo: 'run again, or resume: the rows are checked before anything is changed',
+    help: 'run again, or resume: the rows are checked before anything is changed',
     data: { outcome: 'unknown' },
     cause: error,
   })

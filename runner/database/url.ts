@@ -26,7 +26,7 @@ export function readDatabaseUrl(url: string): DatabaseUrl {
     new Failure('the address of the database cannot be used', {
       kind: 'input',
       why,
-      todo: 'give it as in nova.conf: mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE?ssl_ca=FILE',
+      help: 'give it as in nova.conf: mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE?ssl_ca=FILE',
     })
   const [, scheme, user, password, ipv6, name, port, database, query] = URL_PATTERN.exec(url.trim()) ?? []
   if (scheme === undefined) throw wrong('it is not a database URL')

@@ -228,7 +228,7 @@ async function verified(
   if (first === undefined) return
   throw new Failure(`${module.name} was applied, but ${nameOf(first)} is not as it should be`, {
     why: remaining.map((change) => changeInWords(maskChange(run.secrets, change), 'wanted')).join('\n'),
-    todo: 'something changes it back, or the host did not take it: look at the host, then run again',
+    help: 'something changes it back, or the host did not take it: look at the host, then run again',
   })
 }
 

@@ -33,7 +33,7 @@ export async function decideInFlight({ run, task, step, state }: AttemptInput, p
   if (answer === 'n' || answer === 'no') return prepared
   const failure = new Failure(`${step.name} was in flight when the run was interrupted, and its outcome is unknown`, {
     kind: 'refused',
-    todo: `look at ${state.name}; then set \`on_resume: skip\` or \`on_resume: rerun\` on the task and resume with --accept-changes, or resume on a terminal to be asked`,
+    help: `look at ${state.name}; then set \`on_resume: skip\` or \`on_resume: rerun\` on the task and resume with --accept-changes, or resume on a terminal to be asked`,
   })
   return { kind: 'settled', attempt: failed(failure) }
 }

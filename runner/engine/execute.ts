@@ -222,5 +222,5 @@ async function flushHandlers(run: Run, context: Context, hosts: readonly HostSta
 export const abortedByOperator = (): Failure =>
   new Failure('aborted by the operator', {
     kind: 'interrupted',
-    todo: 'steps in flight may still be running: look at the hosts before you run again',
+    help: 'steps in flight may still be running: look at the hosts before you run again',
   })

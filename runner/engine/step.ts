@@ -171,7 +171,7 @@ const exhausted = (last: Attempt, attempts: number, task: Task): Attempt =>
     : failed(
         new Failure(`\`until\` did not come true in ${attempts} attempts`, {
           why: task.until.map((node) => node.value).join(' and '),
-          todo: 'raise `retries` or `delay`, or find out why the condition stays false',
+          help: 'raise `retries` or `delay`, or find out why the condition stays false',
           data: last.kind === 'done' ? last.result : {},
         }),
       )
@@ -191,7 +191,7 @@ async function withTimeLimit(input: StepInput, scope: Scope, work: (signal: Abor
       limit.abort(
         new Failure(`no end after ${duration(seconds ?? 0)}, the task's \`timeout\``, {
           kind: 'timeout',
-          todo: 'raise `timeout`, or find out why the step takes so long',
+          help: 'raise `timeout`, or find out why the step takes so long',
         }),
       ),
     (seconds ?? 0) * 1000,
@@ -263,7 +263,7 @@ function verified(attempt: Attempt, { run, task, state }: StepInput, seen: Scope
       kind: 'failed',
       what: '`verify` does not hold after the step',
       why: broken.map((condition) => condition.value).join(' and '),
-      todo: 'the step itself succeeded: look at the host',
+      help: 'the step itself succeeded: look at the host',
       data: attempt.result,
       place: placeOfNode(first),
     },

@@ -225,7 +225,7 @@ export interface FailureInfo {
   readonly kind: FailureKind
   readonly what: string
   readonly why?: string
-  readonly todo?: string
+  readonly help?: string
   readonly stderr?: string
   readonly data?: Readonly<Record<string, unknown>>
   /** A closer place than the task: the unusable template or parameter. */

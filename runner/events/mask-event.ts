@@ -59,7 +59,7 @@ export function maskEvent<E extends Partial<Event>>(secrets: Secrets, event: E, 
 const maskFailure = (failure: FailureInfo): FailureInfo => ({
   ...failure,
   ...Object.fromEntries(
-    (['what', 'why', 'todo', 'stderr'] as const).flatMap((name) =>
+    (['what', 'why', 'help', 'stderr'] as const).flatMap((name) =>
       failure[name] === undefined ? [] : [[name, hideCredentials(failure[name])]],
     ),
   ),
@@ -68,8 +68,8 @@ const maskFailure = (failure: FailureInfo): FailureInfo => ({
 /** Masks an error that ends a run before or instead of its report. */
 export const maskThrown = (secrets: Secrets, error: unknown): unknown => {
   if (!(error instanceof Failure)) return error
-  const { message, kind, why, todo, stderr, data, cause } = error
-  const texts = secrets.mask({ why, todo, stderr, data })
+  const { message, kind, why, help, stderr, data, cause } = error
+  const texts = secrets.mask({ why, help, stderr, data })
   return new Failure(hideCredentials(secrets.mask(message)), {
     kind,
     ...Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined)),

@@ -90,14 +90,14 @@ function problemOf(inputs: Inputs, host: InventoryHost): Diagnostic | undefined 
   } catch (error) {
     if (error instanceof TemplateError) return undefined // reported by the step that connects to the host
     if (!(error instanceof Failure)) throw error
-    const { message, why, todo } = error
-    const culprit = /ansible_\w+/.exec([message, why, todo].join(' '))?.[0]
+    const { message, why, help } = error
+    const culprit = /ansible_\w+/.exec([message, why, help].join(' '))?.[0]
     const node = culprit === undefined ? undefined : host.vars.findLast((vars) => Object.hasOwn(vars, culprit))?.[culprit]
     return {
       severity: 'error',
       summary: `${host.name}: ${message}`,
       place: node && placeOfNode(node),
-      notes: [why, todo].filter((text) => text !== undefined),
+      notes: [why, help].filter((text) => text !== undefined),
     }
   }
 }

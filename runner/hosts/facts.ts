@@ -49,7 +49,7 @@ export async function gather(names: readonly string[], host: HostAccess): Promis
     names.map(async (name) => {
       const fact = facts[name]
       if (fact === undefined)
-        throw new Failure(`unknown fact \`${name}\``, { kind: 'input', todo: `known: ${Object.keys(facts).join(', ')}` })
+        throw new Failure(`unknown fact \`${name}\``, { kind: 'input', help: `known: ${Object.keys(facts).join(', ')}` })
       return [name, await fact.gather(host)] as const
     }),
   )

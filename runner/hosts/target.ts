@@ -108,7 +108,7 @@ function known(run: Run, host: string): HostState {
 function unknownHost(run: Pick<Run, 'inventory'>, host: string): never {
   throw new Failure(`host \`${host}\` not found in the inventory`, {
     kind: 'input',
-    todo: didYouMean(host, run.inventory.hosts.keys()) ?? 'add it to the inventory',
+    help: didYouMean(host, run.inventory.hosts.keys()) ?? 'add it to the inventory',
   })
 }
 
@@ -206,6 +206,6 @@ export async function controllerFile(run: Run, path: string): Promise<Uint8Array
   }
   throw new Failure(`file \`${path}\` not found on the controller`, {
     kind: 'input',
-    todo: `put it at ${candidates.join(' or ')}`,
+    help: `put it at ${candidates.join(' or ')}`,
   })
 }

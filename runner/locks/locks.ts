@@ -235,7 +235,7 @@ function locked(run: Run, busy: readonly Busy[]): Failure {
   return new Failure(`${what} by another run`, {
     kind: 'refused',
     why: busy.map((each) => reason(each, now)).join('\n'),
-    todo:
+    help:
       waitLock > 0
         ? `raise --wait-lock (now ${duration(waitLock)}), or talk to the other run's operator`
         : 'wait for the other run (--wait-lock 10m retries by itself), or talk to its operator',

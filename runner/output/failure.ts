@@ -19,7 +19,7 @@ export function renderFailure({ step, failure, ignored }: StepFinished, sources:
     indent(failure.what, '  '),
     ...labelled('Why', failure.why, style),
     ...labelled('Said', failure.stderr, style),
-    ...labelled('Do', failure.todo, style),
+    ...labelled('Help', failure.help, style),
   ].join('\n')
 }
 

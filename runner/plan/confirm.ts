@@ -35,14 +35,14 @@ export async function confirmed({ run, task, scope, step }: Asked): Promise<void
     throw new Failure('the operator stopped the run at this question', {
       kind: 'interrupted',
       why: text,
-      todo: 'nothing more is done; `runbook resume` asks again',
+      help: 'nothing more is done; `runbook resume` asks again',
     })
   if (agreed) return
   run.control.stopping = true
   throw new Failure('the operator did not agree to it', {
     kind: 'refused',
     why: text,
-    todo: 'nothing more is done; `runbook resume` asks again',
+    help: 'nothing more is done; `runbook resume` asks again',
   })
 }
 

@@ -57,7 +57,7 @@ export function mustMatchPlan(run: Run, step: StepRef, intent: Intent): void {
     throw new Failure(`${step.host} is not as the plan saw it: ${step.name} would do something else`, {
       kind: 'refused',
       why: drift.join('\n'),
-      todo: 'nothing more is done; look at what has changed since, and make a new plan',
+      help: 'nothing more is done; look at what has changed since, and make a new plan',
     })
   }
   if (run.goal !== 'plan') run.touched.set(intent.host, alsoTouched(touched, intent.snapshot))

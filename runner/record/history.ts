@@ -90,8 +90,17 @@ function parse(line: string): Record<string, unknown>[] {
   }
 }
 
-/** A line of version 1 in today's form. Its snapshots are dropped: they name nothing that could be compared. */
+/** A line of version 1 in today's form: a failure's `todo` is its `help`, a change has a resource, and snapshots are dropped. */
 function upgraded(line: Record<string, unknown>): Record<string, unknown> {
+  return withResources(withHelp(line))
+}
+
+function withHelp(line: Record<string, unknown>): Record<string, unknown> {
+  const { todo, ...failure } = (line['failure'] ?? {}) as { readonly todo?: unknown }
+  return todo === undefined ? line : { ...line, failure: { ...failure, help: todo } }
+}
+
+function withResources(line: Record<string, unknown>): Record<string, unknown> {
   const {
     changes,
     saw: _saw,

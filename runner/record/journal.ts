@@ -102,9 +102,9 @@ export async function openJournal(world: World, run: string, onLost: () => void)
 const unwritable =
   (what: string, then: string) =>
   (cause: unknown): never => {
-    const { why, todo = 'look at the controller’s disk' } = fileTrouble(cause)
+    const { why, help = 'look at the controller’s disk' } = fileTrouble(cause)
     const where = cause instanceof Failure ? `${cause.message}: ` : ''
-    throw new Failure(what, { kind: 'refused', why: `${where}${why}`, todo: `${todo}, then ${then}`, cause })
+    throw new Failure(what, { kind: 'refused', why: `${where}${why}`, help: `${help}, then ${then}`, cause })
   }
 const NOTHING_BEGUN = unwritable('the journal cannot be written, so nothing was started', 'run it again')
 const NOTHING_MORE = unwritable('the journal could not be written, so nothing more is started', 'resume the run')

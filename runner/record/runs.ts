@@ -63,13 +63,13 @@ export async function loadKeptInputs(world: World, run: string): Promise<KeptInp
   if (content === undefined)
     throw new Failure(`run ${run} has no ${inputsPath(run)}`, {
       kind: 'input',
-      todo: LOST_INPUTS,
+      help: LOST_INPUTS,
     })
   const kept = parseKept(run, new TextDecoder().decode(content))
   if (kept.version > VERSION)
     throw new Failure(`run ${run} was started by a newer runbook`, {
       kind: 'input',
-      todo: `use at least the version that started it: this one cannot read ${inputsPath(run)}`,
+      help: `use at least the version that started it: this one cannot read ${inputsPath(run)}`,
     })
   if (kept.version < SEALED) return kept
   const { extra, agreed } = JSON.parse(
@@ -98,7 +98,7 @@ function parseKept(run: string, text: string): KeptInputs {
     throw new Failure(`${inputsPath(run)} is not as it was written`, {
       kind: 'input',
       why: cause instanceof SyntaxError ? cause.message : 'it holds something else',
-      todo: LOST_INPUTS,
+      help: LOST_INPUTS,
       cause,
     })
   }
@@ -148,7 +148,7 @@ async function contentOf(world: World, run: string): Promise<Uint8Array> {
   const near = nearest(run, await listRuns(world))
   throw new Failure(`there is no run ${run}`, {
     kind: 'input',
-    todo: near === undefined ? 'runbook runs lists them' : `did you mean ${near}? runbook runs lists all`,
+    help: near === undefined ? 'runbook runs lists them' : `did you mean ${near}? runbook runs lists all`,
   })
 }
 
@@ -178,6 +178,6 @@ export async function findRun(
   throw new Failure(none, {
     kind: 'input',
     ...(unread.length === 0 ? {} : { why: unread.map(({ run, why }) => `${run} cannot be read: ${why}`).join('\n') }),
-    todo: 'runbook runs lists the runs kept in this folder',
+    help: 'runbook runs lists the runs kept in this folder',
   })
 }

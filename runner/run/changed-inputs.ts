@@ -23,7 +23,7 @@ export async function refuseChangedInputs(
   throw new Failure(`the inputs of run ${started.run} have changed`, {
     kind: 'refused',
     why: `changed since: ${changed.join(', ')}`,
-    todo: 'restore them, or pass --accept-changes to continue with the present ones',
+    help: 'restore them, or pass --accept-changes to continue with the present ones',
   })
 }
 

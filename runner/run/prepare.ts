@@ -41,7 +41,7 @@ export async function prepare(
   if (request.which.step && !world.interactive)
     throw new Failure('`--step` needs a terminal to ask on', {
       kind: 'input',
-      todo: 'leave `--step` out, or run it on a terminal',
+      help: 'leave `--step` out, or run it on a terminal',
     })
   const becomePassword = request.how.askBecomePass ? await askBecomePassword(world) : undefined
   const { secrets, warnings } = secretsOf(inputs, becomePassword)
@@ -54,7 +54,7 @@ async function askBecomePassword(world: World): Promise<string> {
   if (password !== undefined) return password
   throw new Failure('`--ask-become-pass` needs a terminal to ask on', {
     kind: 'input',
-    todo: 'set `ansible_become_password` in the inventory, or configure sudo without a password',
+    help: 'set `ansible_become_password` in the inventory, or configure sudo without a password',
   })
 }
 

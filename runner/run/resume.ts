@@ -35,7 +35,7 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
     'no run to resume: all readable runs succeeded',
   )
   if ((await runningAs(world, id)) !== undefined)
-    throw new Failure(`run ${id} is still under way`, { kind: 'refused', todo: `runbook attach ${id} shows it` })
+    throw new Failure(`run ${id} is still under way`, { kind: 'refused', help: `runbook attach ${id} shows it` })
   if (endedWell(history)) {
     world.stderr.write(`Run ${id} succeeded: nothing to resume.\n`)
     return EXIT.done
@@ -47,7 +47,7 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   }
   if (!asked.acceptChanges) await refuseChangedInputs(world, history, kept, asked.params)
   const only = asked.failed ? new Set(failedHosts(history)) : undefined
-  if (only?.size === 0) throw new Failure(`no host failed in run ${id}`, { kind: 'input', todo: 'omit --failed' })
+  if (only?.size === 0) throw new Failure(`no host failed in run ${id}`, { kind: 'input', help: 'omit --failed' })
   world.stderr.write(
     `Run ${id} of ${history.started.playbook} ${outcomeWord(history)} ${lastSeen(history, world.clock.now())}.\n`,
   )
@@ -60,7 +60,7 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
   if (!isPlanReadable(kept) && !asked.acceptChanges)
     throw new Failure(`run ${id} applied a saved plan of an older runbook, which this version cannot compare`, {
       kind: 'refused',
-      todo: 'resume it with the runbook that started it, or pass --accept-changes to continue without the plan',
+      help: 'resume it with the runbook that started it, or pass --accept-changes to continue without the plan',
     })
   // Accepting other inputs than those of the plan gives up the plan.
   const agreed = kept.agreed === undefined || asked.acceptChanges ? undefined : new Map(Object.entries(kept.agreed))

@@ -73,7 +73,7 @@ async function mustBeReplaceable(file: string, { files }: World): Promise<void> 
   throw new Failure(`a plan cannot replace ${file}`, {
     kind: 'input',
     why: `it is ${NOT_REPLACED[there]}`,
-    todo: 'name a regular file or a new one, or `-` for standard output',
+    help: 'name a regular file or a new one, or `-` for standard output',
   })
 }
 
@@ -102,7 +102,7 @@ async function readPlan(file: string, world: World): Promise<{ plan: SavedPlan; 
       throw new Failure(`${file} was made by ${plan.version > VERSION ? 'a newer' : 'an older'} runbook`, {
         kind: 'input',
         why: `it is of version ${plan.version}, and this runbook applies version ${VERSION}`,
-        todo: 'make a new plan',
+        help: 'make a new plan',
       })
     return { plan: { ...plan, request: readRequest(plan.request) }, digest: shortDigest(text) }
   } catch (error) {
@@ -164,7 +164,7 @@ function refuseOptions(file: string, { how, show }: Request, given: AskedOfPlan[
   throw new Failure(`${refused.join(', ')} cannot be given with a saved plan`, {
     kind: 'input',
     why: `${file} holds its own playbook, inventory, parameters and choice of hosts and tasks`,
-    todo: 'omit it, or make a new plan with it',
+    help: 'omit it, or make a new plan with it',
   })
 }
 
@@ -177,7 +177,7 @@ const usedBy = async (digest: string, mark: string, world: World): Promise<Failu
   new Failure(`plan ${digest} has been applied`, {
     kind: 'refused',
     why: `${mark}: ${new TextDecoder().decode(await world.files.read(mark)).trim()}`,
-    todo: 'a plan can be applied once: make a new one',
+    help: 'a plan can be applied once: make a new one',
   })
 
 /** Marks the plan as applied. Called when the locks are held: of several runs that apply the same plan, one makes the mark. */
@@ -189,7 +189,7 @@ async function markUsed(digest: string, mark: string, run: string, world: World)
     throw new Failure(`plan ${digest} cannot be marked as applied, so nothing was done`, {
       kind: 'refused',
       why: error instanceof Error ? error.message : String(error),
-      todo: `${mark} must be writable: copy the plan to a folder that is`,
+      help: `${mark} must be writable: copy the plan to a folder that is`,
       cause: error,
     })
   }
@@ -211,7 +211,7 @@ function mustBeInteractive(world: World): void {
   if (world.interactive) return
   throw new Failure('`--ask` needs a terminal to ask on', {
     kind: 'input',
-    todo: 'save the plan with `runbook plan … --out FILE`, read it, then run `runbook apply FILE`',
+    help: 'save the plan with `runbook plan … --out FILE`, read it, then run `runbook apply FILE`',
   })
 }
 

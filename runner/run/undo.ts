@@ -53,7 +53,7 @@ export async function undo(asked: UndoRequest, world: World, modules: ReadonlyMa
   if ((await runningAs(world, id)) !== undefined)
     throw new Failure(`run ${id} is still under way`, {
       kind: 'refused',
-      todo: `stop it first (Ctrl-C, or SIGTERM to its process); runbook attach ${id} shows it`,
+      help: `stop it first (Ctrl-C, or SIGTERM to its process); runbook attach ${id} shows it`,
     })
   if (!hasAnythingToUndo(history)) {
     const stays = actedSteps(history).map(({ step }) => `${step.name} on ${step.host}`)

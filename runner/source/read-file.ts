@@ -23,8 +23,8 @@ export const readFile = async (file: string, files: Files): Promise<ReadFile> =>
   try {
     bytes = await files.read(file)
   } catch (error) {
-    const { why, todo } = fileTrouble(error)
-    return wrong(`\`${file}\` cannot be read`, { notes: todo === undefined ? [why] : [why, todo] })
+    const { why, help } = fileTrouble(error)
+    return wrong(`\`${file}\` cannot be read`, { notes: help === undefined ? [why] : [why, help] })
   }
   if (bytes === undefined) return { text: undefined, exists: false, diagnostics: [] }
   try {

@@ -49,19 +49,19 @@ export const isReversible = (module: AnyModule, diff: Diff<unknown>, { undo }: P
 /** Turns a thrown error into data. A programming error keeps its stack, so that the defect can be found. */
 export function failureInfo(error: unknown): FailureInfo {
   if (error instanceof Failure) {
-    const { kind, message: what, why, todo, stderr, data } = error
-    return defined({ kind, what, why, todo, stderr: stderr === '' ? undefined : stderr, data })
+    const { kind, message: what, why, help, stderr, data } = error
+    return defined({ kind, what, why, help, stderr: stderr === '' ? undefined : stderr, data })
   }
   if (error instanceof TemplateError) {
     const { summary, label, notes, place } = error.diagnostic
-    const todo = [label, ...(notes ?? [])].filter((line) => line !== undefined).join('; ')
-    return defined({ kind: 'input' as const, what: summary, todo: todo === '' ? undefined : todo, place })
+    const help = [label, ...(notes ?? [])].filter((line) => line !== undefined).join('; ')
+    return defined({ kind: 'input' as const, what: summary, help: help === '' ? undefined : help, place })
   }
   return {
     kind: 'failed',
     what: error instanceof Error ? error.message : String(error),
     ...(error instanceof Error && error.stack !== undefined ? { why: error.stack } : {}),
-    todo: 'this is a defect of runbook or of a module: please report it with the lines above',
+    help: 'this is a defect of runbook or of a module: please report it with the lines above',
   }
 }
 
@@ -141,7 +141,7 @@ export const hideFailureIf = (noLog: boolean, failure: FailureInfo): FailureInfo
     ? {
         kind: failure.kind,
         what: `the step failed ${HIDDEN}`,
-        todo: 'remove no_log from the task to see why',
+        help: 'remove no_log from the task to see why',
         ...(failure.place === undefined ? {} : { place: failure.place }),
       }
     : failure

@@ -177,7 +177,7 @@ function refuseDrift(module: string, changes: readonly Change[], unknown: readon
   throw new Failure(`it has changed since: ${inWords(first.resource, first.property)} is not as the run left it`, {
     kind: 'refused',
     why: lines.join('\n'),
-    todo: `put it back as it was left, or undo ${module} by hand; then run undo again`,
+    help: `put it back as it was left, or undo ${module} by hand; then run undo again`,
   })
 }
 

@@ -35,7 +35,7 @@ export function coveredSteps(history: History, { to, host }: Asked): readonly Ap
   if (first === -1)
     throw new Failure(`the run has no step \`${to}\` to undo to`, {
       kind: 'input',
-      todo: `its steps: ${[...new Set(begun.map(({ name }) => name))].join(', ')}`,
+      help: `its steps: ${[...new Set(begun.map(({ name }) => name))].join(', ')}`,
     })
   // On each host from its own such step on (it may have been taken back already); where it has none, from when the first was begun.
   const from = new Map(
@@ -60,7 +60,7 @@ export function refuseOlder(run: string, steps: readonly Applied[]): void {
     {
       kind: 'refused',
       why: `its journal is of version ${older.version}; what undo needs is read from version ${JOURNAL_VERSION} on`,
-      todo: `undo it with the runbook that applied it; runbook show ${run} tells what it changed`,
+      help: `undo it with the runbook that applied it; runbook show ${run} tells what it changed`,
     },
   )
 }

@@ -125,7 +125,7 @@ describe('ini', () => {
     await expect(ini.check({ ...one, path: '/etc/nova.conf' }, fakeTarget({ host: 'compute1' }))).rejects.toMatchObject({
       kind: 'failed',
       message: '/etc/nova.conf does not exist on compute1',
-      todo: expect.stringContaining('create: true'),
+      help: expect.stringContaining('create: true'),
     })
   })
 

@@ -79,7 +79,7 @@ describe('libvirtd_conf', () => {
   test('a host without libvirt is told as that; with a path the version is what is missing', async () => {
     await expect(checked({ listen_tcp: true }, hostWith(''))).rejects.toMatchObject({
       message: 'libvirt is not installed on host1',
-      todo: expect.stringContaining('container'),
+      help: expect.stringContaining('container'),
     })
     const { warnings } = await checked({ listen_tcp: true, listne_tcp: true }, hostWith(''), '/etc/libvirt/libvirtd.conf')
     expect(warnings).toEqual([
@@ -113,16 +113,16 @@ describe('libvirtd_conf', () => {
     [{ tcp_min_ssf: 56 }, 'give a whole number from 112'],
     [{ 'listen tcp': true }, ''],
     [{}, 'give `options`'],
-  ])('%j is refused without a host', (options, todo) => {
+  ])('%j is refused without a host', (options, help) => {
     const refusal = (() => {
       try {
         return void libvirtdConf.validate?.({ options, create: false })
       } catch (error) {
-        return error as Error & { readonly todo?: string }
+        return error as Error & { readonly help?: string }
       }
     })()
     expect(refusal).toMatchObject({ kind: 'input' })
-    expect(refusal?.todo ?? '').toContain(todo)
+    expect(refusal?.help ?? '').toContain(help)
   })
 
   test.each<Given['options']>([

@@ -69,7 +69,7 @@ describe('lineinfile', () => {
     await expect(on({})).rejects.toMatchObject({
       kind: 'failed',
       message: '/f does not exist on compute1',
-      todo: expect.stringContaining('create'),
+      help: expect.stringContaining('create'),
     })
     expect((await on({ state: 'absent' })).changes).toEqual([])
     expect((await on({ create: true })).changes).toEqual([

@@ -160,7 +160,7 @@ describe('a migration that runs already', () => {
     const failure = await failureOf(check(liveMigration, { server: 'web-1', target: 'compute16' }, target))
     expect(failure.kind).toBe('refused')
     expect(failure.message).toBe('web-1 is being moved to compute15, not to compute16')
-    expect(failure.todo).toContain(`openstack server migration abort ${target.simulated.server('web-1').id} 1`)
+    expect(failure.help).toContain(`openstack server migration abort ${target.simulated.server('web-1').id} 1`)
     await until(target, () => status(target, 'web-1') === 'completed')
   })
 
@@ -219,7 +219,7 @@ describe('what Nova fails', () => {
     expect(failure.why).toMatch(/migration 1, (error|failed)/)
     if (ended !== undefined) expect(failure.data).toMatchObject({ status: ended })
     expect(failure.data).toMatchObject({ migration_id: 1, host: 'compute14' })
-    expect(failure.todo).toBeTruthy()
+    expect(failure.help).toBeTruthy()
     expect(where(target)).toEqual(asBefore)
   })
 
@@ -230,7 +230,7 @@ describe('what Nova fails', () => {
     expect(failure.why).toMatch(
       /^nova-compute\.log on compute14: ".*(unable to connect|Connection refused|No route).*" \(migration 1, failed\)$/s,
     )
-    expect(failure.todo).toMatch(/listen for migrations/)
+    expect(failure.help).toMatch(/listen for migrations/)
   })
 
   test('where that host is not in the inventory, it is named', async () => {
@@ -244,7 +244,7 @@ describe('what Nova fails', () => {
     const target = await cloud({ hosts: { compute15: { disabled: true } } })
     const failure = await failureOf(applying(target, { server: 'web-1', target: 'compute15' }))
     expect(failure.why).toMatch(/No valid host was found.*\(migration 1, error\)/s)
-    expect(failure.todo).toMatch(/pre-flight/)
+    expect(failure.help).toMatch(/pre-flight/)
     expect(where(target)).toEqual(asBefore)
   })
 
@@ -260,7 +260,7 @@ describe('what Nova fails', () => {
     const failure = await failureOf(applying(target, { server: 'web-1', target: 'compute15' }))
     expect(failure.message).toBe('Nova says that the move of web-1 is completed, and also that web-1 is ACTIVE on compute14')
     expect(failure.why).toMatch(/migration 1, completed, from compute14 to compute15/)
-    expect(failure.todo).toMatch(/do not reboot, move or delete it/)
+    expect(failure.help).toMatch(/do not reboot, move or delete it/)
   })
 
   test('a server that ends in ERROR: nothing is done to it before somebody has looked', async () => {
@@ -268,7 +268,7 @@ describe('what Nova fails', () => {
     target.simulated.faults.liveMigration('server-error')
     const failure = await failureOf(applying(target, { server: 'web-1', target: 'compute15' }))
     expect(failure.message).toBe('web-1 is ERROR on compute14: its migration failed')
-    expect(failure.todo).toMatch(/find out where the guest runs/)
+    expect(failure.help).toMatch(/find out where the guest runs/)
   })
 
   test('a 4xx of the request itself: nothing was started', async () => {
@@ -398,7 +398,7 @@ describe('stopping the run', () => {
     expect(failure.kind).toBe('interrupted')
     expect(failure.message).toBe('web-1 is still being live-migrated by Nova from compute14 to compute15')
     expect(failure.why).toMatch(/^the run stopped watching; migration 1 is (queued|accepted|preparing|running)/)
-    expect(failure.todo).toMatch(/^run the same again to join it, or stop it: openstack server migration abort \S+ 1$/)
+    expect(failure.help).toMatch(/^run the same again to join it, or stop it: openstack server migration abort \S+ 1$/)
     await until(target, () => status(target, 'web-1') === 'completed')
     expect(where(target).host).toBe('compute15')
   })
@@ -424,7 +424,7 @@ describe('servers that cannot be moved live', () => {
       const target = await cloud({ servers: [{ ...web, ...more }] })
       const failure = await failureOf(check(liveMigration, { server: 'web-1', target: 'compute15' }, target))
       expect([failure.message, failure.kind]).toEqual([message, kind])
-      expect(failure.todo).toMatch(/never does that by itself/)
+      expect(failure.help).toMatch(/never does that by itself/)
     },
   )
 

@@ -155,7 +155,7 @@ describe('what it stops', () => {
     expect(failure.message).toMatch(/^Pre-flight: 2 lines block, 1 warns; nothing was moved$/)
     expect(failure.why).toMatch(/^BLOCK {2}services +compute15: nova-compute is disabled/m)
     expect(failure.why).toMatch(/accept: \[lock\]/)
-    expect(failure.todo).toBe('mend what blocks; then mend what warns, or accept it: [lock]')
+    expect(failure.help).toBe('mend what blocks; then mend what warns, or accept it: [lock]')
     expect(failure.data).toMatchObject({ summary: { blocks: 2, warns: 1 } })
   })
 

@@ -99,11 +99,11 @@ describe('errors', () => {
       /nova-compute/,
     ],
     [{ host: 'compute14', state: 'enabled', reason: 'x' }, '`reason` needs `state: disabled`', /remove/],
-  ])('%j', async (params, message, todo) => {
+  ])('%j', async (params, message, help) => {
     const failure = await failureOf(check(novaService, params, await cloudTarget()))
     expect(failure.kind).toBe('input')
     expect(failure.message).toBe(message)
-    expect(failure.todo).toMatch(todo)
+    expect(failure.help).toMatch(help)
   })
 
   test('without the admin role: what Nova says', async () => {

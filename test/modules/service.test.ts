@@ -172,7 +172,7 @@ describe('service finds out that a unit does not stay up', () => {
       message: `cannot start ${NOVA} on compute15`,
       why: `Job for ${NOVA} failed because the control process exited with error code.`,
       stderr: expect.stringContaining('the last words'),
-      todo: `read the log on compute15: journalctl -u ${NOVA}`,
+      help: `read the log on compute15: journalctl -u ${NOVA}`,
     })
   })
 
@@ -255,7 +255,7 @@ describe('service refuses', () => {
     async (given) => {
       await expect(
         service.check({ ...defaults, ...given }, one({ ...STOPPED, LoadState: 'masked', UnitFileState: 'masked' })()),
-      ).rejects.toMatchObject({ todo: 'add `masked: false` to allow it' })
+      ).rejects.toMatchObject({ help: 'add `masked: false` to allow it' })
     },
   )
 

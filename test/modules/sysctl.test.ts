@@ -116,7 +116,7 @@ describe('sysctl refuses', () => {
     await expect(check({ name, value: 1 })).rejects.toMatchObject({
       kind: 'input',
       message: `unknown kernel parameter \`${name}\` on host1${hint}`,
-      todo: expect.stringContaining('modprobe'),
+      help: expect.stringContaining('modprobe'),
     })
   })
 
@@ -132,7 +132,7 @@ describe('sysctl refuses', () => {
     await expect(applied({ value: 999 }, target)).rejects.toMatchObject({
       message: 'cannot set vm.swappiness to `999` on host1',
       why: stderr.trim(),
-      todo: expect.stringContaining('accepts'),
+      help: expect.stringContaining('accepts'),
     })
     expect(target.wrote).toEqual([])
   })

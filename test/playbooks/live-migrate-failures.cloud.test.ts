@@ -75,7 +75,7 @@ test('it does not converge, abort: it stays where it is, and the reason is said'
     kind: 'timeout',
     what: 'db-1 is ACTIVE on compute14, as before: its migration did not finish within 12 s and was aborted',
     why: expect.stringMatching(/^migration \d+, (cancelled|failed)/),
-    todo: expect.stringMatching(/on_timeout: force_complete/),
+    help: expect.stringMatching(/on_timeout: force_complete/),
     data: { server_id: server.id, host: 'compute14' },
   })
   await goesOnOnCompute14()
@@ -103,7 +103,7 @@ test('it does not converge, leave: the run fails, Nova goes on, and the next run
     kind: 'timeout',
     what: expect.stringMatching(/^db-1 is still on its way from compute14 to compute15 after \d+ s, and was left to Nova$/),
     why: expect.stringMatching(/^migration \d+, running/),
-    todo: expect.stringMatching(/join/),
+    help: expect.stringMatching(/join/),
   })
   expect(await migrationsOf(cloud, server.id)).toMatchObject([{ status: 'running' }])
   const again = await someone.migrate({ ...toCompute15, timeout: 2, on_timeout: 'abort' }).ended
@@ -169,7 +169,7 @@ test('nova-compute on the source is stopped in mid-migration: nobody drives it, 
     expect(failure.what).toMatch(/^db-1 is still on its way from compute14 to compute15 after \d+ s, and was left to Nova$/)
     expect(failure.why).toMatch(/nova-compute on compute14, which drives it, is down: Nova last heard of it at \S+;/)
     expect(failure.why).toMatch(/; libvirt has it running on compute14, paused on compute15$/)
-    expect(failure.todo).toMatch(/^find out where the guest runs .* before nova-compute on compute14 is started/)
+    expect(failure.help).toMatch(/^find out where the guest runs .* before nova-compute on compute14 is started/)
   } finally {
     await shell('compute14', 'systemctl start nova-compute')
     await serviceIs('compute14', { state: 'up' })

@@ -170,7 +170,7 @@ test('the server is stopped', async () => {
     expect(told.code).toBe(1)
     expect(step(told, 'migration_preflight').failure?.data).toMatchObject({
       checks: expect.arrayContaining([
-        { check: 'state', level: 'BLOCK', subject: 'web-1', evidence: 'it is SHUTOFF', todo: 'start it, or move it cold' },
+        { check: 'state', level: 'BLOCK', subject: 'web-1', evidence: 'it is SHUTOFF', help: 'start it, or move it cold' },
       ]),
     })
     expect(await migrationsOf(cloud, id)).toEqual([])
@@ -273,7 +273,7 @@ test.each([
         check: 'port',
         level: 'BLOCK',
         subject: 'compute14 → compute15',
-        todo: expect.stringMatching(/let the firewall pass compute14 to 10\.78\.0\.15:16509/),
+        help: expect.stringMatching(/let the firewall pass compute14 to 10\.78\.0\.15:16509/),
       },
     ])
   } finally {
@@ -293,7 +293,7 @@ test('a user without the admin role may not', async () => {
           check: 'permission',
           level: 'BLOCK',
           subject: 'demo',
-          todo: 'use credentials with the admin role',
+          help: 'use credentials with the admin role',
         }),
       ]),
     })

@@ -62,13 +62,13 @@ describe('what stands in the way is named', () => {
     ['here/ring/x', ...RING],
     ['here', 'it is a folder', 'name a file'],
     [`here/${'x'.repeat(300)}`, 'its name is too long', 'shorten'],
-  ])('%s cannot be written', async (path, why = '', todo = '') => {
+  ])('%s cannot be written', async (path, why = '', help = '') => {
     const failure = {
       name: 'Failure',
       kind: 'refused',
       message: `${path} cannot be written`,
       why,
-      todo: expect.stringContaining(todo),
+      help: expect.stringContaining(help),
     }
     const create = () => files.create(path, 'x')
     for (const write of [() => files.write(path, 'x'), () => files.append(path), ...(path === 'here' ? [] : [create])])
@@ -76,13 +76,13 @@ describe('what stands in the way is named', () => {
   })
 
   test.each(['read', 'list', 'kind'] as const)('%s of a ring of links', async (look) => {
-    const [why = '', todo = ''] = RING
+    const [why = '', help = ''] = RING
     const failure = {
       name: 'Failure',
       kind: 'input',
       message: 'here/ring cannot be read',
       why,
-      todo: expect.stringContaining(todo),
+      help: expect.stringContaining(help),
     }
     await expect(files[look]('here/ring')).rejects.toMatchObject(failure)
   })

@@ -118,7 +118,7 @@ export function testModules(stage: Stage, life = { dead: false }): AnyModule[] {
     },
     examples: [],
     async check({ on, msg }, target) {
-      if (on === undefined || on.includes(target.host)) throw new Failure(msg, { todo: 'nothing', data: { rc: 7 } })
+      if (on === undefined || on.includes(target.host)) throw new Failure(msg, { help: 'nothing', data: { rc: 7 } })
       return { changes: [], before: undefined }
     },
   })

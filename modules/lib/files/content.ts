@@ -47,7 +47,7 @@ export async function lookAgainst(host: HostAccess, path: string, wanted: Uint8A
 export function mustBeFile(path: string, { stat }: Found): void {
   if (stat !== undefined && stat.kind !== 'file')
     throw new Failure(`${path} is ${stat.kind === 'directory' ? 'a folder' : 'no ordinary file'}`, {
-      todo: 'give the path of a file',
+      help: 'give the path of a file',
     })
 }
 
@@ -67,7 +67,7 @@ export async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8
         : was === undefined
           ? 'it was not there before'
           : 'its content is not what was seen before',
-    todo: 'run again: it starts from what is there now',
+    help: 'run again: it starts from what is there now',
   })
 }
 
@@ -83,7 +83,7 @@ export async function mustBeValid(target: Target, path: string, content: Uint8Ar
     const said = hideSecrets((stderr.trim() || stdout.trim()).replaceAll(temporary, path)).text
     throw new Failure(`\`${validate}\` does not accept the new ${path}`, {
       ...(said === '' ? {} : { why: said.split('\n').at(-1) ?? said, stderr: said }),
-      todo: `${path} was left as it is; mend the content`,
+      help: `${path} was left as it is; mend the content`,
     })
   } finally {
     await mustRun(target, ['rm', '-f', '--', temporary])

@@ -89,7 +89,7 @@ function absolute(path: string, chdir: string | undefined): string {
   if (chdir === undefined)
     throw new Failure(`\`${path}\` is a relative path, and \`chdir\` is missing`, {
       kind: 'input',
-      todo: 'give an absolute path, or set `chdir`',
+      help: 'give an absolute path, or set `chdir`',
     })
   return posix.join(chdir, path)
 }
@@ -130,8 +130,8 @@ function notZero(job: Job, code: number, result: ReturnType<typeof resultOf>, ho
   const ended = code > 128 ? `was ended by signal ${code - 128}` : `exited with ${code}`
   return new Failure(`\`${firstLine(job.shown)}\` ${ended}`, {
     ...(said === '' ? {} : { why: said.split('\n').at(-1) ?? said, stderr: said }),
-    ...(code === 127 ? { todo: `install ${program} on ${host}, or add its folder to the PATH of the user` } : {}),
-    ...(code === 126 ? { todo: `check that ${program} is a program and that the user may run it` } : {}),
+    ...(code === 127 ? { help: `install ${program} on ${host}, or add its folder to the PATH of the user` } : {}),
+    ...(code === 126 ? { help: `check that ${program} is a program and that the user may run it` } : {}),
     data: result,
   })
 }

@@ -81,7 +81,7 @@ export async function readUnit(host: HostAccess, name: string): Promise<Unit> {
     const why = stderr.trim().split('\n').at(-1) ?? ''
     throw new Failure(`systemd cannot show ${name}`, {
       ...(why === '' ? {} : { why }),
-      ...(code === 127 ? { todo: 'use the module on hosts with systemd only' } : {}),
+      ...(code === 127 ? { help: 'use the module on hosts with systemd only' } : {}),
     })
   }
   return parseUnit(stdout)
@@ -93,7 +93,7 @@ export async function mustExist(target: Target, unit: Unit): Promise<void> {
   if (unit.load !== 'not-found')
     throw new Failure(`systemd cannot use ${unit.id} on ${target.host}`, {
       why: `${unit.load}: ${unit.loadError}`,
-      todo: `run: systemd-analyze verify ${unit.id}`,
+      help: `run: systemd-analyze verify ${unit.id}`,
     })
   const { stdout } = await target.run(['systemctl', 'list-unit-files', '--no-pager', '--no-legend', '--full'])
   const kind = unit.id.slice(unit.id.lastIndexOf('.'))
@@ -103,7 +103,7 @@ export async function mustExist(target: Target, unit: Unit): Promise<void> {
     .filter((name) => name.endsWith(kind))
   const stem = (name: string): string => name.slice(0, -kind.length)
   throw new Failure(`unit ${unit.id} not found on ${target.host}${suggestion(stem(unit.id), others.map(stem))}`, {
-    todo: `list the units: systemctl list-unit-files '*${kind}'`,
+    help: `list the units: systemctl list-unit-files '*${kind}'`,
   })
 }
 
@@ -188,7 +188,7 @@ async function withLog(target: Target, { id }: Pick<Unit, 'id'>, what: string, w
   const lines = code === 0 ? stdout.trim() : ''
   return new Failure(what, {
     why,
-    todo: `read the log on ${target.host}: journalctl -u ${id}`,
+    help: `read the log on ${target.host}: journalctl -u ${id}`,
     ...(lines === '' ? {} : { stderr: lines }),
   })
 }

@@ -28,7 +28,7 @@ export async function reach(target: Target, computeHost: string): Promise<Reache
     if (target.signal.aborted || !(error instanceof Failure)) throw error
     return {
       why: `${computeHost}: ${error.message}${error.why === undefined ? '' : ` (${error.why})`}`,
-      cure: error.todo ?? `make ${computeHost} reachable`,
+      cure: error.help ?? `make ${computeHost} reachable`,
     }
   }
 }

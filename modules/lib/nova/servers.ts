@@ -69,7 +69,7 @@ export async function oneServer(compute: Compute, nameOrId: string): Promise<Ser
 export const notFound = (problems: readonly string[]): Failure =>
   new Failure(problems.join('; '), {
     kind: 'input',
-    todo: 'correct the name, or give the id; `openstack server list --all-projects` shows both',
+    help: 'correct the name, or give the id; `openstack server list --all-projects` shows both',
   })
 
 async function named(compute: Compute, name: string): Promise<readonly Server[]> {

@@ -43,7 +43,7 @@ export const removed = (wish: EntryWish): Resource<FileState> =>
       if (stat === undefined) return { state: stateOf(path, { kind: 'absent' }), changes: [] }
       // `/`, `/etc`, `/var` …: nobody means to remove these.
       if (/^\/+[^/]*\/*$/.test(posix.normalize(path)))
-        throw new Failure(`${path} is not removed: the whole system is in it`, { kind: 'input', todo: 'name what is below it' })
+        throw new Failure(`${path} is not removed: the whole system is in it`, { kind: 'input', help: 'name what is below it' })
       return {
         ...(await kept(target, path)),
         changes: [{ resource: fileAt(host, path), before: inWords(stat), after: undefined }],
@@ -63,15 +63,15 @@ export const link = (wish: EntryWish & { readonly src: string | undefined; reado
       if ([owner, group, mode].some((given) => given !== undefined))
         throw new Failure('a link has no owner and mode of its own', {
           kind: 'input',
-          todo: `set them on ${src} in a task of its own`,
+          help: `set them on ${src} in a task of its own`,
         })
       const [stat, goal] = await Promise.all([target.stat(path), target.stat(posix.resolve(posix.dirname(path), src))])
       const warnings = goal === undefined ? [`${src}, which ${path} is to link to, does not exist`] : []
       if (stat?.kind === 'link' && stat.target === src) return { state: { images: {} }, changes: [], warnings }
       if (stat?.kind === 'directory')
-        throw new Failure(`${path} is a folder, which no link replaces`, { todo: 'remove it first, with `state: absent`' })
+        throw new Failure(`${path} is a folder, which no link replaces`, { help: 'remove it first, with `state: absent`' })
       if (stat !== undefined && stat.kind !== 'link' && !force)
-        throw new Failure(`${path} is a ${inWords(stat) ?? ''}, not a link`, { todo: 'set `force: true` to replace it' })
+        throw new Failure(`${path} is a ${inWords(stat) ?? ''}, not a link`, { help: 'set `force: true` to replace it' })
       const change: Change = { resource: fileAt(host, path), before: inWords(stat), after: `link to ${src}` }
       return { ...(await kept(target, path)), changes: [change], warnings }
     },
@@ -92,8 +92,8 @@ export const attributed = (wish: EntryWish & { readonly touch: boolean }): Resou
           changes: [{ resource, before: undefined, after: 'empty file' }, ...changes],
         }
       if (found.stat === undefined)
-        throw new Failure(`${path} does not exist`, { todo: 'make it with `copy`, `template` or `state: touch`' })
-      if (found.stat.kind === 'directory' && !touch) throw new Failure(`${path} is a folder`, { todo: 'say `state: directory`' })
+        throw new Failure(`${path} does not exist`, { help: 'make it with `copy`, `template` or `state: touch`' })
+      if (found.stat.kind === 'directory' && !touch) throw new Failure(`${path} is a folder`, { help: 'say `state: directory`' })
       return { state: stateOf(found.path, attributesOf(found.stat)), changes }
     },
     async make(target, state) {
@@ -118,7 +118,7 @@ export const folder = (wish: EntryWish & { readonly recurse: boolean }): Resourc
         }
       if (found.stat.kind !== 'directory')
         throw new Failure(`${path} is a ${inWords(found.stat) ?? ''}, not a folder`, {
-          todo: 'remove it first, with `state: absent`',
+          help: 'remove it first, with `state: absent`',
         })
       const isOther = ([at, stat]: Entry) => attributeChanges(fileAt(host, at), stat, wantedOf(wish, stat.kind)).length > 0
       const below = recurse ? (await everythingBelow(target, found.path)).filter(isOther) : []

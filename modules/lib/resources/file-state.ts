@@ -20,7 +20,7 @@ export const stateOf = (path: string, image: Image): FileState => ({ images: { [
 export const fileKind = (host: string): Pick<Resource<FileState>, 'restore' | 'describe' | 'observe'> => ({
   async restore(target, { images, lost }) {
     if (lost !== undefined)
-      throw new Failure('what was removed was not kept', { kind: 'refused', why: lost, todo: 'restore it from a backup' })
+      throw new Failure('what was removed was not kept', { kind: 'refused', why: lost, help: 'restore it from a backup' })
     const all = Object.entries(images)
     await removeTemporary(
       target,

@@ -72,7 +72,7 @@ export function editedFile(wish: EditedFile): Resource<FileState> {
       mustBeFile(path, current)
       if (current.bytes === undefined && removes) return { state: stateOf(current.path, { kind: 'absent' }), changes: [] }
       if (current.bytes === undefined && !create)
-        throw new Failure(`${path} does not exist on ${target.host}`, { todo: 'make it first, or set `create: true`' })
+        throw new Failure(`${path} does not exist on ${target.host}`, { help: 'make it first, or set `create: true`' })
       const told = current.bytes === undefined ? undefined : differences?.(current.bytes)
       return differs(wish, resource, current, edit(current.bytes ?? new Uint8Array()), told)
     },

@@ -43,7 +43,7 @@ export function kernelParameter({ host, name: given, value: wanted }: ParameterW
         why: isSecret
           ? 'the kernel keeps another value'
           : `the kernel made \`${normalised(value)}\` of \`${normalised(wanted)}\``,
-        todo: 'give `value` in the form in which the kernel keeps it, or one that it accepts',
+        help: 'give `value` in the form in which the kernel keeps it, or one that it accepts',
       })
     },
 
@@ -73,7 +73,7 @@ async function readParameter(target: Target, name: string): Promise<string> {
     `unknown kernel parameter \`${name}\` on ${target.host}${meant === undefined ? '' : `; did you mean \`${meant}\`?`}`,
     {
       kind: 'input',
-      todo: 'correct `name`, or load the kernel module that brings it (modprobe) first',
+      help: 'correct `name`, or load the kernel module that brings it (modprobe) first',
     },
   )
 }
@@ -83,7 +83,7 @@ async function setParameter(target: Target, name: string, value: string): Promis
   if (code === 0) return
   throw new Failure(`cannot set ${name}${isSecretSetting(name) ? '' : ` to \`${normalised(value)}\``} on ${target.host}`, {
     why: stderr.trim() || `sysctl ended with status ${code}`,
-    todo: 'give a value that the kernel accepts; the parameter may be read-only for this user',
+    help: 'give a value that the kernel accepts; the parameter may be read-only for this user',
   })
 }
 

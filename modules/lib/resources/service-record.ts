@@ -93,13 +93,13 @@ async function find(compute: Compute, host: string, binary: string): Promise<Com
   if (here.length > 0) {
     throw new Failure(`no \`${binary}\` on ${host}${suggestion(binary, here)}`, {
       kind: 'input',
-      todo: `services on ${host}: ${here.join(', ')}`,
+      help: `services on ${host}: ${here.join(', ')}`,
     })
   }
   const hosts = [...new Set(all.filter((one) => one.binary === binary).map((one) => one.host))]
   throw new Failure(`no host \`${host}\` runs \`${binary}\`${suggestion(host, hosts)}`, {
     kind: 'input',
-    todo: `hosts with ${binary}: ${list(hosts, 20)}`,
+    help: `hosts with ${binary}: ${list(hosts, 20)}`,
   })
 }
 
@@ -111,7 +111,7 @@ async function force(compute: Compute, id: string, forcedDown: boolean, host: st
     if (forcedDown || !(error instanceof Failure) || !/evacuation/.test(`${error.message} ${error.why ?? ''}`)) throw error
     throw new Failure(`nova-compute on ${host} stays forced down`, {
       why: error.why ?? error.message,
-      todo: `start nova-compute on ${host}: it then cleans up after its evacuated servers; try again afterwards`,
+      help: `start nova-compute on ${host}: it then cleans up after its evacuated servers; try again afterwards`,
       cause: error,
     })
   }
@@ -127,7 +127,7 @@ async function waitUp(compute: Compute, { host, binary, wait_up: wait }: Service
       throw new Failure(`${binary} on ${host} is still down after ${duration(wait)}`, {
         kind: 'timeout',
         why: `Nova last heard of it at ${service.updatedAt ?? 'no time'}${service.forcedDown ? '; it is marked as forced down' : ''}`,
-        todo: service.forcedDown
+        help: service.forcedDown
           ? 'set `forced_down: false`'
           : `look at \`systemctl status ${binary}\` and its log on ${host}, and at the message queue`,
       })

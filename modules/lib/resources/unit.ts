@@ -53,7 +53,7 @@ export const unit = (wish: UnitWish): Resource<UnitState> => ({
     // A unit that is to be masked need not be there: it is masked before its package comes.
     if (!mayMend(wish, found) && wish.masked !== true) await mustExist(target, found)
     if (isMasked(found) && wish.masked === undefined && (wantsUp(wish) || wish.enabled === true))
-      throw new Failure(`${found.id} is masked on ${target.host}: it must not start`, { todo: 'add `masked: false` to allow it' })
+      throw new Failure(`${found.id} is masked on ${target.host}: it must not start`, { help: 'add `masked: false` to allow it' })
     const isNeither = wish.enabled !== undefined && isStatic(found)
     return {
       state: stateOf(found),

@@ -14,7 +14,7 @@ export function readCommandLine(line: string): readonly string[] {
   if (argv[0] !== undefined && /^[A-Za-z_]\w*=/.test(argv[0])) {
     throw new Failure(`\`${argv[0]}\` sets a variable, which only a shell does`, {
       kind: 'input',
-      todo: 'use `environment` of the task, or the module `shell`',
+      help: 'use `environment` of the task, or the module `shell`',
     })
   }
   return argv
@@ -24,11 +24,11 @@ const needsShell = (line: string, what: string): Failure =>
   new Failure(`\`${line.trim()}\` holds ${what}, which only a shell acts on`, {
     kind: 'input',
     why: 'command runs a program without a shell',
-    todo: `use the module \`shell\`, or put ${what === 'a second line' ? 'each command in its own task' : 'the character in single quotes where it is meant as text'}`,
+    help: `use the module \`shell\`, or put ${what === 'a second line' ? 'each command in its own task' : 'the character in single quotes where it is meant as text'}`,
   })
 
 const unfinished = (line: string, what: string): Failure =>
   new Failure(`the command \`${line.trim()}\` ${what}`, {
     kind: 'input',
-    todo: 'close the quote, or give the words as a list: `argv`',
+    help: 'close the quote, or give the words as a list: `argv`',
   })

@@ -179,7 +179,7 @@ function written(value: string, option: string): readonly string[] {
     throw new Failure(`the value of \`${option}\` cannot be written to an INI file`, {
       kind: 'input',
       why: 'blank lines, blanks around a line and carriage returns are lost when it is read',
-      todo: 'write the value without them',
+      help: 'write the value without them',
     })
   }
   return [text, ...more]

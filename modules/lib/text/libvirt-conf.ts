@@ -46,7 +46,7 @@ export function readConf(text: string, path: string): readonly Entry[] {
   const refused = (why: string): Failure =>
     new Failure(`libvirt cannot read ${path}: line ${lineAt(at)}: ${why}`, {
       why: 'its daemon does not start with such a file',
-      todo: 'mend that line by hand, then run again',
+      help: 'mend that line by hand, then run again',
     })
 
   function list(): readonly Value[] {

@@ -22,7 +22,7 @@ export function encodeText(text: string, encoding: Encoding, path: string): Uint
   const foreign = /[^\0-\xff]/u.exec(text)?.[0]
   if (foreign !== undefined) {
     throw new Failure(`\`${foreign}\` cannot be written to ${path}, which is not UTF-8 but Latin-1`, {
-      todo: 'convert the file to UTF-8 first (iconv)',
+      help: 'convert the file to UTF-8 first (iconv)',
     })
   }
   return new Uint8Array(Buffer.from(text, 'latin1'))

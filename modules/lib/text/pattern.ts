@@ -17,7 +17,7 @@ export function pattern(text: string, what: string, options?: { readonly multili
     throw new Failure(`\`${what}\` is no regular expression: \`${text}\``, {
       kind: 'input',
       why: error.message,
-      todo: 'write it in the syntax of RE2: https://github.com/google/re2/wiki/Syntax',
+      help: 'write it in the syntax of RE2: https://github.com/google/re2/wiki/Syntax',
     })
   }
 }

@@ -92,7 +92,7 @@ const WHY: Readonly<Record<string, string>> = {
 /** Makes the handle of a job. @param open called at the first use */
 export function hostJob(open: () => Promise<HostAccess>, name: string, work: JobWork, context: JobContext): Job {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
-    throw new Failure(`\`${name}\` cannot be the name of a job`, { kind: 'input', todo: 'use letters, digits, `.`, `_` and `-`' })
+    throw new Failure(`\`${name}\` cannot be the name of a job`, { kind: 'input', help: 'use letters, digits, `.`, `_` and `-`' })
   }
   const label = `job ${name} on ${context.host}`
   const act = async (
@@ -109,12 +109,12 @@ export function hostJob(open: () => Promise<HostAccess>, name: string, work: Job
     if (code === RUNNING)
       throw new Failure(`${label} is running`, {
         kind: 'refused',
-        todo: 'wait for its end, or end it: another run may have started it',
+        help: 'wait for its end, or end it: another run may have started it',
       })
     if (code === NO_TOOLS)
       throw new Failure(`${context.host} cannot run jobs`, {
         why: 'setsid or flock is missing',
-        todo: 'install them: package util-linux, or util-linux-core',
+        help: 'install them: package util-linux, or util-linux-core',
       })
     throw new Failure(`cannot ${asked[0]} ${label}`, { why: stderr.trim().split('\n').at(-1) || `exit status ${code}` })
   }
@@ -176,7 +176,7 @@ export function hostJob(open: () => Promise<HostAccess>, name: string, work: Job
       }
       throw new Failure(`${label} cannot be ended`, {
         why: 'even SIGKILL did not end it: it may hang in a disk or a network share',
-        todo: 'find out on the host what it waits for',
+        help: 'find out on the host what it waits for',
       })
     },
     async remove() {
@@ -190,6 +190,6 @@ const lost = (label: string, state: Extract<JobState, { kind: 'dead' }> | undefi
     ? new Failure(`${label} not found`, { why: 'it was never started, or it was removed meanwhile' })
     : new Failure(`the end of ${label} is unknown`, {
         why: state.why,
-        todo: 'check on the host how far it has come, then run again',
+        help: 'check on the host how far it has come, then run again',
         ...(state.stderr === '' ? {} : { stderr: state.stderr.trimEnd().split('\n').slice(-5).join('\n') }),
       })

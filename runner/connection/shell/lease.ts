@@ -31,5 +31,5 @@ const stoodStill = (silent: number, limit: number): Failure =>
   new Failure('the locks on the host are lost', {
     kind: 'unreachable',
     why: `the runner was suspended for ${duration(silent)}; the host frees its locks after ${duration(limit)} without a heartbeat`,
-    todo: 'resume the run: it checks the next steps again',
+    help: 'resume the run: it checks the next steps again',
   })

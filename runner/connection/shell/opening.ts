@@ -22,10 +22,10 @@ export function openingFor(become: Become | undefined): Opening {
   const prompt = `password-${nonce()}`
   if (become === undefined) return { argv: ['-c', loader(ready)], ready, prompt }
   if (!/^[A-Za-z0-9_.@][A-Za-z0-9_.@$-]*$/.test(become.user)) {
-    throw new Failure(`\`${become.user}\` cannot be the name of a user`, { kind: 'input', todo: 'correct become_user' })
+    throw new Failure(`\`${become.user}\` cannot be the name of a user`, { kind: 'input', help: 'correct become_user' })
   }
   if (become.password !== undefined && /[\r\n\0]/.test(become.password)) {
-    throw new Failure('the password for sudo holds a line break', { kind: 'input', todo: 'correct ansible_become_password' })
+    throw new Failure('the password for sudo holds a line break', { kind: 'input', help: 'correct ansible_become_password' })
   }
   // sudo prints English, so that its messages can be matched. Later commands use the user's own language.
   const script = [
@@ -93,7 +93,7 @@ export async function greet(pipe: Pipe, opening: Opening, become: Become | undef
         new Failure(become === undefined ? 'the login shell did not start' : 'sudo did not start a shell', {
           kind: become === undefined ? 'unreachable' : 'failed',
           why: [`no answer in ${duration(seconds)}`, noise()].filter(Boolean).join('; it said: '),
-          todo: 'log in by hand and look for what waits: a start-up file that reads input, or a question',
+          help: 'log in by hand and look for what waits: a start-up file that reads input, or a question',
         }),
       ),
     seconds * 1000,
@@ -118,13 +118,13 @@ const noShell = (how: string, noise: string): Failure =>
   new Failure('no shell on the host', {
     kind: 'unreachable',
     why: [`the login ended with ${how}`, noise].filter(Boolean).join('; it said: '),
-    todo: 'give the account a login shell that can run /bin/sh, without a forced command',
+    help: 'give the account a login shell that can run /bin/sh, without a forced command',
   })
 
 /** Explains sudo's messages in English (sudo 1.8 and 1.9). */
 function sudoFailure(become: Become, why: string, said: string): Failure {
   const { user } = become
-  const failure = (what: string, todo: string) => new Failure(what, { why, todo })
+  const failure = (what: string, help: string) => new Failure(what, { why, help })
   if (/sudo: not found/.test(said))
     return failure('sudo not found on the host', 'install sudo, or log in as the user that is needed')
   if (/must have a tty/.test(said)) {

@@ -234,7 +234,7 @@ const stalled = (operation: Operation, limit: number): Failure =>
   new Failure(`the host did not answer within ${duration(limit / 1000)}`, {
     kind: 'timeout',
     why: `it was reading ${'path' in operation ? operation.path : 'a file'}, or another file of the same request`,
-    todo: 'check on the host for a hung disk or network share',
+    help: 'check on the host for a hung disk or network share',
   })
 
 /** Milliseconds that a shell has to clean up. */

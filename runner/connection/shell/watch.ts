@@ -70,5 +70,5 @@ const tooLong = (program: string, seconds: number): Failure =>
   new Failure(`\`${program}\` did not end within ${duration(seconds)}`, {
     kind: 'timeout',
     why: 'it was stopped on the host, with the processes it had started',
-    todo: 'find out on the host why it hangs, or give the task a longer timeout',
+    help: 'find out on the host why it hangs, or give the task a longer timeout',
   })

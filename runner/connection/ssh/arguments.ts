@@ -29,7 +29,7 @@ const flagOptions: Readonly<Record<string, string>> = { '-J': 'ProxyJump', '-i':
  * @param variable name of the variable, for messages
  */
 export function parseSshArguments(given: string, variable: string): SshArguments {
-  const fail = (what: string, todo: string) => new Failure(`${what} in \`${variable}\``, { kind: 'input', todo })
+  const fail = (what: string, help: string) => new Failure(`${what} in \`${variable}\``, { kind: 'input', help })
   const words = wordsOf(given)
   if (words === undefined) throw fail('a quotation mark is missing', `correct \`${variable}\``)
   let found: SshArguments = { identityFiles: [], acceptNewHostKeys: false }

@@ -81,7 +81,7 @@ function ask({ address, user, port }: SshConfigQuery, { env, sshConfig }: SshCon
           new Failure(`ssh refuses its configuration for ${address}`, {
             kind: 'input',
             why,
-            todo: `run \`ssh -G ${address}\` and correct what it reports`,
+            help: `run \`ssh -G ${address}\` and correct what it reports`,
           }),
         )
       }

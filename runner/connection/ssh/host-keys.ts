@@ -117,8 +117,8 @@ function refuse(
   const { name, host, keyPort: port, files, ownFile } = options
   const shown = `${keyName(keyType(key))} ${fingerprint(key)}`
   const data = { fingerprint: fingerprint(key), keyType: keyType(key) }
-  const failure = (what: string, why: string, todo: string, more: object = {}) =>
-    new Failure(what, { kind: 'unreachable', why, todo, data: { ...data, ...more } })
+  const failure = (what: string, why: string, help: string, more: object = {}) =>
+    new Failure(what, { kind: 'unreachable', why, help, data: { ...data, ...more } })
   const at = name === host ? knownName(host, port) : `${name} (${knownName(host, port)})`
   if (found === undefined) {
     return failure(

@@ -191,11 +191,11 @@ function authentication({ methods }: Identities): Authentication {
   }
 }
 
-const unreachable = (hop: Hop, what: string, why: string, todo?: string): Failure =>
+const unreachable = (hop: Hop, what: string, why: string, help?: string): Failure =>
   new Failure(`cannot log in to ${hop.name} (${hop.address} port ${hop.port}): ${what}`, {
     kind: 'unreachable',
     why,
-    todo,
+    help,
   })
 
 const HELP: readonly (readonly [RegExp, string])[] = [
@@ -209,8 +209,8 @@ const HELP: readonly (readonly [RegExp, string])[] = [
 function explain(hop: Hop, message: string, shaken: boolean, auth: Failure | undefined): Error {
   if (auth !== undefined) return auth
   if (!shaken && /before handshake|ECONNRESET|EPIPE|connection was closed/.test(message)) return new ServerBusyError(message)
-  const todo = HELP.find(([pattern]) => pattern.test(message))?.[1]
-  return unreachable(hop, shaken ? 'the login failed' : 'no SSH connection', message, todo)
+  const help = HELP.find(([pattern]) => pattern.test(message))?.[1]
+  return unreachable(hop, shaken ? 'the login failed' : 'no SSH connection', message, help)
 }
 
 function authFailure(hop: Hop, auth: Authentication, { skipped }: Identities): Failure {

@@ -53,7 +53,7 @@ async function jumpHops(jumps: readonly Jump[], endpoint: Endpoint, options: Ssh
     const config = await readSshConfig(jump, options)
     if (index === 0 && config.proxyJump !== undefined) {
       if (depth >= maxHops)
-        throw new Failure(`the ProxyJump of ${jump.address} never ends`, { kind: 'input', todo: 'correct ~/.ssh/config' })
+        throw new Failure(`the ProxyJump of ${jump.address} never ends`, { kind: 'input', help: 'correct ~/.ssh/config' })
       hops.push(...(await jumpHops(parseJumps(config.proxyJump), endpoint, options, depth + 1)))
     }
     const command = index === 0 && config.proxyJump === undefined ? config.proxyCommand : undefined
@@ -111,7 +111,7 @@ export function parseJumps(text: string): Jump[] {
       /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:/@]+))(?::(\d+))?\/?$/.exec(each.trim()) ?? []
     const address = bracketed ?? plain
     if (address === undefined || address.startsWith('-')) {
-      throw new Failure(`\`${each}\` is not a jump host`, { kind: 'input', todo: 'write ProxyJump as [user@]host[:port]' })
+      throw new Failure(`\`${each}\` is not a jump host`, { kind: 'input', help: 'write ProxyJump as [user@]host[:port]' })
     }
     return defined({ address, user, port: port === undefined ? undefined : Number(port) })
   })

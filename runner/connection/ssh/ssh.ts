@@ -76,7 +76,7 @@ export async function connectSsh(endpoint: Endpoint, options: SshOptions): Promi
       new Failure(`the connection to ${endpoint.name} was lost`, {
         kind: 'unreachable',
         why: `${why}; a command that was running may still be running on the host`,
-        todo: 'check that the host is up, then run again',
+        help: 'check that the host is up, then run again',
       }),
     )
   return connection
@@ -98,7 +98,7 @@ async function enter(hop: Hop, before: Client | undefined, options: LoginOptions
         throw new Failure(`${hop.name} (${hop.address} port ${hop.port}) closes the connection before its first message`, {
           kind: 'unreachable',
           why: `${error.message}, ${attempt} times`,
-          todo: 'check MaxStartups and the log of its sshd, and that nothing like fail2ban blocks this address',
+          help: 'check MaxStartups and the log of its sshd, and that nothing like fail2ban blocks this address',
         })
       }
       await sleep(
@@ -172,7 +172,7 @@ const cannotReach = (hop: Hop, code: string, why: string): Failure =>
   new Failure(`cannot connect to ${hop.name} (${hop.address} port ${hop.port})`, {
     kind: 'unreachable',
     why,
-    todo: HELP[code],
+    help: HELP[code],
   })
 
 const forward = (hop: Hop, before: Client): Promise<Duplex> =>
@@ -180,7 +180,7 @@ const forward = (hop: Hop, before: Client): Promise<Duplex> =>
     throw new Failure(`cannot connect to ${hop.name} (${hop.address} port ${hop.port}) through the bastion`, {
       kind: 'unreachable',
       why: error.message,
-      todo: 'check that the bastion can reach it, and that its sshd has AllowTcpForwarding',
+      help: 'check that the bastion can reach it, and that its sshd has AllowTcpForwarding',
     })
   })
 

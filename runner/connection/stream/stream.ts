@@ -110,7 +110,7 @@ function becoming({ host, connection, become }: StreamEnd): readonly string[] {
   throw new Failure(`${host} cannot receive a stream as ${become.user}`, {
     kind: 'input',
     why: 'sudo requires a password there, and nobody can type it for the other host',
-    todo: `allow it with NOPASSWD in sudoers, or log in to ${host} as ${become.user}`,
+    help: `allow it with NOPASSWD in sudoers, or log in to ${host} as ${become.user}`,
   })
 }
 

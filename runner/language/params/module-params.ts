@@ -49,13 +49,13 @@ const senseOf = (module: AnyModule, args: Node, params: unknown): Diagnostic[] =
     return []
   } catch (error) {
     if (!(error instanceof Failure)) throw error
-    const { message, why, todo } = error
+    const { message, why, help } = error
     return [
       {
         severity: 'error',
         summary: message,
         place: placeOfNode(args, 'key'),
-        label: todo,
+        label: help,
         notes: why === undefined ? [] : [why],
       },
     ]

@@ -87,7 +87,7 @@ export const openCompute = (session: Session): Compute => {
       throw new Failure('the server is locked', {
         kind: 'refused',
         why: said,
-        todo: 'ask its owner, or unlock it',
+        help: 'ask its owner, or unlock it',
         data: { status, service: 'compute' },
       })
     return status < 300
@@ -210,7 +210,7 @@ const isMeant =
       throw new Failure('the compute hosts of servers cannot be seen', {
         kind: 'input',
         why: `Nova shows no host for server ${server.name || server.id} to this user, and would ignore the filter by host ${host}`,
-        todo: 'log in as a user with the `admin` role',
+        help: 'log in as a user with the `admin` role',
         data: { status: 403, service: 'compute', method: 'GET', path: '/servers/detail' },
       })
     return (host === undefined || server.host === host) && (projectId === undefined || server.projectId === projectId)

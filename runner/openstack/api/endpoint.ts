@@ -81,7 +81,7 @@ const checked = (url: string, where: string, service: string): string => {
   throw new Failure(`the endpoint of ${service} is not a URL`, {
     kind: 'input',
     why: `${where} says \`${url}\``,
-    todo: 'correct it there',
+    help: 'correct it there',
     data: { service },
   })
 }
@@ -95,9 +95,9 @@ const missing = (service: string, catalog: readonly CatalogEntry[], config: Clou
         .sort()
         .join(', ') || 'nothing'
     }`,
-    todo: `register it in Keystone, or set ${service.replaceAll('-', '_')}_endpoint_override in clouds.yaml`,
+    help: `register it in Keystone, or set ${service.replaceAll('-', '_')}_endpoint_override in clouds.yaml`,
     data: { service, missing: true },
   })
 
-const nothingFits = (service: string, config: CloudConfig, why: string, todo: string): Failure =>
-  new Failure(`no endpoint of ${service} in cloud \`${config.name}\` fits`, { kind: 'input', why, todo, data: { service } })
+const nothingFits = (service: string, config: CloudConfig, why: string, help: string): Failure =>
+  new Failure(`no endpoint of ${service} in cloud \`${config.name}\` fits`, { kind: 'input', why, help, data: { service } })

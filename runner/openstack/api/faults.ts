@@ -83,7 +83,7 @@ export const notTheService = (asked: Asked, answer: HttpAnswer): Failure => {
     why: moved
       ? `it answered ${answer.status} and points to ${moved}`
       : `it answered ${answer.status} with ${type}: ${gist(answer.text) || 'nothing'}`,
-    todo: moved ? 'use that address in clouds.yaml or in the catalogue' : strangerHelp(asked.service, type, answer),
+    help: moved ? 'use that address in clouds.yaml or in the catalogue' : strangerHelp(asked.service, type, answer),
     data: { status: answer.status, service: asked.service, method: asked.method, path: asked.path },
   })
 }
@@ -134,11 +134,11 @@ export const refused = (asked: Asked, answer: HttpAnswer): Failure => {
   const said = faultText(body) ?? (asked.service === 'compute' ? undefined : bareText(body))
   if (said === undefined) return notTheService(asked, answer)
   const id = requestId(answer)
-  const todo = helpOf(answer)
+  const help = helpOf(answer)
   return new Failure(`${asked.service} refused ${asked.method} ${asked.path} (${answer.status})`, {
     kind: kindOf(answer.status),
     why: `${firstPart(said)}${id ? ` (request ${id})` : ''}`,
-    ...(todo && { todo }),
+    ...(help && { help }),
     data: { status: answer.status, service: asked.service, method: asked.method, path: asked.path, requestId: id ?? null },
   })
 }
@@ -153,6 +153,6 @@ export const isFromService = (service: string, body: unknown): boolean =>
 export const lacks = (service: string, path: string, what: string): Failure =>
   new Failure(`${service} answered ${path} without ${what}`, {
     why: 'the answer does not have the shape that its API describes',
-    todo: 'check that the endpoint belongs to this service and that nothing in between alters answers',
+    help: 'check that the endpoint belongs to this service and that nothing in between alters answers',
     data: { service, path },
   })

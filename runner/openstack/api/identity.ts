@@ -87,7 +87,7 @@ const findV3 = async ({ auth, where, http }: IdentitySettings): Promise<string> 
     throw new Failure(`Keystone at ${auth.url} has no v3 API`, {
       kind: 'input',
       why: `it offers ${ids}`,
-      todo: 'Keystone v3 came with OpenStack Grizzly: check auth_url',
+      help: 'Keystone v3 came with OpenStack Grizzly: check auth_url',
     })
   }
   const self = list(v3['links'])
@@ -110,7 +110,7 @@ const stranger = (auth: Auth, where: string, what: Asked, answer: HttpAnswer): F
   return new Failure(`Keystone not found at ${auth.url}`, {
     kind: 'input',
     ...(why && { why }),
-    todo: `correct auth_url of the cloud ${where}; it often ends in /v3 or /identity`,
+    help: `correct auth_url of the cloud ${where}; it often ends in /v3 or /identity`,
     ...(data && { data }),
   })
 }
@@ -137,7 +137,7 @@ const logIn = async (url: string, settings: IdentitySettings): Promise<Login> =>
     throw new Failure(`${auth.who} logged in to no project`, {
       kind: 'input',
       why: 'Keystone gave a token without a catalogue of services, as it does when no project is named and the user has no default one',
-      todo: `add project_name (and project_domain_name) to the cloud ${where}`,
+      help: `add project_name (and project_domain_name) to the cloud ${where}`,
     })
   return {
     secret,
@@ -194,7 +194,7 @@ const notAccepted = ({ auth, where }: IdentitySettings, address: string, answer:
   return new Failure(`Keystone at ${auth.url} did not accept ${auth.who}`, {
     kind: wrong ? 'input' : answer.status >= 502 ? 'unreachable' : 'failed',
     why: `${message} (${answer.status}${id ? `, request ${id}` : ''})`,
-    todo: wrong ? `${HELP[auth.method]} of the cloud ${where}` : 'look up the request id in the log of Keystone',
+    help: wrong ? `${HELP[auth.method]} of the cloud ${where}` : 'look up the request id in the log of Keystone',
     data: { status: answer.status, service: 'identity', method: 'POST', path: new URL(address).pathname, requestId: id ?? null },
   })
 }

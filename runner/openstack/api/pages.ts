@@ -26,7 +26,7 @@ export const allPages = async (
     if (asked.has(query))
       throw new Failure(`${service} lists ${request.path} in a circle`, {
         why: `the link to the next page was given before: ${query}`,
-        todo: 'this is a fault of the service, or of a cache in front of it that leaves out the query',
+        help: 'this is a fault of the service, or of a cache in front of it that leaves out the query',
         data: { service, path: request.path },
       })
     asked.add(query)

@@ -80,7 +80,7 @@ export const mustReach = (service: string, needed: string, range: Range | undefi
     throw new Failure(`this cloud's ${service} service is too old for ${what}`, {
       kind: 'failed',
       why: `it needs microversion ${needed}${release ? ` (OpenStack ${release} or newer)` : ''}, and the service reaches ${max}${theirs ? ` (${theirs})` : ''}`,
-      todo: 'upgrade the cloud, or do without this',
+      help: 'upgrade the cloud, or do without this',
       data: { service, needed, max },
     })
   }

@@ -74,7 +74,7 @@ const locate = async (stem: 'clouds' | 'secure', variable: string, world: FileWo
     throw new Failure(`${variable} names a file that cannot be read`, {
       kind: 'input',
       why: `tried ${result.searched.join(', ')}`,
-      todo: `correct ${variable}, or unset it to search the usual places`,
+      help: `correct ${variable}, or unset it to search the usual places`,
     })
   return result
 }
@@ -200,7 +200,7 @@ export const readCloudFiles = async (world: FileWorld): Promise<CloudFiles> => {
     throw new Failure(`${read.map(({ file }) => file).join(' and ')} cannot be parsed`, {
       kind: 'input',
       why: problems.join('\n'),
-      todo: 'correct the lines named above',
+      help: 'correct the lines named above',
     })
   return {
     clouds: parsed.map((file) => file.clouds).reduce(merge, table('')),

@@ -34,7 +34,7 @@ interface Chosen {
   readonly fromEnvironment: boolean
 }
 
-const input = (what: string, why: string, todo: string): Failure => new Failure(what, { kind: 'input', why, todo })
+const input = (what: string, why: string, help: string): Failure => new Failure(what, { kind: 'input', why, help })
 
 /**
  * Finds the settings of a cloud as openstacksdk does: by the given name, else OS_CLOUD, else the cloud that OS_*

@@ -37,7 +37,7 @@ export const readTlsFiles = async (tls: TlsSettings, world: FileWorld): Promise<
 
 const readPem = async ({ text, where }: Text, world: FileWorld): Promise<string> => {
   const wrong = (why: string) =>
-    new Failure(`a certificate file cannot be used`, { kind: 'input', why: `${where}: ${text} ${why}`, todo: 'correct the path' })
+    new Failure(`a certificate file cannot be used`, { kind: 'input', why: `${where}: ${text} ${why}`, help: 'correct the path' })
   const bytes = await world.read(text).catch((error: unknown) => {
     throw wrong(`cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'})`)
   })
@@ -61,7 +61,7 @@ const check = (
     throw new Failure('a certificate file cannot be used', {
       kind: 'input',
       why: `${where}: ${text}: ${error instanceof Error ? error.message : String(error)}`,
-      todo: 'check that it is a PEM certificate, and that its key belongs to it and has no passphrase',
+      help: 'check that it is a PEM certificate, and that its key belongs to it and has no passphrase',
     })
   }
 }

@@ -136,7 +136,7 @@ const noAnswer = ({ method, url }: HttpRequest, { kind, sent, error }: Trouble, 
   return new Failure(`no answer from ${origin} to ${method} ${pathname}`, {
     kind: kind === 'timeout' ? 'timeout' : kind === 'tls' || kind === 'protocol' ? 'input' : 'unreachable',
     why: `${error.message || code}${often}${lost}`,
-    todo: UNTRUSTED.test(code)
+    help: UNTRUSTED.test(code)
       ? 'name the file with the certificate of the authority as `cacert` in clouds.yaml (or OS_CACERT)'
       : HELP[kind],
     data: { method, url: origin + pathname, trouble: kind, sent },

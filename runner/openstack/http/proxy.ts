@@ -43,7 +43,7 @@ export const proxyFor = (url: URL, env: Environment): URL | undefined => {
   throw new Failure(`the proxy in ${name} cannot be used`, {
     kind: 'input',
     why: 'only proxies of the form http://host:port are supported',
-    todo: `correct ${name}, or name ${host} in no_proxy`,
+    help: `correct ${name}, or name ${host} in no_proxy`,
   })
 }
 

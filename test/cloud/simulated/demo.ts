@@ -28,7 +28,7 @@ try {
   process.exitCode = await demonstrate()
 } catch (error) {
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
-  if (error instanceof Failure) process.stderr.write(`  why: ${error.why}\n  do: ${error.todo}\n`)
+  if (error instanceof Failure) process.stderr.write(`  why: ${error.why}\n  do: ${error.help}\n`)
   process.exitCode = 1
 }
 

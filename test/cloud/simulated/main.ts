@@ -44,6 +44,6 @@ try {
 
 function fail(error: unknown): never {
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
-  if (error instanceof Failure) process.stderr.write(`  why: ${error.why}\n  do: ${error.todo}\n`)
+  if (error instanceof Failure) process.stderr.write(`  why: ${error.why}\n  do: ${error.help}\n`)
   process.exit(1)
 }

@@ -24,13 +24,13 @@ describe('an error of the system in words', () => {
     const failure = fileFailure('a/b', 'written', errno(code))
     expect(failure).toMatchObject({ kind: 'refused', message: 'a/b cannot be written' })
     expect(failure.why).not.toContain(code)
-    expect(failure.todo).toBeTruthy()
+    expect(failure.help).toBeTruthy()
   })
 
   test('a read-only disk is not one without room', () => {
-    const { why, todo } = fileFailure('a', 'written', errno('EROFS'))
-    expect(`${why} ${todo}`).toMatch(/read-only/)
-    expect(`${why} ${todo}`).not.toMatch(/room|resume/)
+    const { why, help } = fileFailure('a', 'written', errno('EROFS'))
+    expect(`${why} ${help}`).toMatch(/read-only/)
+    expect(`${why} ${help}`).not.toMatch(/room|resume/)
   })
 
   test('any other is told as the system says it', () => {

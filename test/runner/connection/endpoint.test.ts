@@ -87,8 +87,8 @@ describe('where a host is', () => {
   for (const [what, vars, message] of refused) {
     test(`refused: ${what}`, () => {
       const failure = refusal(() => endpointFrom('a', vars))
-      expect(failure).toMatchObject({ kind: 'input', message, todo: expect.any(String) })
-      expect(JSON.stringify([failure.message, failure.why, failure.todo])).not.toContain('hush')
+      expect(failure).toMatchObject({ kind: 'input', message, help: expect.any(String) })
+      expect(JSON.stringify([failure.message, failure.why, failure.help])).not.toContain('hush')
     })
   }
 })

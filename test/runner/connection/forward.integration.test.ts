@@ -84,7 +84,7 @@ test('a host that allows no forwarding says so', async () => {
     const connection = await ssh(strict.endpoint())
     expect(await refusal(connection.forward(port))).toMatchObject({
       kind: 'unreachable',
-      todo: expect.stringContaining('AllowTcpForwarding'),
+      help: expect.stringContaining('AllowTcpForwarding'),
     })
     await works(connection)
     await connection.close()

@@ -120,7 +120,7 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
     mkdirSync(path('listable'), { mode: 0o744 })
     writeFileSync(path('listable/file'), 'x')
     const stranger = user.as(undefined)
-    const denied = { why: expect.stringContaining('Permission denied'), todo: expect.stringContaining('become') }
+    const denied = { why: expect.stringContaining('Permission denied'), help: expect.stringContaining('become') }
     const works = [
       stranger.read(path('closed/file')),
       stranger.read(path('closed/absent')),
@@ -140,7 +140,7 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
   test('a folder that is missing: the cure names it', async () => {
     expect(await refusal(host.write(path('missing/deep/file'), 'new'))).toMatchObject({
       why: expect.stringContaining('No such file or directory'),
-      todo: `make the folder first: \`file: { path: ${path('missing/deep')}, state: directory }\``,
+      help: `make the folder first: \`file: { path: ${path('missing/deep')}, state: directory }\``,
     })
   })
 
@@ -155,7 +155,7 @@ describe.skipIf(process.getuid?.() !== 0)('files of a real host', () => {
         kind: 'failed',
         message: `cannot write ${disk}/file`,
         why: expect.stringContaining('No space left on device'),
-        todo: 'make room there, then run again',
+        help: 'make room there, then run again',
       })
       expect([readFileSync(join(disk, 'file'), 'utf8'), readdirSync(disk)]).toEqual(['old', ['file']])
     } finally {

@@ -201,9 +201,9 @@ test('without flock on the host the help names it', async () => {
   const connection = keep(connectLocal({ name: 'here', kind: 'local', address: 'localhost' }, { env }))
   await expect(connection.lock(undefined, wanted(unique()))).rejects.toMatchObject({
     message: 'the host cannot be locked',
-    todo: 'install flock on the host: package util-linux, or util-linux-core',
+    help: 'install flock on the host: package util-linux, or util-linux-core',
   })
-  await expect(heldLocks(connection.as(undefined))).rejects.toMatchObject({ todo: expect.stringContaining('util-linux') })
+  await expect(heldLocks(connection.as(undefined))).rejects.toMatchObject({ help: expect.stringContaining('util-linux') })
 })
 
 describe('over SSH', () => {

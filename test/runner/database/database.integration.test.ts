@@ -354,7 +354,7 @@ describe('who may log in, and whom we trust', () => {
       const refusal = await refused(ask({ url: url({ host: '127.0.0.2' }) }, connection))
       expect(refusal).toMatchObject({
         why: expect.stringMatching(/127\.0\.0\.2/),
-        todo: expect.stringContaining('tls: unverified'),
+        help: expect.stringContaining('tls: unverified'),
       })
       expect(await ask({ url: url({ host: '127.0.0.2' }), tls: 'unverified' }, connection)).toEqual([{ id: 1 }])
     }
@@ -364,9 +364,9 @@ describe('who may log in, and whom we trust', () => {
     const strangers = mkdtempSync(join(db.folder, 'strangers-'))
     makeCertificates(strangers, 'DNS:localhost')
     expect(await refused(ask({ ca: join(strangers, 'ca.pem') }))).toMatchObject({
-      todo: expect.stringContaining('tls: unverified'),
+      help: expect.stringContaining('tls: unverified'),
     })
-    expect(await refused(ask({ url: plain() }))).toMatchObject({ todo: expect.stringContaining('ssl_ca') })
+    expect(await refused(ask({ url: plain() }))).toMatchObject({ help: expect.stringContaining('ssl_ca') })
     expect(await refused(ask({ url: plain(), ca: '/no/such/file' }))).toMatchObject({ kind: 'input' })
     for (const tls of ['unverified', 'off'] as const) expect(await ask({ url: plain(), tls })).toEqual([{ id: 1 }])
   })
@@ -378,7 +378,7 @@ describe('who may log in, and whom we trust', () => {
     const bare = await startMariaDb(['--skip-ssl'])
     try {
       expect(await refused(ask({ url: url({ port: bare.port, user: 'root', password: '' }) }))).toMatchObject({
-        todo: expect.stringContaining('tls: off'),
+        help: expect.stringContaining('tls: off'),
       })
     } finally {
       await bare.stop()
@@ -390,13 +390,13 @@ describe('who may log in, and whom we trust', () => {
     expect(await refused(ask({ url: url({ password: 'wr%25ng' }) }))).toMatchObject({
       kind: 'failed',
       message: `cannot log in to the database nova on localhost port ${db.port} as nova`,
-      todo: expect.stringContaining('[database] connection'),
+      help: expect.stringContaining('[database] connection'),
     })
     expect([...hidden]).toEqual([url({ password: 'wr%25ng' }), 'wr%ng'])
     expect(await refused(ask({ url: url().replace('/nova?', '/nothing?') }))).toMatchObject({ kind: 'failed' })
     expect(await refused(ask({ url: url({ port: await freePort() }) }))).toMatchObject({ kind: 'unreachable' })
     expect(await refused((await open()).select('no_such_table', { where: { id: 1 } }))).toMatchObject({
-      todo: expect.stringContaining('release of Nova'),
+      help: expect.stringContaining('release of Nova'),
     })
   })
 })

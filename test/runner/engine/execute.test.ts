@@ -261,7 +261,7 @@ describe('failures', () => {
         inventory: 'all: { hosts: { a: , node1: } }',
       },
     )
-    expect(late.finished[0]?.failure).toMatchObject({ kind: 'input', todo: 'did you mean `node1`?', place: { line: 7 } })
+    expect(late.finished[0]?.failure).toMatchObject({ kind: 'input', help: 'did you mean `node1`?', place: { line: 7 } })
   })
 
   test('a host that could not be reached for its lock is not waited for again by its first step; a second try is a try', async () => {

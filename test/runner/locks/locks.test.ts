@@ -87,7 +87,7 @@ describe('the hosts of the plays', () => {
       kind: 'refused',
       message: 'b is locked by another run',
       why: expect.stringMatching(/^b is held by li@ops1, run 01JD8, other\.yml, since /),
-      todo: expect.stringContaining('--wait-lock'),
+      help: expect.stringContaining('--wait-lock'),
     })
     expect(stage.did).toEqual([])
     expect(hostLocks(kernel.held)).toEqual(['b host'])
@@ -122,7 +122,7 @@ describe('the hosts of the plays', () => {
     kernel.colleague('b')
     await expect(play(both, { ...kernel.world(), request: { how: { waitLock: 60 } } })).rejects.toMatchObject({
       kind: 'refused',
-      todo: expect.stringContaining('1 min'),
+      help: expect.stringContaining('1 min'),
     })
     expect(hostLocks(kernel.held)).toEqual(['b host'])
   })
@@ -368,7 +368,7 @@ describe('what a step needs besides', () => {
       request: { how: { waitLock: 600 } },
     })
     expect(code).toBe(4)
-    expect(finished[0]?.failure?.todo).toContain('10 min')
+    expect(finished[0]?.failure?.help).toContain('10 min')
     expect(events.filter(({ type }) => type === 'lock-awaited')).toHaveLength(1)
   })
 

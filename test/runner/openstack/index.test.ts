@@ -19,7 +19,7 @@ describe('openCloud', () => {
     expect(await failureOf((await cloud.open()).token())).toMatchObject({
       kind: 'input',
       message: `no answer from ${cloud.url} to POST /identity/v3/auth/tokens`,
-      todo: 'name the file with the certificate of the authority as `cacert` in clouds.yaml (or OS_CACERT)',
+      help: 'name the file with the certificate of the authority as `cacert` in clouds.yaml (or OS_CACERT)',
     })
     const loose = await cloud.open(['verify: false'])
     expect(await loose.compute.services()).toEqual([])

@@ -32,7 +32,7 @@ const step: StepRef = {
 }
 const tasks = [{ task: '0.tasks.1', name: EVIL, module: 'command', reversible: false, confirm: EVIL }]
 const progress = { done: 1, total: 2, unit: 'items', note: EVIL }
-const failure = { kind: 'failed' as const, what: EVIL, why: EVIL, todo: EVIL, stderr: EVIL, data: { EVIL } }
+const failure = { kind: 'failed' as const, what: EVIL, why: EVIL, help: EVIL, stderr: EVIL, data: { EVIL } }
 const resource = { host: EVIL, kind: 'file' as const, name: EVIL }
 const changes = [
   { resource, property: EVIL, before: EVIL, after: EVIL },
@@ -226,7 +226,7 @@ describe('what hosts, the API or a playbook print is shown, and does nothing', (
       check: async () => ({ changes: [], before: undefined }),
     })
     const failing = createCli(world, async () => {
-      throw new Failure(EVIL, { why: EVIL, todo: EVIL })
+      throw new Failure(EVIL, { why: EVIL, help: EVIL })
     })
     await failing(['modules'])
     await createCli(world, async () => ({ registry: new Map([['odd', odd]]) }))(['docs', 'no\x1b[2J'])

@@ -96,7 +96,7 @@ describe('the summary', () => {
   }
 
   test('of a failure: place, line, reason, cure, what was done, what can be done', () => {
-    const failure = { kind: 'failed' as const, what: 'it broke', why: 'because', stderr: 'oops\n', todo: 'mend it' }
+    const failure = { kind: 'failed' as const, what: 'it broke', why: 'because', stderr: 'oops\n', help: 'mend it' }
     const events = [finished(), finished({ step: { ...step, host: 'b', key: 'k' }, outcome: 'failed', failure })]
     const pending: Event = { type: 'handlers-pending', at: 0, host: 'b', handlers: ['restart'] }
     expect(summary([...events, pending], end({ exitCode: 1 }))).toBe(
@@ -109,7 +109,7 @@ describe('the summary', () => {
         '  it broke',
         '  Why   because',
         '  Said  oops',
-        '  Do    mend it',
+        '  Help  mend it',
         '',
         'b: handlers that did not run: restart',
         '1 changed and verified · 1 failed · 1 min 1 s · exit 1',

@@ -78,7 +78,7 @@ describe('a saved plan of an older version', () => {
     await expect(applySaved(asked, world, registry)).rejects.toMatchObject({
       kind: 'input',
       message: 'it.plan was made by an older runbook',
-      todo: 'make a new plan',
+      help: 'make a new plan',
     })
     expect(text('/etc/motd')).toBe('hello\n')
   })

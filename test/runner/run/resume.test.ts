@@ -118,7 +118,7 @@ describe('resume', () => {
     const { world, go } = await failedRun()
     const [run] = [...world.disk.keys()].flatMap((path) => /runs\/(\w{10})\/journal/.exec(path)?.[1] ?? [])
     const typo = `${run?.slice(0, 9)}${run?.at(-1) === 'X' ? 'Y' : 'X'}`
-    await expect(go({ run: typo })).rejects.toMatchObject({ kind: 'input', todo: `did you mean ${run}? runbook runs lists all` })
+    await expect(go({ run: typo })).rejects.toMatchObject({ kind: 'input', help: `did you mean ${run}? runbook runs lists all` })
   })
 
   test('no secret is kept in clear, in the before-images neither, and the key to those is not among them', async () => {

@@ -7,7 +7,7 @@ const LOST = {
   message: 'the journal could not be written, so nothing more is started',
   kind: 'refused',
   why: expect.stringContaining('no space is left on the disk'),
-  todo: 'make room on the controller’s disk, then resume the run',
+  help: 'make room on the controller’s disk, then resume the run',
 }
 
 const ends = ({ events }: Scene) => events().flatMap((event) => (event.type === 'run-finished' ? [event.exitCode] : []))

@@ -235,7 +235,7 @@ describe('undo', () => {
     const names = ({ ended }: { ended: StepFinished[] }) => ended.map(({ step }) => `${step.host} ${step.name}`)
     expect(names(await undo(stage, { plan: true, to: 'two' }))).toEqual(['b two', 'a two'])
     expect(names(await undo(stage, { plan: true, to: 'two', host: 'b' }))).toEqual(['b two'])
-    await expect(undo(stage, { to: 'three' })).rejects.toMatchObject({ todo: 'its steps: one, two' })
+    await expect(undo(stage, { to: 'three' })).rejects.toMatchObject({ help: 'its steps: one, two' })
 
     const restart = scene('- { name: one, set: { thing: conf, to: new }, notify: restart }', {
       play: 'handlers: [{ name: restart, kick: {} }]',

@@ -87,7 +87,7 @@ async function halfMoved(
         `Nova's record of the server did not follow within ${duration(SETTLE_SECONDS)}`,
         seen,
       ),
-      todo: `find out where it runs (\`virsh list --all\` on both hosts) before anything else is done to it: do not reboot, move or delete it; then mend Nova's record of ${id}`,
+      help: `find out where it runs (\`virsh list --all\` on both hosts) before anything else is done to it: do not reboot, move or delete it; then mend Nova's record of ${id}`,
       data,
     },
   )
@@ -118,7 +118,7 @@ async function stillRunning(
         dead,
         seen,
       ),
-      todo:
+      help:
         dead === undefined
           ? `run the same again to join it, or look at: ${show}`
           : `find out where the guest runs (\`virsh list --all\` on both hosts) before nova-compute on ${source ?? 'the source'} is started: when it starts it takes the server for one that is on ${source ?? 'the source'} still`,
@@ -147,7 +147,7 @@ async function rolledBack(
     return new Failure(`${where}${before}: its migration did not finish within ${duration(limit)} and was aborted`, {
       kind: 'timeout',
       why: `${called(ending)}${rest}`,
-      todo: 'raise `timeout`, move it when it is less busy, or use `on_timeout: force_complete`, which pauses the guest',
+      help: 'raise `timeout`, move it when it is less busy, or use `on_timeout: force_complete`, which pauses the guest',
       data,
     })
   }
@@ -169,7 +169,7 @@ async function rolledBack(
         : 'its migration failed'
   return new Failure(`${where}${before}: ${how}`, {
     why: sentences(why, seen),
-    todo: asBefore
+    help: asBefore
       ? (adviceFor(`${fault?.text ?? ''} ${logged ?? ''}`) ?? 'mend the reason, then run the same again')
       : 'find out where the guest runs (`virsh list --all` on both hosts) before anything else is done to it',
     data,

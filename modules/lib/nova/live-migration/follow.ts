@@ -219,7 +219,7 @@ function stopped({ server, target }: Journey, { migration, samples }: State, rea
     {
       kind: reason instanceof Failure ? reason.kind : 'interrupted',
       why: `the run stopped watching; ${migration === undefined ? 'the request was accepted' : `migration ${migration.id} is ${migration.status}${at}`}`,
-      todo: `run the same again to join it${migration === undefined ? '' : `, or stop it: openstack server migration abort ${server.id} ${migration.id}`}`,
+      help: `run the same again to join it${migration === undefined ? '' : `, or stop it: openstack server migration abort ${server.id} ${migration.id}`}`,
       data: { server_id: server.id, migration_id: migration?.id ?? null, status: migration?.status ?? null },
     },
   )

@@ -12,7 +12,7 @@ export interface Check {
   /** What was seen. */
   readonly evidence: string
   /** What to do about it; empty where nothing needs doing. */
-  readonly todo: string
+  readonly help: string
 }
 
 /** Every check there is, and what it asks. Documentation, `accept` and the report all read this. */
@@ -64,19 +64,19 @@ export const CHECK_NAMES = Object.keys(CHECKS) as readonly CheckName[]
 export interface Verdict {
   readonly level: Level
   readonly evidence: string
-  readonly todo?: string
+  readonly help?: string
 }
 
 export const ok = (evidence: string): Verdict => ({ level: 'ok', evidence })
-export const warn = (evidence: string, todo: string): Verdict => ({ level: 'WARN', evidence, todo })
-export const block = (evidence: string, todo: string): Verdict => ({ level: 'BLOCK', evidence, todo })
+export const warn = (evidence: string, help: string): Verdict => ({ level: 'WARN', evidence, help })
+export const block = (evidence: string, help: string): Verdict => ({ level: 'BLOCK', evidence, help })
 
-export const line = (check: CheckName, subject: string, { level, evidence, todo = '' }: Verdict): Check => ({
+export const line = (check: CheckName, subject: string, { level, evidence, help = '' }: Verdict): Check => ({
   check,
   level,
   subject,
   evidence,
-  todo,
+  help,
 })
 
 /** A line for each subject that does not pass, and one for all that do. No subjects, no lines. */

@@ -73,7 +73,7 @@ function reference(value: unknown): string {
   if (typeof id === 'string') return id
   throw new Failure(`${JSON.stringify(value)} is no server`, {
     kind: 'input',
-    todo: 'give names, ids, or what `nova_servers` registered',
+    help: 'give names, ids, or what `nova_servers` registered',
   })
 }
 
@@ -121,7 +121,7 @@ async function look(target: Target, name: string, interest: Parameters<typeof lo
     if (target.signal.aborted || !(error instanceof Failure)) throw error
     return {
       why: error.why === undefined ? error.message : `${error.message} (${error.why})`,
-      cure: error.todo ?? `make ${name} reachable`,
+      cure: error.help ?? `make ${name} reachable`,
     }
   }
 }

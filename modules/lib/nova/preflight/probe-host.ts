@@ -99,7 +99,7 @@ async function readConfig(host: Target): Promise<OsloConfig> {
     const contents = await Promise.all([...CONFIG_FILES, ...listed.flat()].map((path) => host.read(path)))
     if (contents[0] === undefined)
       throw new Failure(`there is no ${CONFIG_FILES[0]}`, {
-        todo: 'is it a compute host, and does nova-compute run outside a container there?',
+        help: 'is it a compute host, and does nova-compute run outside a container there?',
       })
     return osloConfig(
       contents.flatMap((content) => (content === undefined ? [] : [decode(content)])),
@@ -110,7 +110,7 @@ async function readConfig(host: Target): Promise<OsloConfig> {
     throw new Failure(`${host.host}: ${error.message}`, {
       kind: error.kind,
       why: error.why,
-      todo: error.todo ?? 'give the play `become: true`, or run with -b: nova.conf is for root and nova only',
+      help: error.help ?? 'give the play `become: true`, or run with -b: nova.conf is for root and nova only',
       cause: error,
     })
   }

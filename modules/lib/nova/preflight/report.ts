@@ -48,11 +48,11 @@ export function report(checks: readonly Check[], accept: readonly string[]): str
   ].join('\n')
 }
 
-function entry({ check, level, subject, evidence, todo }: Check, accept: readonly string[], longest: number): readonly string[] {
+function entry({ check, level, subject, evidence, help }: Check, accept: readonly string[], longest: number): readonly string[] {
   const lead = `  ${level.padEnd(5)}  ${check.padEnd(longest)}  `
   const margin = ' '.repeat(lead.length)
   const after = level === 'BLOCK' ? [] : [accept.includes(check) ? 'accepted' : `accept: [${check}]`]
-  return [...wrapped(lead, `${subject}: ${evidence}`), ...wrapped(margin, todo), ...after.map((text) => margin + text)]
+  return [...wrapped(lead, `${subject}: ${evidence}`), ...wrapped(margin, help), ...after.map((text) => margin + text)]
 }
 
 /** After `lead` on the first line, and below it under the same column. */

@@ -67,7 +67,7 @@ function mapped(pid: number | undefined, isRoot: boolean): boolean {
 const forbidden = (why: string) =>
   new Failure('The hosts of the simulated cloud cannot be started: this system forbids namespaces', {
     why: why.trim().slice(-400) || 'unshare failed',
-    todo: [
+    help: [
       'allow them: on Ubuntu `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`,',
       'on an older Debian `sudo sysctl kernel.unprivileged_userns_clone=1`;',
       'in a container start it with `--privileged` or `--security-opt seccomp=unconfined`; or run this as root',

@@ -37,7 +37,7 @@ describe('planJob', () => {
   test('a relative path without a folder is refused', async () => {
     await expect(planJob(sh('true', { creates: 'done' }), here)).rejects.toMatchObject({
       kind: 'input',
-      todo: 'give an absolute path, or set `chdir`',
+      help: 'give an absolute path, or set `chdir`',
     })
   })
 })
@@ -99,7 +99,7 @@ describe('runJob', () => {
   test('a program that is not there is named', async () => {
     const failing = runJob({ argv: ['no-such-program'], shown: 'no-such-program' }, here)
     await expect(failing).rejects.toMatchObject({
-      todo: 'install no-such-program on host1, or add its folder to the PATH of the user',
+      help: 'install no-such-program on host1, or add its folder to the PATH of the user',
       data: { rc: 127 },
     })
   })

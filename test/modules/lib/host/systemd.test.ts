@@ -67,12 +67,12 @@ describe('systemctl show', () => {
       "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down",
       undefined,
     ],
-  ])('status %i is an error', async (code, stderr, todo) => {
+  ])('status %i is an error', async (code, stderr, help) => {
     const target = fakeTarget({ commands: () => ({ code, stderr }) })
     await expect(readUnit(target, 'x')).rejects.toMatchObject({
       message: 'systemd cannot show x',
       why: stderr.split('\n').at(-1),
-      todo,
+      help,
     })
   })
 })

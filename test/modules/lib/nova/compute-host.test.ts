@@ -32,7 +32,7 @@ describe('reaching a host', () => {
   test('that does not answer: a finding', async () => {
     const target = fakeTarget({ others: { compute14 } })
     const on = async () => {
-      throw new Failure('cannot connect to compute14', { kind: 'unreachable', why: 'connection refused', todo: 'start sshd' })
+      throw new Failure('cannot connect to compute14', { kind: 'unreachable', why: 'connection refused', help: 'start sshd' })
     }
     expect(await reach({ ...target, on }, 'compute14')).toEqual({
       why: 'compute14: cannot connect to compute14 (connection refused)',

@@ -25,7 +25,7 @@ describe('refused, with what to write instead', () => {
       expect.objectContaining({
         kind: 'input',
         message: expect.stringContaining(`holds ${what}`),
-        todo: expect.stringContaining('shell'),
+        help: expect.stringContaining('shell'),
       }),
     )
   })
@@ -42,7 +42,7 @@ describe('refused, with what to write instead', () => {
 
   test('a variable before the program', () => {
     expect(() => readCommandLine('LANG=C virsh list')).toThrow(
-      expect.objectContaining({ kind: 'input', todo: expect.stringContaining('environment') }),
+      expect.objectContaining({ kind: 'input', help: expect.stringContaining('environment') }),
     )
   })
 })

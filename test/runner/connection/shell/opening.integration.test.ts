@@ -132,7 +132,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
       expect(await refusal(connection.as(undefined).read('/etc/shadow'))).toMatchObject({
         message: 'cannot read /etc/shadow',
         why: '/etc/shadow: Permission denied',
-        todo: expect.stringContaining('become'),
+        help: expect.stringContaining('become'),
       })
     })
 
@@ -160,7 +160,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
         expect(failure).toMatchObject({
           kind: 'failed',
           message: 'sudo refused the password to become `root`',
-          todo: expect.stringContaining('ansible_become_password'),
+          help: expect.stringContaining('ansible_become_password'),
         })
         expect(JSON.stringify({ ...failure, stack: failure.stack })).not.toContain('hunter2')
       }
@@ -175,7 +175,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
         kind: 'failed',
         message: 'sudo requires a password to become `root`',
         why: 'sudo: a password is required',
-        todo: expect.stringContaining('-K'),
+        help: expect.stringContaining('-K'),
       })
     })
 
@@ -193,7 +193,7 @@ describe.skipIf(process.getuid?.() !== 0)('users of a host', () => {
       expect(await refusal(whoIs(connection, root()))).toMatchObject({
         kind: 'failed',
         message: 'sudo requires a terminal',
-        todo: expect.stringContaining('!requiretty'),
+        help: expect.stringContaining('!requiretty'),
       })
     })
 

@@ -96,7 +96,7 @@ describe('sudo, by its own words', () => {
   for (const [words, message] of said) {
     test(words, async () => {
       const failure = await refusal(greet(pipe('/bin/sh', ['-c', `echo '${words}' >&2; exit 1`]), openingFor(root), root, 10))
-      expect(failure).toMatchObject({ kind: 'failed', message, why: words, todo: expect.any(String) })
+      expect(failure).toMatchObject({ kind: 'failed', message, why: words, help: expect.any(String) })
     })
   }
 

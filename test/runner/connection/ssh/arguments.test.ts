@@ -34,7 +34,7 @@ describe('refused, with what to write instead', () => {
     ['-p two', '`Port two` is not a number', 'correct'],
     ['-o "ProxyJump', 'a quotation mark is missing', 'correct'],
   ]
-  for (const [text, what, todo] of refused) {
+  for (const [text, what, help] of refused) {
     test(text, () => {
       expect(() => parse(text)).toThrow(Failure)
       try {
@@ -43,7 +43,7 @@ describe('refused, with what to write instead', () => {
         expect(error).toMatchObject({
           kind: 'input',
           message: `${what} in \`ansible_ssh_common_args\``,
-          todo: expect.stringContaining(todo),
+          help: expect.stringContaining(help),
         })
       }
     })

@@ -47,13 +47,13 @@ test('an unknown key: its fingerprint and the commands that accept it', () => {
     why: `it shows ED25519 ${fingerprint(A)}, and ${join(folder, 'none')} has no key of it`,
     data: { fingerprint: fingerprint(A), keyType: 'ssh-ed25519' },
   })
-  expect(unknown.refusal?.todo).toContain('--accept-new-host-keys')
-  expect(unknown.refusal?.todo).toContain('`ssh ops@10.0.0.14`')
+  expect(unknown.refusal?.help).toContain('--accept-new-host-keys')
+  expect(unknown.refusal?.help).toContain('`ssh ops@10.0.0.14`')
   expect(rest.algorithms[0]).toBe('ssh-ed25519')
   const other = check({ port: 2222, keyPort: 2222, ownFile: '/x/known', files: ['/x/known'] })
   other.verify(A)
   expect(other.refusal?.message).toBe('unknown host key of compute14 ([10.0.0.14]:2222)')
-  expect(other.refusal?.todo).toContain('`ssh -o UserKnownHostsFile=/x/known -p 2222 ops@10.0.0.14`')
+  expect(other.refusal?.help).toContain('`ssh -o UserKnownHostsFile=/x/known -p 2222 ops@10.0.0.14`')
 })
 
 test('a changed key: both fingerprints, the line, and the command that removes it', () => {
@@ -66,7 +66,7 @@ test('a changed key: both fingerprints, the line, and the command that removes i
     why: `it shows ED25519 ${fingerprint(B)}, but ${known}:2 has ED25519 ${fingerprint(A)}`,
     data: { fingerprint: fingerprint(B), knownFingerprint: fingerprint(A), file: known, line: 2 },
   })
-  expect(changed.refusal?.todo).toContain(`\`ssh-keygen -R '10.0.0.14' -f ${known}\``)
+  expect(changed.refusal?.help).toContain(`\`ssh-keygen -R '10.0.0.14' -f ${known}\``)
   changed.remember()
   expect(readFileSync(known, 'utf8').split('\n')).toHaveLength(3)
 })

@@ -23,8 +23,8 @@ describe('host keys', () => {
       message: `unknown host key of server (${at()})`,
       data: { fingerprint: fingerprint(blob('ed25519')) },
     })
-    expect(failure.todo).toContain('--accept-new-host-keys')
-    expect(failure.todo).toContain(
+    expect(failure.help).toContain('--accept-new-host-keys')
+    expect(failure.help).toContain(
       `ssh -o UserKnownHostsFile=${join(folder, 'none')} -p ${server.port} ${userInfo().username}@127.0.0.1`,
     )
   })
@@ -204,7 +204,7 @@ describe('logging in', () => {
       const failure = await refusal(ssh(server.endpoint({ identityFiles: [] }), many))
       expect(failure).toMatchObject({
         why: expect.stringContaining('Too many authentication failures'),
-        todo: expect.stringContaining('IdentitiesOnly'),
+        help: expect.stringContaining('IdentitiesOnly'),
       })
       const only = file('only', `IdentityAgent ${agent.socket}\nIdentitiesOnly yes\nIdentityFile ${encrypted}\n`)
       await works(await ssh(server.endpoint({ identityFiles: [] }), { sshConfig: only }))

@@ -61,7 +61,7 @@ describe('a network that fails', () => {
     expect(failure).toMatchObject({
       kind: 'unreachable',
       why: expect.stringContaining('ECONNREFUSED'),
-      todo: 'check that sshd runs there, and on this port',
+      help: 'check that sshd runs there, and on this port',
     })
   })
 
@@ -89,7 +89,7 @@ describe('a network that fails', () => {
       kind: 'unreachable',
       message: expect.stringContaining('did not answer as an SSH server'),
       why: 'no answer within 1 s',
-      todo: expect.stringContaining('ansible_port'),
+      help: expect.stringContaining('ansible_port'),
     })
     const control = new AbortController()
     const reason = new Error('enough')
@@ -111,7 +111,7 @@ describe('a network that fails', () => {
     expect(await refusal(ssh(server.endpoint({ port: portOf(shut) })))).toMatchObject({
       kind: 'unreachable',
       message: expect.stringContaining('closes the connection before its first message'),
-      todo: expect.stringContaining('MaxStartups'),
+      help: expect.stringContaining('MaxStartups'),
     })
     expect(calls).toBe(8)
     web.close()
@@ -255,7 +255,7 @@ describe('limits of the server', () => {
       expect(await refusal((await ssh(closed.endpoint())).as(undefined).read('/etc/passwd'))).toMatchObject({
         kind: 'unreachable',
         message: 'the host allows no session',
-        todo: expect.stringContaining('MaxSessions'),
+        help: expect.stringContaining('MaxSessions'),
       })
     } finally {
       await closed.stop()

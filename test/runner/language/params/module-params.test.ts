@@ -140,7 +140,7 @@ describe('what only the module itself can say', () => {
     params: { type: 'object', additionalProperties: false, properties: { a: text, b: { ...text, default: 'x' }, c: text } },
     examples: [],
     validate({ a, b }) {
-      if (a === b) throw new Failure('`a` is `b`', { kind: 'input', why: `both are ${a}`, todo: 'give two' })
+      if (a === b) throw new Failure('`a` is `b`', { kind: 'input', why: `both are ${a}`, help: 'give two' })
     },
     check: async () => ({ changes: [], before: undefined }),
   })

@@ -76,8 +76,8 @@ describe('endpointOf', () => {
       'clouds.yaml:1:89 says `nova`',
       'correct it there',
     ],
-  ])('%s with %s', async (service, settings, message, why, todo) => {
-    expect(await failureOf(of(service, settings))).toMatchObject({ kind: 'input', message, why, todo, data: { service } })
+  ])('%s with %s', async (service, settings, message, why, help) => {
+    expect(await failureOf(of(service, settings))).toMatchObject({ kind: 'input', message, why, help, data: { service } })
   })
 
   test('a service that is not there', async () => {
@@ -85,7 +85,7 @@ describe('endpointOf', () => {
       kind: 'input',
       message: 'cloud `lab` has no object-store service',
       why: 'its catalogue has compute, network, placement, volumev3',
-      todo: 'register it in Keystone, or set object_store_endpoint_override in clouds.yaml',
+      help: 'register it in Keystone, or set object_store_endpoint_override in clouds.yaml',
       data: { service: 'object-store', missing: true },
     })
   })

@@ -77,7 +77,7 @@ test('an error of the service', () => {
     message: 'compute refused POST /servers/1/action (409)',
     kind: 'failed',
     why: "Cannot 'os-migrateLive' instance X while it is in task_state migrating (request req-1)",
-    todo: 'look at the state of the thing: another operation may be under way',
+    help: 'look at the state of the thing: another operation may be under way',
     data: { status: 409, service: 'compute', method: 'POST', path: '/servers/1/action', requestId: 'req-1' },
   })
 })
@@ -88,14 +88,14 @@ test.each([
   [429, 'failed', /wait/],
   [500, 'failed', /log of the service/],
   [503, 'unreachable', /log of the service/],
-] as const)('%i is of kind %s', (status, kind, todo) => {
+] as const)('%i is of kind %s', (status, kind, help) => {
   const failure = refused(asked('compute'), answer(status, { fault: { message: 'm' } }))
   expect(failure.kind).toBe(kind)
-  expect(failure.todo).toMatch(todo)
+  expect(failure.help).toMatch(help)
 })
 
 test('a wait that was asked for is told', () => {
-  expect(refused(asked('compute'), answer(429, { overLimit: { message: 'm' } }, { 'retry-after': '90' })).todo).toBe(
+  expect(refused(asked('compute'), answer(429, { overLimit: { message: 'm' } }, { 'retry-after': '90' })).help).toBe(
     'run again after 1 min 30 s: the service asks for that wait',
   )
 })
@@ -179,13 +179,13 @@ describe('an answer of somebody else', () => {
       'it answered 429 with text/html: slow down',
       /run again after 2 min/,
     ],
-  ] as const)('%s', (_, given, kind, why, todo) => {
+  ] as const)('%s', (_, given, kind, why, help) => {
     const failure = notTheService(asked('compute'), given)
     expect(failure).toMatchObject({
       message: 'http://nova:8774/v2.1/servers/1/action did not answer like the compute service',
       kind,
       why,
     })
-    expect(failure.todo).toMatch(todo)
+    expect(failure.help).toMatch(help)
   })
 })

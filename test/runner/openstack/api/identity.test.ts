@@ -131,7 +131,7 @@ describe('a token that ends', () => {
     const client = await cloud.open(['auth_type: token', 'token: t0ps3cret'])
     const failure = await failureOf(client.compute.services())
     expect(failure.message).toBe(`Keystone at ${cloud.url}/identity/v3 did not accept the token in project \`admin\``)
-    expect(failure.todo).toBe('a token lives for some hours only: get a new one of the cloud at clouds.yaml:2:3')
+    expect(failure.help).toBe('a token lives for some hours only: get a new one of the cloud at clouds.yaml:2:3')
     expect(JSON.stringify({ ...failure })).not.toContain('t0ps3cret')
   })
 })
@@ -152,7 +152,7 @@ describe('a login that is refused', () => {
       kind: 'input',
       message: `Keystone at ${cloud.url}/identity/v3 did not accept user \`admin\` of domain \`default\` in project \`admin\``,
       why: 'The request you have made requires authentication. (401, request req-7)',
-      todo: 'check username, password, user_domain_name, project_name and project_domain_name of the cloud at clouds.yaml:2:3',
+      help: 'check username, password, user_domain_name, project_name and project_domain_name of the cloud at clouds.yaml:2:3',
       data: { status: 401, service: 'identity' },
     })
     expect(JSON.stringify({ ...failure, stack: failure.stack })).not.toContain('s3cret')
@@ -189,7 +189,7 @@ describe('a login that is refused', () => {
     expect(await failureOf((await cloud.open()).token())).toMatchObject({
       kind: 'input',
       message: 'user `admin` of domain `default` in project `admin` logged in to no project',
-      todo: 'add project_name (and project_domain_name) to the cloud at clouds.yaml:2:3',
+      help: 'add project_name (and project_domain_name) to the cloud at clouds.yaml:2:3',
     })
   })
 
@@ -215,7 +215,7 @@ describe('a login that is refused', () => {
     expect(failure).toMatchObject({
       kind: 'input',
       message: `Keystone not found at ${cloud.url}/identity/v3`,
-      todo: 'correct auth_url of the cloud at clouds.yaml:2:3; it often ends in /v3 or /identity',
+      help: 'correct auth_url of the cloud at clouds.yaml:2:3; it often ends in /v3 or /identity',
     })
     expect(failure.why).toMatch(why)
   })
@@ -239,12 +239,12 @@ describe('a Keystone that is down or overloaded is no wrong auth_url', () => {
     ],
     ['overloaded, to the list of versions', '/identity', 'GET /identity/', overloaded, 503, /^run again after 7 s/],
     ['a gateway alone, to the list of versions', '/identity', 'GET /identity/', badGateway, 502, /load balancer has no working/],
-  ])('%s', async (_, path, route, answer, status, todo) => {
+  ])('%s', async (_, path, route, answer, status, help) => {
     const cloud = await standIn({ [route]: answer })
     const auth = `auth: { auth_url: '${cloud.url}${path}', username: admin, password: s3cret, project_name: admin }`
     const client = await cloud.open([], {}, { '/ops/clouds.yaml': `clouds:\n  lab:\n    ${auth}\n` })
     const failure = await failureOf(client.token())
-    expect(failure).toMatchObject({ kind: 'unreachable', todo: expect.stringMatching(todo), data: { status } })
+    expect(failure).toMatchObject({ kind: 'unreachable', help: expect.stringMatching(help), data: { status } })
     expect(failure.message).toMatch(/did not answer like the identity service$/)
   })
 })

@@ -57,7 +57,7 @@ describe('which cloud', () => {
       kind: 'input',
       message: 'no cloud was chosen',
       why: 'clouds.yaml knows several: lab, prod',
-      todo: 'choose one with OS_CLOUD or with the `cloud` parameter',
+      help: 'choose one with OS_CLOUD or with the `cloud` parameter',
     })
   })
 
@@ -66,9 +66,9 @@ describe('which cloud', () => {
       kind: 'input',
       message: 'unknown cloud `labb`',
       why: 'clouds.yaml knows lab, prod',
-      todo: 'did you mean `lab`? correct the name, or add the cloud to clouds.yaml',
+      help: 'did you mean `lab`? correct the name, or add the cloud to clouds.yaml',
     })
-    expect((await failure(two, null, { OS_CLOUD: 'x' })).todo).toBe('correct OS_CLOUD, or add the cloud to clouds.yaml')
+    expect((await failure(two, null, { OS_CLOUD: 'x' })).help).toBe('correct OS_CLOUD, or add the cloud to clouds.yaml')
     const none = await failureOf(loadConfig('lab', filesOf({})))
     expect(none.why).toContain('clouds.yaml with a cloud not found (searched: /ops/clouds.yaml, /ops/clouds.yml,')
   })
@@ -208,7 +208,7 @@ describe('settings', () => {
     expect(error).toMatchObject({
       kind: 'input',
       message: 'the settings of cloud `lab` cannot be used',
-      todo: 'correct the lines named above',
+      help: 'correct the lines named above',
     })
     const lines = error.why.split('\n')
     for (const expected of [
@@ -235,6 +235,6 @@ describe('settings', () => {
   test('what the environment lacks is named as a variable', async () => {
     const error = await failureOf(loadConfig(undefined, filesOf({}, { OS_USERNAME: 'u' })))
     expect(error.why).toBe('the environment: OS_AUTH_URL is not set\nthe environment: OS_PASSWORD is not set')
-    expect(error.todo).toBe('correct the OS_* variables named above, or unset them and use clouds.yaml')
+    expect(error.help).toBe('correct the OS_* variables named above, or unset them and use clouds.yaml')
   })
 })

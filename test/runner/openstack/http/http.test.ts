@@ -136,13 +136,13 @@ describe('openHttp', () => {
       'look at the load of the service; api_timeout in clouds.yaml allows more',
     ],
     ['protocol', true, 'input', 'it broke', 'check whether the URL should begin with https:// and whether the port is right'],
-  ] as const)('no answer: %s', async (kind, sent, failureKind, why, todo) => {
+  ] as const)('no answer: %s', async (kind, sent, failureKind, why, help) => {
     const { http } = meeting(Array.from({ length: 9 }, () => trouble(kind, sent)))
     expect(await failureOf(http(GET))).toMatchObject({
       message: 'no answer from http://nova:8774 to GET /v2.1/servers',
       kind: failureKind,
       why,
-      todo,
+      help,
       data: { method: 'GET', url: 'http://nova:8774/v2.1/servers', trouble: kind, sent },
     })
   })
@@ -161,7 +161,7 @@ describe('openHttp', () => {
     const { http } = meeting([trouble('tls', false, code)])
     expect(await failureOf(http(GET))).toMatchObject({
       kind: 'input',
-      todo: 'name the file with the certificate of the authority as `cacert` in clouds.yaml (or OS_CACERT)',
+      help: 'name the file with the certificate of the authority as `cacert` in clouds.yaml (or OS_CACERT)',
     })
   })
 

@@ -565,7 +565,7 @@ test.each(cases)('%s', (_, check, level, evidence, changes) => {
   }
   const other = allChecks(seen).filter((one) => one.level !== 'ok' && one.check !== check)
   expect(other.map((one) => `${one.check}: ${one.evidence}`)).toEqual([])
-  for (const one of allChecks(seen)) if (one.level !== 'ok') expect(one.todo).not.toBe('')
+  for (const one of allChecks(seen)) if (one.level !== 'ok') expect(one.help).not.toBe('')
 })
 
 test('every check has been seen to fail', () => {
@@ -671,7 +671,7 @@ describe('hosts that could not be looked at', () => {
     expect(
       allChecks(seen)
         .filter(({ check }) => check === 'host_access')
-        .map(({ todo }) => todo),
+        .map(({ help }) => help),
     ).toEqual(['add compute14 to the inventory', 'start sshd'])
   })
 

@@ -3,13 +3,13 @@ import type { Check } from '../../../../../modules/lib/nova/preflight/check.ts'
 import { report, standing, summaryOf } from '../../../../../modules/lib/nova/preflight/report.ts'
 
 const checks: readonly Check[] = [
-  { check: 'permission', level: 'ok', subject: 'admin', evidence: 'has the role', todo: '' },
+  { check: 'permission', level: 'ok', subject: 'admin', evidence: 'has the role', help: '' },
   {
     check: 'config_drive',
     level: 'WARN',
     subject: 'web-1',
     evidence: 'it has one; it is copied along',
-    todo: 'nothing needs doing',
+    help: 'nothing needs doing',
   },
   {
     check: 'disk_space',
@@ -17,9 +17,9 @@ const checks: readonly Check[] = [
     subject: 'compute15',
     evidence:
       'db-2 needs 20.0 GiB; compute15 has 3.1 GiB in /var/lib/nova/instances. Nova does not check this since microversion 2.25',
-    todo: 'free space there, or choose another target',
+    help: 'free space there, or choose another target',
   },
-  { check: 'state', level: 'ok', subject: '2 servers', evidence: 'ACTIVE', todo: '' },
+  { check: 'state', level: 'ok', subject: '2 servers', evidence: 'ACTIVE', help: '' },
 ]
 
 test('what blocks comes first, each with its evidence and its cure; what is fine in one line', () => {
@@ -41,7 +41,7 @@ test('lines of what is fine hang below each other', () => {
     level: 'ok',
     subject: 's',
     evidence: 'e',
-    todo: '',
+    help: '',
   }))
   const names = many.map((one, index) => ({ ...one, check: `${one.check}_${index}` as Check['check'] }))
   for (const line of report(names, []).split('\n')) {
