@@ -1,3 +1,4 @@
+/** The module `libvirtd_conf`: keys of libvirt's configuration files, checked as the daemon would check them. */
 import { posix } from 'node:path'
 import {
   type Change,

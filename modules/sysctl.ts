@@ -1,3 +1,4 @@
+/** The module `sysctl`: a kernel parameter, now and at every boot. */
 import { type Change, invalidInput, isSecretSetting, type ObjectSchema, type TypeOf } from '../runner/module.ts'
 import { editedFile } from './lib/resources/file.ts'
 import { isSameValue, kernelParameter, normalised, parameterName } from './lib/resources/kernel-parameter.ts'

@@ -1,3 +1,4 @@
+/** The module contract: everything that a module may import. */
 import type { Address } from './base/address.ts'
 import type { HostAccess } from './connection/connection.ts'
 import type { Cloud } from './openstack/cloud.ts'

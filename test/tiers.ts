@@ -1,3 +1,7 @@
+/**
+ * `npm test`: every check and every tier, each with its result. A tier that cannot run here says so and counts as skipped, never as
+ * passed. The last line is `N passed, N failed, N skipped`.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
@@ -6,10 +10,6 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { retryArguments, toRetry, type Verdict, verdict, type VitestReport } from './verdict.ts'
 
-/**
- * `npm test`: every check and every tier, each with its result. A tier that cannot run here says so and counts as skipped, never as
- * passed. The last line is `N passed, N failed, N skipped`.
- */
 interface Outcome extends Partial<Verdict> {
   readonly name: string
   readonly passed: number

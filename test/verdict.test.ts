@@ -1,3 +1,4 @@
+/** What counts as passed, failed or flaky in `npm test`. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { retryArguments, toRetry, verdict, type VitestReport } from './verdict.ts'

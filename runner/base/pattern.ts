@@ -1,3 +1,4 @@
+/** Regular expressions that users write, run by RE2: their time is linear, so none can hang a run. */
 import { RE2JS } from 're2js'
 
 /** The groups of a match, by number (0 is the whole) and by name; undefined for a group without a part in the match. */

@@ -42,11 +42,11 @@ export interface UnreadRun {
 
 /** Describes the end of a run in a word or two. */
 export function outcomeWord({ ended, running, unfinished }: SeenHistory): string {
-  if (ended === undefined) return running === true ? 'is under way' : 'was cut off'
+  if (ended === undefined) return running === true ? 'is under way' : 'was killed'
   if (ended.interrupted) return 'was interrupted'
   if (ended.exitCode === EXIT.late) return 'stopped short'
   if (ended.exitCode !== 0) return 'failed'
-  return unfinished.size === 0 ? 'ended well' : 'stopped short'
+  return unfinished.size === 0 ? 'succeeded' : 'stopped short'
 }
 
 /** Returns true if the last attempt of the run succeeded, and no host was left behind by an earlier one. */

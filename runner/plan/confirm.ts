@@ -28,7 +28,7 @@ export async function confirmed({ run, task, scope, step }: Asked): Promise<void
   if (task.confirm === undefined || run.how.yes || planCovers(run, step)) return
   const text = questionOf(task.confirm, scope)
   const key = `${task.id} ${text}`
-  const answer = run.confirmations.get(key) ?? run.ask(`${step.name}: ${text}\nGo on? [y]es, [n]o: `)
+  const answer = run.confirmations.get(key) ?? run.ask(`${step.name}: ${text}\nContinue? [y]es, [n]o: `)
   run.confirmations.set(key, answer)
   const agreed = isYes(await answer)
   if (run.control.interrupted)

@@ -1,3 +1,4 @@
+/** Seals, keeps and opens the before-images of a run. Called by journal.ts and undo. */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'

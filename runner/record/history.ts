@@ -1,3 +1,4 @@
+/** Folds a journal into what its run did. Called by resume, undo, runs and show. */
 import type {
   ApplyStarted,
   Event,

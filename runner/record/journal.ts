@@ -1,3 +1,4 @@
+/** Writes the journal of a run, durably. Called by run/recorder.ts. */
 import type { ApplyStarted, Event, StepFinished, StepProgress } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import { fileTrouble } from '../base/file-failure.ts'

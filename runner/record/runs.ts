@@ -1,3 +1,7 @@
+/**
+ * The folder of runs: what was asked of each, and which is the newest. Called by resume, undo and the history
+ * commands.
+ */
 import { createHash } from 'node:crypto'
 import { openBeforeImages, readSealed } from './before-images.ts'
 import { type History, parseLines, readJournal } from './history.ts'
@@ -171,7 +175,7 @@ export async function findRun(
     if (!('history' in known)) unread.push(known)
     else if (wanted(known.history)) {
       for (const { run: newer, why } of unread.filter(({ begun }) => begun))
-        world.stderr.write(`Run ${newer} is passed over: its journal cannot be read (${why}).\n`)
+        world.stderr.write(`Run ${newer} is skipped: its journal cannot be read (${why}).\n`)
       return { run, history: known.history }
     }
   }

@@ -1,3 +1,4 @@
+/** Finds the steps that an undo covers, newest first. Called by run/undo.ts. */
 import type { Address } from '../base/address.ts'
 import type { StepFinished, StepRef, UndoRecord } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'

@@ -1,3 +1,4 @@
+/** The walk back: restores each step, or runs the tasks of its `undo:`. Called by run/undo.ts. */
 import type { FailureInfo, StepRef } from '../events/events.ts'
 import type { Address } from '../base/address.ts'
 import { Failure } from '../base/failure.ts'

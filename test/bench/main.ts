@@ -1,3 +1,4 @@
+/** `npm run bench`: figures of whole commands, with ratios; never part of a test. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+/** Units of a systemd in memory, for the double of a host. */
 import type { Answer } from './commands.ts'
 
 /** A unit of the fake, in the words of `systemctl show`. */

@@ -1,3 +1,4 @@
+/** `libvirtd_conf`: the contract, which file, and what the daemon would refuse. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

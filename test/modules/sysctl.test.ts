@@ -1,3 +1,4 @@
+/** `sysctl`: the contract, the file and the kernel, what it refuses. */
 import { describe, expect, test } from 'vitest'
 import sysctl from '../../modules/sysctl.ts'
 import { behavesLikeAModule, schemaErrors, sensiblyChecked } from '../contracts/module.ts'

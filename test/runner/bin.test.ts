@@ -1,3 +1,4 @@
+/** The built program: what it loads, its help, its schema, a reader that goes away. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+/** The promise that a run's folder and every output hold no secret in clear, kept by the built program. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+/** Modules made for tests of whole runs. */
 import { type AnyModule, defineModule } from '../../runner/module.ts'
 import { onAct, onFile } from '../doubles/address.ts'
 import type { FakeWorld } from '../doubles/world.ts'

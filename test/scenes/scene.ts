@@ -1,3 +1,4 @@
+/** A playbook in memory that commands are tried on, one after the other. */
 import type { Event, StepRef } from '../../runner/events/events.ts'
 import type { AnyModule } from '../../runner/module.ts'
 import { resume, type ResumeRequest } from '../../runner/run/resume.ts'

@@ -1,3 +1,4 @@
+/** `--detach` and `attach` with real terminals and processes. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -94,7 +95,7 @@ test('with --detach it goes on when its terminal has gone; attach shows it from 
   expect(await ended(watching.child)).toBe(0)
   expect(existsSync(path('done'))).toBe(true)
   expect(watching.said.text).toMatch(/start .*Long work[\s\S]*begin[\s\S]*first half[\s\S]*second half[\s\S]*exit=0/)
-  expect(runbook('runs').stdout).toContain('ended well')
+  expect(runbook('runs').stdout).toContain('succeeded')
 })
 
 test('attach shows how far a step has come that takes long', async () => {
@@ -127,6 +128,6 @@ test('attach says that a run was killed, and how to go on; a run that is under w
   letGo()
   const id = runId()
   expect(runbook('runs', '--prune', '1d').stdout).toBe('')
-  expect(runbook('runs', '--prune', '0s').stdout).toMatch(new RegExp(`^removed ${id} {2}was cut off`))
+  expect(runbook('runs', '--prune', '0s').stdout).toMatch(new RegExp(`^removed ${id} {2}was killed`))
   expect(runbook('runs').stdout).toBe('No runs are kept in this folder.\n')
 })

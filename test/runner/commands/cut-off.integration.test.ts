@@ -1,3 +1,4 @@
+/** Runs that are cut off: connection, sshd, a full disk of the controller. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net'

@@ -1,3 +1,4 @@
+/** A plan leaves no trace on a real host. */
 import { appendFileSync, readdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { registry } from '../../../modules/index.ts'

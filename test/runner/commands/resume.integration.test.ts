@@ -1,3 +1,4 @@
+/** The built program killed at every event of its journal, resumed, and the end state compared. */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+/** Playbooks applied and undone with the built program on real files. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

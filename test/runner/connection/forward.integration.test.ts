@@ -1,3 +1,4 @@
+/** Ports of a host's network through real ssh connections. */
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'

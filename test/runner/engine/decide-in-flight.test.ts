@@ -1,3 +1,4 @@
+/** What becomes of a step that was in flight when its run died. */
 import { expect, test } from 'vitest'
 import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import { resume } from '../../../runner/run/resume.ts'

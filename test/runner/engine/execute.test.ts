@@ -1,3 +1,4 @@
+/** The walk: apply, plan, failures, order, loops and retries. */
 import { describe, expect, test } from 'vitest'
 import { defineModule } from '../../../runner/module.ts'
 import { interruptedLines, plainLine } from '../../../runner/output/plain.ts'

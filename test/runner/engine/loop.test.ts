@@ -1,3 +1,4 @@
+/** Loops: limits by key, failures, canary, deadline, what was not started. */
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../../runner/events/events.ts'
 import { plainLine } from '../../../runner/output/plain.ts'

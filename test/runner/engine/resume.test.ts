@@ -1,3 +1,4 @@
+/** A run in memory killed at every point and resumed ends the same. */
 import { describe, expect, test } from 'vitest'
 import { type AnyModule, defineModule } from '../../../runner/module.ts'
 import { resume } from '../../../runner/run/resume.ts'

@@ -150,8 +150,8 @@ describe('the list of runs', () => {
   })
 
   test('says how each ended and when', () => {
-    expect(renderRuns([history()], 60_000)).toBe('01JD8  ended well       1 change  60 s ago     p.yml\n')
-    expect(outcomeWord(history({ ended: undefined }))).toBe('was cut off')
+    expect(renderRuns([history()], 60_000)).toBe('01JD8  succeeded        1 change  60 s ago     p.yml\n')
+    expect(outcomeWord(history({ ended: undefined }))).toBe('was killed')
     expect(outcomeWord(history({ ended: undefined, running: true }))).toBe('is under way')
     expect(outcomeWord(history({ ended: { exitCode: 130, interrupted: true, seconds: 1 } }))).toBe('was interrupted')
     expect(outcomeWord(history({ unfinished: new Set(['b']) }))).toBe('stopped short')
@@ -164,7 +164,7 @@ describe('the list of runs', () => {
     const partly = history({ undone: new Set(['l', 'm']) })
     const wholly = history({ finished: new Map(), undone: new Set(['k']) })
     expect(renderRuns([partly, wholly], 0)).toBe(
-      '01JD8  ended well       1 change, 2 undone  0 s ago      p.yml\n01JD8  ended well       undone              0 s ago      p.yml\n',
+      '01JD8  succeeded        1 change, 2 undone  0 s ago      p.yml\n01JD8  succeeded        undone              0 s ago      p.yml\n',
     )
   })
 })

@@ -1,3 +1,4 @@
+/** What a saved plan compares, and how secrets are compared unseen. */
 import { describe, expect, test } from 'vitest'
 import { registry } from '../../../modules/index.ts'
 import type { Event } from '../../../runner/events/events.ts'

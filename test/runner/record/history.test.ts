@@ -1,3 +1,4 @@
+/** Journals folded: torn lines, hosts left behind, rescued failures. */
 import { describe, expect, test } from 'vitest'
 import { failedHosts, readJournal, replayable } from '../../../runner/record/history.ts'
 

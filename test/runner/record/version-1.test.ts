@@ -1,9 +1,11 @@
+/** Journals of version 1, recorded by the program that wrote them. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { registry } from '../../../modules/index.ts'
 import { resume } from '../../../runner/run/resume.ts'
 import { applySaved } from '../../../runner/run/saved-plan.ts'
 import { undo as undoRun } from '../../../runner/run/undo.ts'
+import { parseLines } from '../../../runner/record/history.ts'
 import { journalPath } from '../../../runner/record/paths.ts'
 import { loadHistory } from '../../../runner/record/runs.ts'
 import { request } from '../../doubles/request.ts'
@@ -48,6 +50,13 @@ describe('a journal of version 1', () => {
       [{ resource: { host: 'a', kind: 'act', name: 'command' }, after: 'act' }],
     ])
     expect(applied.map(({ version }) => version)).toEqual([1, 1, 1])
+  })
+
+  test('is read: what it calls `todo` is the help of a failure', () => {
+    const line = { type: 'step-finished', failure: { kind: 'failed', what: 'it broke', todo: 'mend it' } }
+    expect(parseLines(JSON.stringify(line))).toEqual([
+      { type: 'step-finished', failure: { kind: 'failed', what: 'it broke', help: 'mend it' } },
+    ])
   })
 
   test('is resumed: what was done is not done again', async () => {

@@ -45,14 +45,14 @@ describe('a run whose journal cannot be read', () => {
     const world = folder(FOLDER)
     expect(await show(undefined, { diff: false, host: undefined }, world)).toBe(0)
     expect(world.written.stdout).toContain('run 1C')
-    expect(world.written.stderr).toBe('Run 1D is passed over: its journal cannot be read (it does not begin as a journal).\n')
+    expect(world.written.stderr).toBe('Run 1D is skipped: its journal cannot be read (it does not begin as a journal).\n')
   })
 
   test('is named, with every newer one, before what comes of the older', async () => {
     const world = folder(FOLDER)
     const asked = { run: undefined, failed: false, acceptChanges: false, yes: false, params: [], waitLock: 0, detach: false }
     await expect(resume({ ...asked, output: 'json' }, world, new Map())).rejects.toThrow('run 1A has no')
-    expect(world.written.stderr.match(/Run \w+ is passed over/g)).toEqual(['Run 1D is passed over', 'Run 1B is passed over'])
+    expect(world.written.stderr.match(/Run \w+ is skipped/g)).toEqual(['Run 1D is skipped', 'Run 1B is skipped'])
   })
 
   test('is named with its reason where there is no other', async () => {

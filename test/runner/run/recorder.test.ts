@@ -1,3 +1,4 @@
+/** The recorder: what reaches screen and journal, and when. */
 import { describe, expect, test } from 'vitest'
 import type { StepFinished, StepRef, Unstamped } from '../../../runner/events/events.ts'
 import { createSecrets } from '../../../runner/base/secret-values.ts'

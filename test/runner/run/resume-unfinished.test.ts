@@ -1,3 +1,4 @@
+/** Which hosts a run has left unfinished, and `resume --failed`. */
 import { describe, expect, test } from 'vitest'
 import { runs, show } from '../../../runner/run/past-runs.ts'
 import { scene, type SceneGiven } from '../../scenes/scene.ts'

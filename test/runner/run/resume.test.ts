@@ -1,3 +1,4 @@
+/** `resume` in memory: what is replayed, checked, run again or refused. */
 import { describe, expect, test } from 'vitest'
 import { resume, type ResumeRequest } from '../../../runner/run/resume.ts'
 import { run } from '../../../runner/run/run.ts'

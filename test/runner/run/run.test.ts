@@ -1,3 +1,4 @@
+/** The pipeline: a journal that cannot be written, secrets. */
 import { describe, expect, test } from 'vitest'
 import { dedent } from '../../scenes/dedent.ts'
 import { play } from '../../scenes/play.ts'

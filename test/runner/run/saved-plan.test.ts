@@ -1,3 +1,4 @@
+/** `plan --out`, `apply FILE` and `apply --ask`: what is applied, once, and what is refused. */
 import { describe, expect, test } from 'vitest'
 import type { AnyModule } from '../../../runner/module.ts'
 import { resume } from '../../../runner/run/resume.ts'

@@ -1,3 +1,4 @@
+/** `undo` in memory: order, drift, tasks of an `undo:`, an undo that was interrupted. */
 import { describe, expect, test } from 'vitest'
 import type { Event, StepFinished } from '../../../runner/events/events.ts'
 import { run } from '../../../runner/run/run.ts'

@@ -1,3 +1,4 @@
+/** Which record stands for which step. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { scene } from '../../scenes/scene.ts'

@@ -1,3 +1,4 @@
+/** Images of paths: what is kept of a file, link or folder, and restored. */
 import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+/** Every kind of resource, held to the contract. */
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+/** libvirt's configuration files as Debian ships them, edited beside augeas and libvirt's own parser. */
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { FILES, type Key, neededInstead } from '../../../../modules/lib/libvirt/keys.ts'

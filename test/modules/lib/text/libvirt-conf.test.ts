@@ -1,3 +1,4 @@
+/** The grammar of libvirt's configuration files, and edits that leave every other byte alone. */
 import { describe, expect, test } from 'vitest'
 import { readConf, setKey, type Value, written } from '../../../../modules/lib/text/libvirt-conf.ts'
 

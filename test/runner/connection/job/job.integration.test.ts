@@ -1,3 +1,4 @@
+/** Jobs on real hosts: killed runners, cut connections, deaths, other users. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {

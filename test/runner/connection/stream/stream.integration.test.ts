@@ -1,3 +1,4 @@
+/** Streams between two real sshd: bytes, keys, failures, leftovers. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
