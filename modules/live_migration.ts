@@ -27,7 +27,7 @@ interface Before {
   readonly host: string
 }
 
-interface Wish {
+interface Wanted {
   readonly target: string
   readonly block: 'auto' | boolean
   readonly timeout: number
@@ -35,53 +35,52 @@ interface Wish {
   readonly poll: number
 }
 
-/** Moves a running server to another compute host without stopping it, and says so only when Nova's records agree that it has moved. */
 export default defineModule({
   name: 'live_migration',
   summary: 'Move a running server to another compute host without stopping it.',
   description:
-    'Asks Nova for a live migration and watches it to its end. It has moved when the migration is `completed`, the server is on the new host ' +
-    'and has no task left; ACTIVE alone proves nothing, as a server that was rolled back is ACTIVE too. A migration of this server that is ' +
-    'running already is joined, unless it goes elsewhere. It never stops the server to move it cold. ' +
-    'When the run is stopped, the migration goes on in Nova; the next run joins it.\n\n' +
-    'The time limit counts from the start of the transfer: the time in Nova’s queue behind other migrations of the same host is not counted. ' +
-    'Undo moves the server back to the host it came from, live.',
+    'Asks Nova for a live migration and watches it to the end. The step succeeds when the migration is `completed` and the server is on ' +
+    'the new host without a task; ACTIVE alone proves nothing, because a rolled-back server is ACTIVE too. If a migration of the server ' +
+    'is already running, the step joins it, unless that migration goes to another host. The module never stops a server to move it cold. ' +
+    'If you stop the run, Nova continues the migration, and the next run joins it.\n\n' +
+    'The time limit starts with the transfer: time in Nova’s queue behind other migrations of the same host does not count. ' +
+    'Undo moves the server live to the host it came from.',
   params: {
     type: 'object',
     additionalProperties: false,
     required: ['server'],
     properties: {
-      server: { type: 'string', minLength: 1, description: 'Name or id.' },
-      target: { type: 'string', description: 'Compute host to move it to. Empty: the scheduler chooses.', default: '' },
+      server: { type: 'string', minLength: 1, description: 'Name or id of the server.' },
+      target: { type: 'string', description: 'Compute host to move to. Empty: the scheduler chooses.', default: '' },
       source: {
         type: 'string',
         description:
-          'Compute host it should leave. Anywhere else but there (and the target) is an error; without a target, it is done once the server has left. Empty: wherever it is.',
+          'Compute host to move from. A server on a third host is an error. Without `target`, the step is done once the server has left this host. Empty: the current host.',
         default: '',
       },
       block_migration: {
         enum: ['auto', true, false],
-        description: 'Copy the local disks: true, false, or as the storage of both hosts demands.',
+        description: 'Copy the local disks: true, false, or auto, which depends on the storage of both hosts.',
         default: 'auto',
       },
       timeout: {
         type: 'integer',
         minimum: 0,
         description:
-          'Seconds until `on_timeout`. 0: as Nova reckons by default, 800 s for each GiB of memory and of local disk, at least 1600 s.',
+          'Seconds until `on_timeout`. 0: the default of Nova, 800 s for each GiB of memory and local disk, at least 1600 s.',
         default: 0,
       },
       on_timeout: {
         type: 'string',
         enum: ['abort', 'force_complete', 'leave'],
         description:
-          'abort: it stays where it is. force_complete: Nova pauses the guest (or switches to post-copy) until it is over; when that does not end either, abort. leave: fail, and let Nova go on.',
+          'abort: stop the migration; the server stays on its host. force_complete: let Nova pause the guest or switch to post-copy; if that does not finish either, abort. leave: fail, but let Nova continue.',
         default: 'abort',
       },
       poll: {
         type: 'number',
         minimum: 0.5,
-        description: 'Seconds between looks at the API, at most. Short moves are looked at more often.',
+        description: 'Seconds between two requests to the API, at most. Short moves are polled more often.',
         default: 5,
       },
       cloud: cloudParam,
@@ -89,21 +88,21 @@ export default defineModule({
   },
   scope: 'api',
   returns: {
-    server_id: 'Id.',
-    server: 'Name.',
-    from: 'The compute host it was on.',
-    to: 'The compute host it is on; null as long as the scheduler has not chosen.',
-    migration_id: "Nova's number of the migration; null when nothing had to move.",
-    seconds: 'How long it took.',
-    memory_bytes: 'Memory transferred; null where it was over before Nova stored a figure.',
-    disk_bytes: 'Disk transferred, as far as the hypervisor tells; null where it does not.',
-    forced: 'Whether it had to be forced.',
+    server_id: 'Id of the server.',
+    server: 'Name of the server.',
+    from: 'Compute host before the move.',
+    to: 'Compute host after the move; null until the scheduler has chosen one.',
+    migration_id: "Nova's id of the migration; null if nothing had to move.",
+    seconds: 'Duration of the move, in seconds.',
+    memory_bytes: 'Bytes of memory transferred; null if Nova stored no figure.',
+    disk_bytes: 'Bytes of disk transferred; null if the hypervisor reports none.',
+    forced: 'Whether completion was forced.',
   },
   examples: [
     { name: 'To a named host', params: { server: 'web-1', target: 'compute15' } },
-    { name: 'Away from a host, to wherever the scheduler likes', params: { server: 'web-1', source: 'compute14' } },
+    { name: 'Away from a host; the scheduler chooses the target', params: { server: 'web-1', source: 'compute14' } },
     {
-      name: 'A busy database: pause it rather than give up',
+      name: 'A busy database: pause it if it takes too long',
       params: { server: 'db-2', target: 'compute15', timeout: 600, on_timeout: 'force_complete' },
     },
   ],
@@ -115,7 +114,7 @@ export default defineModule({
     if (host === undefined)
       throw new Failure(`${server.name} is on no host`, {
         why: `it is ${server.status}`,
-        help: 'only a running server can be moved live',
+        help: 'start the server first: only a running one can be moved live',
       })
     const before: Before = { server_id: server.id, name: server.name, host }
     const running = await inFlight(compute, server)
@@ -135,12 +134,12 @@ export default defineModule({
     if (source !== '' && host !== source) {
       throw new Failure(`${server.name} is on ${host}, not on ${source}`, {
         kind: 'refused',
-        why: 'it has been moved since, or the name is wrong',
-        help: 'look again which servers are meant, then run again',
+        why: 'it has moved since, or the name is wrong',
+        help: 'check which servers you mean, then run again',
       })
     }
     mustBeMovable(server)
-    // Away from wherever it is: a server that has moved already looks like one that has not.
+    // Without source and target, a server that has moved looks like one that has not.
     const blind = to === '' && source === '' ? { blind: true as const } : {}
     return { changes: [change], before, locks, estimate: await estimate(compute, server, block_migration), ...blind }
   },
@@ -176,8 +175,8 @@ export default defineModule({
 
 const addressOf = ({ name }: Pick<Server, 'name'>, cloud = ''): Address => ({ host: cloud, kind: 'server', name })
 
-/** As long as this server's last live migration took; where none is known, what a link of 1 Gbit/s makes of it. */
-async function estimate(compute: Compute, { id, flavor }: Server, block: Wish['block']): Promise<Estimate> {
+/** Duration of the server's last live migration; if none is known, the transfer time at 1 Gbit/s. */
+async function estimate(compute: Compute, { id, flavor }: Server, block: Wanted['block']): Promise<Estimate> {
   const last = (await compute.migrations({ serverId: id })).find(
     ({ type, status, updatedAt }) => type === 'live-migration' && status === 'completed' && updatedAt !== undefined,
   )
@@ -187,43 +186,43 @@ async function estimate(compute: Compute, { id, flavor }: Server, block: Wish['b
   return { seconds: (mebibytes * MIB * 8) / 1e9, basis: `${bytes(mebibytes * MIB)} at 1 Gbit/s; it has not moved before` }
 }
 
-/** Starts the migration, or joins the one that runs, and watches it to its end. */
-async function move(serverId: string, wish: Wish, compute: Compute, target: Target): Promise<Result> {
+/** Starts a migration, or joins the running one, and watches the migration to its end. */
+async function move(serverId: string, wanted: Wanted, compute: Compute, target: Target): Promise<Result> {
   const server = await compute.server(serverId)
-  if (server === undefined) throw new Failure(`there is no server ${serverId} any more`)
+  if (server === undefined) throw new Failure(`server ${serverId} has been deleted`)
   const running = await inFlight(compute, server)
-  if (running === undefined && wish.target !== '' && server.host === wish.target) return unmoved(server, server.host)
+  if (running === undefined && wanted.target !== '' && server.host === wanted.target) return unmoved(server, server.host)
   if (running === undefined) mustBeMovable(server)
   const earlier =
     running === undefined ? new Set((await compute.migrations({ serverId })).map(({ id }) => id)) : new Set<number>()
-  const started = running === undefined ? await start(server, wish, earlier, compute) : {}
+  const started = running === undefined ? await start(server, wanted, earlier, compute) : {}
   const joined = running ?? started.joined
-  if (joined !== undefined && wish.target !== '' && joined.targetHost !== undefined && joined.targetHost !== wish.target) {
-    throw elsewhere(server, joined, wish.target)
+  if (joined !== undefined && wanted.target !== '' && joined.targetHost !== undefined && joined.targetHost !== wanted.target) {
+    throw elsewhere(server, joined, wanted.target)
   }
   const { ram, disk, ephemeral } = server.flavor
-  const journey = {
+  const watch = {
     server,
-    target: wish.target,
+    target: wanted.target,
     earlier,
     joined,
     requestId: started.requestId,
-    limit: wish.timeout > 0 ? wish.timeout : defaultLimit(ram, wish.block === false ? 0 : disk + ephemeral),
-    onTimeout: wish.onTimeout,
-    poll: wish.poll,
+    limit: wanted.timeout > 0 ? wanted.timeout : defaultLimit(ram, wanted.block === false ? 0 : disk + ephemeral),
+    onTimeout: wanted.onTimeout,
+    poll: wanted.poll,
   }
-  return conclude(journey, await follow(journey, compute, target), compute, target)
+  return conclude(watch, await follow(watch, compute, target), compute, target)
 }
 
 interface Started {
   readonly requestId?: string | undefined
-  /** What is under way already, where Nova refused a second migration, or where its answer was lost on the way. */
+  /** The running migration, if Nova refused a second one or if its answer was lost. */
   readonly joined?: Migration
 }
 
 async function start(
   server: Server,
-  { target: host, block }: Wish,
+  { target: host, block }: Wanted,
   earlier: ReadonlySet<number>,
   compute: Compute,
 ): Promise<Started> {
@@ -252,19 +251,16 @@ const refused = ({ name, host }: Server, error: Failure): Failure =>
 function mustBeMovable(server: Server): void {
   if (server.taskState !== undefined) {
     throw new Failure(`${server.name} is busy: its task is ${server.taskState}`, {
-      why:
-        server.taskState === 'migrating'
-          ? 'Nova has no migration record that belongs to it'
-          : 'Nova moves a server only when it does nothing else',
+      why: server.taskState === 'migrating' ? 'Nova has no record of its migration' : 'Nova moves only servers without a task',
       help:
         server.taskState === 'migrating'
-          ? 'look at `openstack server migration list`; if nothing moves it, `openstack server set --state active` ends the task'
-          : 'wait until it is over, then run again',
+          ? 'check `openstack server migration list`; if no migration is running, end the task: `openstack server set --state active`'
+          : 'wait until the task ends, then run again',
     })
   }
   if (!isRunning(server)) {
     throw new Failure(`${server.name} is ${server.status}: only a running or paused server can be moved live`, {
-      help: 'start it, or move it cold (`openstack server migrate`); this module never does that by itself',
+      help: 'start it, or move it cold (`openstack server migrate`); this module does not stop servers',
     })
   }
 }
@@ -285,7 +281,7 @@ const elsewhere = (server: Server, running: Migration, to: string): Failure =>
   new Failure(`${server.name} is being moved to ${running.targetHost}, not to ${to}`, {
     kind: 'refused',
     why: `migration ${running.id} is ${running.status}, started at ${running.createdAt}`,
-    help: `wait until it is over, or stop it: openstack server migration abort ${server.id} ${running.id}`,
+    help: `wait until the migration ends, or stop it: openstack server migration abort ${server.id} ${running.id}`,
   })
 
 async function inWords(compute: Compute, running: Migration): Promise<string> {

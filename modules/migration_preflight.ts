@@ -1,23 +1,22 @@
-/** The module `migration_preflight`: everything known to stop a live migration, checked before it. */
+/** The module `migration_preflight`: checks all known obstacles to a live migration. */
 import { count, defineModule, Failure, nearest } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { CHECK_NAMES, CHECKS } from './lib/nova/preflight/check.ts'
 import { allChecks, findServers, inspect } from './lib/nova/preflight/inspect.ts'
 import { report, standing, summaryOf } from './lib/nova/preflight/report.ts'
-import { sort } from './lib/nova/preflight/partition.ts'
+import { partition } from './lib/nova/preflight/partition.ts'
 import { plainServer } from './lib/nova/servers.ts'
 
-/** Checks everything that is known to stop a live migration, before the first one is started. */
 export default defineModule({
   name: 'migration_preflight',
-  summary: 'Check everything that could stop a live migration, on the API and on both hosts, before anything is moved.',
+  summary: 'Check everything that could stop a live migration, through the API and on both hosts, before anything moves.',
   description:
-    'Reads only. All checks run and all findings are shown, each with what was seen and what to do. A BLOCK stops the run; a WARN does too, ' +
-    'unless `accept` names its check. Room is summed over all servers that will arrive. Servers that are on the target already pass.\n\n' +
-    'Source and target are looked at over ssh when the inventory has them, as root: set `become: true` where the login user is not root. A host that ' +
-    'cannot be looked at is a WARN (`host_access`), and the checks of the API go on. When the scheduler chooses the target, only the source is looked at.\n\n' +
-    "Limits: whether storage is shared is read from the server's folder, which both hosts see alike when it is; nothing is written to find out. " +
-    'The ports 49152-49215 cannot be tried while nothing listens on them.\n\n' +
+    'Reads only. All checks run, and every finding is shown with its evidence and what to do. A BLOCK stops the run. A WARN stops the run too, ' +
+    'unless `accept` names its check. Room is checked for all arriving servers together. Servers already on the target pass.\n\n' +
+    'If the inventory has source and target, they are checked over ssh, as root: set `become: true` if the login user is not root. A host that cannot ' +
+    'be read is a WARN (`host_access`), and the checks of the API continue. If the scheduler chooses the target, only the source is checked.\n\n' +
+    "Limits: to detect shared storage, both hosts' views of the server's folder are compared; no test file is written. " +
+    'The ports 49152-49215 cannot be probed while nothing listens on them.\n\n' +
     `Checks:\n\n${CHECK_NAMES.map((name) => `- \`${name}\`: ${CHECKS[name]}`).join('\n')}`,
   params: {
     type: 'object',
@@ -25,14 +24,18 @@ export default defineModule({
     properties: {
       servers: {
         type: 'array',
-        items: { description: 'A name, an id, or a server as `nova_servers` registered it.' },
+        items: { description: 'Name, id, or server as `nova_servers` returns it.' },
         description:
-          'Servers to move. Empty: every server on `source`; those of them that do not run are then left behind, which `accept: [not_running]` permits.',
+          'Servers to move. Empty: every running server on `source`. Servers that do not run stay behind, which needs `accept: [not_running]`.',
         default: [],
       },
-      source: { type: 'string', description: 'Compute host that they should leave. Empty: wherever each one is.', default: '' },
-      target: { type: 'string', description: 'Compute host to move them to. Empty: the scheduler chooses.', default: '' },
-      block_migration: { enum: ['auto', true, false], description: 'As it will be asked for.', default: 'auto' },
+      source: { type: 'string', description: 'Compute host to move from. Empty: the current host of each server.', default: '' },
+      target: { type: 'string', description: 'Compute host to move to. Empty: the scheduler chooses.', default: '' },
+      block_migration: {
+        enum: ['auto', true, false],
+        description: 'Value of `block_migration` that the move will use.',
+        default: 'auto',
+      },
       accept: {
         type: 'array',
         items: { type: 'string', minLength: 1, description: 'Name of a check.' },
@@ -45,15 +48,15 @@ export default defineModule({
   scope: 'api',
   returns: {
     servers:
-      'The servers to move and those that are there already, as `nova_servers` gives them, each with `from`: the host it should leave.',
-    left: 'Servers of the source that do not run and stay.',
-    checks: 'A list, each with check, level (ok, WARN, BLOCK), subject, evidence and help.',
-    summary: 'checks, blocks, warns, accepted, and text: one line for people.',
+      'Servers to move and servers already on the target, as `nova_servers` returns them, each with `from`: the host to move from.',
+    left: 'Servers of the source that stay because they do not run.',
+    checks: 'List of findings, each with check, level (ok, WARN, BLOCK), subject, evidence and help.',
+    summary: 'Counts of checks, blocks, warns and accepted, and `text`: one line for people.',
   },
   examples: [
     { name: 'Two servers to a named host', params: { servers: ['web-1', 'db-2'], target: 'compute15' } },
     {
-      name: 'Empty a host, wherever the scheduler likes; stopped servers stay',
+      name: 'Empty a host; the scheduler chooses the targets, stopped servers stay',
       params: { source: 'compute14', accept: ['not_running'] },
     },
   ],
@@ -62,7 +65,7 @@ export default defineModule({
     const unknown = accept.filter((one) => !(one in CHECKS))
     if (unknown.length > 0) throw notAChecks(unknown)
     if (servers.length === 0 && source === '') {
-      throw new Failure('neither servers nor a source are given', {
+      throw new Failure('`servers` and `source` are both missing', {
         kind: 'input',
         help: 'give `servers`, or `source` for every server on that host',
       })
@@ -73,7 +76,7 @@ export default defineModule({
     const cloud = await target.cloud(name)
     const found = await findServers(cloud, asked, source)
     const wanted = { ...found, source, target: to, block: block_migration }
-    const { moving, there, left } = sort(wanted)
+    const { moving, there, staying } = partition(wanted)
     const checks = allChecks(await inspect(cloud, wanted, target))
     const summary = summaryOf(checks, accept)
     const page = report(checks, accept)
@@ -82,7 +85,7 @@ export default defineModule({
         ...plainServer(server),
         from: source === '' ? (server.host ?? null) : source,
       })),
-      left: left.map(plainServer),
+      left: staying.map(plainServer),
       checks,
       summary,
     }
@@ -119,10 +122,10 @@ function refusal(
 ): Failure {
   const warns = [...new Set(against.filter(({ level }) => level === 'WARN').map(({ check }) => check))]
   const blocks = against.some(({ level }) => level === 'BLOCK')
-  const accept = warns.length === 0 ? '' : `${blocks ? 'then ' : ''}mend what warns, or accept it: [${warns.join(', ')}]`
+  const accept = warns.length === 0 ? '' : `${blocks ? 'then ' : ''}resolve the warnings, or accept them: [${warns.join(', ')}]`
   return new Failure(what, {
     why: page.replace(/^ {2}/gm, ''),
-    help: [...(blocks ? ['mend what blocks'] : []), ...(accept === '' ? [] : [accept])].join('; '),
+    help: [...(blocks ? ['resolve what blocks'] : []), ...(accept === '' ? [] : [accept])].join('; '),
     data,
   })
 }
@@ -132,5 +135,5 @@ function notAChecks(names: readonly string[]): Failure {
     const meant = nearest(name, CHECK_NAMES)
     return meant === undefined ? `\`${name}\`` : `\`${name}\` (did you mean \`${meant}\`?)`
   })
-  return new Failure(`accept: there is no check ${said.join(', ')}`, { kind: 'input', help: `checks: ${CHECK_NAMES.join(', ')}` })
+  return new Failure(`accept: unknown check ${said.join(', ')}`, { kind: 'input', help: `checks: ${CHECK_NAMES.join(', ')}` })
 }

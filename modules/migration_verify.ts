@@ -1,32 +1,31 @@
-/** The module `migration_verify`: where servers are, by Nova and by their consoles, after a move. */
+/** The module `migration_verify`: checks servers after their moves, by their records in Nova and by their consoles. */
 import { type Compute, count, defineModule, Failure, list, mapLimit, type Target } from '../runner/module.ts'
 import { cloudParam } from './lib/nova/cloud-param.ts'
 import { isRunning } from './lib/nova/servers.ts'
 
-/** One server of the table at the end, as plain JSON. */
+/** A server in the final table, as plain JSON. */
 export interface Row {
   readonly server: string
   readonly from: string
   readonly to: string
   readonly status: string
-  /** Seconds; null where nothing was moved. */
+  /** Duration of the move; null if the server was not moved. */
   readonly seconds: number | null
   readonly console: ConsoleState
-  /** What is wrong; empty where nothing is. */
+  /** Empty if the server passed. */
   readonly problem: string
 }
 
-/** `answers`: it printed something while we looked. `quiet`: there is a console, and it printed nothing. */
+/** `answers`: the console printed something while it was watched. `quiet`: it printed nothing. `none`: no console. */
 type ConsoleState = 'answers' | 'quiet' | 'none' | ''
 
-/** After moves: is every server where it should be, at work, and does its guest still say something? Reads only. */
 export default defineModule({
   name: 'migration_verify',
-  summary: 'Check after live migrations that each server is where it should be and at work.',
+  summary: 'Check after live migrations that each server runs on its new host.',
   description:
-    'Takes what the loop over `live_migration` registered. A server passes when it is on the host it was moved to, ACTIVE or PAUSED, with no task left. ' +
-    'The guest is listened to through its serial console: one that prints while it is watched `answers`; a guest at its login prompt is `quiet`, which is no fault. ' +
-    'Moves that failed are listed with where the server is now, and do not fail this step again.',
+    'Takes the registered results of a loop over `live_migration`. A server passes if it is on its new host, ACTIVE or PAUSED, and has no task. ' +
+    'The serial console of each guest is watched: a guest that prints something `answers`; a guest at its login prompt is `quiet`, which is no fault. ' +
+    'Failed moves are listed with the current host of the server, but do not fail this step again.',
   params: {
     type: 'object',
     additionalProperties: false,
@@ -34,19 +33,19 @@ export default defineModule({
     properties: {
       moves: {
         type: 'array',
-        items: { description: 'What `live_migration` returned for one server.' },
+        items: { description: 'Result of `live_migration` for one server.' },
         description: '`results` of the registered loop.',
       },
       left: {
         type: 'array',
-        items: { description: 'A server.' },
-        description: 'Servers that were left behind, as `migration_preflight` returned them; they are listed as such.',
+        items: { description: 'Server.' },
+        description: 'Servers that stayed behind, as `migration_preflight` returns them; the table lists them as left behind.',
         default: [],
       },
       console_seconds: {
         type: 'integer',
         minimum: 0,
-        description: 'Seconds to listen to the consoles, at most. 0: do not listen.',
+        description: 'Seconds to watch the consoles, at most. 0: do not watch.',
         default: 5,
       },
       cloud: cloudParam,
@@ -54,33 +53,33 @@ export default defineModule({
   },
   scope: 'api',
   returns: {
-    rows: 'A list for a table, each with server, from, to, status, seconds, console and problem.',
-    verified: 'How many passed.',
-    moved: 'How many of them were moved in this run.',
+    rows: 'Rows for a table, each with server, from, to, status, seconds, console and problem.',
+    verified: 'Number of servers that passed.',
+    moved: 'Number of them that this run moved.',
     text: 'One line for people.',
   },
   examples: [{ name: 'After the moves', params: { moves: '{{ moved.results }}', left: '{{ checked.left }}' } }],
 
   async check({ moves, left, console_seconds, cloud }, target) {
     const { compute } = await target.cloud(cloud)
-    const looked = await mapLimit(moves.map(readMove), 8, (move) => look(move, console_seconds, compute, target))
-    const rows = [...looked, ...left.map(leftBehind)]
-    const wrong = looked.filter((row) => row.problem !== '' && !row.failedBefore)
-    const passed = looked.filter((row) => row.problem === '')
+    const checked = await mapLimit(moves.map(readMove), 8, (move) => checkMove(move, console_seconds, compute, target))
+    const rows = [...checked, ...left.map(leftBehind)]
+    const wrong = checked.filter((row) => row.problem !== '' && !row.failedBefore)
+    const passed = checked.filter((row) => row.problem === '')
     const shown = rows.map(({ failedBefore: _, ...row }): Row => row)
     const moved = passed.filter(({ seconds }) => seconds !== null && seconds > 0).length
     const result = {
       rows: shown,
       verified: passed.length,
       moved,
-      text: sentence(passed, looked.length - passed.length, left.length),
+      text: sentence(passed, checked.length - passed.length, left.length),
     }
     if (wrong.length > 0) {
       throw new Failure(
         `${list(wrong.map(({ server }) => server))} ${wrong.length === 1 ? 'is' : 'are'} not as ${wrong.length === 1 ? 'it' : 'they'} should be after the move`,
         {
           why: wrong.map(({ server, problem }) => `${server}: ${problem}`).join('\n'),
-          help: 'look at each server and its migration (`openstack server migration list`) before anything else is done to it',
+          help: 'before you change such a server, check it and its migration (`openstack server migration list`)',
           data: result,
         },
       )
@@ -100,7 +99,7 @@ interface Move {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** The result of a move, or, where it failed, what the loop was about: the item has the server. */
+/** Reads a result of the loop. If the move failed, the server comes from the loop's item. */
 function readMove(value: unknown): Move {
   const result = record(value)
   const item = record(result['item'])
@@ -108,7 +107,7 @@ function readMove(value: unknown): Move {
   if (id === undefined) {
     throw new Failure('`moves` has an entry without a server', {
       kind: 'input',
-      help: 'give `results` of what a loop over `live_migration` registered, whose items have an `id`',
+      help: 'pass the `results` of a loop over `live_migration` whose items have an `id`',
       data: { entry: result },
     })
   }
@@ -126,9 +125,9 @@ function readMove(value: unknown): Move {
 const record = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {})
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 
-type Looked = Row & { readonly failedBefore: boolean }
+type Checked = Row & { readonly failedBefore: boolean }
 
-async function look(move: Move, seconds: number, compute: Compute, target: Target): Promise<Looked> {
+async function checkMove(move: Move, seconds: number, compute: Compute, target: Target): Promise<Checked> {
   const server = await compute.server(move.id)
   const row = { server: move.name, from: move.from, seconds: move.seconds, failedBefore: move.failure !== undefined }
   if (server === undefined) return { ...row, to: '', status: 'deleted', console: '', problem: 'it is gone' }
@@ -145,7 +144,7 @@ async function look(move: Move, seconds: number, compute: Compute, target: Targe
 
 const LINES = 20
 
-/** Looks at the end of the console again and again until it differs. */
+/** Polls the end of the console until it changes. */
 async function listen(id: string, seconds: number, compute: Compute, target: Target): Promise<ConsoleState> {
   const start = target.now()
   const first = await compute.consoleOutput(id, LINES)
@@ -158,7 +157,7 @@ async function listen(id: string, seconds: number, compute: Compute, target: Tar
   return 'quiet'
 }
 
-function leftBehind(value: unknown): Looked {
+function leftBehind(value: unknown): Checked {
   const server = record(value)
   const host = text(server['host']) ?? ''
   const status = text(server['status']) ?? ''

@@ -148,14 +148,14 @@ test('servers that are there already: nothing to move', async () => {
 })
 
 describe('what it stops', () => {
-  test('is told with evidence and cure, and kept as data', async () => {
+  test('is reported with evidence and help, and kept as data', async () => {
     const target = await cloud({ servers: [{ ...servers[0], locked: true }], hosts: { compute15: { disabled: true } } })
     const failure = await failureOf(check(migrationPreflight, { servers: ['web-1'], target: 'compute15' }, target))
     expect(failure.kind).toBe('failed')
     expect(failure.message).toMatch(/^Pre-flight: 2 lines block, 1 warns; nothing was moved$/)
     expect(failure.why).toMatch(/^BLOCK {2}services +compute15: nova-compute is disabled/m)
     expect(failure.why).toMatch(/accept: \[lock\]/)
-    expect(failure.help).toBe('mend what blocks; then mend what warns, or accept it: [lock]')
+    expect(failure.help).toBe('resolve what blocks; then resolve the warnings, or accept them: [lock]')
     expect(failure.data).toMatchObject({ summary: { blocks: 2, warns: 1 } })
   })
 
@@ -277,13 +277,13 @@ describe('accept', () => {
   test('of a check that does not exist, with the nearest name', async () => {
     const failure = await failureOf(check(migrationPreflight, { ...move, accept: ['config-drive', 'zzz'] }, shared()))
     expect(failure.kind).toBe('input')
-    expect(failure.message).toBe('accept: there is no check `config-drive` (did you mean `config_drive`?), `zzz`')
+    expect(failure.message).toBe('accept: unknown check `config-drive` (did you mean `config_drive`?), `zzz`')
   })
 })
 
 test('neither servers nor a source', async () => {
   const failure = await failureOf(check(migrationPreflight, { target: 'compute15' }, shared()))
-  expect([failure.kind, failure.message]).toEqual(['input', 'neither servers nor a source are given'])
+  expect([failure.kind, failure.message]).toEqual(['input', '`servers` and `source` are both missing'])
 })
 
 test('something that is no server', async () => {

@@ -1,8 +1,8 @@
 import { Failure, type Target } from '../../../runner/module.ts'
 
 /**
- * The inventory's name for a compute host: the same name, or the only one with the same first label, as Nova may know a host by its
- * full name and the inventory by its short one. Undefined where there is none.
+ * Finds the inventory's name for a compute host: the same name, or the only name with the same first label. Nova may use
+ * the full name of a host and the inventory its short name. Undefined if the inventory lacks the host.
  */
 export function inventoryName(hosts: readonly string[], computeHost: string): string | undefined {
   if (hosts.includes(computeHost)) return computeHost
@@ -14,12 +14,12 @@ export function inventoryName(hosts: readonly string[], computeHost: string): st
 
 const label = (name: string): string => name.split('.')[0]!
 
-export type Reached = { readonly host: Target } | { readonly why: string; readonly cure: string }
+export type Reached = { readonly host: Target } | { readonly why: string; readonly help: string }
 
-/** A compute host over its own connection, or why it cannot be reached and what would help. */
+/** Connects to a compute host, or returns why the host cannot be reached and what would help. */
 export async function reach(target: Target, computeHost: string): Promise<Reached> {
   const name = inventoryName(target.hosts, computeHost)
-  if (name === undefined) return { why: `${computeHost} is not in the inventory`, cure: `add ${computeHost} to the inventory` }
+  if (name === undefined) return { why: `${computeHost} is not in the inventory`, help: `add ${computeHost} to the inventory` }
   try {
     const host = await target.on(name)
     await host.run(['true'], { timeout: 30 })
@@ -28,7 +28,7 @@ export async function reach(target: Target, computeHost: string): Promise<Reache
     if (target.signal.aborted || !(error instanceof Failure)) throw error
     return {
       why: `${computeHost}: ${error.message}${error.why === undefined ? '' : ` (${error.why})`}`,
-      cure: error.help ?? `make ${computeHost} reachable`,
+      help: error.help ?? `make ${computeHost} reachable`,
     }
   }
 }

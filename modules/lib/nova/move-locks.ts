@@ -2,10 +2,10 @@ import type { LockRequest, Server } from '../../../runner/module.ts'
 import { inventoryName } from './compute-host.ts'
 
 /**
- * What a move of a server needs for itself: the server, and that nobody changes its compute hosts meanwhile (a restart of nova-compute on
- * either end aborts the move). All who could collide meet on those hosts. Moves of other servers get along.
+ * Names the locks of a move. The server is locked exclusively. Its compute hosts are locked shared, so that nobody changes
+ * them meanwhile: a restart of nova-compute on either host aborts the move. Moves of other servers share the hosts.
  *
- * @param computeHosts where it is, and where it goes as far as that is known
+ * @param computeHosts the current host and, if known, the target
  */
 export function moveLocks(
   server: Pick<Server, 'id' | 'name'>,

@@ -1,4 +1,4 @@
-/** Servers by name, id or host, as the modules and their results name them. */
+/** Servers by name or id, and as plain JSON. Called by the modules that read or move servers. */
 import { type Compute, Failure, list, type Server, suggestion } from '../../../runner/module.ts'
 
 /** A server as plain JSON, with the names that playbooks use. */
@@ -25,21 +25,21 @@ export const plainServer = (server: Server) => ({
   volumes: server.volumes,
 })
 
-/** Whether a server has arrived: on the target or, if the scheduler chooses (`''`), away from the source. */
+/** True if a server is on the target or, if the scheduler chooses (`''`), away from the source. */
 export const hasArrived = (
   { host, taskState }: Server,
   { source, target }: { readonly source: string; readonly target: string },
 ): boolean =>
   taskState === undefined && (target !== '' ? host === target : source !== '' && host !== undefined && host !== source)
 
-/** Only a server in one of these states can be moved live. */
+/** True for the states in which a server can be moved live. */
 export const isRunning = (server: Server): boolean => server.vmState === 'active' || server.vmState === 'paused'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /**
- * The servers of the given names or ids, in that order, each once. Names are exact. The first problems found are reported together.
- * @returns the servers, and a sentence for each name that is unknown or means several servers
+ * Finds servers by exact names or ids, in that order, each once. All problems are reported together.
+ * @returns the servers, and a sentence for each unknown or ambiguous name
  */
 export async function lookUp(
   compute: Compute,
@@ -58,7 +58,7 @@ export async function lookUp(
   }
 }
 
-/** One server by name or id. Throws `Failure` of kind `input` when there is none, or more than one of that name. */
+/** Finds one server by name or id. Throws `Failure` of kind `input` if the name is unknown or ambiguous. */
 export async function oneServer(compute: Compute, nameOrId: string): Promise<Server> {
   const { servers, problems } = await lookUp(compute, [nameOrId])
   const server = servers[0]
@@ -82,8 +82,8 @@ async function named(compute: Compute, name: string): Promise<readonly Server[]>
 }
 
 /**
- * Nova takes the filter `name` for a regular expression of its database. What could mean something there is let free; the exact
- * comparison comes afterwards.
+ * Builds Nova's filter `name`, a regular expression of its database. Characters with a meaning there become wildcards; the
+ * caller then compares names exactly.
  */
 export const namePattern = (name: string): string => `^${name.replace(/[^A-Za-z0-9_-]+/g, '.*')}$`
 

@@ -1,30 +1,30 @@
 /**
- * The end of a live migration: is the server where it should be, and if not, why and what to do. Called by
+ * Concludes a live migration: verifies the server's host, or explains the failure and gives help. Called by
  * `live_migration`.
  */
 import { bytes, type Compute, duration, Failure, type Result, type Server, type Target } from '../../../../runner/module.ts'
 import { reach } from '../compute-host.ts'
 import { isRunning } from '../servers.ts'
-import { adviceFor } from './advice.ts'
+import { helpFor } from './help.ts'
 import { course } from './convergence.ts'
 import { lastFault } from './fault.ts'
-import type { Ending, Journey } from './follow.ts'
+import type { Ending, MigrationWatch } from './follow.ts'
 import { driverless, whereabouts } from './whereabouts.ts'
 
-/** Seconds that Nova's record of the server gets to agree with its record of the migration. */
+/** Seconds until Nova's record of the server must agree with its record of the migration. */
 const SETTLE_SECONDS = 60
 
 /**
- * Success is when the migration's record says `completed` and the server's record says the new host and no task. Neither alone is enough:
- * a server that Nova rolled back is ACTIVE again as well, and a completed migration has been seen with the host left as it was.
- * Throws `Failure` for everything else, with what Nova recorded as the reason.
+ * Returns the result if the migration's record is `completed` and the server's record has the new host and no task. Neither
+ * record is enough alone: a rolled-back server is ACTIVE too, and a completed migration has been observed with the host
+ * unchanged. Throws `Failure` otherwise, with the reason that Nova recorded.
  */
-export async function conclude(journey: Journey, ending: Ending, compute: Compute, target: Target): Promise<Result> {
-  const { id, name, host: source } = journey.server
+export async function conclude(watch: MigrationWatch, ending: Ending, compute: Compute, target: Target): Promise<Result> {
+  const { id, name, host: source } = watch.server
   const { migration, seconds } = ending
   const completed = ending.how === 'ended' && migration?.status === 'completed'
-  const goesOn = ending.how === 'left' || ending.how === 'given up'
-  const server = goesOn ? await compute.server(id) : await settled(journey, completed, compute, target)
+  const continues = ending.how === 'left' || ending.how === 'given up'
+  const server = continues ? await compute.server(id) : await settled(watch, completed, compute, target)
   const data = {
     server_id: id,
     migration_id: migration?.id ?? null,
@@ -32,24 +32,26 @@ export async function conclude(journey: Journey, ending: Ending, compute: Comput
     host: server?.host ?? null,
   }
   if (server === undefined) throw new Failure(`${name} was deleted while it was being moved`, { data })
-  if (goesOn) throw await stillRunning(journey, ending, data, compute, target)
-  if (completed && hasArrived(journey, server))
-    return { ...moved(server, source, ending), seconds: Math.round(seconds * 10) / 10 }
-  if (completed) throw await halfMoved(journey, ending, server, data, target)
-  throw await rolledBack(journey, ending, server, data, compute, target)
+  if (continues) throw await stillRunning(watch, ending, data, compute, target)
+  if (completed && hasArrived(watch, server)) return { ...moved(server, source, ending), seconds: Math.round(seconds * 10) / 10 }
+  if (completed) throw await halfMoved(watch, ending, server, data, target)
+  throw await rolledBack(watch, ending, server, data, compute, target)
 }
 
-function hasArrived({ target, server: { host: source } }: Journey, server: Server): boolean {
+function hasArrived({ target, server: { host: source } }: MigrationWatch, server: Server): boolean {
   const there = target === '' ? server.host !== source : server.host === target
   return there && server.taskState === undefined && isRunning(server)
 }
 
-/** The server once Nova has no task for it (and, after a completed migration, shows it elsewhere), or as it is when the time is up. */
-async function settled(journey: Journey, completed: boolean, compute: Compute, target: Target): Promise<Server | undefined> {
+/**
+ * Waits until the server has no task and, after a completed migration, another host. Returns the server's last state when
+ * `SETTLE_SECONDS` are over.
+ */
+async function settled(watch: MigrationWatch, completed: boolean, compute: Compute, target: Target): Promise<Server | undefined> {
   const start = target.now()
   for (;;) {
-    const server = await compute.server(journey.server.id)
-    const calm = server === undefined || (server.taskState === undefined && (!completed || server.host !== journey.server.host))
+    const server = await compute.server(watch.server.id)
+    const calm = server === undefined || (server.taskState === undefined && (!completed || server.host !== watch.server.host))
     if (calm || target.now() - start >= SETTLE_SECONDS) return server
     await target.sleep(1)
   }
@@ -61,7 +63,7 @@ const moved = (server: Server, source: string | undefined, { migration, samples,
   from: source ?? null,
   to: server.host ?? null,
   migration_id: migration?.id ?? null,
-  // Nova stores its figures every 5 s: a short migration has none.
+  // Nova stores its figures every 5 s, so a short migration has none.
   memory_bytes: Math.max(0, ...samples.map(({ memory }) => memory.processed)) || null,
   disk_bytes: Math.max(0, ...samples.map(({ disk }) => disk.processed)) || null,
   forced,
@@ -71,21 +73,21 @@ const called = ({ migration }: Ending): string =>
   migration === undefined ? 'no migration record' : `migration ${migration.id}, ${migration.status}`
 
 async function halfMoved(
-  { server: { id, name, host: source }, target: to }: Journey,
+  { server: { id, name, host: source }, target: to }: MigrationWatch,
   ending: Ending,
   server: Server,
   data: Record<string, unknown>,
   target: Target,
 ): Promise<Failure> {
   const task = server.taskState === undefined ? '' : `, with the task ${server.taskState}`
-  const seen = await whereabouts(target, [source, ending.migration?.targetHost ?? to, server.host], id)
+  const found = await whereabouts(target, [source, ending.migration?.targetHost ?? to, server.host], id)
   return new Failure(
     `Nova says that the move of ${name} is completed, and also that ${name} is ${server.status} on ${server.host ?? 'no host'}${task}`,
     {
       why: sentences(
         `${called(ending)}, from ${source ?? 'its host'}${to === '' ? '' : ` to ${to}`}`,
         `Nova's record of the server did not follow within ${duration(SETTLE_SECONDS)}`,
-        seen,
+        found,
       ),
       help: `find out where it runs (\`virsh list --all\` on both hosts) before anything else is done to it: do not reboot, move or delete it; then mend Nova's record of ${id}`,
       data,
@@ -96,7 +98,7 @@ async function halfMoved(
 const sentences = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join('; ')
 
 async function stillRunning(
-  { server: { id, name, host: source }, target: to }: Journey,
+  { server: { id, name, host: source }, target: to }: MigrationWatch,
   ending: Ending,
   data: Record<string, unknown>,
   compute: Compute,
@@ -104,7 +106,7 @@ async function stillRunning(
 ): Promise<Failure> {
   const now = course(ending.samples)
   const dead = await driverless(compute, source)
-  const seen = dead === undefined ? undefined : await whereabouts(target, [source, ending.migration?.targetHost ?? to], id)
+  const found = dead === undefined ? undefined : await whereabouts(target, [source, ending.migration?.targetHost ?? to], id)
   const what = `${name} is still on its way from ${source ?? 'its host'}${to === '' ? '' : ` to ${to}`} after ${duration(ending.seconds)}`
   const show = `openstack server migration show ${id} ${ending.migration?.id ?? ''}`.trim()
   return new Failure(
@@ -116,7 +118,7 @@ async function stillRunning(
         now === undefined ? undefined : `${bytes(now.remaining)} left${now.stuck ? ', and it does not get less' : ''}`,
         ending.refusal === undefined ? undefined : `Nova: ${ending.refusal}`,
         dead,
-        seen,
+        found,
       ),
       help:
         dead === undefined
@@ -128,7 +130,7 @@ async function stillRunning(
 }
 
 async function rolledBack(
-  { server: { name, host: source }, limit, requestId }: Journey,
+  { server: { name, host: source }, limit, requestId }: MigrationWatch,
   ending: Ending,
   server: Server,
   data: Record<string, unknown>,
@@ -160,7 +162,7 @@ async function rolledBack(
       : logged !== undefined
         ? `nova-compute.log on ${source}: "${logged}" (${called(ending)})`
         : `Nova recorded no reason (${called(ending)}); it is in the log of nova-compute on ${source ?? 'the source'}`
-  const seen = asBefore ? undefined : await whereabouts(target, [source, ending.migration?.targetHost, server.host], server.id)
+  const found = asBefore ? undefined : await whereabouts(target, [source, ending.migration?.targetHost, server.host], server.id)
   const how =
     ending.how === 'no record'
       ? 'Nova took the request and did not start it'
@@ -168,9 +170,9 @@ async function rolledBack(
         ? 'Nova rolled the migration back'
         : 'its migration failed'
   return new Failure(`${where}${before}: ${how}`, {
-    why: sentences(why, seen),
+    why: sentences(why, found),
     help: asBefore
-      ? (adviceFor(`${fault?.text ?? ''} ${logged ?? ''}`) ?? 'mend the reason, then run the same again')
+      ? (helpFor(`${fault?.text ?? ''} ${logged ?? ''}`) ?? 'mend the reason, then run the same again')
       : 'find out where the guest runs (`virsh list --all` on both hosts) before anything else is done to it',
     data,
   })
@@ -180,7 +182,10 @@ async function rolledBack(
 const ERRORS_SINCE = `since=$(date -d "-$2 seconds" "+%F %T")
 grep -hF "$1" /var/log/nova/nova-compute.log | grep -E " (ERROR|CRITICAL) " | awk -v since="$since" '$0 >= since' | tail -n 40`
 
-/** The reason that only the source's log has, where that host can be reached; Nova's API does not carry what libvirt said. */
+/**
+ * Reads the reason from the log on the source, if that host can be reached. Nova's API does not carry libvirt's
+ * messages.
+ */
 async function lastLog(target: Target, source: string, serverId: string, seconds: number): Promise<string | undefined> {
   try {
     const reached = await reach(target, source)
@@ -194,14 +199,17 @@ async function lastLog(target: Target, source: string, serverId: string, seconds
 }
 
 /**
- * The reason among the last error lines about a server: what libvirt said, as Nova quotes it; else the last line. Nova writes that the
- * migration `has aborted` before or after the reason, as it happens.
+ * Picks the reason from the last error lines about a server: libvirt's message as Nova quotes it, else the last line. Nova
+ * may log `has aborted` before or after the reason.
  */
 export function reasonIn(log: string): string | undefined {
   const messages = log.split('\n').flatMap((line) => messageOf(line) ?? [])
   return messages.findLast((message) => message.startsWith('Live Migration failure')) ?? messages.at(-1)
 }
 
-/** The message of a line in oslo.log's default format: after the request and the instance in brackets, without what follows a stack. */
+/**
+ * Extracts the message of a line in oslo.log's default format: the text after the request and the instance in
+ * brackets.
+ */
 export const messageOf = (line: string): string | undefined =>
   line.trim().replace(/^.*? (ERROR|CRITICAL) \S+ (\[[^\]]*\] )*/, '') || undefined

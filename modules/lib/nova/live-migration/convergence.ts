@@ -7,25 +7,28 @@ export interface Sample {
   readonly disk: Bytes
 }
 
-/** What the samples say about how a migration gets on. */
+/** Progress of a migration, computed from its samples. */
 export interface Course {
-  /** Bytes that the target has; of memory and disks together. */
+  /** Bytes on the target, memory and disks together. */
   readonly done: number
   readonly total: number
   readonly remaining: number
-  /** Bytes a second on the wire, over the last samples; undefined until two samples differ. */
+  /** Bytes per second on the wire, over the last samples; undefined until two samples differ. */
   readonly rate: number | undefined
-  /** Seconds until nothing remains, at the speed at which it has been shrinking; undefined where it does not shrink. */
+  /** Seconds until nothing remains, at the recent speed; undefined if the remainder does not shrink. */
   readonly eta: number | undefined
-  /** Memory is dirtied as fast as it is sent: what remains has not fallen below its lowest for several samples. */
+  /**
+   * True if the guest dirties memory as fast as Nova sends memory: the remainder reached no new low for several
+   * samples.
+   */
   readonly stuck: boolean
 }
 
-/** Nova stores the figures every 5 s only, so what counts is samples that differ, not polls. */
+/** Number of differing samples, not of polls: Nova stores the figures every 5 s only. */
 const STUCK_AFTER = 6
 const WINDOW = 4
 
-/** Adds a sample, unless Nova has not renewed its figures since the last. */
+/** Adds a sample if Nova has renewed its figures since the last sample. */
 export function withSample(samples: readonly Sample[], sample: Sample): readonly Sample[] {
   const last = samples.at(-1)
   const same = last !== undefined && alike(last.memory, sample.memory) && alike(last.disk, sample.disk)
@@ -34,7 +37,7 @@ export function withSample(samples: readonly Sample[], sample: Sample): readonly
 
 const alike = (a: Bytes, b: Bytes): boolean => a.processed === b.processed && a.remaining === b.remaining && a.total === b.total
 
-/** Undefined before the first figures. */
+/** Computes the progress; undefined before the first figures. */
 export function course(samples: readonly Sample[]): Course | undefined {
   const last = samples.at(-1)
   if (last === undefined || last.memory.total + last.disk.total === 0) return undefined
@@ -53,7 +56,9 @@ export function course(samples: readonly Sample[]): Course | undefined {
   }
 }
 
-/** Pre-copy ends when the rest fits into the permitted pause; a rest that does not reach a new low for so long will not get there. */
+/**
+ * Pre-copy ends when the remainder fits into the permitted pause. A remainder without a new low for long will not fit.
+ */
 function isStuck(samples: readonly Sample[]): boolean {
   const recent = samples.slice(-STUCK_AFTER)
   const earlier = samples.slice(0, -STUCK_AFTER)

@@ -6,9 +6,10 @@ export interface Fault {
 }
 
 /**
- * Why Nova ended the last live migration of a server, from its instance actions; undefined where Nova recorded no reason (what happens
- * in the hypervisor's own thread is only in the log of nova-compute). A failure to read them is not worth losing the outcome for.
- * @param requestId of the request, where it was ours; otherwise the newest live migration is meant
+ * Reads from a server's instance actions why Nova ended its last live migration. Undefined if Nova recorded no reason:
+ * errors in the hypervisor's own thread are only in the log of nova-compute. Undefined too if the actions cannot be read,
+ * so that the outcome is not lost.
+ * @param requestId id of our request; undefined: the newest live migration
  */
 export async function lastFault(compute: Compute, serverId: string, requestId: string | undefined): Promise<Fault | undefined> {
   try {
@@ -21,18 +22,20 @@ export async function lastFault(compute: Compute, serverId: string, requestId: s
   }
 }
 
-/** Since 2.84 an event has `details`; before, only administrators see a traceback, whose last line says it. */
+/**
+ * Since 2.84 an event has `details`. Before, the reason is the last line of a traceback that only administrators see.
+ */
 export function faultOf({ events = [], message }: InstanceAction): Fault | undefined {
   const failed = events.filter(({ result }) => result === 'Error')
-  const told = failed.flatMap(({ details, traceback, host }) => {
+  const reasons = failed.flatMap(({ details, traceback, host }) => {
     const text = better(details?.trim(), lastLine(traceback))
     return text === undefined ? [] : [{ text, host }]
   })
-  if (told[0] !== undefined) return told[0]
+  if (reasons[0] !== undefined) return reasons[0]
   return message === undefined || message === '' || message === 'Error' ? undefined : { text: message, host: undefined }
 }
 
-/** Where an exception is not one of Nova's own, `details` is no more than the name of its class. */
+/** If an exception is not one of Nova's own, `details` has only the name of its class. */
 function better(details: string | undefined, fromTraceback: string | undefined): string | undefined {
   if (details === undefined || details === '') return fromTraceback
   return /\s/.test(details) ? details : (fromTraceback ?? details)

@@ -1,5 +1,5 @@
 /**
- * Watches a live migration until Nova's record of it ends or a limit of the operator is reached. Called by
+ * Watches a live migration until Nova's record of the migration ends or a limit of the operator is reached. Called by
  * `live_migration`.
  */
 import {
@@ -16,41 +16,41 @@ import { course, withSample, type Sample } from './convergence.ts'
 import { hasEnded, newest } from './in-flight.ts'
 import { nextMove, type OnTimeout } from './ladder.ts'
 
-/** A live migration that was asked for, or that was found running. */
-export interface Journey {
+/** A live migration to watch: requested by this run, or found running. */
+export interface MigrationWatch {
   readonly server: Server
   /** Empty: the scheduler chooses. */
   readonly target: string
-  /** Ids of the records that were there before the request: the new one is ours. */
+  /** Ids of the migration records before the request: the new record is ours. */
   readonly earlier: ReadonlySet<number>
-  /** Set when it was running already. */
+  /** The migration that was already running; undefined if this run requested one. */
   readonly joined: Migration | undefined
-  /** Of our request, under which Nova keeps what became of it. */
+  /** Id of our request; Nova stores the outcome under this id. */
   readonly requestId: string | undefined
-  /** Seconds; what happens then. */
+  /** Seconds until `onTimeout` applies. */
   readonly limit: number
   readonly onTimeout: OnTimeout
-  /** Seconds between looks, at most. */
+  /** Seconds between two polls, at most. */
   readonly poll: number
 }
 
-/** How the watching ended, which is not yet whether the server has moved. */
+/** End of the watch. conclude.ts finds out if the server has moved. */
 export interface Ending {
-  /** `no record`: Nova took the request and never made a migration of it. */
+  /** `no record`: Nova accepted the request but created no migration. */
   readonly how: 'ended' | 'left' | 'given up' | 'no record'
   readonly migration: Migration | undefined
   readonly samples: readonly Sample[]
   readonly seconds: number
   readonly forced: boolean
   readonly aborted: boolean
-  /** Why Nova would not abort it, or force it. */
+  /** Nova's reason for refusing to abort or force the migration. */
   readonly refusal: string | undefined
 }
 
 interface State {
   readonly migration: Migration | undefined
   readonly samples: readonly Sample[]
-  /** Seconds that count against the limit. */
+  /** Seconds that count against the limit: the time in Nova's queue does not. */
   readonly spent: number
   readonly forcedAt?: number
   readonly refusals: number
@@ -59,15 +59,18 @@ interface State {
   readonly abortAccepted: boolean
 }
 
-/** Seconds without any record and without a task after which the request is taken for lost. */
+/** If a request has no record and no task after these seconds, the request is lost. */
 const LOST_AFTER = 20
-/** Seconds for which an API that does not answer is waited for; the migration goes on without it. */
+/** Seconds to wait for an API that does not answer; the migration continues without the API. */
 const PATIENCE = 120
 
-/** Watches until Nova's record of the migration has ended, or the operator's limit says otherwise. Throws `Failure` when it must stop watching. */
-export async function follow(journey: Journey, compute: Compute, target: Target): Promise<Ending> {
+/**
+ * Watches until Nova's record has ended or the operator's limit is reached. Throws `Failure` if the run is stopped or
+ * the API stays silent.
+ */
+export async function follow(watch: MigrationWatch, compute: Compute, target: Target): Promise<Ending> {
   const start = target.now()
-  let state: State = { migration: journey.joined, samples: [], spent: 0, refusals: 0, abortAccepted: false }
+  let state: State = { migration: watch.joined, samples: [], spent: 0, refusals: 0, abortAccepted: false }
   let lastLook = start
   let answered = start
   const ending = (how: Ending['how']): Ending => ({
@@ -81,26 +84,26 @@ export async function follow(journey: Journey, compute: Compute, target: Target)
   })
   try {
     for (;;) {
-      await target.sleep(pause(target.now() - start, journey.poll))
-      const seen = await patiently(look(journey, state, compute, target.now), target, answered)
+      await target.sleep(pause(target.now() - start, watch.poll))
+      const seen = await patiently(look(watch, state, compute, target.now), target, answered)
       const now = target.now()
       if (seen === undefined) {
         report(state, target, 'Nova does not answer')
         continue
       }
       answered = now
-      // Nova lets one live migration leave a host at a time by default: the others wait in its queue.
+      // By default Nova lets one live migration at a time leave a host; the others wait in its queue.
       const queued = seen.migration?.status === 'queued'
       state = { ...state, ...seen, spent: state.spent + (queued ? 0 : now - lastLook) }
       lastLook = now
       if (state.migration !== undefined && hasEnded(state.migration)) return ending('ended')
-      if (state.migration === undefined && now - start > LOST_AFTER && !(await isMigrating(journey, compute)))
+      if (state.migration === undefined && now - start > LOST_AFTER && !(await isMigrating(watch, compute)))
         return ending('no record')
       report(state, target)
       const move = nextMove({
         spent: state.spent,
-        limit: journey.limit,
-        onTimeout: state.refusals < 3 ? journey.onTimeout : 'abort',
+        limit: watch.limit,
+        onTimeout: state.refusals < 3 ? watch.onTimeout : 'abort',
         forcedAt: state.forcedAt,
         abortedAt: state.abortedAt,
         status: state.migration?.status,
@@ -108,28 +111,28 @@ export async function follow(journey: Journey, compute: Compute, target: Target)
       if (move === 'leave') return ending('left')
       if (move === 'give up') return ending('given up')
       if (move !== 'wait' || (state.abortedAt !== undefined && !state.abortAccepted))
-        state = await act(move, journey, state, compute)
+        state = await act(move, watch, state, compute)
     }
   } catch (error) {
-    throw target.signal.aborted ? stopped(journey, state, target.signal.reason) : error
+    throw target.signal.aborted ? stopped(watch, state, target.signal.reason) : error
   }
 }
 
-/** A look costs at most a fifth of the time that has passed, so a short move is not kept waiting and a long one does not tire the API. */
+/** Pauses a fifth of the elapsed time: a short move is not kept waiting, and a long one does not burden the API. */
 export const pause = (elapsed: number, most: number): number => Math.min(most, Math.max(0.5, elapsed / 5))
 
 async function look(
-  journey: Journey,
+  watch: MigrationWatch,
   state: State,
   compute: Compute,
   now: () => number,
 ): Promise<Pick<State, 'migration' | 'samples'>> {
-  const { id } = journey.server
-  // The record says how it stands; the list of running ones has the figures, and is empty once it has ended.
+  const { id } = watch.server
+  // The record has the status. The list of running migrations has the figures, until the migration has ended.
   const [records, running] = await Promise.all([compute.migrations({ serverId: id }), compute.runningMigrations(id)])
   const ours = (record: Migration): boolean =>
     state.migration === undefined
-      ? record.type === 'live-migration' && !journey.earlier.has(record.id)
+      ? record.type === 'live-migration' && !watch.earlier.has(record.id)
       : record.id === state.migration.id
   const migration = newest(records.filter(ours)) ?? newest(running.filter(ours)) ?? state.migration
   const figures = running.find((record) => record.id === migration?.id)
@@ -144,7 +147,7 @@ async function look(
 
 const NOTHING: Bytes = { total: 0, processed: 0, remaining: 0 }
 
-/** Undefined while the API does not answer and there is still patience; the migration does not need us. */
+/** Returns undefined while the API does not answer, for `PATIENCE` seconds; the migration does not need the run. */
 async function patiently<T>(work: Promise<T>, target: Target, answered: number): Promise<T | undefined> {
   try {
     return await work
@@ -154,12 +157,12 @@ async function patiently<T>(work: Promise<T>, target: Target, answered: number):
   }
 }
 
-const isMigrating = async ({ server }: Journey, compute: Compute): Promise<boolean> =>
+const isMigrating = async ({ server }: MigrationWatch, compute: Compute): Promise<boolean> =>
   (await compute.server(server.id))?.taskState === 'migrating'
 
 async function act(
   move: 'wait' | 'abort' | 'force_complete',
-  { server }: Journey,
+  { server }: MigrationWatch,
   state: State,
   compute: Compute,
 ): Promise<State> {
@@ -172,7 +175,7 @@ async function act(
   return { ...state, abortedAt: state.abortedAt ?? state.spent, abortAccepted: accepted, ...why }
 }
 
-/** A refusal is an answer: the migration is under way all the same, and stays watched. */
+/** Returns a refusal as an answer: the migration continues and stays watched. */
 async function asked(request: () => Promise<boolean>): Promise<{ accepted: boolean; why: { refusal?: string } }> {
   try {
     return { accepted: await request(), why: {} }
@@ -194,10 +197,10 @@ function report({ samples, migration, forcedAt, abortedAt }: State, target: Targ
   target.progress({ done: now?.done ?? 0, total: now?.total ?? 0, unit: 'bytes', note: note === '' ? status : note })
 }
 
-/** Seconds after which figures are old: Nova renews them every 5 s as long as the transfer goes on. */
+/** Seconds after which figures are old: Nova renews them every 5 s during the transfer. */
 const STALE_AFTER = 15
 
-/** `412 MiB/s, 1.2 GiB left, ETA 3 s`, as far as it is known. */
+/** `412 MiB/s, 1.2 GiB left, ETA 3 s`, without unknown figures. */
 export function progressNote(samples: readonly Sample[], at: number): string {
   const [now, last] = [course(samples), samples.at(-1)]
   if (now === undefined || last === undefined) return ''
@@ -210,8 +213,11 @@ export function progressNote(samples: readonly Sample[], at: number): string {
   ].join(', ')
 }
 
-/** The operator stopped the run, or the task's time limit passed: Nova goes on, and the operator must know. */
-function stopped({ server, target }: Journey, { migration, samples }: State, reason: unknown): Failure {
+/**
+ * The failure if the operator stops the run or the task's time limit passes: Nova continues the migration, and the
+ * operator must know.
+ */
+function stopped({ server, target }: MigrationWatch, { migration, samples }: State, reason: unknown): Failure {
   const percent = course(samples)
   const at = percent === undefined ? '' : `, ${Math.floor((100 * percent.done) / percent.total)} % done`
   return new Failure(

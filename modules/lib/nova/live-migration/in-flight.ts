@@ -1,11 +1,17 @@
 import type { Compute, Migration, Server } from '../../../../runner/module.ts'
 
-/** How a migration record ends. Anything else is under way: accepted, queued, preparing, running, running (post-copy), post-migrating. */
+/**
+ * Final states of a migration record. The others: accepted, queued, preparing, running, running (post-copy),
+ * post-migrating.
+ */
 const ENDED = new Set(['completed', 'error', 'failed', 'cancelled', 'done', 'confirmed', 'reverted', 'finished'])
 
 export const hasEnded = (migration: Migration): boolean => ENDED.has(migration.status)
 
-/** The live migration of a server that is under way. A record left behind by a crash does not count: the server's task must say so too. */
+/**
+ * Finds the running live migration of a server. The server's task must be `migrating` too: a crash may leave a record
+ * behind.
+ */
 export async function inFlight(compute: Compute, server: Server): Promise<Migration | undefined> {
   if (server.taskState !== 'migrating') return undefined
   const records = await compute.migrations({ serverId: server.id })

@@ -1,28 +1,29 @@
-/** What to do about a migration that takes too long; decided anew at each look. */
+/** Decides at each poll how to handle a migration that takes too long. */
 export type OnTimeout = 'abort' | 'force_complete' | 'leave'
 
 export interface Clockwork {
-  /** Seconds that count: time spent in Nova's queue behind other migrations is not this server's fault. */
+  /** Seconds that count against the limit: the time in Nova's queue behind other migrations does not. */
   readonly spent: number
   readonly limit: number
   readonly onTimeout: OnTimeout
-  /** `spent` when it was forced to complete or aborted, where that was accepted. */
+  /** `spent` when Nova accepted to force completion; `abortedAt`: when the abort was requested. */
   readonly forcedAt: number | undefined
   readonly abortedAt: number | undefined
-  /** Nova's state of the migration. */
+  /** Status of the migration in Nova's record. */
   readonly status: string | undefined
 }
 
 export type Move = 'wait' | 'abort' | 'force_complete' | 'leave' | 'give up'
 
-/** Seconds that Nova gets to roll an aborted migration back. */
+/** Seconds for Nova to roll back an aborted migration. */
 export const ROLLBACK_SECONDS = 180
-/** Seconds that a forced completion gets at least: the guest is paused, only the link's speed counts. */
+/** Least number of seconds for a forced completion: the guest is paused, only the link's speed counts. */
 export const FORCED_SECONDS = 300
 
 /**
- * The ladder: wait, then (as the operator chose) leave it, force it and later abort it, or abort it; and when Nova did not even end an
- * aborted one, give up watching. Only a migration in `running` can be forced; one that is not there yet will hardly get there.
+ * Picks the next move: wait until the limit; then leave the migration, abort it, or force it and abort it later, as the
+ * operator chose. If Nova does not end an aborted migration, give up watching. Only a migration in `running` can be forced;
+ * an earlier one is aborted.
  */
 export function nextMove({ spent, limit, onTimeout, forcedAt, abortedAt, status }: Clockwork): Move {
   if (abortedAt !== undefined) return spent - abortedAt >= ROLLBACK_SECONDS ? 'give up' : 'wait'
@@ -33,10 +34,10 @@ export function nextMove({ spent, limit, onTimeout, forcedAt, abortedAt, status 
 }
 
 /**
- * Nova's own time limit with its default settings: 800 s for each GiB of memory (at least 2 GiB) and, when disks are copied too, of
- * local disk (`[libvirt] live_migration_completion_timeout`). A minute more, so that Nova's own action on its limit comes first.
+ * Computes Nova's own time limit with default settings: 800 s for each GiB of memory (at least 2 GiB) and of copied local
+ * disk (`[libvirt] live_migration_completion_timeout`). Adds a minute, so that Nova acts on its own limit first.
  * @param ramMib MiB
- * @param localDiskGib GiB that are copied
+ * @param localDiskGib copied GiB
  */
 export const defaultLimit = (ramMib: number, localDiskGib: number): number =>
   800 * Math.max(2, Math.ceil(ramMib / 1024) + localDiskGib) + 60

@@ -1,15 +1,15 @@
 import { Failure, type Compute, type Target } from '../../../../runner/module.ts'
 import { reach } from '../compute-host.ts'
 
-/** Where libvirt has the guest of a server, as far as the hosts can be looked at: when a move went wrong, Nova's record proves nothing. */
+/** Asks libvirt on the hosts where a server's guest is: after a failed move, Nova's record proves nothing. */
 export async function whereabouts(
   target: Target,
   hosts: readonly (string | undefined)[],
   serverId: string,
 ): Promise<string | undefined> {
   const named = [...new Set(hosts)].flatMap((host) => (host === undefined || host === '' ? [] : [host]))
-  const seen = await Promise.all(named.map((host) => stateOn(target, host, serverId)))
-  return seen.length === 0 ? undefined : `libvirt has it ${seen.join(', ')}`
+  const found = await Promise.all(named.map((host) => stateOn(target, host, serverId)))
+  return found.length === 0 ? undefined : `libvirt has it ${found.join(', ')}`
 }
 
 async function stateOn(target: Target, host: string, serverId: string): Promise<string> {
@@ -27,7 +27,7 @@ async function stateOn(target: Target, host: string, serverId: string): Promise<
   }
 }
 
-/** That nobody drives the migration any more, where that is so: it is the source's nova-compute that does. */
+/** Returns a sentence if the source's nova-compute, which drives the migration, is down. */
 export async function driverless(compute: Compute, source: string | undefined): Promise<string | undefined> {
   if (source === undefined) return undefined
   try {

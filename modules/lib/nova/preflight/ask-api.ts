@@ -1,36 +1,39 @@
-/** Everything that the pre-flight asks the cloud's API. Called by inspect.ts. */
+/** Requests of the pre-flight to the cloud's API. Called by inspect.ts. */
 import { Failure, mapLimit, type Cloud, type ComputeService, type Hypervisor, type Server } from '../../../../runner/module.ts'
 import { inFlight } from '../live-migration/in-flight.ts'
-import type { Agent, Api, Group, Looked, Port, Room, Wanted } from './evidence.ts'
+import type { Agent, Api, Group, Answer, Port, Room, Wanted } from './evidence.ts'
 
-/** Requests that are under way at once. */
+/** Number of concurrent requests. */
 const AT_ONCE = 8
 
-/** Asks the API for all that the checks need. What it refuses or lacks is kept as a reason; only a failed login throws. */
+/**
+ * Reads from the API all values for the checks. A refused or missing value becomes a reason; only a failed login
+ * throws.
+ */
 export async function askApi(cloud: Cloud, wanted: Wanted, moving: readonly Server[]): Promise<Api> {
   const { compute, placement } = cloud
   const [token, versions, services, hypervisors] = await Promise.all([
     cloud.token(),
     compute.versions(),
-    looked(compute.services({ binary: 'nova-compute' })),
-    looked(compute.hypervisors()),
+    answerOf(compute.services({ binary: 'nova-compute' })),
+    answerOf(compute.hypervisors()),
   ])
   const hosts = candidates(wanted, 'value' in services ? services.value : [])
   const ids = moving.map(({ id }) => id)
   const node = (host: string): string => nodeOf(host, 'value' in hypervisors ? hypervisors.value : [])
-  const providers = await looked(placement.providers(hosts.length === 1 ? node(hosts[0]!) : undefined))
+  const providers = await answerOf(placement.providers(hosts.length === 1 ? node(hosts[0]!) : undefined))
   const provider = (name: string): string | undefined =>
     'value' in providers ? providers.value.find((one) => one.name === name)?.id : undefined
-  const ofProvider = <T>(host: string, ask: (id: string) => Promise<T>): Promise<Looked<T>> => {
+  const ofProvider = <T>(host: string, ask: (id: string) => Promise<T>): Promise<Answer<T>> => {
     const id = provider(node(host))
-    if (id !== undefined) return looked(ask(id))
+    if (id !== undefined) return answerOf(ask(id))
     return Promise.resolve({ why: 'why' in providers ? providers.why : `Placement has no resource provider \`${node(host)}\`` })
   }
   const [room, traits, allocations, ports, groups, running] = await Promise.all([
     recordOf(hosts, (host) => ofProvider(host, (id) => roomOf(cloud, id))),
     recordOf(hosts, (host) => ofProvider(host, placement.traits)),
-    recordOf(ids, (id) => looked(placement.allocations(id).then(overProviders))),
-    recordOf(ids, (id) => looked(withNetwork(portsOf(cloud, id)))),
+    recordOf(ids, (id) => answerOf(placement.allocations(id).then(overProviders))),
+    recordOf(ids, (id) => answerOf(withNetwork(portsOf(cloud, id)))),
     groupsOf(cloud, moving),
     recordOf(ids, async (id) =>
       inFlight(
@@ -39,7 +42,7 @@ export async function askApi(cloud: Cloud, wanted: Wanted, moving: readonly Serv
       ),
     ),
   ])
-  const anyPorts = Object.values(ports).some((seen) => 'value' in seen && seen.value.length > 0)
+  const anyPorts = Object.values(ports).some((answer) => 'value' in answer && answer.value.length > 0)
   return {
     token,
     microversion: versions.max,
@@ -50,14 +53,14 @@ export async function askApi(cloud: Cloud, wanted: Wanted, moving: readonly Serv
     allocations,
     ports,
     groups,
-    agents: wanted.target !== '' && anyPorts ? await looked(agentsOf(cloud, wanted.target)) : { value: [] },
+    agents: wanted.target !== '' && anyPorts ? await answerOf(agentsOf(cloud, wanted.target)) : { value: [] },
     inFlight: Object.fromEntries(
       Object.entries(running).flatMap(([id, migration]) => (migration === undefined ? [] : [[id, migration]])),
     ),
   }
 }
 
-/** The target; or, where the scheduler chooses, every host it may choose. */
+/** The target; if the scheduler chooses, every possible host. */
 export function candidates(
   { target, servers }: Pick<Wanted, 'target' | 'servers'>,
   services: readonly ComputeService[],
@@ -70,11 +73,12 @@ export function candidates(
     .map(({ host }) => host)
 }
 
-/** Placement knows a host by the name of its hypervisor, which may be the full one. */
+/** Placement names a host by its hypervisor, which may have the full name. */
 export const nodeOf = (host: string, hypervisors: readonly Hypervisor[]): string =>
   hypervisors.find((one) => one.host === host)?.name ?? host
 
-export async function looked<T>(work: Promise<T>): Promise<Looked<T>> {
+/** Turns a failure, other than an interruption, into a reason. */
+export async function answerOf<T>(work: Promise<T>): Promise<Answer<T>> {
   try {
     return { value: await work }
   } catch (error) {
@@ -93,7 +97,7 @@ async function roomOf({ placement }: Cloud, provider: string): Promise<Readonly<
   )
 }
 
-/** While a server is being moved it holds allocations on two hosts; the larger one is what it needs. */
+/** Takes the larger of a server's allocations: during a move a server has allocations on two hosts. */
 function overProviders(
   allocations: Readonly<Record<string, Readonly<Record<string, number>>>>,
 ): Readonly<Record<string, number>> {
@@ -116,7 +120,7 @@ async function groupsOf({ compute }: Cloud, moving: readonly Server[]): Promise<
   }))
 }
 
-/** A cloud without a network service has servers without ports. */
+/** Returns an empty list if the cloud has no network service: its servers have no ports. */
 async function withNetwork<T>(work: Promise<readonly T[]>): Promise<readonly T[]> {
   try {
     return await work
@@ -140,7 +144,7 @@ async function agentsOf(cloud: Cloud, host: string): Promise<readonly Agent[]> {
     .map((agent) => ({ type: agent.agent_type ?? 'agent', alive: agent.alive === true }))
 }
 
-/** A record from keys and what `work` makes of each. */
+/** Builds a record of keys and the result of `work` for each key. */
 async function recordOf<R>(keys: readonly string[], work: (key: string) => Promise<R>): Promise<Readonly<Record<string, R>>> {
   const values = await mapLimit(keys, AT_ONCE, work)
   return Object.fromEntries(keys.map((key, index) => [key, values[index]!]))

@@ -1,21 +1,20 @@
-/** The vocabulary of the pre-flight: its checks, their levels, and one line of its report. */
+/** Names of the checks, their levels, and a line of the report. Called by all checks and by `migration_preflight`. */
 import { count, list } from '../../../../runner/module.ts'
 
 export type Level = 'ok' | 'WARN' | 'BLOCK'
 
-/** One line of the pre-flight, as plain JSON. A WARN can be accepted by the name of its check, a BLOCK cannot. */
+/** A line of the report, as plain JSON. A WARN can be accepted by the name of its check, a BLOCK cannot. */
 export interface Check {
   readonly check: CheckName
   readonly level: Level
-  /** The server, or the host or hosts, that it is about. */
+  /** The server, the host or the hosts of the check. */
   readonly subject: string
-  /** What was seen. */
   readonly evidence: string
-  /** What to do about it; empty where nothing needs doing. */
+  /** Empty if the check passed. */
   readonly help: string
 }
 
-/** Every check there is, and what it asks. Documentation, `accept` and the report all read this. */
+/** Every check with its question. Read by the documentation, by `accept` and by the report. */
 export const CHECKS = {
   permission: 'the token may see hosts and services and move servers',
   parameters: 'every server is known, and what is asked for can be asked of this Nova',
@@ -60,7 +59,7 @@ export type CheckName = keyof typeof CHECKS
 
 export const CHECK_NAMES = Object.keys(CHECKS) as readonly CheckName[]
 
-/** What one look at one server, or at one pair of hosts, came to. */
+/** Outcome of a check for one server or one pair of hosts. */
 export interface Verdict {
   readonly level: Level
   readonly evidence: string
@@ -79,15 +78,15 @@ export const line = (check: CheckName, subject: string, { level, evidence, help 
   help,
 })
 
-/** A line for each subject that does not pass, and one for all that do. No subjects, no lines. */
+/** Makes a line for each subject that fails, and one line for all that pass. No subjects, no lines. */
 export function lines<T>(
   check: CheckName,
   subjects: readonly T[],
   name: (subject: T) => string,
-  look: (subject: T) => Verdict,
+  judge: (subject: T) => Verdict,
   noun = 'server',
 ): readonly Check[] {
-  const verdicts = subjects.map((subject) => ({ subject, verdict: look(subject) }))
+  const verdicts = subjects.map((subject) => ({ subject, verdict: judge(subject) }))
   const passed = verdicts.filter(({ verdict }) => verdict.level === 'ok')
   const evidence = [...new Set(passed.map(({ verdict }) => verdict.evidence))]
   const who = passed.length === 1 ? name(passed[0]!.subject) : count(passed.length, noun)

@@ -1,36 +1,36 @@
-/** Checks of the guest itself: CPU, machine type, devices. Pure, of the evidence that inspect.ts gathered. */
+/** Checks of the guest: CPU, machine type, devices. Pure; called by inspect.ts with the evidence. */
 import { compareVersions, type Hypervisor, list, type Server } from '../../../../runner/module.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
-import { seenHost } from './checks-storage.ts'
-import type { HostSeen, Seen } from './evidence.ts'
+import { hostFacts } from './checks-storage.ts'
+import type { HostEvidence, Evidence } from './evidence.ts'
 import { moving, sources, way } from './partition.ts'
 
-export const guestChecks = (seen: Seen): readonly Check[] => {
-  if (seen.wanted.target === '') return []
-  return [...lines('cpu', moving(seen), nameOf, (server) => cpu(server, seen)), ...machineTypes(seen), ...pairs(seen)]
+export const guestChecks = (facts: Evidence): readonly Check[] => {
+  if (facts.wanted.target === '') return []
+  return [...lines('cpu', moving(facts), nameOf, (server) => cpu(server, facts)), ...machineTypes(facts), ...pairs(facts)]
 }
 
 const CPU_TODO = 'choose a host whose CPU has all that the guest has, or set `cpu_mode` to a model that both have'
 
-function cpu(server: Server, seen: Seen): Verdict {
-  const [from, to] = [seenHost(seen, server.host), seenHost(seen, seen.wanted.target)]
+function cpu(server: Server, facts: Evidence): Verdict {
+  const [from, to] = [hostFacts(facts, server.host), hostFacts(facts, facts.wanted.target)]
   const guest = from?.guests[server.id]
   if (from !== undefined && to !== undefined && guest !== undefined) {
     if (guest.cpuXml === undefined) return ok("the guest has QEMU's default CPU")
     const passed = guest.cpuMode === 'host-passthrough'
     const xml = passed ? from.hostCpuXml : guest.cpuXml
-    const answer = xml === undefined ? undefined : seen.pairs[server.host!]?.cpu[xml]
-    if (answer !== undefined && !answer.fits) return block(`libvirt on ${seen.wanted.target}: ${answer.text}`, CPU_TODO)
+    const answer = xml === undefined ? undefined : facts.pairs[server.host!]?.cpu[xml]
+    if (answer !== undefined && !answer.fits) return block(`libvirt on ${facts.wanted.target}: ${answer.text}`, CPU_TODO)
     if (answer !== undefined)
-      return passed ? passthrough(from, to, seen.wanted.target) : ok(`libvirt on ${seen.wanted.target}: ${answer.text}`)
+      return passed ? passthrough(from, to, facts.wanted.target) : ok(`libvirt on ${facts.wanted.target}: ${answer.text}`)
   }
   const emulated = to === undefined ? undefined : emulation(to)
-  return emulated === undefined ? byApi(server, seen) : ok(emulated)
+  return emulated === undefined ? byApi(server, facts) : ok(emulated)
 }
 
 /** With host-passthrough the guest sees kernel and microcode too. */
-function passthrough(from: HostSeen, to: HostSeen, target: string): Verdict {
+function passthrough(from: HostEvidence, to: HostEvidence, target: string): Verdict {
   const differ = [
     ...(from.kernel === to.kernel ? [] : [`kernel ${from.kernel} → ${to.kernel}`]),
     ...(from.microcode === to.microcode ? [] : [`microcode ${from.microcode} → ${to.microcode}`]),
@@ -43,30 +43,30 @@ function passthrough(from: HostSeen, to: HostSeen, target: string): Verdict {
       )
 }
 
-const emulation = ({ conf }: HostSeen): string | undefined => {
+const emulation = ({ conf }: HostEvidence): string | undefined => {
   if (conf.get('libvirt', 'virt_type') === 'qemu') return 'virt_type is qemu: the CPU is emulated'
   if (conf.get('libvirt', 'cpu_mode') === 'none') return "cpu_mode is none: the guest has QEMU's default CPU"
   return undefined
 }
 
-/** Where libvirt could not be asked: what both hypervisors told Nova about their CPUs. */
-function byApi(server: Server, seen: Seen): Verdict {
-  const all = 'value' in seen.api.hypervisors ? seen.api.hypervisors.value : []
-  const [from, to] = [server.host, seen.wanted.target].map((host) => all.find((one) => one.host === host)?.cpu)
+/** If libvirt could not be asked: compares the CPUs that both hypervisors report to Nova. */
+function byApi(server: Server, facts: Evidence): Verdict {
+  const all = 'value' in facts.api.hypervisors ? facts.api.hypervisors.value : []
+  const [from, to] = [server.host, facts.wanted.target].map((host) => all.find((one) => one.host === host)?.cpu)
   const skipped =
-    seenHost(seen, seen.wanted.target)?.conf.flag('workarounds', 'skip_cpu_compare_on_dest', false) === true
+    hostFacts(facts, facts.wanted.target)?.conf.flag('workarounds', 'skip_cpu_compare_on_dest', false) === true
       ? '; Nova is set not to compare'
       : ''
   const [has, lacks] = [features(from), features(to)]
   if (from === undefined || to === undefined || has === undefined || lacks === undefined) {
-    return warn(`neither libvirt nor Nova says whether the CPU of ${seen.wanted.target} fits${skipped}`, CPU_TODO)
+    return warn(`neither libvirt nor Nova says whether the CPU of ${facts.wanted.target} fits${skipped}`, CPU_TODO)
   }
   const missing = has.filter((feature) => !lacks.includes(feature))
   const models = `${String(from['model'])} → ${String(to['model'])}`
   if (from['arch'] !== to['arch'])
     return block(`${String(from['arch'])} → ${String(to['arch'])}`, 'choose a host of the same architecture')
   if (missing.length > 0)
-    return warn(`as Nova knows it: ${models}; ${seen.wanted.target} lacks ${list(missing, 6)}${skipped}`, CPU_TODO)
+    return warn(`as Nova knows it: ${models}; ${facts.wanted.target} lacks ${list(missing, 6)}${skipped}`, CPU_TODO)
   return from['vendor'] === to['vendor']
     ? ok(`as Nova knows it: ${models}`)
     : warn(`as Nova knows it: ${String(from['vendor'])} → ${String(to['vendor'])}${skipped}`, CPU_TODO)
@@ -77,12 +77,12 @@ const features = (cpu: Hypervisor['cpu']): readonly string[] | undefined => {
   return Array.isArray(value) ? value.map(String) : undefined
 }
 
-function machineTypes(seen: Seen): readonly Check[] {
-  const { target } = seen.wanted
-  const known = seenHost(seen, target)?.machines
+function machineTypes(facts: Evidence): readonly Check[] {
+  const { target } = facts.wanted
+  const known = hostFacts(facts, target)?.machines
   if (known === undefined) return []
-  const guests = moving(seen).flatMap((server) => {
-    const machine = seenHost(seen, server.host)?.guests[server.id]?.machine
+  const guests = moving(facts).flatMap((server) => {
+    const machine = hostFacts(facts, server.host)?.guests[server.id]?.machine
     return machine === undefined ? [] : [{ server, machine }]
   })
   return lines(
@@ -99,20 +99,20 @@ function machineTypes(seen: Seen): readonly Check[] {
   )
 }
 
-/** What the two hosts are to each other. */
-function pairs(seen: Seen): readonly Check[] {
-  const { target } = seen.wanted
-  const to = seenHost(seen, target)
+/** Compares libvirt and the host UUIDs of source and target. */
+function pairs(facts: Evidence): readonly Check[] {
+  const { target } = facts.wanted
+  const to = hostFacts(facts, target)
   if (to === undefined) return []
-  return [...sources(moving(seen)).keys()].flatMap((host) => {
-    const from = seenHost(seen, host)
+  return [...sources(moving(facts)).keys()].flatMap((host) => {
+    const from = hostFacts(facts, host)
     if (from === undefined || host === target) return []
     const pair = way(host, target)
     return [...libvirt(from, to, pair), line('host_uuid', pair, hostUuid(from, to))]
   })
 }
 
-function libvirt(from: HostSeen, to: HostSeen, pair: string): readonly Check[] {
+function libvirt(from: HostEvidence, to: HostEvidence, pair: string): readonly Check[] {
   if (from.libvirt === undefined || to.libvirt === undefined) return []
   const versions = `libvirt ${from.libvirt} → ${to.libvirt}`
   return [
@@ -126,7 +126,7 @@ function libvirt(from: HostSeen, to: HostSeen, pair: string): readonly Check[] {
   ]
 }
 
-function hostUuid(from: HostSeen, to: HostSeen): Verdict {
+function hostUuid(from: HostEvidence, to: HostEvidence): Verdict {
   if (from.uuid !== undefined && from.uuid === to.uuid) {
     return block(
       `libvirt on both says ${from.uuid}: it would take the target for the same host`,

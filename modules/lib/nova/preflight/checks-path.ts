@@ -1,21 +1,17 @@
-/**
- * Checks of the way between two hosts: names, ports, libvirt's listener, clocks. Pure, of the evidence that
- * inspect.ts gathered.
- */
+/** Checks of the way between two hosts: names, ports, libvirt's listener, clocks. Pure; called by inspect.ts. */
 import { duration } from '../../../../runner/module.ts'
 import { block, line, ok, warn, type Check, type Verdict } from './check.ts'
-import { seenHost } from './checks-storage.ts'
-import type { HostSeen, Listening, PairSeen, Seen } from './evidence.ts'
+import { hostFacts } from './checks-storage.ts'
+import type { HostEvidence, Listening, PairEvidence, Evidence } from './evidence.ts'
 import { moving, sources, way } from './partition.ts'
 
-/** What lies between the hosts. */
-export const pathChecks = (seen: Seen): readonly Check[] => {
-  const { target } = seen.wanted
-  return [...sources(moving(seen)).keys()].flatMap((host) => {
-    const from = seenHost(seen, host)
-    const between = seen.pairs[host]
+export const pathChecks = (facts: Evidence): readonly Check[] => {
+  const { target } = facts.wanted
+  return [...sources(moving(facts)).keys()].flatMap((host) => {
+    const from = hostFacts(facts, host)
+    const between = facts.pairs[host]
     if (from === undefined || host === target) return []
-    const to = seenHost(seen, target)
+    const to = hostFacts(facts, target)
     const pair = way(host, target)
     return [
       line('tls', pair, tls(from, to, between?.scheme)),
@@ -23,14 +19,14 @@ export const pathChecks = (seen: Seen): readonly Check[] => {
       ...(between === undefined
         ? []
         : [line('port', pair, port(between, host, target, to)), ...(to === undefined ? [] : listener(to, between, target))]),
-      ...(to === undefined ? [] : [line('names', pair, names(from, to, host, seen)), ...clock(from, to, pair)]),
+      ...(to === undefined ? [] : [line('names', pair, names(from, to, host, facts)), ...clock(from, to, pair)]),
     ]
   })
 }
 
 const BULK = '49152-49215 cannot be tried while nobody listens there: let the firewall pass them'
 
-function port(between: PairSeen, source: string, target: string, to: HostSeen | undefined): Verdict {
+function port(between: PairEvidence, source: string, target: string, to: HostEvidence | undefined): Verdict {
   const goal = `${between.address}:${between.portNumber} (${between.scheme})`
   if (between.port === undefined || between.port.state === 'unknown') {
     return warn(
@@ -48,7 +44,7 @@ function port(between: PairSeen, source: string, target: string, to: HostSeen | 
   )
 }
 
-function listener({ listening }: HostSeen, { portNumber, address }: PairSeen, target: string): readonly Check[] {
+function listener({ listening }: HostEvidence, { portNumber, address }: PairEvidence, target: string): readonly Check[] {
   if (listening === undefined) return []
   return [line('listener', target, listens(listening, portNumber, address, target))]
 }
@@ -67,7 +63,7 @@ function listens(listening: readonly Listening[], port: number, address: string,
 
 const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'
 
-function tls({ conf }: HostSeen, to: HostSeen | undefined, scheme: string | undefined): Verdict {
+function tls({ conf }: HostEvidence, to: HostEvidence | undefined, scheme: string | undefined): Verdict {
   const native = conf.flag('libvirt', 'live_migration_with_native_tls', false)
   const there = to?.conf.flag('libvirt', 'live_migration_with_native_tls', false) ?? native
   if (native && conf.flag('libvirt', 'live_migration_tunnelled', false)) {
@@ -88,7 +84,7 @@ function tls({ conf }: HostSeen, to: HostSeen | undefined, scheme: string | unde
   return ok('encrypted')
 }
 
-function postCopy({ conf, userfaultfd }: HostSeen, to: HostSeen | undefined): Verdict {
+function postCopy({ conf, userfaultfd }: HostEvidence, to: HostEvidence | undefined): Verdict {
   if (!conf.flag('libvirt', 'live_migration_permit_post_copy', false)) return ok('Nova does not use it')
   const forbidden = userfaultfd === '0' || to?.userfaultfd === '0'
   return forbidden
@@ -99,15 +95,15 @@ function postCopy({ conf, userfaultfd }: HostSeen, to: HostSeen | undefined): Ve
     : ok('permitted by Nova and kernel')
 }
 
-function names(from: HostSeen, to: HostSeen, source: string, seen: Seen): Verdict {
-  const { target } = seen.wanted
-  const hypervisor = ('value' in seen.api.hypervisors ? seen.api.hypervisors.value : []).find(({ host }) => host === target)
+function names(from: HostEvidence, to: HostEvidence, source: string, facts: Evidence): Verdict {
+  const { target } = facts.wanted
+  const hypervisor = ('value' in facts.api.hypervisors ? facts.api.hypervisors.value : []).find(({ host }) => host === target)
   const view = from.names[target] ?? []
-  const byName = seen.pairs[source]?.address === target
+  const byName = facts.pairs[source]?.address === target
   if (view.length === 0) {
     return byName
       ? warn(`${source} cannot resolve ${target}`, 'give all compute hosts the same names: DNS or /etc/hosts')
-      : ok(`not needed: the target is reached at ${seen.pairs[source]?.address ?? 'its address'}`)
+      : ok(`not needed: the target is reached at ${facts.pairs[source]?.address ?? 'its address'}`)
   }
   if (view.every(isLoopback) && hypervisor?.hostIp !== undefined && !isLoopback(hypervisor.hostIp)) {
     return warn(
@@ -115,7 +111,7 @@ function names(from: HostSeen, to: HostSeen, source: string, seen: Seen): Verdic
       `take ${target} off the loopback line of /etc/hosts on ${source}`,
     )
   }
-  // A host's own name often stands for 127.0.1.1 in its own /etc/hosts; that says nothing about the others.
+  // In its own /etc/hosts, a host's name is often 127.0.1.1. That says nothing about the other names.
   const apart = [target, source].flatMap((name) => {
     const [here, there] = [from, to].map((host) => (host.names[name] ?? []).filter((address) => !isLoopback(address)))
     return here!.length > 0 && there!.length > 0 && !here!.some((address) => there!.includes(address))
@@ -127,10 +123,10 @@ function names(from: HostSeen, to: HostSeen, source: string, seen: Seen): Verdic
     : warn(apart.join('; '), 'give all compute hosts the same names: DNS or /etc/hosts')
 }
 
-/** Seconds by which the clocks may differ: the guest's time comes from its host. */
+/** Permitted difference of the clocks, in seconds: a guest takes its time from its host. */
 const TOLERANCE = 1
 
-function clock(from: HostSeen, to: HostSeen, pair: string): readonly Check[] {
+function clock(from: HostEvidence, to: HostEvidence, pair: string): readonly Check[] {
   if (from.clock === undefined || to.clock === undefined) return []
   const apart = Math.abs(from.clock.ahead - to.clock.ahead)
   const within = from.clock.within + to.clock.within

@@ -1,31 +1,28 @@
-/**
- * Checks of the request itself: does the target exist, may Nova move there. Pure, of the evidence that
- * inspect.ts gathered.
- */
+/** Checks of the request: permission, parameters, target, services. Pure; called by inspect.ts with the evidence. */
 import { compareVersions, type ComputeService, count, list, suggestion, type Server } from '../../../../runner/module.ts'
 import { isRunning } from '../servers.ts'
 import { candidates } from './ask-api.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
-import type { Seen } from './evidence.ts'
-import { moving, sort, sources } from './partition.ts'
+import type { Evidence } from './evidence.ts'
+import { moving, partition, sources } from './partition.ts'
 
-export const requestChecks = (seen: Seen): readonly Check[] => [
-  permission(seen),
-  ...parameters(seen),
-  ...targetExists(seen),
-  ...source(seen),
-  ...lines('state', moving(seen), nameOf, state),
-  ...notRunning(seen),
-  ...lines('task_state', moving(seen), nameOf, (server) => task(server, seen)),
-  ...lines('lock', moving(seen), nameOf, ({ locked }) =>
+export const requestChecks = (facts: Evidence): readonly Check[] => [
+  permission(facts),
+  ...parameters(facts),
+  ...targetExists(facts),
+  ...source(facts),
+  ...lines('state', moving(facts), nameOf, state),
+  ...notRunning(facts),
+  ...lines('task_state', moving(facts), nameOf, (server) => task(server, facts)),
+  ...lines('lock', moving(facts), nameOf, ({ locked }) =>
     locked ? warn('it is locked', 'its owner wants it left alone: ask, or unlock it') : ok('not locked'),
   ),
-  ...services(seen),
+  ...services(facts),
 ]
 
 export const nameOf = ({ name }: Server): string => name
 
-function permission({ api }: Seen): Check {
+function permission({ api }: Evidence): Check {
   const { user, project, roles } = api.token
   const who = `${user.name} has the roles ${roles.join(', ') || '(none)'}${project === undefined ? '' : ` on project ${project.name}`}`
   const refused = [api.services, api.hypervisors].flatMap((one) => ('why' in one ? [one.why] : []))
@@ -42,10 +39,10 @@ function permission({ api }: Seen): Check {
   )
 }
 
-/** Nova 2.30, of the Newton release: the first to let the scheduler confirm a host that is named. */
+/** Nova 2.30, of the Newton release: the first in which the scheduler confirms a named host. */
 const LOWEST = '2.30'
 
-function parameters({ wanted, api }: Seen): readonly Check[] {
+function parameters({ wanted, api }: Evidence): readonly Check[] {
   const problems = wanted.problems.map((problem) =>
     line('parameters', 'servers', block(problem, 'correct the name or give the id, and use credentials that may see it')),
   )
@@ -66,38 +63,38 @@ function parameters({ wanted, api }: Seen): readonly Check[] {
   return problems.length + old.length > 0 ? [...problems, ...old] : [line('parameters', 'request', ok(asked))]
 }
 
-const known = <T>(looked: { readonly value: T } | { readonly why: string }, none: T): T =>
-  'value' in looked ? looked.value : none
+const known = <T>(answer: { readonly value: T } | { readonly why: string }, none: T): T =>
+  'value' in answer ? answer.value : none
 
-const serviceOf = (seen: Seen, host: string): ComputeService | undefined =>
-  known(seen.api.services, []).find((one) => one.host === host)
+const serviceOf = (facts: Evidence, host: string): ComputeService | undefined =>
+  known(facts.api.services, []).find((one) => one.host === host)
 
-function targetExists(seen: Seen): readonly Check[] {
-  const { target } = seen.wanted
-  if ('why' in seen.api.services) return []
+function targetExists(facts: Evidence): readonly Check[] {
+  const { target } = facts.wanted
+  if ('why' in facts.api.services) return []
   if (target === '') return [line('target_exists', 'target', ok('the scheduler chooses'))]
-  return [line('target_exists', target, noComputeHost(seen, target) ?? ok('it runs nova-compute'))]
+  return [line('target_exists', target, noComputeHost(facts, target) ?? ok('it runs nova-compute'))]
 }
 
-/** What is wrong with the name of a compute host; undefined where Nova knows it, or could not be asked. */
-function noComputeHost(seen: Seen, name: string): Verdict | undefined {
-  if ('why' in seen.api.services || serviceOf(seen, name) !== undefined) return undefined
-  const node = known(seen.api.hypervisors, []).find((one) => one.name === name)
+/** Explains an unknown compute host; undefined if Nova knows the host or could not be asked. */
+function noComputeHost(facts: Evidence, name: string): Verdict | undefined {
+  if ('why' in facts.api.services || serviceOf(facts, name) !== undefined) return undefined
+  const node = known(facts.api.hypervisors, []).find((one) => one.name === name)
   if (node !== undefined)
     return block(`this is the name of a hypervisor; Nova calls its compute host ${node.host}`, `use ${node.host}`)
-  const hosts = seen.api.services.value.map(({ host }) => host)
+  const hosts = facts.api.services.value.map(({ host }) => host)
   return block(`no host of that name runs nova-compute${suggestion(name, hosts)}`, `compute hosts: ${list(hosts, 12)}`)
 }
 
-function source(seen: Seen): readonly Check[] {
-  const { wanted } = seen
+function source(facts: Evidence): readonly Check[] {
+  const { wanted } = facts
   const { source: from, target, servers } = wanted
-  const unknown = from === '' ? undefined : noComputeHost(seen, from)
-  // A misspelt host has no servers: without this it would look like one that is empty.
+  const unknown = from === '' ? undefined : noComputeHost(facts, from)
+  // A misspelt host has no servers. Without this check it would pass for an empty host.
   if (unknown !== undefined) return [line('source', from, unknown)]
   if (from !== '' && from === target)
     return [line('source', from, block('source and target are the same host', 'name another target'))]
-  const { there } = sort(wanted)
+  const { there } = partition(wanted)
   return lines('source', servers, nameOf, (server) => {
     if (there.includes(server)) return ok(`on ${server.host} already`)
     if (server.host === undefined)
@@ -122,23 +119,23 @@ function state(server: Server): Verdict {
   )
 }
 
-function notRunning({ wanted }: Seen): readonly Check[] {
-  const { left } = sort(wanted)
-  if (left.length === 0) return []
+function notRunning({ wanted }: Evidence): readonly Check[] {
+  const { staying } = partition(wanted)
+  if (staying.length === 0) return []
   const names = list(
-    left.map(({ name, status }) => `${name} (${status})`),
+    staying.map(({ name, status }) => `${name} (${status})`),
     6,
   )
   return [
     line(
       'not_running',
-      count(left.length, 'server'),
-      warn(`${left.length === 1 ? 'stays' : 'stay'} on ${wanted.source}: ${names}`, 'move them cold, or leave them'),
+      count(staying.length, 'server'),
+      warn(`${staying.length === 1 ? 'stays' : 'stay'} on ${wanted.source}: ${names}`, 'move them cold, or leave them'),
     ),
   ]
 }
 
-function task(server: Server, { wanted, api }: Seen): Verdict {
+function task(server: Server, { wanted, api }: Evidence): Verdict {
   if (server.taskState === undefined) return ok('no task')
   const running = api.inFlight[server.id]
   if (running === undefined) return block(`its task is ${server.taskState}`, 'wait until it is over')
@@ -151,18 +148,18 @@ function task(server: Server, { wanted, api }: Seen): Verdict {
   )
 }
 
-function services(seen: Seen): readonly Check[] {
-  if ('why' in seen.api.services || moving(seen).length === 0) return []
-  const { target } = seen.wanted
-  const leaving = [...sources(moving(seen)).keys()]
-  const arriving = candidates({ target, servers: moving(seen) }, seen.api.services.value)
+function services(facts: Evidence): readonly Check[] {
+  if ('why' in facts.api.services || moving(facts).length === 0) return []
+  const { target } = facts.wanted
+  const leaving = [...sources(moving(facts)).keys()]
+  const arriving = candidates({ target, servers: moving(facts) }, facts.api.services.value)
   const isSource = new Set(leaving)
   const hosts = target === '' ? leaving : [...leaving, target]
   const verdicts = lines(
     'services',
     hosts,
     (host) => host,
-    (host) => service(serviceOf(seen, host), host === target && !isSource.has(host)),
+    (host) => service(serviceOf(facts, host), host === target && !isSource.has(host)),
     'host',
   )
   if (target !== '') return verdicts

@@ -1,45 +1,42 @@
-/**
- * Checks of memory, CPUs and disk on the target, for all servers together. Pure, of the evidence that
- * inspect.ts gathered.
- */
+/** Checks of memory, CPUs and disk on the target, for all servers together. Pure; called by inspect.ts. */
 import { bytes, count, GIB, type Hypervisor, list, MIB, type Server } from '../../../../runner/module.ts'
 import { candidates } from './ask-api.ts'
 import { block, line, lines, ok, warn, type Check, type CheckName, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
 import { usesHugePages } from './checks-server.ts'
-import type { Room, Seen } from './evidence.ts'
+import type { Room, Evidence } from './evidence.ts'
 import { arriving, moving, sources, way } from './partition.ts'
 
 type Amounts = Readonly<Record<string, number>>
 
-export const roomChecks = (seen: Seen): readonly Check[] => {
-  if (moving(seen).length === 0) return []
+export const roomChecks = (facts: Evidence): readonly Check[] => {
+  if (moving(facts).length === 0) return []
   return [
-    ...hypervisor(seen),
-    ...(seen.wanted.target === '' ? schedulersRoom(seen) : targetsRoom(seen)),
-    ...memoryFree(seen),
-    ...traits(seen),
+    ...hypervisor(facts),
+    ...(facts.wanted.target === '' ? schedulersRoom(facts) : targetsRoom(facts)),
+    ...memoryFree(facts),
+    ...traits(facts),
   ]
 }
 
-const hypervisorOf = (seen: Seen, host: string): Hypervisor | undefined =>
-  ('value' in seen.api.hypervisors ? seen.api.hypervisors.value : []).find((one) => one.host === host)
+const hypervisorOf = (facts: Evidence, host: string): Hypervisor | undefined =>
+  ('value' in facts.api.hypervisors ? facts.api.hypervisors.value : []).find((one) => one.host === host)
 
-/** Nova's integer as people write it: 7002022 is 7.2.22. */
+/** Formats Nova's integer version: 7002022 is 7.2.22. */
 export const versionText = (version: number): string =>
   [Math.floor(version / 1_000_000), Math.floor(version / 1000) % 1000, version % 1000].join('.')
 
-function hypervisor(seen: Seen): readonly Check[] {
-  if ('why' in seen.api.hypervisors) return []
-  const targets = candidates(seen.wanted, 'value' in seen.api.services ? seen.api.services.value : [])
+function hypervisor(facts: Evidence): readonly Check[] {
+  if ('why' in facts.api.hypervisors) return []
+  const targets = candidates(facts.wanted, 'value' in facts.api.services ? facts.api.services.value : [])
   return lines(
     'hypervisor',
-    [...sources(moving(seen)).keys()],
-    (source) => way(source, seen.wanted.target),
+    [...sources(moving(facts)).keys()],
+    (source) => way(source, facts.wanted.target),
     (source) => {
       const verdicts = targets
         .filter((host) => host !== source)
-        .map((host) => compatible(hypervisorOf(seen, source), hypervisorOf(seen, host), source, host))
+        .map((host) => compatible(hypervisorOf(facts, source), hypervisorOf(facts, host), source, host))
       return (
         verdicts.find(({ level }) => level === 'ok') ??
         verdicts[0] ??
@@ -64,9 +61,9 @@ function compatible(from: Hypervisor | undefined, to: Hypervisor | undefined, so
     : block(`${versions}: the target is older`, `upgrade ${target}, or choose another host`)
 }
 
-/** What a server takes on a host: what Placement has allocated to it, or, where that cannot be read, what its flavor says. */
-export function needs(server: Server, seen: Seen): Amounts {
-  const allocated = seen.api.allocations[server.id]
+/** Room that a server needs: its allocations in Placement or, if those cannot be read, the amounts of its flavor. */
+export function needs(server: Server, facts: Evidence): Amounts {
+  const allocated = facts.api.allocations[server.id]
   if (allocated !== undefined && 'value' in allocated && Object.keys(allocated.value).length > 0) return allocated.value
   const { vcpus, ram, disk, ephemeral, swap } = server.flavor
   const root = server.imageId === undefined ? 0 : disk
@@ -93,19 +90,19 @@ const UNITS: Readonly<Record<string, (amount: number) => string>> = {
 }
 const shown = (name: string, amount: number): string => (UNITS[name] ?? ((number: number) => `${number} ${name}`))(amount)
 
-function targetsRoom(seen: Seen): readonly Check[] {
-  const { target } = seen.wanted
-  const servers = arriving(seen)
+function targetsRoom(facts: Evidence): readonly Check[] {
+  const { target } = facts.wanted
+  const servers = arriving(facts)
   if (servers.length === 0) return []
   const who = servers.length === 1 ? servers[0]!.name : count(servers.length, 'server')
-  const needed = sum(servers.map((server) => needs(server, seen)))
-  const room = seen.api.room[target]
+  const needed = sum(servers.map((server) => needs(server, facts)))
+  const room = facts.api.room[target]
   if (room === undefined || 'why' in room)
     return [
       line(
         'memory',
         target,
-        fromHypervisor(needed['MEMORY_MB'] ?? 0, hypervisorOf(seen, target), room?.why ?? 'Placement was not asked'),
+        fromHypervisor(needed['MEMORY_MB'] ?? 0, hypervisorOf(facts, target), room?.why ?? 'Placement was not asked'),
       ),
     ]
   return Object.entries(needed)
@@ -135,14 +132,14 @@ function fromHypervisor(needed: number, hypervisor: Hypervisor | undefined, why:
   return warn(evidence, 'see that Placement answers: the scheduler decides by its figures')
 }
 
-/** Where the scheduler chooses: each server must fit somewhere, and all of them together, the largest first. */
-function schedulersRoom(seen: Seen): readonly Check[] {
-  const rooms = Object.entries(seen.api.room).flatMap(([host, room]) => ('value' in room ? [{ host, room: room.value }] : []))
+/** If the scheduler chooses: each server must fit on a host, and all servers together, the largest first. */
+function schedulersRoom(facts: Evidence): readonly Check[] {
+  const rooms = Object.entries(facts.api.room).flatMap(([host, room]) => ('value' in room ? [{ host, room: room.value }] : []))
   if (rooms.length === 0)
     return [
       line('memory', 'scheduler', warn('Placement says nothing about any host it may choose', 'see that Placement answers')),
     ]
-  const servers = arriving(seen).map((server) => ({ server, amounts: needs(server, seen) }))
+  const servers = arriving(facts).map((server) => ({ server, amounts: needs(server, facts) }))
   const nowhere = servers.filter(
     ({ server, amounts }) => !rooms.some(({ host, room }) => host !== server.host && fits(amounts, room)),
   )
@@ -180,7 +177,7 @@ const fits = (amounts: Amounts, room: Readonly<Record<string, Room>>): boolean =
     return own === undefined ? !(name === 'MEMORY_MB' || name === 'VCPU') : amount <= own.limit - own.used
   })
 
-/** First fit, decreasing by memory: the next server sees what the ones before it have taken. */
+/** First fit, decreasing by memory: each server takes room from the next ones. */
 export function pack(
   servers: readonly { readonly server: Server; readonly amounts: Amounts }[],
   rooms: readonly { readonly host: string; readonly room: Readonly<Record<string, Room>> }[],
@@ -204,11 +201,11 @@ export function pack(
   return { placed, homeless }
 }
 
-function memoryFree(seen: Seen): readonly Check[] {
-  const { target } = seen.wanted
-  const host = seen.hosts[target]
+function memoryFree(facts: Evidence): readonly Check[] {
+  const { target } = facts.wanted
+  const host = facts.hosts[target]
   if (host === undefined || 'why' in host || host.value.memAvailable === undefined) return []
-  const needed = arriving(seen)
+  const needed = arriving(facts)
     .filter((server) => !usesHugePages(server))
     .reduce((total, { flavor }) => total + flavor.ram * MIB, 0)
   const evidence = `${bytes(needed)} needed at most, ${bytes(host.value.memAvailable)} available`
@@ -223,9 +220,9 @@ function memoryFree(seen: Seen): readonly Check[] {
   ]
 }
 
-function traits(seen: Seen): readonly Check[] {
-  const { target } = seen.wanted
-  const known = seen.api.traits[target]
+function traits(facts: Evidence): readonly Check[] {
+  const { target } = facts.wanted
+  const known = facts.api.traits[target]
   if (known === undefined || 'why' in known) return []
   const has = new Set(known.value)
   if (has.has('COMPUTE_STATUS_DISABLED')) {
@@ -240,7 +237,7 @@ function traits(seen: Seen): readonly Check[] {
       ),
     ]
   }
-  return lines('traits', moving(seen), nameOf, ({ flavor }) => {
+  return lines('traits', moving(facts), nameOf, ({ flavor }) => {
     const asked = Object.entries(flavor.extraSpecs).flatMap(([key, value]) =>
       /^trait\d*:/.test(key) ? [[key.split(':')[1]!, value] as const] : [],
     )

@@ -1,34 +1,34 @@
-/** Checks of each server: state, tasks, flavor, groups. Pure, of the evidence that inspect.ts gathered. */
+/** Checks of each server: zone, groups, flavor, ports. Pure; called by inspect.ts with the evidence. */
 import { bytes, compareVersions, list, MIB, type Server } from '../../../../runner/module.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
 import { keepsDisks } from './checks-storage.ts'
-import type { Agent, Group, Port, Seen } from './evidence.ts'
+import type { Agent, Group, Port, Evidence } from './evidence.ts'
 import { arriving, moving } from './partition.ts'
 
-export const serverChecks = (seen: Seen): readonly Check[] => {
-  const servers = moving(seen)
+export const serverChecks = (facts: Evidence): readonly Check[] => {
+  const servers = moving(facts)
   return [
-    ...lines('availability_zone', servers, nameOf, (server) => zone(server, seen)),
+    ...lines('availability_zone', servers, nameOf, (server) => zone(server, facts)),
     ...lines(
       'server_group',
       servers.filter(({ serverGroups }) => serverGroups.length > 0),
       nameOf,
-      (server) => groups(server, seen),
+      (server) => groups(server, facts),
     ),
     ...lines('devices', servers, nameOf, devices),
-    ...lines('numa', servers.filter(hasTopology), nameOf, (server) => topology(server, seen)),
-    ...network(seen),
+    ...lines('numa', servers.filter(hasTopology), nameOf, (server) => topology(server, facts)),
+    ...network(facts),
     ...lines(
       'config_drive',
       servers.filter(({ configDrive }) => configDrive),
       nameOf,
-      (server) => configDrive(server, seen),
+      (server) => configDrive(server, facts),
     ),
   ]
 }
 
-function zone(server: Server, { wanted, api }: Seen): Verdict {
+function zone(server: Server, { wanted, api }: Evidence): Verdict {
   const target = 'value' in api.services ? api.services.value.find(({ host }) => host === wanted.target)?.zone : undefined
   const pinned = server.pinnedAvailabilityZone
   if (pinned !== undefined) {
@@ -39,7 +39,7 @@ function zone(server: Server, { wanted, api }: Seen): Verdict {
           `choose a host of ${pinned}: the scheduler takes no other`,
         )
   }
-  // Before 2.96 Nova does not tell whether a server is pinned; it is when a zone was asked for when it was created.
+  // Before 2.96 Nova does not show if a server is pinned. A server created with a zone is pinned.
   const unsure =
     compareVersions(api.microversion, '2.96') < 0 &&
     target !== undefined &&
@@ -53,9 +53,9 @@ function zone(server: Server, { wanted, api }: Seen): Verdict {
     : ok(target === undefined ? 'not pinned' : `${wanted.target} is in ${target}`)
 }
 
-function groups(server: Server, seen: Seen): Verdict {
-  const { wanted, api } = seen
-  const movers = new Set(moving(seen).map(({ id }) => id))
+function groups(server: Server, facts: Evidence): Verdict {
+  const { wanted, api } = facts
+  const movers = new Set(moving(facts).map(({ id }) => id))
   const own = api.groups.filter(({ id }) => server.serverGroups.includes(id))
   const verdicts = own.map((group) => groupVerdict(server, group, wanted.target, movers))
   return verdicts.find(({ level }) => level !== 'ok') ?? verdicts[0] ?? ok('its group is gone')
@@ -82,7 +82,7 @@ function groupVerdict(server: Server, { name, policy, members }: Group, target: 
   return ok(`${name}: ${policy} holds`)
 }
 
-/** Flavor keys that stand against a live migration. Image properties can ask for the same; Nova refuses those by itself. */
+/** Flavor keys that prevent a live migration. Image properties can ask for the same; Nova itself refuses those. */
 const DEVICES: readonly (readonly [RegExp, (value: string) => Verdict | undefined])[] = [
   [
     /^accel:device_profile$/,
@@ -128,17 +128,17 @@ const hasTopology = (server: Server): boolean =>
   'hw:numa_nodes' in server.flavor.extraSpecs ||
   usesHugePages(server)
 
-/** Train, whose API reaches 2.79, is the first release that gives a server its CPUs and nodes anew on the target. */
-function topology(server: Server, seen: Seen): Verdict {
-  if (compareVersions(seen.api.microversion, '2.79') < 0)
+/** Train, whose API reaches 2.79, is the first release that assigns CPUs and NUMA nodes anew on the target. */
+function topology(server: Server, facts: Evidence): Verdict {
+  if (compareVersions(facts.api.microversion, '2.79') < 0)
     return block(
       'it has pinned CPUs or NUMA nodes, which this Nova would not adapt to the target',
       'upgrade Nova to Train or later, or move it cold',
     )
-  const host = seen.hosts[seen.wanted.target]
+  const host = facts.hosts[facts.wanted.target]
   if (!usesHugePages(server) || host === undefined || 'why' in host) return ok('Nova places it anew on the target')
   const wanted = pageSize(server)
-  const needed = arriving(seen)
+  const needed = arriving(facts)
     .filter((other) => pageSize(other) === wanted)
     .reduce((total, { flavor }) => total + flavor.ram * MIB, 0)
   const kib = /^large$/i.test(wanted) ? undefined : pageKib(wanted)
@@ -151,7 +151,7 @@ function topology(server: Server, seen: Seen): Verdict {
 
 const STEP: Readonly<Record<string, number>> = { '': 1, K: 1, M: 1024, G: 1024 * 1024 }
 
-/** `2MB`, `1G`, `2048`: KiB. */
+/** Converts `2MB`, `1G` or `2048` to KiB. */
 export function pageKib(size: string): number | undefined {
   const [, number, step] = /^(\d+)\s*([KMG]?)B?$/i.exec(size) ?? []
   return number === undefined ? undefined : Number(number) * STEP[(step ?? '').toUpperCase()]!
@@ -159,9 +159,9 @@ export function pageKib(size: string): number | undefined {
 
 const FIXED = new Set(['direct-physical', 'accelerator-direct-physical'])
 
-function network(seen: Seen): readonly Check[] {
-  const { api, wanted } = seen
-  const servers = moving(seen)
+function network(facts: Evidence): readonly Check[] {
+  const { api, wanted } = facts
+  const servers = moving(facts)
   const agents = 'value' in api.agents ? api.agents.value : []
   const dead = agents.filter((agent) => wires(agent) && !agent.alive)
   const unread =
@@ -183,7 +183,7 @@ function network(seen: Seen): readonly Check[] {
   ]
 }
 
-/** Agents that connect a guest to its network, unlike those for DHCP, routing or metadata. */
+/** Agents that connect a guest to its network, unlike agents for DHCP, routing or metadata. */
 const wires = ({ type }: Agent): boolean => /vswitch|bridge|ovn controller|sr-?iov|nic switch/i.test(type)
 
 function portsVerdict(ports: { readonly value: readonly Port[] } | { readonly why: string } | undefined): Verdict {
@@ -205,8 +205,8 @@ function portsVerdict(ports: { readonly value: readonly Port[] } | { readonly wh
   return ok(ports.value.length === 0 ? 'no ports' : `${ports.value.length} of type normal`)
 }
 
-function configDrive(server: Server, seen: Seen): Verdict {
-  return keepsDisks(server, seen)
+function configDrive(server: Server, facts: Evidence): Verdict {
+  return keepsDisks(server, facts)
     ? ok('on storage that both hosts share')
     : warn('it has one; it is copied along', 'nothing needs doing; it is named because some distributions do not support it')
 }

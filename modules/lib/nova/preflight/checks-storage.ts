@@ -1,47 +1,47 @@
-/** Checks of disks and instance folders, shared or copied. Pure, of the evidence that inspect.ts gathered. */
+/** Checks of disks and instance folders, shared or copied. Pure; called by inspect.ts with the evidence. */
 import { bytes, count, GIB, list, MIB, type Server } from '../../../../runner/module.ts'
 import type { OsloConfig } from '../../text/oslo-config.ts'
 import { block, line, lines, ok, warn, type Check, type Verdict } from './check.ts'
 import { nameOf } from './checks-request.ts'
-import type { Folder, HostSeen, Seen } from './evidence.ts'
+import type { Folder, HostEvidence, Evidence } from './evidence.ts'
 import { arriving, moving, sources, way } from './partition.ts'
 
-export const storageChecks = (seen: Seen): readonly Check[] => [
-  ...hostAccess(seen),
-  ...storage(seen),
-  ...leftovers(seen),
-  ...diskSpace(seen),
-  ...ids(seen),
+export const storageChecks = (facts: Evidence): readonly Check[] => [
+  ...hostAccess(facts),
+  ...storage(facts),
+  ...leftovers(facts),
+  ...diskSpace(facts),
+  ...ids(facts),
 ]
 
-/** A host as it was seen, or undefined. */
-export const seenHost = (seen: Seen, host: string | undefined): HostSeen | undefined => {
-  const looked = host === undefined ? undefined : seen.hosts[host]
-  return looked !== undefined && 'value' in looked ? looked.value : undefined
+/** Evidence from a host; undefined if the host could not be probed. */
+export const hostFacts = (facts: Evidence, host: string | undefined): HostEvidence | undefined => {
+  const answer = host === undefined ? undefined : facts.hosts[host]
+  return answer !== undefined && 'value' in answer ? answer.value : undefined
 }
 
-function hostAccess(seen: Seen): readonly Check[] {
-  const looked = Object.entries(seen.hosts)
-  if (looked.length === 0) return []
+function hostAccess(facts: Evidence): readonly Check[] {
+  const answers = Object.entries(facts.hosts)
+  if (answers.length === 0) return []
   const checks = lines(
     'host_access',
-    looked,
+    answers,
     ([host]) => host,
     ([, found]) =>
       'value' in found
         ? ok('looked at over ssh')
         : warn(
             `${found.why}: storage, disk space, CPU, ports and the like were not checked there`,
-            found.cure ?? 'make it reachable',
+            found.help ?? 'make it reachable',
           ),
     'host',
   )
-  return seen.wanted.target === ''
+  return facts.wanted.target === ''
     ? [...checks, line('host_access', 'scheduler', ok('the host it chooses is checked by Nova alone, before anything is moved'))]
     : checks
 }
 
-/** How a host keeps disks: `qcow2` is what `default` stands for (`use_cow_images`). */
+/** Image type of a host's disks: `default` stands for `qcow2` (`use_cow_images`). */
 export function imagesType(conf: OsloConfig): string {
   const type = conf.get('libvirt', 'images_type') ?? 'default'
   if (type !== 'default') return type
@@ -51,10 +51,11 @@ export function imagesType(conf: OsloConfig): string {
 const REMOTE = new Set(['rbd'])
 
 /**
- * Whether both hosts use one storage. Nova finds out by writing a file; a check must not write, so it compares the server's folder as each
- * host sees it: the same inode and time of change mean the same folder. Undefined where the folder was not seen on the source.
+ * True if both hosts use the same storage. Nova writes a file to find out, but a check must not write. The check compares
+ * the server's folder on both hosts: the same inode and time of change mean the same folder. Undefined if the source lacks
+ * the folder.
  */
-export function isShared(id: string, source: HostSeen, target: HostSeen): boolean | undefined {
+export function isShared(id: string, source: HostEvidence, target: HostEvidence): boolean | undefined {
   if (REMOTE.has(imagesType(source.conf))) return true
   const folder = source.folders[id]
   if (folder === undefined) return undefined
@@ -64,18 +65,18 @@ export function isShared(id: string, source: HostSeen, target: HostSeen): boolea
 
 const same = (a: Folder, b: Folder): boolean => a.inode === b.inode && a.mtime === b.mtime
 
-/** True when nothing of the server's disks is copied, as far as could be seen. */
-export function keepsDisks({ id, host }: Server, seen: Seen): boolean {
-  const [source, target] = [seenHost(seen, host), seenHost(seen, seen.wanted.target)]
+/** True if the evidence shows that none of the server's disks is copied. */
+export function keepsDisks({ id, host }: Server, facts: Evidence): boolean {
+  const [source, target] = [hostFacts(facts, host), hostFacts(facts, facts.wanted.target)]
   return source !== undefined && target !== undefined && isShared(id, source, target) === true
 }
 
-function storage(seen: Seen): readonly Check[] {
-  const { target, block: wanted } = seen.wanted
-  const to = seenHost(seen, target)
+function storage(facts: Evidence): readonly Check[] {
+  const { target, block: wanted } = facts.wanted
+  const to = hostFacts(facts, target)
   if (to === undefined) return []
-  return [...sources(moving(seen))].flatMap(([host, servers]) => {
-    const from = seenHost(seen, host)
+  return [...sources(moving(facts))].flatMap(([host, servers]) => {
+    const from = hostFacts(facts, host)
     if (from === undefined) return []
     const pair = way(host, target)
     const [type, other] = [imagesType(from.conf), imagesType(to.conf)]
@@ -106,8 +107,8 @@ function storage(seen: Seen): readonly Check[] {
 function kindOfMigration(
   shared: boolean | undefined,
   wanted: 'auto' | boolean,
-  from: HostSeen,
-  to: HostSeen,
+  from: HostEvidence,
+  to: HostEvidence,
   server: Server,
 ): Verdict {
   const type = imagesType(from.conf)
@@ -130,12 +131,12 @@ function kindOfMigration(
   return ok(shared ? `${where}, shared` : `${where}, local: disks are copied`)
 }
 
-function leftovers(seen: Seen): readonly Check[] {
-  const { target } = seen.wanted
-  const to = seenHost(seen, target)
+function leftovers(facts: Evidence): readonly Check[] {
+  const { target } = facts.wanted
+  const to = hostFacts(facts, target)
   if (to === undefined) return []
-  return lines('leftover', arriving(seen), nameOf, (server) => {
-    const from = seenHost(seen, server.host)
+  return lines('leftover', arriving(facts), nameOf, (server) => {
+    const from = hostFacts(facts, server.host)
     const folder = to.folders[server.id]
     if (folder !== undefined && from !== undefined && isShared(server.id, from, to) !== true) {
       return block(
@@ -152,12 +153,14 @@ function leftovers(seen: Seen): readonly Check[] {
   })
 }
 
-/** Bytes that arrive on the target for a server: what the guest sees of its local disks, as seen on the source or as its flavor says. */
-export function diskNeed(server: Server, seen: Seen): number {
+/**
+ * Bytes that arrive on the target for a server: the virtual size of its local disks on the source, else its flavor's.
+ */
+export function diskNeed(server: Server, facts: Evidence): number {
   const { disk, ephemeral, swap } = server.flavor
   const root = server.imageId === undefined ? 0 : disk
   const byFlavor = (root + ephemeral) * GIB + swap * MIB
-  const files = seenHost(seen, server.host)?.disks[server.id]
+  const files = hostFacts(facts, server.host)?.disks[server.id]
   return files === undefined
     ? byFlavor
     : Math.max(
@@ -166,14 +169,14 @@ export function diskNeed(server: Server, seen: Seen): number {
       )
 }
 
-function diskSpace(seen: Seen): readonly Check[] {
-  const { target, block: wanted } = seen.wanted
-  const copied = arriving(seen).filter((server) => !keepsDisks(server, seen))
+function diskSpace(facts: Evidence): readonly Check[] {
+  const { target, block: wanted } = facts.wanted
+  const copied = arriving(facts).filter((server) => !keepsDisks(server, facts))
   if (target === '' || copied.length === 0 || wanted === false) return []
-  const backing = missingBacking(seen, copied)
-  const need = copied.reduce((total, server) => total + diskNeed(server, seen), 0) + backing.size
+  const backing = missingBacking(facts, copied)
+  const need = copied.reduce((total, server) => total + diskNeed(server, facts), 0) + backing.size
   const who = `${list(copied.map(nameOf))} ${copied.length === 1 ? 'needs' : 'need'} ${bytes(need)}${backing.count > 0 ? ` with ${backing.count === 1 ? 'an image' : count(backing.count, 'image')} that ${target} lacks` : ''}`
-  const to = seenHost(seen, target)
+  const to = hostFacts(facts, target)
   if (to?.filesystem !== undefined) {
     const reserved = to.conf.number('DEFAULT', 'reserved_host_disk_mb', 0) * MIB
     const free = Math.max(0, to.filesystem.free - reserved)
@@ -188,7 +191,7 @@ function diskSpace(seen: Seen): readonly Check[] {
       ),
     ]
   }
-  const least = ('value' in seen.api.hypervisors ? seen.api.hypervisors.value : []).find(
+  const least = ('value' in facts.api.hypervisors ? facts.api.hypervisors.value : []).find(
     ({ host }) => host === target,
   )?.diskAvailableLeast
   if (least === undefined)
@@ -205,32 +208,32 @@ function diskSpace(seen: Seen): readonly Check[] {
   ]
 }
 
-/** Images in `_base` that have to be fetched to the target as well, each once. */
-function missingBacking(seen: Seen, servers: readonly Server[]): { readonly size: number; readonly count: number } {
+/** Images in `_base` that the target must fetch too, each once. */
+function missingBacking(facts: Evidence, servers: readonly Server[]): { readonly size: number; readonly count: number } {
   const sizes = new Map<string, number>()
   for (const server of servers) {
-    const lacking = new Set(server.host === undefined ? [] : seen.pairs[server.host]?.missingBacking)
-    for (const { backing } of seenHost(seen, server.host)?.disks[server.id] ?? [])
+    const lacking = new Set(server.host === undefined ? [] : facts.pairs[server.host]?.missingBacking)
+    for (const { backing } of hostFacts(facts, server.host)?.disks[server.id] ?? [])
       if (backing !== undefined && lacking.has(backing.path)) sizes.set(backing.path, backing.size)
   }
   return { size: [...sizes.values()].reduce((total, size) => total + size, 0), count: sizes.size }
 }
 
-/** Files on shared storage belong to numbers, not names. */
-function ids(seen: Seen): readonly Check[] {
-  const to = seenHost(seen, seen.wanted.target)
+/** Files on shared storage belong to numeric ids, not to names. */
+function ids(facts: Evidence): readonly Check[] {
+  const to = hostFacts(facts, facts.wanted.target)
   if (to === undefined) return []
-  return [...sources(moving(seen))].flatMap(([host, servers]) => {
-    const from = seenHost(seen, host)
+  return [...sources(moving(facts))].flatMap(([host, servers]) => {
+    const from = hostFacts(facts, host)
     if (from === undefined || REMOTE.has(imagesType(from.conf)) || !servers.some(({ id }) => isShared(id, from, to) === true))
       return []
     const differ = Object.keys(from.users).filter((user) => to.users[user] !== undefined && to.users[user] !== from.users[user])
     const evidence = (user: string): string =>
-      `${user} is ${from.users[user]} on ${host} and ${to.users[user]} on ${seen.wanted.target}`
+      `${user} is ${from.users[user]} on ${host} and ${to.users[user]} on ${facts.wanted.target}`
     const verdict =
       differ.length === 0
         ? ok('the same on both')
         : warn(differ.map(evidence).join('; '), 'give users the same ids on both hosts, or the guest cannot read its disks there')
-    return [line('ids', way(host, seen.wanted.target), verdict)]
+    return [line('ids', way(host, facts.wanted.target), verdict)]
   })
 }

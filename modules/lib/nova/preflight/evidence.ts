@@ -1,19 +1,19 @@
-/** The evidence that the checks judge: plain data from the API and from the hosts. */
+/** Evidence for the checks: plain data from the API and from the hosts, gathered by inspect.ts. */
 import type { ComputeService, Hypervisor, Migration, Server, Token } from '../../../../runner/module.ts'
 import type { OsloConfig } from '../../text/oslo-config.ts'
 import type { Probe } from '../../host/port.ts'
 
-/** Something that was looked at, or why it could not be. */
-export type Looked<T> = { readonly value: T } | { readonly why: string }
+/** A value, or why the value could not be read. */
+export type Answer<T> = { readonly value: T } | { readonly why: string }
 
 export interface Wanted {
-  /** Every server that is asked for and exists. */
+  /** Requested servers that exist. */
   readonly servers: readonly Server[]
-  /** A sentence for each that was not found. */
+  /** A sentence for each server that was not found. */
   readonly problems: readonly string[]
-  /** True when servers were named one by one; false when it is all of a host. */
+  /** True if servers were named; false for all servers of a host. */
   readonly named: boolean
-  /** Empty where none was named. */
+  /** Empty: none was named. */
   readonly source: string
   readonly target: string
   readonly block: 'auto' | boolean
@@ -23,18 +23,18 @@ export interface Group {
   readonly id: string
   readonly name: string
   readonly policy: string
-  /** Members and the hosts they are on; undefined for those that are gone. */
+  /** Members and their hosts; undefined for deleted members. */
   readonly members: readonly { readonly id: string; readonly host: string | undefined }[]
 }
 
-/** Of one resource class of one host. */
+/** Room for one resource class on one host. */
 export interface Room {
-  /** total minus reserved, times the allocation ratio. */
+  /** Total minus reserved, times the allocation ratio. */
   readonly limit: number
   readonly used: number
 }
 
-/** A network port as Neutron's API shows it. */
+/** Network port in Neutron. */
 export interface Port {
   readonly id: string
   readonly vnicType: string
@@ -45,24 +45,24 @@ export interface Agent {
   readonly alive: boolean
 }
 
-/** All that the API said. */
+/** Evidence from the API. */
 export interface Api {
   readonly token: Token
-  /** Of Nova: the highest microversion it offers. */
+  /** Highest microversion of Nova. */
   readonly microversion: string
-  /** nova-compute of every host. */
-  readonly services: Looked<readonly ComputeService[]>
-  readonly hypervisors: Looked<readonly Hypervisor[]>
+  /** nova-compute on every host. */
+  readonly services: Answer<readonly ComputeService[]>
+  readonly hypervisors: Answer<readonly Hypervisor[]>
   readonly groups: readonly Group[]
   /** By host: room by resource class, and traits. */
-  readonly room: Readonly<Record<string, Looked<Readonly<Record<string, Room>>>>>
-  readonly traits: Readonly<Record<string, Looked<readonly string[]>>>
-  /** By server: what it has on the host it is on. */
-  readonly allocations: Readonly<Record<string, Looked<Readonly<Record<string, number>>>>>
-  readonly ports: Readonly<Record<string, Looked<readonly Port[]>>>
-  /** On the target. */
-  readonly agents: Looked<readonly Agent[]>
-  /** By server: its live migration that is under way. */
+  readonly room: Readonly<Record<string, Answer<Readonly<Record<string, Room>>>>>
+  readonly traits: Readonly<Record<string, Answer<readonly string[]>>>
+  /** By server id: its resources in Placement. */
+  readonly allocations: Readonly<Record<string, Answer<Readonly<Record<string, number>>>>>
+  readonly ports: Readonly<Record<string, Answer<readonly Port[]>>>
+  /** Network agents on the target. */
+  readonly agents: Answer<readonly Agent[]>
+  /** By server id: its running live migration. */
   readonly inFlight: Readonly<Record<string, Migration>>
 }
 
@@ -73,9 +73,9 @@ export interface Listening {
 
 export interface DiskFile {
   readonly path: string
-  /** Bytes that the guest sees. */
+  /** Bytes, as the guest sees the disk. */
   readonly virtual: number
-  /** The file in `_base` that it builds on, with its size there. */
+  /** Its base file in `_base`, with the size of that file. */
   readonly backing?: { readonly path: string; readonly size: number }
 }
 
@@ -89,7 +89,7 @@ export interface Domain {
   /** kvm, qemu … */
   readonly type: string
   readonly machine: string | undefined
-  /** `host-passthrough`, `custom` …; undefined where the guest has QEMU's default CPU. */
+  /** `host-passthrough`, `custom` …; undefined: QEMU's default CPU. */
   readonly cpuMode: string | undefined
   readonly cpuXml: string | undefined
 }
@@ -99,8 +99,8 @@ export interface Comparison {
   readonly text: string
 }
 
-/** All that was seen on one compute host. What is undefined could not be read there. */
-export interface HostSeen {
+/** Evidence from a compute host. Undefined values could not be read. */
+export interface HostEvidence {
   readonly conf: OsloConfig
   readonly instancesPath: string
   readonly kernel: string | undefined
@@ -117,34 +117,34 @@ export interface HostSeen {
   readonly users: Readonly<Record<string, string>>
   readonly listening: readonly Listening[] | undefined
   readonly userfaultfd: string | undefined
-  /** Seconds that its clock is ahead of the runner's, and how far off that may be. */
+  /** Seconds by which the clock is ahead of the runner's, and the uncertainty of that figure. */
   readonly clock: { readonly ahead: number; readonly within: number } | undefined
   readonly filesystem: { readonly type: string; readonly id: string; readonly free: number } | undefined
   readonly folders: Readonly<Record<string, Folder>>
-  /** By server, on the source. */
+  /** By server id, on the source. */
   readonly disks: Readonly<Record<string, readonly DiskFile[]>>
   readonly guests: Readonly<Record<string, Domain>>
-  /** By name of a compute host: the addresses it has there. */
+  /** Addresses by name of a compute host, as this host resolves the name. */
   readonly names: Readonly<Record<string, readonly string[]>>
 }
 
-/** What can only be tried with both: from one source to the target. */
-export interface PairSeen {
+/** Evidence that needs both hosts: a source and the target. */
+export interface PairEvidence {
   readonly address: string
   readonly scheme: string
   readonly portNumber: number
   readonly port: Probe | undefined
-  /** By CPU description: what the target's libvirt says of it. */
+  /** Verdicts of the target's libvirt, by CPU description. */
   readonly cpu: Readonly<Record<string, Comparison>>
-  /** Files of `_base` that the target has not got. */
+  /** Files of `_base` missing on the target. */
   readonly missingBacking: readonly string[]
 }
 
-export interface Seen {
+export interface Evidence {
   readonly wanted: Wanted
   readonly api: Api
   /** By compute host: sources and target. */
-  readonly hosts: Readonly<Record<string, Looked<HostSeen> & { readonly cure?: string }>>
+  readonly hosts: Readonly<Record<string, Answer<HostEvidence> & { readonly help?: string }>>
   /** By source. */
-  readonly pairs: Readonly<Record<string, PairSeen>>
+  readonly pairs: Readonly<Record<string, PairEvidence>>
 }

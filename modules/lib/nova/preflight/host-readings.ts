@@ -1,11 +1,11 @@
-/** Parsers of what a host prints: /proc, virsh, qemu-img. Pure; called by probe-host.ts. */
+/** Parsers for the output of /proc, virsh and qemu-img. Pure; called by probe-host.ts. */
 import { Failure, parseXml, type Xml } from '../../../../runner/module.ts'
 import type { DiskFile, Domain, Folder, Listening } from './evidence.ts'
 
-/** Between the answers about several servers: a character that neither XML nor JSON may hold. */
+/** Separator between the answers about several servers: a character that is illegal in XML and JSON. */
 export const SEPARATOR = '\x1e'
 
-/** Sockets that listen, from /proc/net/tcp or tcp6: local address and port in hexadecimal, state 0A. */
+/** Parses listening sockets of /proc/net/tcp or tcp6: local address and port in hexadecimal, state 0A. */
 export function listeningSockets(table: string): readonly Listening[] {
   return table.split('\n').flatMap((line) => {
     const [, hex, port, state] = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2})/.exec(line) ?? []
@@ -13,7 +13,10 @@ export function listeningSockets(table: string): readonly Listening[] {
   })
 }
 
-/** The kernel prints an address as 32-bit words in the order of the machine, which is little-endian on all that runs Nova. */
+/**
+ * The kernel prints an address as 32-bit words in the machine's byte order. All machines that run Nova are
+ * little-endian.
+ */
 function address(hex: string): string {
   const bytes = hex.match(/.{8}/g)!.flatMap((word) =>
     word
@@ -32,7 +35,7 @@ function address(hex: string): string {
 export const hugePages = (text: string): readonly { kib: number; free: number }[] =>
   [...text.matchAll(/^(\d+)kB (\d+)$/gm)].map(([, kib, free]) => ({ kib: Number(kib), free: Number(free) }))
 
-/** `virsh capabilities`: the host's UUID, its CPU, and the machine types that its QEMU knows. */
+/** `virsh capabilities`: the host's UUID, its CPU, and the machine types of its QEMU. */
 export function capabilities(text: string): {
   readonly uuid: string | undefined
   readonly cpu: string | undefined
@@ -59,10 +62,10 @@ function readable(text: string): Xml | undefined {
   }
 }
 
-/** `virsh version`: of libvirt, as `9.0.0`. */
+/** `virsh version`: the version of libvirt, as `9.0.0`. */
 export const libvirtVersion = (text: string): string | undefined => /Using library: libvirt (\S+)/.exec(text)?.[1]
 
-/** `virsh dumpxml` of a running guest: what libvirt started it with. */
+/** `virsh dumpxml` of a running guest: its configuration since the start. */
 export function domain(text: string): Domain | undefined {
   const xml = readable(text)
   const type = xml?.attributes['type']
@@ -107,7 +110,7 @@ export const folders = (text: string): Readonly<Record<string, Folder>> =>
     [...text.matchAll(/^(\S+) (\d+) (\S+)$/gm)].map(([, name, inode, mtime]) => [name!, { inode: inode!, mtime: mtime! }]),
   )
 
-/** `df -Pk`: what is left for a process that is not root, in bytes. */
+/** `df -Pk`: free space for a process without root, in bytes. */
 export function freeSpace(text: string): number | undefined {
   const kib = text.trim().split('\n').at(-1)?.trim().split(/\s+/)[3]
   return kib === undefined || !/^\d+$/.test(kib) ? undefined : Number(kib) * 1024

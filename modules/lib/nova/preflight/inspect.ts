@@ -13,24 +13,24 @@ import { requestChecks } from './checks-request.ts'
 import { roomChecks } from './checks-room.ts'
 import { serverChecks } from './checks-server.ts'
 import { storageChecks } from './checks-storage.ts'
-import { lookAtHost } from './probe-host.ts'
-import { lookAtPair } from './probe-pair.ts'
-import type { HostSeen, PairSeen, Seen, Wanted } from './evidence.ts'
-import { sort, sources } from './partition.ts'
+import { probeHost } from './probe-host.ts'
+import { probePair } from './probe-pair.ts'
+import type { HostEvidence, PairEvidence, Evidence, Wanted } from './evidence.ts'
+import { partition, sources } from './partition.ts'
 
-/** Every check, in the order in which they are read: pure, of what was seen. */
-export const allChecks = (seen: Seen): readonly Check[] => [
-  ...requestChecks(seen),
-  ...roomChecks(seen),
-  ...serverChecks(seen),
-  ...storageChecks(seen),
-  ...guestChecks(seen),
-  ...pathChecks(seen),
+/** Runs every check, in the order of the report. Pure. */
+export const allChecks = (evidence: Evidence): readonly Check[] => [
+  ...requestChecks(evidence),
+  ...roomChecks(evidence),
+  ...serverChecks(evidence),
+  ...storageChecks(evidence),
+  ...guestChecks(evidence),
+  ...pathChecks(evidence),
 ]
 
 /**
- * The servers that are asked for: by name or id, as an earlier step registered them, or all of the source. Where the token may not see
- * them, that is the problem that is told.
+ * Finds the requested servers: by name or id, as an earlier step registered them, or all servers of the source. If the
+ * token may not see them, returns that as the problem.
  */
 export async function findServers(
   cloud: Cloud,
@@ -53,7 +53,7 @@ async function search(
   const { compute } = cloud
   if (asked.length === 0) {
     const listed = (await compute.servers({ host: source, allProjects: true })).filter(({ host }) => host === source)
-    // Server groups are in the answer about a single server only.
+    // Only the answer about a single server has its groups.
     const servers = await Promise.all(
       listed.map(async (server) => (server.serverGroups.length > 0 ? server : ((await compute.server(server.id)) ?? server))),
     )
@@ -77,51 +77,51 @@ function reference(value: unknown): string {
   })
 }
 
-/** Looks at everything that the checks are about; changes nothing. Hosts that cannot be reached are a finding, not an error. */
-export async function inspect(cloud: Cloud, wanted: Wanted, target: Target): Promise<Seen> {
-  const { moving } = sort(wanted)
+/** Gathers the evidence; changes nothing. An unreachable host is a finding, not an error. */
+export async function inspect(cloud: Cloud, wanted: Wanted, target: Target): Promise<Evidence> {
+  const { moving } = partition(wanted)
   const api = await askApi(cloud, wanted, moving)
   if (moving.length === 0) return { wanted, api, hosts: {}, pairs: {} }
   const leaving = sources(moving)
   const names = [...new Set([...leaving.keys(), ...(wanted.target === '' ? [] : [wanted.target])])]
   const all = moving.map(({ id }) => id)
-  const looks = new Map(
+  const probed = new Map(
     await Promise.all(
-      names.map(async (name) => [name, await look(target, name, { leaving: idsOf(leaving.get(name)), all, names })] as const),
+      names.map(async (name) => [name, await probe(target, name, { leaving: idsOf(leaving.get(name)), all, names })] as const),
     ),
   )
-  const arrival = looks.get(wanted.target)
+  const arrival = probed.get(wanted.target)
   const hypervisor = ('value' in api.hypervisors ? api.hypervisors.value : []).find(({ host }) => host === wanted.target)
   const pairs = await Promise.all(
-    [...leaving.keys()].map(async (name): Promise<readonly (readonly [string, PairSeen])[]> => {
-      const departure = looks.get(name)
+    [...leaving.keys()].map(async (name): Promise<readonly (readonly [string, PairEvidence])[]> => {
+      const departure = probed.get(name)
       if (wanted.target === '' || wanted.target === name || departure === undefined || 'why' in departure) return []
-      const there = arrival === undefined || 'why' in arrival ? { host: undefined, seen: undefined } : arrival
-      return [[name, await lookAtPair(departure, { ...there, name: wanted.target, hypervisor })]]
+      const there = arrival === undefined || 'why' in arrival ? { host: undefined, evidence: undefined } : arrival
+      return [[name, await probePair(departure, { ...there, name: wanted.target, hypervisor })]]
     }),
   )
   return {
     wanted,
     api,
-    hosts: Object.fromEntries([...looks].map(([name, found]) => [name, 'why' in found ? found : { value: found.seen }])),
+    hosts: Object.fromEntries([...probed].map(([name, found]) => [name, 'why' in found ? found : { value: found.evidence }])),
     pairs: Object.fromEntries(pairs.flat()),
   }
 }
 
 const idsOf = (servers: readonly Server[] = []): readonly string[] => servers.map(({ id }) => id)
 
-type Look = { readonly host: Target; readonly seen: HostSeen } | Extract<Reached, { why: string }>
+type Probed = { readonly host: Target; readonly evidence: HostEvidence } | Extract<Reached, { why: string }>
 
-async function look(target: Target, name: string, interest: Parameters<typeof lookAtHost>[1]): Promise<Look> {
+async function probe(target: Target, name: string, interest: Parameters<typeof probeHost>[1]): Promise<Probed> {
   const reached = await reach(target, name)
   if ('why' in reached) return reached
   try {
-    return { host: reached.host, seen: await lookAtHost(reached.host, interest) }
+    return { host: reached.host, evidence: await probeHost(reached.host, interest) }
   } catch (error) {
     if (target.signal.aborted || !(error instanceof Failure)) throw error
     return {
       why: error.why === undefined ? error.message : `${error.message} (${error.why})`,
-      cure: error.help ?? `make ${name} reachable`,
+      help: error.help ?? `make ${name} reachable`,
     }
   }
 }

@@ -1,30 +1,30 @@
-/** One request that reads all the pre-flight needs of one compute host. Called by inspect.ts. */
+/** Reads all evidence for the pre-flight from one compute host. Called by inspect.ts. */
 import { Failure, kibOf, type Output, type Target } from '../../../../runner/module.ts'
 import { osloConfig, type OsloConfig } from '../../text/oslo-config.ts'
 import * as reading from './host-readings.ts'
-import type { HostSeen } from './evidence.ts'
+import type { HostEvidence } from './evidence.ts'
 
-/** What nova-compute reads, in its order: the later file wins (Debian starts it with both of the first two). */
+/** Files of nova-compute, in its order: the later file wins. Debian starts nova-compute with the first two. */
 const CONFIG_FILES = ['/etc/nova/nova.conf', '/etc/nova/nova-compute.conf']
 const CONFIG_FOLDERS = ['/etc/nova/nova.conf.d', '/etc/nova/nova-compute.conf.d']
 const DEFAULTS = { state_path: '/var/lib/nova', instances_path: '$state_path/instances' }
 
-/** Seconds for one command; virsh waits that long for a libvirtd that hangs. */
+/** Seconds for one command: virsh waits that long for a hanging libvirtd. */
 const PATIENCE = 20
 
-/** The servers on this host that are to move, and all that are to arrive: whose folders and files to look for. */
+/** Servers whose folders and files to read: `leaving` move away from this host, `all` are all moving servers. */
 export interface Interest {
   readonly leaving: readonly string[]
   readonly all: readonly string[]
-  /** Compute hosts whose names it should resolve. */
+  /** Compute hosts whose names the host should resolve. */
   readonly names: readonly string[]
 }
 
 /**
- * Looks at a compute host; reads only. Needs root there, as nova.conf and the disks are not for everyone. Throws `Failure` where
- * nova.conf cannot be read: without it nothing else means much. What else cannot be read is left undefined.
+ * Probes a compute host; reads only. Needs root: nova.conf and the disks are not readable for everyone. Throws `Failure` if
+ * nova.conf cannot be read, because the other values mean little without it. Other unreadable values are undefined.
  */
-export async function lookAtHost(host: Target, { leaving, all, names }: Interest): Promise<HostSeen> {
+export async function probeHost(host: Target, { leaving, all, names }: Interest): Promise<HostEvidence> {
   const [conf, ...basics] = await Promise.all([
     readConfig(host),
     text(host, '/proc/meminfo'),
@@ -79,7 +79,7 @@ export async function lookAtHost(host: Target, { leaving, all, names }: Interest
     users: Object.fromEntries([...(users ?? '').matchAll(/^(\S+) (\d+)$/gm)].map(([, name, uid]) => [name!, uid!])),
     listening: tcp === undefined ? undefined : [...reading.listeningSockets(tcp), ...reading.listeningSockets(tcp6 ?? '')],
     userfaultfd: userfaultfd?.trim(),
-    clock: await lookAtClock(host),
+    clock: await probeClock(host),
     filesystem: type === undefined || id === undefined || space === undefined ? undefined : { type, id, free: space },
     folders: reading.folders(folders ?? ''),
     disks: perServer(leaving, disks, reading.diskFiles),
@@ -116,8 +116,8 @@ async function readConfig(host: Target): Promise<OsloConfig> {
   }
 }
 
-/** In a request of its own, so that no slow command stands between the clock and the answer. */
-async function lookAtClock(host: Target): Promise<HostSeen['clock']> {
+/** Reads the clock in a separate request, so that no slow command delays the answer. */
+async function probeClock(host: Target): Promise<HostEvidence['clock']> {
   const before = host.now()
   const seconds = Number(await output(host, ['date', '+%s.%N']))
   const after = host.now()
@@ -126,12 +126,12 @@ async function lookAtClock(host: Target): Promise<HostSeen['clock']> {
     : undefined
 }
 
-// The id of the server stands before each answer, and a separator after it: a disk may be missing, and a guest not be running.
+// Each answer follows the id of its server and ends with a separator: a disk may be missing, a guest may not run.
 const DISKS = `cd "$1" && shift && for id; do for f in "$id"/disk*; do case $f in *.info) continue;; esac
 [ -f "$f" ] && { printf '%s\\n' "$id"; qemu-img info -U --output=json --backing-chain "$PWD/$f" 2>/dev/null; printf '\\036'; }; done; done`
 const GUESTS = `for id; do printf '%s\\n' "$id"; virsh -c qemu:///system dumpxml "$id" 2>/dev/null; printf '\\036'; done`
 
-/** Answers by server, without the servers for which nothing came. */
+/** Groups the answers by server, without servers that have no answer. */
 function perServer<T>(
   ids: readonly string[],
   answers: string | undefined,
@@ -149,7 +149,7 @@ function perServer<T>(
 
 const decode = (content: Uint8Array): string => new TextDecoder().decode(content)
 
-/** Undefined for whatever cannot be read or run there; a lost connection is not swallowed. */
+/** Returns undefined for an unreadable file or a failed command. A lost connection still throws. */
 async function quietly<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work

@@ -1,14 +1,13 @@
 import { count, width, wrap } from '../../../../runner/module.ts'
 import type { Check, CheckName } from './check.ts'
 
-/** It is shown indented, and 80 columns are enough. */
+/** Columns of the report, which is shown indented within 80. */
 const WIDTH = 72
 
-/** What the checks come to. */
 export interface Summary {
   readonly blocks: number
   readonly warns: number
-  /** Of the warns. */
+  /** Number of accepted warns. */
   readonly accepted: number
   readonly checks: number
   /** One line for people. */
@@ -31,11 +30,11 @@ export function summaryOf(checks: readonly Check[], accept: readonly string[]): 
   return { blocks, warns: warned.length, accepted, checks: names, text }
 }
 
-/** What stands against the move: every BLOCK, and every WARN that nobody accepted. */
+/** Obstacles to the move: every BLOCK, and every WARN that is not accepted. */
 export const standing = (checks: readonly Check[], accept: readonly string[]): readonly Check[] =>
   checks.filter(({ level, check }) => level === 'BLOCK' || (level === 'WARN' && !accept.includes(check)))
 
-/** The page: what blocks and warns first, each with its evidence and its cure; what is fine in one paragraph. */
+/** Formats the report: first each BLOCK and WARN with evidence and help, then the passed checks in one paragraph. */
 export function report(checks: readonly Check[], accept: readonly string[]): string {
   const order = { BLOCK: 0, WARN: 1, ok: 2 } as const
   const loud = checks.filter(({ level }) => level !== 'ok').toSorted((a, b) => order[a.level] - order[b.level])
@@ -55,7 +54,7 @@ function entry({ check, level, subject, evidence, help }: Check, accept: readonl
   return [...wrapped(lead, `${subject}: ${evidence}`), ...wrapped(margin, help), ...after.map((text) => margin + text)]
 }
 
-/** After `lead` on the first line, and below it under the same column. */
+/** Wraps a text after `lead`, with all lines in the same column. */
 function wrapped(lead: string, text: string): readonly string[] {
   if (text === '') return []
   const [first = '', ...rest] = wrap(text, WIDTH - width(lead))

@@ -25,7 +25,7 @@ describe('reaching a host', () => {
   test('that the inventory does not have', async () => {
     expect(await reach(fakeTarget(), 'compute14')).toEqual({
       why: 'compute14 is not in the inventory',
-      cure: 'add compute14 to the inventory',
+      help: 'add compute14 to the inventory',
     })
   })
 
@@ -36,7 +36,7 @@ describe('reaching a host', () => {
     }
     expect(await reach({ ...target, on }, 'compute14')).toEqual({
       why: 'compute14: cannot connect to compute14 (connection refused)',
-      cure: 'start sshd',
+      help: 'start sshd',
     })
   })
 

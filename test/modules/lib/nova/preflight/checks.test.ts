@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { CHECK_NAMES, type CheckName, type Level } from '../../../../../modules/lib/nova/preflight/check.ts'
 import { allChecks } from '../../../../../modules/lib/nova/preflight/inspect.ts'
-import type { Seen } from '../../../../../modules/lib/nova/preflight/evidence.ts'
+import type { Evidence } from '../../../../../modules/lib/nova/preflight/evidence.ts'
 import { CPU_XML, GIB, host, HOST_CPU_XML, hypervisor, evidenceOf, server, service, type Changes } from './evidence.ts'
 
 const TLS = '[libvirt]\nlive_migration_with_native_tls = true\n'
@@ -24,46 +24,46 @@ const passthrough = {
 } satisfies Changes
 
 /** Lines of a check that are not ok, as `LEVEL subject: evidence`. */
-const loud = (seen: Seen, check: CheckName): readonly string[] =>
-  allChecks(seen)
+const loud = (facts: Evidence, check: CheckName): readonly string[] =>
+  allChecks(facts)
     .filter((one) => one.check === check && one.level !== 'ok')
     .map(({ level, subject, evidence }) => `${level} ${subject}: ${evidence}`)
 
-const names = (seen: Seen): readonly CheckName[] => [...new Set(allChecks(seen).map(({ check }) => check))]
-const levels = (seen: Seen): readonly Level[] => [...new Set(allChecks(seen).map(({ level }) => level))]
+const names = (facts: Evidence): readonly CheckName[] => [...new Set(allChecks(facts).map(({ check }) => check))]
+const levels = (facts: Evidence): readonly Level[] => [...new Set(allChecks(facts).map(({ level }) => level))]
 
 test('hosts that fit each other: every check passes', () => {
-  const seen = evidenceOf()
-  expect(levels(seen)).toEqual(['ok'])
-  expect(names(seen)).toEqual(
+  const facts = evidenceOf()
+  expect(levels(facts)).toEqual(['ok'])
+  expect(names(facts)).toEqual(
     CHECK_NAMES.filter(
       (name) => !['not_running', 'resources', 'server_group', 'numa', 'config_drive', 'ids'].includes(name),
-    ).toSorted((a, b) => names(seen).indexOf(a) - names(seen).indexOf(b)),
+    ).toSorted((a, b) => names(facts).indexOf(a) - names(facts).indexOf(b)),
   )
 })
 
 test('a server that is somewhere else altogether is asked about no further', () => {
-  const seen = evidenceOf({ servers: [server('x', { host: 'compute16', status: 'SHUTOFF', vmState: 'stopped', locked: true })] })
+  const facts = evidenceOf({ servers: [server('x', { host: 'compute16', status: 'SHUTOFF', vmState: 'stopped', locked: true })] })
   expect(
-    allChecks(seen)
+    allChecks(facts)
       .filter(({ level }) => level !== 'ok')
       .map(({ check }) => check),
   ).toEqual(['source'])
 })
 
 test('all findings are shown, not only the first', () => {
-  const seen = evidenceOf({
+  const facts = evidenceOf({
     servers: [server('web-1', { locked: true, status: 'SHUTOFF', vmState: 'stopped', powerState: 4 })],
     pair: { port: { state: 'closed', how: 'nc', why: 'connection refused' } },
   })
   expect(
-    allChecks(seen)
+    allChecks(facts)
       .filter(({ level }) => level !== 'ok')
       .map(({ check }) => check),
   ).toEqual(['state', 'lock', 'port'])
 })
 
-/** One thing is changed; one check must notice it, at that level, and say what was seen. Nothing else may be loud. */
+/** One thing is changed; one check must notice it, at that level, and say what was facts. Nothing else may be loud. */
 const cases: readonly (readonly [string, CheckName, 'WARN' | 'BLOCK', RegExp, Changes])[] = [
   // the request
   [
@@ -556,16 +556,16 @@ const cases: readonly (readonly [string, CheckName, 'WARN' | 'BLOCK', RegExp, Ch
 ]
 
 test.each(cases)('%s', (_, check, level, evidence, changes) => {
-  const seen = evidenceOf(changes)
-  const found = loud(seen, check)
+  const facts = evidenceOf(changes)
+  const found = loud(facts, check)
   expect(found).not.toEqual([])
   for (const one of found) {
     expect(one.startsWith(`${level} `)).toBe(true)
     expect(one).toMatch(evidence)
   }
-  const other = allChecks(seen).filter((one) => one.level !== 'ok' && one.check !== check)
+  const other = allChecks(facts).filter((one) => one.level !== 'ok' && one.check !== check)
   expect(other.map((one) => `${one.check}: ${one.evidence}`)).toEqual([])
-  for (const one of allChecks(seen)) if (one.level !== 'ok') expect(one.help).not.toBe('')
+  for (const one of allChecks(facts)) if (one.level !== 'ok') expect(one.help).not.toBe('')
 })
 
 test('every check has been seen to fail', () => {
@@ -596,20 +596,20 @@ describe('the target', () => {
 
 describe('a server that is there already', () => {
   test('is fine, and needs no room', () => {
-    const seen = evidenceOf({
+    const facts = evidenceOf({
       servers: [server('web-1', { host: 'compute15' })],
       api: { ...room({ MEMORY_MB: { limit: 1, used: 1 } }) },
     })
-    expect(levels(seen)).toEqual(['ok'])
-    expect(names(seen)).not.toContain('memory')
+    expect(levels(facts)).toEqual(['ok'])
+    expect(names(facts)).not.toContain('memory')
   })
 
   test('unless something is moving it away again', () => {
-    const seen = evidenceOf({
+    const facts = evidenceOf({
       servers: [server('web-1', { host: 'compute15', status: 'MIGRATING', taskState: 'migrating' })],
       wanted: { source: '' },
     })
-    expect(loud(seen, 'task_state')).toEqual(['BLOCK web-1: its task is migrating'])
+    expect(loud(facts, 'task_state')).toEqual(['BLOCK web-1: its task is migrating'])
   })
 })
 
@@ -628,24 +628,24 @@ describe('a migration that is under way', () => {
   const moving = server('web-1', { status: 'MIGRATING', taskState: 'migrating' })
 
   test('to the same target is joined, and its folder on the target is no leftover', () => {
-    const seen = evidenceOf({
+    const facts = evidenceOf({
       servers: [moving],
       api: { inFlight: { 'id-web-1': running('compute15') } },
       target: { folders: { 'id-web-1': { inode: '7', mtime: 'x' } } },
     })
-    expect(levels(seen)).toEqual(['ok'])
-    expect(allChecks(seen).find(({ check }) => check === 'task_state')?.evidence).toMatch(
+    expect(levels(facts)).toEqual(['ok'])
+    expect(allChecks(facts).find(({ check }) => check === 'task_state')?.evidence).toMatch(
       /migration 41 to compute15 is running: it will be joined/,
     )
   })
 
   test('needs no more room on the target than it has there already', () => {
-    const seen = evidenceOf({
+    const facts = evidenceOf({
       servers: [moving],
       api: { inFlight: { 'id-web-1': running('compute15') }, ...room({ MEMORY_MB: { limit: 2048, used: 2048 } }) },
       target: { filesystem: { type: 'xfs', id: 'x', free: 0 } },
     })
-    expect(levels(seen)).toEqual(['ok'])
+    expect(levels(facts)).toEqual(['ok'])
   })
 
   test('to another one stops the run', () => {
@@ -656,30 +656,30 @@ describe('a migration that is under way', () => {
 })
 
 describe('hosts that could not be looked at', () => {
-  const seen = evidenceOf({
+  const facts = evidenceOf({
     hosts: {
-      compute14: { why: 'compute14 is not in the inventory', cure: 'add compute14 to the inventory' },
-      compute15: { why: 'compute15: cannot connect (refused)', cure: 'start sshd' },
+      compute14: { why: 'compute14 is not in the inventory', help: 'add compute14 to the inventory' },
+      compute15: { why: 'compute15: cannot connect (refused)', help: 'start sshd' },
     },
   })
 
-  test('are named, with the cure, and can be accepted under one name', () => {
-    expect(loud(seen, 'host_access')).toEqual([
+  test('are named, with help, and can be accepted under one name', () => {
+    expect(loud(facts, 'host_access')).toEqual([
       'WARN compute14: compute14 is not in the inventory: storage, disk space, CPU, ports and the like were not checked there',
       'WARN compute15: compute15: cannot connect (refused): storage, disk space, CPU, ports and the like were not checked there',
     ])
     expect(
-      allChecks(seen)
+      allChecks(facts)
         .filter(({ check }) => check === 'host_access')
         .map(({ help }) => help),
     ).toEqual(['add compute14 to the inventory', 'start sshd'])
   })
 
   test("the API's checks go on: room, disk by the hypervisor's figures, CPU as Nova knows it", () => {
-    expect(names(seen)).toEqual(expect.arrayContaining(['memory', 'hypervisor', 'disk_space', 'cpu']))
-    expect(loud(seen, 'disk_space')).toEqual([])
+    expect(names(facts)).toEqual(expect.arrayContaining(['memory', 'hypervisor', 'disk_space', 'cpu']))
+    expect(loud(facts, 'disk_space')).toEqual([])
     const full = evidenceOf({
-      hosts: seen.hosts,
+      hosts: facts.hosts,
       api: { hypervisors: { value: [hypervisor('compute14'), hypervisor('compute15', { diskAvailableLeast: 3 })] } },
     })
     expect(loud(full, 'disk_space')).toEqual([
@@ -704,9 +704,9 @@ describe("the scheduler's choice", () => {
     })
 
   test('two hosts with room for one server each', () => {
-    const seen = choose({ compute15: 8192, compute16: 2048 })
-    expect(levels(seen)).toEqual(['ok'])
-    expect(allChecks(seen).find(({ check }) => check === 'memory')?.evidence).toBe(
+    const facts = choose({ compute15: 8192, compute16: 2048 })
+    expect(levels(facts)).toEqual(['ok'])
+    expect(allChecks(facts).find(({ check }) => check === 'memory')?.evidence).toBe(
       'all fit, for instance on compute15, compute16',
     )
   })
@@ -724,23 +724,23 @@ describe("the scheduler's choice", () => {
   })
 
   test('no other host', () => {
-    const seen = evidenceOf({
+    const facts = evidenceOf({
       wanted: { target: '' },
       api: { services: { value: [service('compute14')] }, room: {}, traits: {} },
       hosts: {},
     })
-    expect(loud(seen, 'services')).toEqual(['BLOCK scheduler: no other compute host is up and enabled'])
+    expect(loud(facts, 'services')).toEqual(['BLOCK scheduler: no other compute host is up and enabled'])
   })
 })
 
 describe('a server group', () => {
   test('that stays apart is not helped by moving all of it to one host', () => {
     const both = [server('a', { serverGroups: ['g'] }), server('b', { serverGroups: ['g'] })]
-    const seen = evidenceOf({
+    const facts = evidenceOf({
       servers: both,
       api: { groups: [{ id: 'g', name: 'web', policy: 'anti-affinity', members: both.map(({ id, host }) => ({ id, host })) }] },
     })
-    expect(loud(seen, 'server_group')).toHaveLength(2)
+    expect(loud(facts, 'server_group')).toHaveLength(2)
   })
 
   test('whose other members are gone, or which is soft, does not mind', () => {
@@ -751,21 +751,21 @@ describe('a server group', () => {
 
 describe('shared storage', () => {
   test('is seen by the same folder on both hosts: nothing is copied', () => {
-    const seen = evidenceOf(shared)
-    expect(levels(seen)).toEqual(['ok'])
-    expect(names(seen)).not.toContain('disk_space')
-    expect(names(seen)).toContain('ids')
+    const facts = evidenceOf(shared)
+    expect(levels(facts)).toEqual(['ok'])
+    expect(names(facts)).not.toContain('disk_space')
+    expect(names(facts)).toContain('ids')
   })
 
   test('in Ceph needs no folder at all', () => {
     const rbd = '[libvirt]\nimages_type = rbd\n'
-    const seen = evidenceOf({
+    const facts = evidenceOf({
       sourceConf: rbd,
       targetConf: rbd,
       source: { folders: {} },
       servers: [server('web-1', { configDrive: true })],
     })
-    expect(levels(seen)).toEqual(['ok'])
+    expect(levels(facts)).toEqual(['ok'])
   })
 
   test('a boot volume alone is no local disk', () => {
@@ -779,12 +779,12 @@ describe('shared storage', () => {
 })
 
 test('a permission that is refused blocks, and nothing that hangs on it is guessed', () => {
-  const seen = evidenceOf({ api: { services: { why: 'compute refused GET /os-services (403)' }, hypervisors: { why: '403' } } })
-  expect(loud(seen, 'permission')).toEqual([
+  const facts = evidenceOf({ api: { services: { why: 'compute refused GET /os-services (403)' }, hypervisors: { why: '403' } } })
+  expect(loud(facts, 'permission')).toEqual([
     'BLOCK admin: admin has the roles admin, member on project admin; compute refused GET /os-services (403)',
   ])
-  expect(names(seen)).not.toContain('services')
-  expect(names(seen)).not.toContain('hypervisor')
+  expect(names(facts)).not.toContain('services')
+  expect(names(facts)).not.toContain('hypervisor')
 })
 
 function room(changed: Readonly<Record<string, { limit: number; used: number }>>) {

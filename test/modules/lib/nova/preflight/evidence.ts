@@ -1,6 +1,6 @@
 /** Evidence of two hosts that fit each other; each test changes one thing. */
 import { osloConfig } from '../../../../../modules/lib/text/oslo-config.ts'
-import type { Api, HostSeen, PairSeen, Seen, Wanted } from '../../../../../modules/lib/nova/preflight/evidence.ts'
+import type { Api, HostEvidence, PairEvidence, Evidence, Wanted } from '../../../../../modules/lib/nova/preflight/evidence.ts'
 import type { ComputeService, Hypervisor, Server } from '../../../../../runner/module.ts'
 
 /** Two compute hosts that fit each other, and servers on the first: what every check passes. Tests change one thing. */
@@ -72,7 +72,7 @@ export const hypervisor = (host: string, more: Partial<Hypervisor> = {}): Hyperv
 export const CPU_XML = "<cpu mode='custom' match='exact'><model>Skylake</model></cpu>"
 export const HOST_CPU_XML = '<cpu><model>Skylake</model></cpu>'
 
-export const host = (name: string, conf = '', more: Partial<HostSeen> = {}): HostSeen => ({
+export const host = (name: string, conf = '', more: Partial<HostEvidence> = {}): HostEvidence => ({
   conf: osloConfig([conf]),
   instancesPath: '/var/lib/nova/instances',
   kernel: '6.1.0',
@@ -97,7 +97,7 @@ export const host = (name: string, conf = '', more: Partial<HostSeen> = {}): Hos
   ...more,
 })
 
-export const pair = (more: Partial<PairSeen> = {}): PairSeen => ({
+export const pair = (more: Partial<PairEvidence> = {}): PairEvidence => ({
   address: '10.0.0.15',
   scheme: 'tcp',
   portNumber: 16509,
@@ -111,17 +111,17 @@ export interface Changes {
   readonly servers?: readonly Server[]
   readonly wanted?: Partial<Wanted>
   readonly api?: Partial<Api>
-  readonly source?: Partial<HostSeen>
+  readonly source?: Partial<HostEvidence>
   readonly sourceConf?: string
-  readonly target?: Partial<HostSeen>
+  readonly target?: Partial<HostEvidence>
   readonly targetConf?: string
-  readonly pair?: Partial<PairSeen>
-  readonly hosts?: Seen['hosts']
+  readonly pair?: Partial<PairEvidence>
+  readonly hosts?: Evidence['hosts']
 }
 
-export function evidenceOf(changes: Changes = {}): Seen {
+export function evidenceOf(changes: Changes = {}): Evidence {
   const servers = changes.servers ?? [server('web-1'), server('db-2', { ram: 8192 })]
-  const onSource: Partial<HostSeen> = {
+  const onSource: Partial<HostEvidence> = {
     folders: Object.fromEntries(
       servers.map(({ id }, index) => [id, { inode: String(100 + index), mtime: '2026-01-01T10:00:00.1+0000' }]),
     ),

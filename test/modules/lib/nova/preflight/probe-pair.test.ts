@@ -1,7 +1,7 @@
 /** The way from source to target: addresses, libvirt, CPUs. */
 import { describe, expect, test } from 'vitest'
 import { osloConfig } from '../../../../../modules/lib/text/oslo-config.ts'
-import { comparison, lookAtPair, route } from '../../../../../modules/lib/nova/preflight/probe-pair.ts'
+import { comparison, probePair, route } from '../../../../../modules/lib/nova/preflight/probe-pair.ts'
 import { fakeTarget } from '../../../../doubles/target.ts'
 import { CPU_XML, host, HOST_CPU_XML, hypervisor } from './evidence.ts'
 
@@ -79,20 +79,20 @@ describe('what takes both hosts', () => {
       a: [{ path: '/a', virtual: 1, backing: { path: '/base/1', size: 1 } }],
       b: [{ path: '/b', virtual: 1, backing: { path: '/base/2', size: 1 } }],
     }
-    const seen = await lookAtPair(
-      { host: source, seen: host('compute14', '', { guests, disks }) },
-      { host: target, seen: host('compute15'), name: 'compute15', hypervisor: undefined },
+    const evidence = await probePair(
+      { host: source, evidence: host('compute14', '', { guests, disks }) },
+      { host: target, evidence: host('compute15'), name: 'compute15', hypervisor: undefined },
     )
-    return { seen, asked, wrote: [...source.wrote, ...target.wrote] }
+    return { evidence, asked, wrote: [...source.wrote, ...target.wrote] }
   }
 
   test('each CPU is compared once, as the kind of guest it is for; images that are lacking are found', async () => {
     const guest = { type: 'kvm', machine: undefined, cpuMode: 'custom', cpuXml: CPU_XML }
-    const { seen, asked, wrote } = await tried({ a: guest, b: guest })
+    const { evidence, asked, wrote } = await tried({ a: guest, b: guest })
     expect(asked).toEqual([{ argv: ['hypervisor-cpu-compare', '--virttype', 'kvm'], stdin: CPU_XML }])
-    expect(seen.port).toEqual({ state: 'open', how: 'bash' })
-    expect(seen.cpu[CPU_XML]?.fits).toBe(true)
-    expect(seen.missingBacking).toEqual(['/base/2'])
+    expect(evidence.port).toEqual({ state: 'open', how: 'bash' })
+    expect(evidence.cpu[CPU_XML]?.fits).toBe(true)
+    expect(evidence.missingBacking).toEqual(['/base/2'])
     expect(wrote).toEqual([])
   })
 
@@ -106,14 +106,16 @@ describe('what takes both hosts', () => {
       host: 'compute14',
       commands: () => ({ stdout: 'closed nc 1\nnc: connect: Connection refused\n' }),
     })
-    const seen = await lookAtPair(
+    const evidence = await probePair(
       {
         host: source,
-        seen: host('compute14', '', { guests: { a: { type: 'kvm', machine: undefined, cpuMode: 'custom', cpuXml: CPU_XML } } }),
+        evidence: host('compute14', '', {
+          guests: { a: { type: 'kvm', machine: undefined, cpuMode: 'custom', cpuXml: CPU_XML } },
+        }),
       },
-      { host: undefined, seen: undefined, name: 'compute15', hypervisor: undefined },
+      { host: undefined, evidence: undefined, name: 'compute15', hypervisor: undefined },
     )
-    expect(seen).toEqual({
+    expect(evidence).toEqual({
       scheme: 'tcp',
       address: 'compute15',
       portNumber: 16509,

@@ -22,7 +22,7 @@ const checks: readonly Check[] = [
   { check: 'state', level: 'ok', subject: '2 servers', evidence: 'ACTIVE', help: '' },
 ]
 
-test('what blocks comes first, each with its evidence and its cure; what is fine in one line', () => {
+test('what blocks comes first, each with its evidence and help; what is fine in one line', () => {
   expect(report(checks, []).split('\n')).toEqual([
     '  BLOCK  disk_space    compute15: db-2 needs 20.0 GiB; compute15 has 3.1',
     '                       GiB in /var/lib/nova/instances. Nova does not',

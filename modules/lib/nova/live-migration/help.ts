@@ -1,4 +1,4 @@
-/** What an operator should do about a live migration that Nova ended, by what Nova said. The first that fits. */
+/** Help for a live migration that Nova ended, by Nova's reason. The first matching pattern applies. */
 const KNOWN: readonly (readonly [RegExp, string])[] = [
   [
     /unacceptable cpu|compatib.*cpu|cpu.*compatib|cpu model/i,
@@ -43,4 +43,4 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
-export const adviceFor = (why: string): string | undefined => KNOWN.find(([pattern]) => pattern.test(why))?.[1]
+export const helpFor = (why: string): string | undefined => KNOWN.find(([pattern]) => pattern.test(why))?.[1]

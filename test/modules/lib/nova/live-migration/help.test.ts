@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { adviceFor } from '../../../../../modules/lib/nova/live-migration/advice.ts'
+import { helpFor } from '../../../../../modules/lib/nova/live-migration/help.ts'
 
 test.each([
   ["Unacceptable CPU info: CPU doesn't have compatibility.", /same CPU model/],
@@ -11,10 +11,10 @@ test.each([
   ['Unsafe migration: Migration without shared storage is unsafe', /cluster file system/],
   ['internal error: Attempt to migrate guest to the same host 1234', /host_uuid/],
   ['MessagingTimeout: Timed out waiting for a reply to message ID 1', /nova-compute is up/],
-])('%s', (why, advice) => {
-  expect(adviceFor(why)).toMatch(advice)
+])('%s', (why, help) => {
+  expect(helpFor(why)).toMatch(help)
 })
 
 test('nothing is advised where nothing is known', () => {
-  expect(adviceFor('the moon is full')).toBeUndefined()
+  expect(helpFor('the moon is full')).toBeUndefined()
 })
