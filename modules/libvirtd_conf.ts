@@ -33,40 +33,42 @@ const params = {
       type: 'string',
       pattern: '^/',
       description:
-        "The file; its name tells which keys it may hold. Default: /etc/libvirt/libvirtd.conf, or virtproxyd.conf where the host's units say that the daemons are modular.",
+        "Path of the file; its name decides which keys are valid. Default: /etc/libvirt/libvirtd.conf, or virtproxyd.conf if the host's units show modular daemons.",
     },
     options: {
       type: 'object',
       additionalProperties: { description: 'True or false, a whole number, a text or a list of texts; null removes the key.' },
       description: 'Keys and their values.',
     },
-    create: { type: 'boolean', default: false, description: 'Make the file where there is none.' },
+    create: { type: 'boolean', default: false, description: 'Create the file if it is missing.' },
     ...fileParams,
   },
 } as const satisfies ObjectSchema
 
 type Params = TypeOf<typeof params>
 
-/** Sets keys of libvirt's configuration files, and refuses what its daemon would refuse: it would tell only at its next start. */
 export default resourceModule({
   name: 'libvirtd_conf',
   summary:
-    "Set or remove keys of libvirt's configuration (libvirtd.conf, virtqemud.conf, qemu.conf …), and leave every other byte as it is.",
+    "Set or remove keys of libvirt's configuration (libvirtd.conf, virtqemud.conf, qemu.conf …). Every other byte stays unchanged.",
   description: [
-    'The first line of a key is the one that counts for libvirt: it is changed, and later ones are removed. A new key goes below its commented default, otherwise to the end of the file.',
-    "libvirt's daemons have no way to check a file: they accept unknown keys without a word, a reload with a broken file succeeds, and only the next start fails. So this module refuses, before anything is written, a key that the host's version of libvirt does not read, a value that its daemon would refuse, and a file that the daemon could not start with. It refuses ports above 65535 too, which libvirt accepts and does not listen on.",
-    'The module only edits. Restart the daemon in a handler (`service`, `state: restarted`): running guests go on. With systemd socket units `listen_tcp`, `listen_tls` and `listen_addr` have no effect: libvirtd looks at them only with `--listen`.',
-    'In qemu.conf a key that is newer than libvirt 9.0 is set with a warning: its values are not checked.',
+    'For libvirt the first line of a key counts: this line is changed, and later ones are removed. A new key goes below its commented default, or else to the end of the file.',
+    "libvirt's daemons cannot check a file: they silently accept unknown keys, a reload with a broken file succeeds, and only the next start fails. So this module refuses, before anything is written, a key that the host's version of libvirt does not read, a value that the daemon would refuse, and a file that the daemon could not start with. A port above 65535 is an error too: libvirt accepts it and listens on another.",
+    'The module only edits. Restart the daemon in a handler (`service`, `state: restarted`): running guests keep running. With systemd socket units, `listen_tcp`, `listen_tls` and `listen_addr` have no effect: libvirtd reads them only with `--listen`.',
+    'A key of qemu.conf that is newer than libvirt 9.0 is set with a warning: its value is not checked.',
   ].join('\n\n'),
   params,
-  returns: { path: 'The file.', version: 'Version of libvirt whose keys were allowed; missing if none was found on the host.' },
+  returns: {
+    path: 'The file.',
+    version: 'Version of libvirt whose keys were allowed; missing if no daemon was found on the host.',
+  },
   examples: [
     {
       name: 'Listen on TCP without a login (only with --listen, and behind a firewall)',
       params: { options: { listen_tls: false, listen_tcp: true, auth_tcp: 'none', listen_addr: '10.0.0.5' } },
     },
     {
-      name: 'Who may come with a certificate; the port back to its default',
+      name: 'Allow two certificates; reset the port to its default',
       params: { options: { tls_allowed_dn_list: ['CN=compute14', 'CN=compute15'], tls_port: null } },
     },
     {
@@ -77,7 +79,7 @@ export default resourceModule({
 
   validate({ path, options }) {
     const file = fileOf(path ?? USUAL)
-    if (Object.keys(options).length === 0) throw invalidInput('no key is given', 'give `options`')
+    if (Object.keys(options).length === 0) throw invalidInput('`options` is empty', 'give a key and its value')
     wishesOf(options, file)
   },
 
@@ -89,7 +91,7 @@ interface Wish {
   readonly wanted: Value | undefined
 }
 
-/** The file is found when the host is asked; what was there is kept by the path that was found. */
+/** The default path depends on the host, so `look` finds it; the state holds the path found. */
 function conf({ path: given, options, ...rest }: Params, host: string): Resource<FileState> {
   const at = (path: string): EditedFile => {
     const wishes = wishesOf(options, fileOf(path))
@@ -143,7 +145,7 @@ function mainOf({ main }: Daemons, host: string): string {
   })
 }
 
-/** The values as the file is to hold them. Throws `Failure` for one that the daemon would refuse. */
+/** Returns the wanted values in the form of the file. Throws `Failure` for a value that the daemon would refuse. */
 function wishesOf(options: Params['options'], { keys }: Keys): readonly Wish[] {
   return Object.entries(options).map(([key, given]) => {
     if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(key)) throw invalidInput(`\`${key}\` cannot be the name of a key`)
@@ -168,23 +170,23 @@ const groupsIn = ({ unix_sock_group: group }: Params['options']): readonly strin
 
 function mustKnow(missing: readonly string[], host: string): void {
   for (const group of missing)
-    throw new Failure(`${host} has no group ${group}: libvirt would not start`, {
+    throw new Failure(`unknown group ${group} on ${host}: libvirt would not start`, {
       kind: 'input',
-      help: 'make the group first, or name another',
+      help: 'create the group first, or give another',
     })
 }
 
-/** Refuses keys that this version does not read; of a version newer than the table it only warns. */
+/** Refuses keys that this version does not read; for a version newer than the table, returns warnings. */
 function mustBeRead(options: Params['options'], file: Keys, path: string, version: string | undefined): readonly string[] {
   return Object.entries(options).flatMap(([key, given]) => {
-    const told = given === null ? undefined : unread(key, file, path, version)
-    if (told === undefined) return []
-    if (told.certain) throw invalidInput(told.text, 'libvirt would accept the line and do nothing: correct or remove the key')
-    return [told.text]
+    const reason = given === null ? undefined : unread(key, file, path, version)
+    if (reason === undefined) return []
+    if (reason.certain) throw invalidInput(reason.text, 'libvirt would accept the line and do nothing: correct or remove the key')
+    return [reason.text]
   })
 }
 
-/** The reason why a key of a file has no effect, and whether that is certain. */
+/** Returns the reason why a key has no effect; `certain` is false if this version is newer than the table. */
 function unread(
   key: string,
   { keys, knownTo }: Keys,
@@ -202,7 +204,7 @@ function unread(
     : { certain: true, text: `\`${key}\` is no key of ${name} in libvirt ${version}${meant}` }
 }
 
-/** Lines that are there already and that libvirt reads without a word and without an effect. */
+/** Returns warnings about existing lines that libvirt silently ignores. */
 function withoutEffect(
   bytes: Uint8Array | undefined,
   wishes: readonly Wish[],
@@ -212,8 +214,8 @@ function withoutEffect(
 ): readonly string[] {
   if (bytes === undefined) return []
   return readConf(decodeText(bytes).text, path).flatMap(({ key, line }) => {
-    const told = wishes.some((wish) => wish.key === key) ? undefined : unread(key, file, path, version)
-    return told?.certain === true ? [`line ${line} of ${path} has no effect: ${told.text}`] : []
+    const reason = wishes.some((wish) => wish.key === key) ? undefined : unread(key, file, path, version)
+    return reason?.certain === true ? [`line ${line} of ${path} has no effect: ${reason.text}`] : []
   })
 }
 
@@ -224,7 +226,10 @@ function edited(path: string, wishes: readonly Wish[], bytes: Uint8Array): Uint8
   return encodeText(text, encoding, path)
 }
 
-/** Refuses a file that would keep another value with which the daemon does not start. Of two lines with one key it reads the first. */
+/**
+ * Refuses a file with an unchanged value that would keep the daemon from starting. Of two lines with the same key,
+ * the daemon reads the first.
+ */
 function mustStart(entries: readonly Entry[], { keys }: Keys, path: string): void {
   for (const { key, value, line } of entries.filter((one, at) => entries.findIndex(({ key }) => key === one.key) === at)) {
     const spec = keys[key]
@@ -236,7 +241,7 @@ function mustStart(entries: readonly Entry[], { keys }: Keys, path: string): voi
   }
 }
 
-/** What is seen of each key before and after; later lines of a key, which do not count, are a difference of their own. */
+/** Returns a difference for each changed key, and one for each later line of a key, which libvirt ignores. */
 function differences(wishes: readonly Wish[], entries: readonly Entry[]): readonly Omit<Change, 'resource'>[] {
   return wishes.flatMap(({ key, wanted }) => {
     const [first, ...later] = entries.filter((entry) => entry.key === key)
@@ -255,6 +260,6 @@ function differences(wishes: readonly Wish[], entries: readonly Entry[]): readon
   })
 }
 
-/** A value that is there, whatever quotes it has. */
+/** Shows an existing value, whatever its quotes. */
 const shown = (value: Value): string =>
   typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? `[${value.map(shown).join(', ')}]` : String(value)

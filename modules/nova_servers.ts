@@ -82,7 +82,10 @@ export default defineModule({
   },
 })
 
-/** Throws `Failure` for an unknown host, which would look like an empty one. Needs the right to list services; without it, passes. */
+/**
+ * Throws `Failure` for an unknown host, which would look like an empty one. Needs the right to list services; without
+ * it, passes.
+ */
 async function mustBeComputeHost(compute: Compute, host: string): Promise<void> {
   let hosts: readonly string[]
   try {

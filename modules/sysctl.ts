@@ -29,7 +29,7 @@ const params = {
       type: 'string',
       pattern: '^/.*\\.conf$',
       default: '/etc/sysctl.d/99-runbook.conf',
-      description: 'The file. If it is missing, it is made. At boot, a later file overrides an earlier one.',
+      description: 'Path of the file, created if it is missing. At boot, a later file overrides an earlier one.',
     },
     reload: {
       type: 'boolean',
@@ -46,7 +46,6 @@ const params = {
 
 type Params = TypeOf<typeof params>
 
-/** Sets a kernel parameter now and at every boot. */
 export default resourceModule({
   name: 'sysctl',
   summary: 'Set a kernel parameter in the running kernel and in a file of /etc/sysctl.d.',

@@ -154,8 +154,8 @@ describe('copy', () => {
   })
 
   test.each([
-    ['changed', (path: string) => appendFileSync(path, '!'), 'its content is not what was seen before'],
-    ['removed', (path: string) => rmSync(path), 'it is gone'],
+    ['changed', (path: string) => appendFileSync(path, '!'), 'its content is different'],
+    ['removed', (path: string) => rmSync(path), 'the file is gone'],
   ])('a file that somebody %s in between is left alone', async (_what, interfere, why) => {
     for (const content of ['old', big('a')]) {
       const { at, target } = folderWith({ file: content })
@@ -173,11 +173,14 @@ describe('copy', () => {
     const params = { dest: at('file'), content: 'new', force: true }
     const diff = await copy.check(params, target)
     writeFileSync(at('file'), 'theirs')
-    await expect(copy.apply?.(params, diff, target)).rejects.toMatchObject({ kind: 'refused', why: 'it was not there before' })
+    await expect(copy.apply?.(params, diff, target)).rejects.toMatchObject({
+      kind: 'refused',
+      why: 'the file did not exist before',
+    })
     expect(readFileSync(at('file'), 'utf8')).toBe('theirs')
   })
 
-  test('a content that its program does not accept is not put in place', async () => {
+  test('a content that its command does not accept does not replace the file', async () => {
     const { at, target } = folderWith({ file: 'old' })
     const params = {
       dest: at('file'),
@@ -224,6 +227,6 @@ describe('copy', () => {
     const { at, target } = folderWith({})
     await target.run(['mkfifo', at('pipe')])
     const unread = { ...target, read: async () => undefined }
-    await expect(copy.check({ dest: at('pipe'), content: 'x', force: true }, unread)).rejects.toThrow('is no ordinary file')
+    await expect(copy.check({ dest: at('pipe'), content: 'x', force: true }, unread)).rejects.toThrow('is not a regular file')
   })
 })

@@ -157,7 +157,7 @@ describe('file', () => {
 
   test('all below is one change', async () => {
     expect(await changesOf({ path: at('dir'), state: 'directory', mode: '0755', recurse: true })).toEqual([
-      { ...onFile(at('dir'), 'all below'), before: '3 of other owner, group or mode', after: '0755' },
+      { ...onFile(at('dir'), 'all below'), before: '3 with another owner, group or mode', after: '0755' },
     ])
   })
 
@@ -231,8 +231,12 @@ describe('file', () => {
     [{ path: at('dir') }, 'failed', `${at('dir')} is a folder`],
     [{ state: 'directory' }, 'failed', `${at('file')} is a file, not a folder`],
     [{ state: 'link', src: 'x' }, 'failed', `${at('file')} is a file, not a link`],
-    [{ path: at('dir'), state: 'link', src: 'x', force: true }, 'failed', `${at('dir')} is a folder, which no link replaces`],
-    [{ state: 'link' }, 'input', 'there is no `src` to link to'],
+    [
+      { path: at('dir'), state: 'link', src: 'x', force: true },
+      'failed',
+      `${at('dir')} is a folder, which a link cannot replace`,
+    ],
+    [{ state: 'link' }, 'input', '`src` of the link is missing'],
     [{ state: 'link', src: 'x', mode: '0600' }, 'input', 'a link has no owner and mode of its own'],
     [{ src: 'x' }, 'input', '`src` needs `state: link`'],
     [{ recurse: true }, 'input', '`recurse` needs `state: directory`'],

@@ -113,7 +113,7 @@ describe('libvirtd_conf', () => {
     [{ listen_addr: '' }, 'give an address'],
     [{ tcp_min_ssf: 56 }, 'give a whole number from 112'],
     [{ 'listen tcp': true }, ''],
-    [{}, 'give `options`'],
+    [{}, 'give a key and its value'],
   ])('%j is refused without a host', (options, help) => {
     const refusal = (() => {
       try {
@@ -157,7 +157,7 @@ describe('libvirtd_conf', () => {
 
   test('a group that the host does not know is refused', async () => {
     await expect(checked({ unix_sock_group: 'nosuch' }, hostWith(`${DEBIAN_12}missing nosuch\n`))).rejects.toThrow(
-      'host1 has no group nosuch',
+      'unknown group nosuch on host1',
     )
   })
 

@@ -172,7 +172,7 @@ describe('wait_for refuses', () => {
     [{}, '`port` and `path` are both missing'],
     [{ port: 1, path: '/x' }, '`port` and `path` exclude each other'],
     [{ port: 1, search_regex: 'x' }, '`search_regex` needs `path`'],
-    [{ path: '/x', search_regex: '(' }, '`search_regex` is no regular expression: `(`'],
+    [{ path: '/x', search_regex: '(' }, '`search_regex` is not a regular expression: `(`'],
   ])('%j', async (given, message) => {
     await expect(sensiblyChecked(waitFor, { ...defaults, ...given }, fakeTarget())).rejects.toMatchObject({
       kind: 'input',

@@ -8,17 +8,17 @@ import {
   type WriteOptions,
 } from '../../../runner/module.ts'
 
-/** Owner, group and mode that a file should have; what is not given stays as it is. */
+/** The wanted owner, group and mode of a file; a missing one stays unchanged. */
 export interface Attributes {
   readonly owner?: string | undefined
   readonly group?: string | undefined
   readonly mode?: string | undefined
 }
 
-/** Their parameters, the same in every module that makes files. */
+/** Parameters of every module that writes files. */
 export const attributeParams = {
-  owner: { type: 'string', minLength: 1, description: 'User that should own it, by name or number.' },
-  group: { type: 'string', minLength: 1, description: 'Group that should own it, by name or number.' },
+  owner: { type: 'string', minLength: 1, description: 'Owner, by name or number.' },
+  group: { type: 'string', minLength: 1, description: 'Group, by name or number.' },
   mode: { type: 'string', pattern: '^[0-7]{3,4}$', description: "Permissions in octal, in quotes: `'0640'`." },
 } as const
 
@@ -27,7 +27,7 @@ const fourDigits = (mode: string): string => mode.padStart(4, '0')
 
 const isName = (wanted: string): boolean => !/^\d+$/.test(wanted)
 
-/** What differs between a file and what it should be. Of a file that is not there yet, only what is asked for. */
+/** Returns the attributes that differ from the wanted ones; for a missing file, all wanted ones. */
 export function attributeChanges(
   resource: Address,
   stat: Stat | undefined,
@@ -47,8 +47,8 @@ export const writeOptions = ({ owner, group, mode }: Attributes): WriteOptions =
   defined({ owner, group, mode: mode === undefined ? undefined : fourDigits(mode) })
 
 /**
- * Changes owner, group and mode, in this order: a change of owner takes set-user-ID bits away. Follows links. The mode has five
- * digits: with fewer, coreutils' chmod leaves the set-user-ID and set-group-ID bits of a folder as they are.
+ * Changes owner, group and mode, in this order: a change of owner clears the set-user-ID bits. Follows links. The
+ * mode has five digits: with fewer, coreutils' chmod keeps the set-user-ID and set-group-ID bits of a folder.
  */
 export async function setAttributes(
   host: Pick<HostAccess, 'run'>,
@@ -61,7 +61,7 @@ export async function setAttributes(
   if (mode !== undefined) await mustRun(host, ['chmod', `0${fourDigits(mode)}`, '--', ...paths])
 }
 
-/** Runs a program of which nothing but success is expected. Throws `Failure` with what it said. */
+/** Runs a program that must succeed, and returns its output. Throws `Failure` with its error output. */
 export async function mustRun(host: Pick<HostAccess, 'run'>, argv: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await host.run(argv)
   if (code === 0) return stdout

@@ -1,4 +1,7 @@
-/** The content of a file on a host: looked at, compared, shown to its program, and as people see a change of it. Used by `resources/file.ts`. */
+/**
+ * Reads, compares and validates the content of a file on a host, and describes its changes. Called by
+ * `resources/file.ts`.
+ */
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import {
@@ -16,15 +19,15 @@ import { follow, type Found } from './paths.ts'
 import { decodeText, isText, sameBytes } from '../text/lines.ts'
 import { readCommandLine } from '../text/command-line.ts'
 
-/** A file as it is: where the links led, and its bytes. */
+/** A file on the host: the path behind its links, its stat and its bytes. */
 export interface Current extends Found {
   readonly bytes: Uint8Array | undefined
 }
 
-/** Above this a file is not read when a digest or its size can tell that it is right already. */
+/** Bytes. A larger file is read only if its digest differs from the wanted one. */
 const SMALL = 256 * 1024
 
-/** What a path leads to, in one request, and its bytes where it is a file. */
+/** Follows a path and, if a file is there, reads its bytes; all in one request. */
 export async function lookAt(host: HostAccess, path: string): Promise<Current> {
   const [found, bytes] = await Promise.all([follow(host, path), host.read(path).catch((error: unknown) => error as Error)])
   if (found.stat?.kind !== 'file') return { ...found, bytes: undefined }
@@ -32,10 +35,7 @@ export async function lookAt(host: HostAccess, path: string): Promise<Current> {
   return { ...found, bytes }
 }
 
-/**
- * As `lookAt`, for a file whose new content is known: a big one that is right already is compared by its digest and not carried
- * over.
- */
+/** Does the same if the new content is known: a large file is compared by digest, and read only if it differs. */
 export async function lookAgainst(host: HostAccess, path: string, wanted: Uint8Array): Promise<Current> {
   if (wanted.length <= SMALL) return lookAt(host, path)
   const [found, digest] = await Promise.all([follow(host, path), digestOn(host, path)])
@@ -43,35 +43,31 @@ export async function lookAgainst(host: HostAccess, path: string, wanted: Uint8A
   return { ...found, bytes: digest === sha256(wanted) ? wanted : await host.read(path) }
 }
 
-/** Throws `Failure` for what is there and no file. */
+/** Throws `Failure` if the path exists and is not a regular file. */
 export function mustBeFile(path: string, { stat }: Found): void {
   if (stat !== undefined && stat.kind !== 'file')
-    throw new Failure(`${path} is ${stat.kind === 'directory' ? 'a folder' : 'no ordinary file'}`, {
+    throw new Failure(`${path} is ${stat.kind === 'directory' ? 'a folder' : 'not a regular file'}`, {
       help: 'give the path of a file',
     })
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-/** Refuses where a file is no longer what it was when it was looked at. */
+/** Throws `Failure` of kind `refused` if the content of a file has changed since it was read. */
 export async function mustBeUnchanged(host: HostAccess, path: string, was: Uint8Array | undefined): Promise<void> {
   const now = await (was === undefined || was.length <= SMALL ? host.read(path) : digestOn(host, path))
   const same =
     now === undefined || was === undefined ? now === was : typeof now === 'string' ? now === sha256(was) : sameBytes(now, was)
   if (same) return
-  throw new Failure(`${path} was changed by somebody else in between`, {
+  throw new Failure(`${path} has changed since it was read`, {
     kind: 'refused',
     why:
-      now === undefined
-        ? 'it is gone'
-        : was === undefined
-          ? 'it was not there before'
-          : 'its content is not what was seen before',
-    help: 'run again: it starts from what is there now',
+      now === undefined ? 'the file is gone' : was === undefined ? 'the file did not exist before' : 'its content is different',
+    help: 'run again, to start from its current content',
   })
 }
 
-/** Shows the new content to a program, in a file beside the real one that only its owner can read. */
+/** Validates the new content with a program, in a temporary file beside the real one that only its owner can read. */
 export async function mustBeValid(target: Target, path: string, content: Uint8Array, validate: string): Promise<void> {
   const argv = readCommandLine(validate)
   const temporary = (await mustRun(target, ['mktemp', '-p', posix.dirname(path), '.runbook-validate-XXXXXX'])).trim()
@@ -79,18 +75,21 @@ export async function mustBeValid(target: Target, path: string, content: Uint8Ar
     await target.write(temporary, content)
     const { code, stdout, stderr } = await target.run(argv.map((word) => word.replaceAll('%s', temporary)))
     if (code === 0) return
-    // A program that checks a file quotes the lines it does not like.
+    // A program that validates a file quotes the faulty lines.
     const said = hideSecrets((stderr.trim() || stdout.trim()).replaceAll(temporary, path)).text
     throw new Failure(`\`${validate}\` does not accept the new ${path}`, {
       ...(said === '' ? {} : { why: said.split('\n').at(-1) ?? said, stderr: said }),
-      help: `${path} was left as it is; mend the content`,
+      help: `${path} is unchanged; correct the new content`,
     })
   } finally {
     await mustRun(target, ['rm', '-f', '--', temporary])
   }
 }
 
-/** How a change of content is shown: as text with its secrets hidden, or as size and digest where it is not for reading. */
+/**
+ * Describes a change of content: as text with its secrets hidden, or by size and digest if the content is large or
+ * binary.
+ */
 export function contentChanges(resource: Address, before: Uint8Array | undefined, after: Uint8Array): readonly Change[] {
   const readable = [before, after].every((bytes) => bytes === undefined || (bytes.length <= SMALL && isText(bytes)))
   if (!readable) return [{ resource, before: before && inShort(before), after: inShort(after) }]

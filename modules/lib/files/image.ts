@@ -6,8 +6,8 @@ import type { HostAccess, Properties, Stat } from '../../../runner/module.ts'
 import { mustRun, setAttributes } from './attributes.ts'
 
 /**
- * What was at a path: all that is needed to put it back. Bytes are base64, as JSON cannot hold them otherwise. `attributes` is
- * for a file or folder whose content is left alone.
+ * The state of a path before a change, for `restore`. Bytes are base64, because JSON cannot hold them otherwise.
+ * `attributes` stands for a file or folder whose content stays unchanged.
  */
 export type Image =
   | { readonly kind: 'absent' }
@@ -24,7 +24,7 @@ interface Owned {
   readonly gid: number
 }
 
-/** What is restored at most by `state: absent` of a folder: beyond it, removal is not undone. */
+/** Limits of an image: a folder beyond them is removed without an image, so the removal cannot be undone. */
 export const MOST_BYTES = 32 * 1024 * 1024
 export const MOST_ENTRIES = 2000
 
@@ -34,15 +34,15 @@ export const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.fr
 
 const owned = ({ mode, uid, gid }: Stat): Owned => ({ mode, uid, gid })
 
-/** The image of a file whose bytes were read already. */
+/** Makes the image of a file from bytes already read. */
 export const imageOf = (stat: Stat | undefined, bytes: Uint8Array | undefined): Image =>
   stat === undefined || bytes === undefined ? { kind: 'absent' } : { kind: 'file', ...owned(stat), content: toBase64(bytes) }
 
 export const attributesOf = (stat: Stat): AttributesImage => ({ kind: 'attributes', of: stat.kind, ...owned(stat) })
 
 /**
- * What a path holds, with everything below it. Devices, sockets and pipes cannot be kept, nor can too much: the answer says
- * why.
+ * Takes the image of a path and everything below it. Returns the reason if it is too big, or holds a device, socket
+ * or pipe.
  */
 export async function capture(host: HostAccess, path: string): Promise<{ readonly image: Image } | { readonly tooMuch: string }> {
   const size = { entries: 0, bytes: 0 }
@@ -74,7 +74,10 @@ async function imageAt(host: HostAccess, path: string, size: { entries: number; 
   return { kind: 'directory', ...owned(stat), entries: Object.fromEntries(entries) }
 }
 
-/** What is at a path, in the words of `imageInWords`, as far as `restore` of the image would change it: its content by digest, a folder's by its names. */
+/**
+ * Reads the current properties of a path that `restore` of the image would change, in the words of `imageInWords`:
+ * the content of a file by digest, the content of a folder by its names.
+ */
 export async function lookIn(host: HostAccess, path: string, image: Image): Promise<Properties> {
   const stat = await host.stat(path)
   if (stat === undefined) return { kind: 'absent' }
@@ -87,13 +90,16 @@ export async function lookIn(host: HostAccess, path: string, image: Image): Prom
   return kind === 'file' ? { ...own, content: inShort((await digestOn(host, path)) ?? '') } : own
 }
 
-/** The SHA-256 of a file, found on its host; undefined where there is none. coreutils puts a backslash before it where the name has a line end or a backslash in it. */
+/**
+ * Computes the SHA-256 of a file on its host; undefined for a missing file. coreutils prefixes the digest with a
+ * backslash if the name contains a line end or a backslash.
+ */
 export const digestOn = async (host: HostAccess, path: string): Promise<string | undefined> =>
   /^\\?([0-9a-f]{64}) /.exec((await host.run(['sha256sum', '--', path])).stdout)?.[1]
 
 /**
- * Puts back what was there, whatever is there now, except a folder with something in it where there was none: that is somebody
- * else's.
+ * Restores the image over whatever is there now. A non-empty folder that did not exist before is left alone: it is
+ * somebody else's.
  */
 export async function restore(host: HostAccess, path: string, image: Image): Promise<void> {
   if (image.kind === 'attributes') return setAttributes(host, [path], numeric(image))
@@ -107,7 +113,7 @@ export async function restore(host: HostAccess, path: string, image: Image): Pro
   if (now?.kind !== 'directory') await mustRun(host, ['mkdir', '--', path])
   await setAttributes(host, [path], { owner: attributes.owner, group: attributes.group })
   for (const [name, entry] of Object.entries(image.entries)) await restore(host, posix.join(path, name), entry)
-  // Last, because the folder may have been one that cannot be written to.
+  // Last, because the folder may have been read-only.
   await setAttributes(host, [path], { mode: attributes.mode })
 }
 
@@ -123,7 +129,7 @@ async function restoreLink(
   if (now?.uid !== uid || now.gid !== gid) await mustRun(host, ['chown', '-h', `${uid}:${gid}`, '--', path])
 }
 
-/** Makes a symbolic link, or points one elsewhere, without a moment in which it is missing. */
+/** Creates or replaces a symbolic link atomically. */
 export async function placeLink(host: Pick<HostAccess, 'run'>, path: string, target: string): Promise<void> {
   // One command, which the host ends by itself: a runner that is killed leaves no half of it.
   const script = 'rm -f -- "$1" && ln -s -- "$2" "$1" && mv -T -- "$1" "$3"'

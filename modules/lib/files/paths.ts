@@ -5,8 +5,8 @@ import { Failure, type Address, type HostAccess, type Stat } from '../../../runn
 const MOST_LINKS = 40
 
 /**
- * The address of a file, folder or link. Its name is the path without what says nothing in it (`//`, `/./`, a slash at the end); `..` stays, as
- * after a link it leads elsewhere than it seems.
+ * Returns the address of a file, folder or link. Its name is the path without redundant parts (`//`, `/./`, a slash
+ * at the end). A path with `..` stays unchanged, because behind a link `..` leads elsewhere.
  */
 export const fileAt = (host: string, path: string): Address => ({
   host,
@@ -15,13 +15,13 @@ export const fileAt = (host: string, path: string): Address => ({
 })
 
 export interface Found {
-  /** Where the links led: the path itself where there is none. */
+  /** The path behind all links; the path itself if it is no link. */
   readonly path: string
-  /** undefined where nothing is there. Never a link. */
+  /** Never a link; undefined for a missing path. */
   readonly stat: Stat | undefined
 }
 
-/** What a path leads to when its last part is a symbolic link, or several in a row. Throws `Failure` for a ring of links. */
+/** Follows the symbolic links at the last part of a path. Throws `Failure` for a ring of links. */
 export async function follow(host: Pick<HostAccess, 'stat'>, path: string): Promise<Found> {
   let at = path
   for (let links = 0; links <= MOST_LINKS; links += 1) {

@@ -8,7 +8,8 @@ export type Probe =
   | { readonly state: 'unknown'; readonly why: string }
 
 /**
- * Tries a TCP connection from a host, with the first program found there: bash (`/dev/tcp`), nc, python3, perl. Sends nothing.
+ * Tries a TCP connection from a host, with the first program found there: bash (`/dev/tcp`), nc, python3, perl. Sends
+ * nothing.
  * @param seconds time limit for an answer
  */
 export async function probePort(host: Pick<HostAccess, 'run'>, address: string, port: number, seconds: number): Promise<Probe> {
@@ -42,8 +43,9 @@ function reason(text: string): string {
   return known?.[1] ?? text.trim().split('\n').at(-1)?.trim() ?? ''
 }
 
-// A bash without network redirections reports that the file /dev/tcp/… does not exist: then the next program has its turn.
-// With a socket as standard input, as under sshd, bash reads ~/.bashrc, whose output would mix with the answer: hence --norc.
+// A bash without network redirections reports that the file /dev/tcp/… does not exist: then the next program has its
+// turn. With a socket as standard input, as under sshd, bash reads ~/.bashrc, whose output would mix with the answer:
+// hence --norc.
 const SCRIPT = `
 address=$1 port=$2 seconds=$3
 report() {

@@ -94,7 +94,9 @@ function absolute(path: string, chdir: string | undefined): string {
   return posix.join(chdir, path)
 }
 
-/** Runs a command. If its status is not 0, throws `Failure` with the result as data, for `register` and `failed_when`. */
+/**
+ * Runs a command. If its status is not 0, throws `Failure` with the result as data, for `register` and `failed_when`.
+ */
 export async function runJob(job: Job, target: Target): Promise<Result> {
   const start = target.now()
   const options: RunOptions = {

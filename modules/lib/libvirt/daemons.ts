@@ -1,12 +1,12 @@
 import type { HostAccess } from '../../../runner/module.ts'
 
-/** What a host says of its libvirt. */
+/** The libvirt daemons of a host. */
 export interface Daemons {
   /** Versions by daemon: `libvirtd` → `9.0.0`. Empty if no daemon is installed: libvirt may run in a container. */
   readonly versions: ReadonlyMap<string, string>
   /** The daemon that clients reach: libvirtd, or virtproxyd where each driver has a daemon of its own. */
   readonly main: string | undefined
-  /** Of the groups asked for, those that the host does not know. */
+  /** The given groups that are unknown on the host. */
   readonly missingGroups: readonly string[]
 }
 
@@ -29,7 +29,7 @@ done
 exit 0
 `
 
-/** Asks programs and units, never the distribution's name, in one request. */
+/** Asks the programs and units of a host in one request; never relies on the name of its distribution. */
 export async function findDaemons(host: Pick<HostAccess, 'run'>, groups: readonly string[]): Promise<Daemons> {
   const { stdout } = await host.run(['sh', '-c', `exec 2>/dev/null${ASK}`, 'sh', ...groups])
   const versions = new Map(

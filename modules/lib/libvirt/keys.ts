@@ -1,6 +1,7 @@
 /**
- * The keys of libvirt's configuration files, and the values that its daemons accept: the one place that knows them. Called by `libvirtd_conf`. From
- * src/remote/libvirtd.aug.in, remote_daemon_config.c and virlog.c; what is refused was seen in libvirt 9.0.0 and 11.3.0.
+ * The keys of libvirt's configuration files, and the values that its daemons accept. Called by `libvirtd_conf`. From
+ * src/remote/libvirtd.aug.in, remote_daemon_config.c and virlog.c; the refusals were tried with libvirt 9.0.0 and
+ * 11.3.0.
  */
 import { compareVersions } from '../../../runner/module.ts'
 import type { Value } from '../text/libvirt-conf.ts'
@@ -9,7 +10,7 @@ export interface Key {
   readonly type: 'bool' | 'number' | 'text' | 'texts' | 'limit'
   /** A single text stands for a list of one. */
   readonly orText?: true
-  /** The first version of libvirt that reads the key, where that is not older than all hosts in use. */
+  /** First version of libvirt that reads the key; missing if all hosts in use are newer. */
   readonly since?: string
   /** Read only by the daemons that listen to the network: libvirtd and virtproxyd. */
   readonly network?: true
@@ -18,14 +19,14 @@ export interface Key {
   readonly choices?: readonly string[]
   /** A port is a text in these files: a number is written as one. */
   readonly port?: true
-  /** libvirt accepts more than the choices and the form allow, but not to any good. */
+  /** libvirt accepts more than the choices and the form allow, but the other values do not work. */
   readonly stricter?: true
-  /** The form of a text, and that form in words. */
+  /** Test of the form of a text, and the form in words. */
   readonly form?: readonly [test: (text: string) => boolean, words: string]
 }
 
 export interface Keys {
-  /** The last version of libvirt whose keys are all here. */
+  /** Last version of libvirt whose keys are all in the table. */
   readonly knownTo: string
   readonly keys: Readonly<Record<string, Key>>
 }
@@ -56,7 +57,10 @@ const isOutputs = (text: string): boolean => each(text, /^[1-4]:(?:stderr|journa
 const isUuid = (text: string): boolean =>
   /^(?:-*[0-9a-f]{2}){16}$/i.test(text) && !/^([0-9a-f]{2})\1{15}$/i.test(text.replaceAll('-', ''))
 
-/** Of libvirtd and of the daemons that took its parts. `keepalive_required` and `admin_keepalive_required` are read no more. */
+/**
+ * Keys of libvirtd and of the modular daemons. libvirt no longer reads `keepalive_required` and
+ * `admin_keepalive_required`.
+ */
 const DAEMON: Keys = {
   knownTo: '12.8.0',
   keys: {
@@ -128,7 +132,7 @@ const all = (type: Key, names: string): Readonly<Record<string, Key>> =>
       .map((name) => [name, type]),
   )
 
-/** Of qemu.conf, as libvirtd_qemu.aug of libvirt 9.0.0 has them. */
+/** Keys of qemu.conf, from libvirtd_qemu.aug of libvirt 9.0.0. */
 const QEMU: Keys = {
   knownTo: '9.0.0',
   keys: {
@@ -168,7 +172,7 @@ const LISTENING = ['libvirtd', 'virtproxyd']
 const LOCAL =
   'virtqemud virtnetworkd virtnodedevd virtnwfilterd virtsecretd virtstoraged virtinterfaced virtxend virtlxcd virtchd virtvboxd virtbhyved virtvzd'
 
-/** The files that are known, by the name without `.conf`. */
+/** The known files, by name without `.conf`. */
 export const FILES: ReadonlyMap<string, Keys> = new Map([
   ...LISTENING.map((name) => [name, DAEMON] as const),
   ...LOCAL.split(' ').map((name) => [name, withoutNetwork(DAEMON)] as const),
@@ -179,11 +183,14 @@ function withoutNetwork({ knownTo, keys }: Keys): Keys {
   return { knownTo, keys: Object.fromEntries(Object.entries(keys).filter(([, { network }]) => network !== true)) }
 }
 
-/** Whether a version of libvirt reads a key of the table; an unknown version reads them all. */
+/** True if a version of libvirt reads the key; an unknown version reads all keys. */
 export const isRead = ({ since }: Key, version: string | undefined): boolean =>
   since === undefined || version === undefined || compareVersions(version, since) >= 0
 
-/** A parameter as the file holds it: true is 1, and a port is a text. Undefined for what no file can hold. */
+/**
+ * Converts a parameter to a value of the file: true is 1, and a port is a text. Undefined for a value that no file
+ * can hold.
+ */
 export function valueOf(given: unknown, key?: Key): Value | undefined {
   if (typeof given === 'boolean') return given ? 1 : 0
   if (typeof given === 'number') return key?.port === true ? String(given) : Number.isSafeInteger(given) ? given : undefined
@@ -191,7 +198,7 @@ export function valueOf(given: unknown, key?: Key): Value | undefined {
   return Array.isArray(given) && given.every((item) => typeof item === 'string') ? given : undefined
 }
 
-/** The value in words that a key needs instead of this one; undefined for a good one. */
+/** Describes the value that the key needs instead; undefined for a valid value. */
 export function neededInstead(key: Key, value: Value): string | undefined {
   const { type, orText, minimum = 0, maximum = UINT_MAX, choices, form } = key
   if (type === 'bool') return value === 0 || value === 1 ? undefined : 'true or false'
@@ -206,7 +213,7 @@ export function neededInstead(key: Key, value: Value): string | undefined {
   return typeof value === 'string' ? undefined : 'a text'
 }
 
-/** The same, as far as the daemon itself would refuse the value. */
+/** Does the same, but only for a value that the daemon itself would refuse. */
 export const neededByDaemon = (key: Key, value: Value): string | undefined =>
   neededInstead(key.stricter === true ? { type: key.type } : key, value)
 

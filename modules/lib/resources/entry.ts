@@ -1,4 +1,4 @@
-/** What stands at a path and holds no content of its own making: folder, link, empty file, nothing; of the module `file`. */
+/** Resources for a folder, a link, an empty file, attributes, or a missing path. Called by the module `file`. */
 import { posix } from 'node:path'
 import { Failure, type Change, type HostAccess, type Stat, type Target } from '../../../runner/module.ts'
 import { attributeChanges, mustRun, setAttributes, writeOptions, type Attributes } from '../files/attributes.ts'
@@ -26,7 +26,7 @@ const inWords = (stat: Stat | undefined): string | undefined =>
         ? 'device, socket or pipe'
         : stat.kind
 
-/** What is there, kept before it is removed or replaced. */
+/** Keeps the image of a path before it is removed or replaced. */
 async function kept(host: HostAccess, path: string): Promise<Pick<Look<FileState>, 'state' | 'irreversible'>> {
   const found = await capture(host, path)
   return 'image' in found
@@ -34,16 +34,16 @@ async function kept(host: HostAccess, path: string): Promise<Pick<Look<FileState
     : { state: { images: {}, lost: found.tooMuch }, irreversible: found.tooMuch }
 }
 
-/** Nothing at all: what is there is removed, a folder with all that is in it. */
+/** A missing path: whatever exists there is removed, a folder with its content. */
 export const removed = (wish: EntryWish): Resource<FileState> =>
   entry(wish, {
     async look(target) {
       const { host, path } = wish
       const stat = await target.stat(path)
       if (stat === undefined) return { state: stateOf(path, { kind: 'absent' }), changes: [] }
-      // `/`, `/etc`, `/var` …: nobody means to remove these.
+      // `/`, `/etc`, `/var` …: surely a mistake.
       if (/^\/+[^/]*\/*$/.test(posix.normalize(path)))
-        throw new Failure(`${path} is not removed: the whole system is in it`, { kind: 'input', help: 'name what is below it' })
+        throw new Failure(`${path} cannot be removed: the system needs it`, { kind: 'input', help: 'give a path below it' })
       return {
         ...(await kept(target, path)),
         changes: [{ resource: fileAt(host, path), before: inWords(stat), after: undefined }],
@@ -59,7 +59,7 @@ export const link = (wish: EntryWish & { readonly src: string | undefined; reado
   entry(wish, {
     async look(target) {
       const { host, path, src, force, owner, group, mode } = wish
-      if (src === undefined) throw new Failure('there is no `src` to link to', { kind: 'input' })
+      if (src === undefined) throw new Failure('`src` of the link is missing', { kind: 'input' })
       if ([owner, group, mode].some((given) => given !== undefined))
         throw new Failure('a link has no owner and mode of its own', {
           kind: 'input',
@@ -69,7 +69,7 @@ export const link = (wish: EntryWish & { readonly src: string | undefined; reado
       const warnings = goal === undefined ? [`${src}, which ${path} is to link to, does not exist`] : []
       if (stat?.kind === 'link' && stat.target === src) return { state: { images: {} }, changes: [], warnings }
       if (stat?.kind === 'directory')
-        throw new Failure(`${path} is a folder, which no link replaces`, { help: 'remove it first, with `state: absent`' })
+        throw new Failure(`${path} is a folder, which a link cannot replace`, { help: 'remove it first, with `state: absent`' })
       if (stat !== undefined && stat.kind !== 'link' && !force)
         throw new Failure(`${path} is a ${inWords(stat) ?? ''}, not a link`, { help: 'set `force: true` to replace it' })
       const change: Change = { resource: fileAt(host, path), before: inWords(stat), after: `link to ${src}` }
@@ -78,7 +78,7 @@ export const link = (wish: EntryWish & { readonly src: string | undefined; reado
     make: (target) => placeLink(target, wish.path, wish.src ?? ''),
   })
 
-/** Owner, group and mode of what is there; with `touch` an empty file where nothing is. */
+/** Owner, group and mode of an existing path; with `touch`, a missing path becomes an empty file. */
 export const attributed = (wish: EntryWish & { readonly touch: boolean }): Resource<FileState> =>
   entry(wish, {
     async look(target) {
@@ -92,8 +92,8 @@ export const attributed = (wish: EntryWish & { readonly touch: boolean }): Resou
           changes: [{ resource, before: undefined, after: 'empty file' }, ...changes],
         }
       if (found.stat === undefined)
-        throw new Failure(`${path} does not exist`, { help: 'make it with `copy`, `template` or `state: touch`' })
-      if (found.stat.kind === 'directory' && !touch) throw new Failure(`${path} is a folder`, { help: 'say `state: directory`' })
+        throw new Failure(`${path} does not exist`, { help: 'create it with `copy`, `template` or `state: touch`' })
+      if (found.stat.kind === 'directory' && !touch) throw new Failure(`${path} is a folder`, { help: 'set `state: directory`' })
       return { state: stateOf(found.path, attributesOf(found.stat)), changes }
     },
     async make(target, state) {
@@ -103,13 +103,13 @@ export const attributed = (wish: EntryWish & { readonly touch: boolean }): Resou
     },
   })
 
-/** A folder, with those above it that are missing. With `recurse` owner, group and mode count for everything below it too. */
+/** A folder, with its missing parents. With `recurse`, owner, group and mode apply to everything below it too. */
 export const folder = (wish: EntryWish & { readonly recurse: boolean }): Resource<FileState> =>
   entry(wish, {
     async look(target) {
       const { host, path, recurse } = wish
       const resource = fileAt(host, path)
-      // A slash at its end would have the kernel follow a link to a folder that is not there yet.
+      // With a slash at the end, the kernel would follow a link to a folder that does not exist yet.
       const found = await follow(target, posix.resolve(path))
       if (found.stat === undefined)
         return {
@@ -142,11 +142,14 @@ type Entry = readonly [path: string, stat: Stat]
 const changeBelow = ({ host, path, owner, group, mode }: EntryWish, count: number): Change => ({
   resource: fileAt(host, path),
   property: 'all below',
-  before: `${count} of other owner, group or mode`,
+  before: `${count} with another owner, group or mode`,
   after: [owner, group, mode].filter((given) => given !== undefined).join(', '),
 })
 
-/** With `recurse`, a folder may be entered by whoever may read it: files' modes would lock everybody out. */
+/**
+ * Adds the execute bit of a folder for everyone who may read it, with `recurse`: the mode of a file would lock
+ * everybody out.
+ */
 function wantedOf({ owner, group, mode, recurse }: EntryWish & { readonly recurse: boolean }, kind: Stat['kind']): Attributes {
   if (mode === undefined || !recurse || kind !== 'directory') return { owner, group, mode }
   const bits = parseInt(mode, 8)
@@ -162,7 +165,7 @@ async function missingFolders(host: HostAccess, path: string): Promise<readonly 
   return parents.filter((_, at) => stats[at] === undefined)
 }
 
-/** Every file and folder below a folder; links are left out, because what they lead to is elsewhere. */
+/** Lists every file and folder below a folder. Links are left out, because they lead elsewhere. */
 async function everythingBelow(host: HostAccess, folder: string): Promise<readonly Entry[]> {
   const names = (await host.list(folder)) ?? []
   const found = await Promise.all(
@@ -176,16 +179,16 @@ async function everythingBelow(host: HostAccess, folder: string): Promise<readon
   return found.flat()
 }
 
-/** Paths a command takes at once: far below what any kernel allows. */
+/** Paths per command: far below the limit of any kernel. */
 const BATCH = 500
 
-/** Sets owner, group and mode of all paths of which these were kept, those of one mode together. */
+/** Sets owner, group and mode of all paths with an image of attributes; paths with the same mode share a command. */
 async function setWhereKept(target: Target, { images }: FileState, wantedOf: (kind: Stat['kind']) => Attributes): Promise<void> {
   const byMode = new Map<string | undefined, { readonly paths: string[]; readonly wanted: Attributes }>()
   for (const [path, image] of Object.entries(images)) {
     if (image.kind !== 'attributes') continue
     const wanted = wantedOf(image.of)
-    // Set-user-ID, set-group-ID: a change of owner takes them away, unless the mode is set again.
+    // A change of owner clears set-user-ID and set-group-ID, unless the mode is set again.
     const mode = wanted.mode ?? (image.mode.startsWith('0') ? undefined : image.mode)
     const group = byMode.get(mode) ?? { paths: [], wanted: { ...wanted, mode } }
     group.paths.push(path)

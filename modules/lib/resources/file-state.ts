@@ -3,43 +3,43 @@ import { imageInWords, lookIn, removeTemporary, restore, type Image } from '../f
 import { fileAt } from '../files/paths.ts'
 import type { Resource } from './resource.ts'
 
-/** What files, folders and links were: all that every resource of kind `file` needs to be restored. */
+/** State of files, folders and links before a change, for `restore` of every resource of kind `file`. */
 export interface FileState {
-  /** By path, the outermost first: where links led, and what was there. */
+  /** Images by path (behind all links), the outermost first. */
   readonly images: Readonly<Record<string, Image>>
-  /** Why what was there could not be kept. */
+  /** Why no image could be kept. */
   readonly lost?: string
 }
 
-/** A saved plan and the journal do not list every file of a big folder; what is looked at instead are the owners and modes that matter. */
-const MOST_TOLD = 100
+/** Most images that a saved plan or the journal lists. Beyond it, no snapshot is taken. */
+const MOST_DESCRIBED = 100
 
 export const stateOf = (path: string, image: Image): FileState => ({ images: { [path]: image } })
 
-/** What all resources of kind `file` have in common. */
+/** Returns the common part of all resources of kind `file`. */
 export const fileKind = (host: string): Pick<Resource<FileState>, 'restore' | 'describe' | 'observe'> => ({
   async restore(target, { images, lost }) {
     if (lost !== undefined)
-      throw new Failure('what was removed was not kept', { kind: 'refused', why: lost, help: 'restore it from a backup' })
+      throw new Failure('the removed content was not kept', { kind: 'refused', why: lost, help: 'restore it from a backup' })
     const all = Object.entries(images)
     await removeTemporary(
       target,
       all.filter(([, { kind }]) => kind !== 'attributes').map(([path]) => path),
     )
-    // What was made goes, the innermost first; a folder with something in it stays, for that is somebody else's.
+    // Created paths are removed last, the innermost first. A non-empty folder stays: its content is somebody else's.
     const made = all.filter(([, { kind }]) => kind === 'absent').toReversed()
     for (const [path, image] of [...all.filter(([, { kind }]) => kind !== 'absent'), ...made]) await restore(target, path, image)
   },
   describe({ images, lost }) {
     const all = Object.entries(images)
-    if (lost !== undefined || all.length > MOST_TOLD) return undefined
+    if (lost !== undefined || all.length > MOST_DESCRIBED) return undefined
     return all.map(([path, image]) => ({ resource: fileAt(host, path), properties: imageInWords(image) }))
   },
   observe: (target, { images }) =>
     // Started together, so that they travel in one request.
     Promise.all(
       Object.entries(images)
-        .slice(0, MOST_TOLD)
+        .slice(0, MOST_DESCRIBED)
         .map(([path, image]) => observed(target, host, path, image)),
     ),
 })

@@ -1,4 +1,7 @@
-/** A file with its content, owner and mode: of `copy`, `template`, `ini`, `lineinfile` and whatever else writes one file. */
+/**
+ * A file with its content, owner and mode. Called by `copy`, `template`, `ini`, `lineinfile` and other modules that
+ * write one file.
+ */
 import { posix } from 'node:path'
 import { Failure, type Change, type Target } from '../../../runner/module.ts'
 import { attributeChanges, attributeParams, setAttributes, writeOptions, type Attributes } from '../files/attributes.ts'
@@ -12,39 +15,40 @@ import type { Look, Resource } from './resource.ts'
 interface Placed extends Attributes {
   readonly host: string
   readonly path: string
-  /** Program that must accept a new content. */
+  /** Command that must accept the new content. */
   readonly validate?: string | undefined
 }
 
 export interface WholeFile extends Placed {
-  /** The name that it gets if the path leads to a folder. */
+  /** Name of the file if the path leads to a folder. */
   readonly nameInFolder?: string | undefined
-  /** Only a file that is missing is made. */
+  /** Keeps an existing file, whatever its content. */
   readonly keep?: boolean
   content(target: Target): Uint8Array | Promise<Uint8Array>
 }
 
 export interface EditedFile extends Placed {
-  /** Whether the file may be made. */
+  /** Allows a missing file to be created. */
   readonly create: boolean
-  /** A file that is missing is as it should be: there is nothing to be removed from it. */
+  /** The edit only removes: a missing file needs no change. */
   readonly removes: boolean
   edit(before: Uint8Array): Uint8Array
-  /** The differences that the edit makes in a file that is there, if they can be told better than by both texts. */
+  /** Differences that the edit makes in an existing file, if they say more than the two texts. */
   differences?(before: Uint8Array): readonly Omit<Change, 'resource'>[]
 }
 
-/** The parameters that every module which writes a file has. */
+/** Parameters of every module that writes the content of a file. */
 export const fileParams = {
   ...attributeParams,
   validate: {
     type: 'string',
     pattern: '%s',
-    description: 'Command that must accept the new content before it is put in place; `%s` stands for the file: `visudo -cf %s`.',
+    description:
+      'Command that must accept the new content before the file is replaced. `%s` stands for the new file: `visudo -cf %s`.',
   },
 } as const
 
-/** A file whose content is known, whatever is there. */
+/** A file with a given content. */
 export function file(wish: WholeFile): Resource<FileState> {
   const { host, path, nameInFolder, keep, content } = wish
   return fileOf(wish, {
@@ -61,7 +65,7 @@ export function file(wish: WholeFile): Resource<FileState> {
   })
 }
 
-/** A file of which a part is made sure of, and every other byte stays. */
+/** A file with one edited part; every other byte stays unchanged. */
 export function editedFile(wish: EditedFile): Resource<FileState> {
   const { host, path, create, removes, edit, differences } = wish
   const resource = fileAt(host, path)
@@ -72,9 +76,9 @@ export function editedFile(wish: EditedFile): Resource<FileState> {
       mustBeFile(path, current)
       if (current.bytes === undefined && removes) return { state: stateOf(current.path, { kind: 'absent' }), changes: [] }
       if (current.bytes === undefined && !create)
-        throw new Failure(`${path} does not exist on ${target.host}`, { help: 'make it first, or set `create: true`' })
-      const told = current.bytes === undefined ? undefined : differences?.(current.bytes)
-      return differs(wish, resource, current, edit(current.bytes ?? new Uint8Array()), told)
+        throw new Failure(`${path} does not exist on ${target.host}`, { help: 'create it first, or set `create: true`' })
+      const changes = current.bytes === undefined ? undefined : differences?.(current.bytes)
+      return differs(wish, resource, current, edit(current.bytes ?? new Uint8Array()), changes)
     },
   })
 }
@@ -93,7 +97,7 @@ const fileOf = (
   look: async (target) => ({ result: { path }, ...(await look(target)) }),
   async make(target, { images }) {
     for (const [at, image] of Object.entries(images)) {
-      // A change of owner takes set-user-ID bits away, which then are put back.
+      // A change of owner clears the set-user-ID bits; the mode restores them.
       if (image.kind === 'attributes') return setAttributes(target, [at], { ...wish, mode: wish.mode ?? image.mode })
       const before = image.kind === 'file' ? fromBase64(image.content) : undefined
       const wanted = await content(before, target)
@@ -109,7 +113,7 @@ function differs(
   resource: Change['resource'],
   current: Current,
   wanted: Uint8Array,
-  told?: readonly Omit<Change, 'resource'>[],
+  changes?: readonly Omit<Change, 'resource'>[],
 ): Look<FileState> {
   const { path, stat, bytes } = current
   mustBeFile(resource.name, current)
@@ -117,6 +121,6 @@ function differs(
   const result = { path: resource.name }
   if (stat !== undefined && bytes !== undefined && sameBytes(bytes, wanted))
     return { state: stateOf(path, attributesOf(stat)), changes: other, result }
-  const content = told?.map((difference) => ({ resource, ...difference })) ?? contentChanges(resource, bytes, wanted)
+  const content = changes?.map((difference) => ({ resource, ...difference })) ?? contentChanges(resource, bytes, wanted)
   return { state: stateOf(path, imageOf(stat, bytes)), changes: [...content, ...other], result }
 }

@@ -1,4 +1,4 @@
-/** A parameter of the running kernel, a file below `/proc/sys`; of `sysctl`. */
+/** A parameter of the running kernel, a file below `/proc/sys`. Called by `sysctl`. */
 import { type Address, Failure, isSecretSetting, nearest, type Target } from '../../../runner/module.ts'
 import type { Resource } from './resource.ts'
 
@@ -55,7 +55,10 @@ export function kernelParameter({ host, name: given, value: wanted }: ParameterW
   }
 }
 
-/** Returns the name with dots: sysctl.d(5) swaps dots and slashes unless a slash is the first of them (`net/ipv4/conf/eth0.5/mtu`). */
+/**
+ * Returns the name with dots: sysctl.d(5) swaps dots and slashes unless a slash is the first of them
+ * (`net/ipv4/conf/eth0.5/mtu`).
+ */
 export const parameterName = (name: string): string => (/^[^./]*\//.test(name) ? swapped(name) : name)
 
 export const isSameValue = (one: string, other: string): boolean => normalised(one) === normalised(other)
@@ -87,7 +90,7 @@ async function setParameter(target: Target, name: string, value: string): Promis
   })
 }
 
-/** Returns the name with its first unknown part replaced by the nearest that is there. */
+/** Returns the name with its first unknown part replaced by the nearest known one. */
 async function nearestName(target: Target, parts: readonly string[], depth = 0): Promise<string | undefined> {
   const part = parts[depth]
   const names = await target.list([ROOT, ...parts.slice(0, depth)].join('/'))

@@ -1,4 +1,7 @@
-/** Resources, and the modules that are made of them: check, apply, undo and what drift and saved plans compare follow from what a module owns. */
+/**
+ * Resources, and modules made of them: check, apply, verify, undo and observe follow from the resources. Called by
+ * such modules.
+ */
 import {
   type Address,
   type Change,
@@ -12,43 +15,46 @@ import {
   type TypeOf,
 } from '../../../runner/module.ts'
 
-/** One thing that a module owns. `State` is what it was before, all that `restore` needs; JSON. */
+/** One thing that a module owns. `State` (JSON) is its state before the change, for `restore`. */
 export interface Resource<State = any> {
-  /** Told apart from all others of the module by it, whatever is there. */
+  /** Unique among the resources of the module, and independent of the state of the host. */
   readonly address: Address
-  /** Finds what is there and what differs. Reads only. */
+  /** Reads the current state and finds the differences. Changes nothing. */
   look(target: Target): Promise<Look<State>>
-  /** Makes it as it should be. Called only if `look` found a change. What it returns is merged into the step's result. */
+  /** Makes the changes. Called only if `look` found one. The returned value is merged into the step's result. */
   make(target: Target, state: State): Promise<Result | void>
-  /** Puts it back as it was. Called again after an undo that was cut off: what is restored already stays. */
+  /** Restores the state. Called again after an interrupted undo, so it must accept a state that is restored already. */
   restore(target: Target, state: State): Promise<void>
-  /** How it was, in words that tell no secret; undefined if that is too much to tell. */
+  /** Describes the state without secrets; undefined if the description would be too long. */
   describe(state: State): Snapshot | undefined
-  /** How it is now, as far as `restore` would change it, in the words of `describe`. Default: another look, described. */
+  /**
+   * Describes the current state, as far as `restore` would change it, in the words of `describe`. Default: another
+   * look, described.
+   */
   observe?(target: Target, state: State): Promise<Snapshot>
-  /** What is still not as it should be, after `make`, if another look cannot tell: a restart is always wanted. */
+  /** Returns the differences that remain after `make`. Needed if another look always finds one, as with a restart. */
   remaining?(target: Target, state: State): Promise<readonly Change[]>
-  /** It only makes other changes take effect (a restart): it is restored after all others. */
+  /** Only makes other changes take effect (a restart): restored after all other resources. */
   readonly activates?: boolean
 }
 
-/** What a look at a resource found. */
+/** Result of a look at a resource. */
 export interface Look<State> extends Pick<Diff<State>, 'changes' | 'result' | 'warnings' | 'locks' | 'irreversible'> {
   readonly state: State
 }
 
-/** Of each resource that differs, what `restore` needs. */
+/** State of each differing resource, for `restore`. */
 type Kept = readonly { readonly address: Address; readonly state: unknown }[]
 
-/** What a module of resources declares. */
+/** Declaration of a module made of resources. */
 interface Declared<S extends ObjectSchema, P = TypeOf<S>> extends ModuleHead<S, P> {
-  /** In the order in which they are made; they are restored in the reverse. Nothing but the parameters decides which they are. */
+  /** Resources in the order of `make`; restored in reverse order. They depend on the parameters only. */
   resources(params: P, host: string): readonly Resource[]
-  /** What `register` gets in any case. */
+  /** Result for `register`, whether or not anything changed. */
   result?(params: P): Result
 }
 
-/** A module that does nothing but make its resources as they should be. */
+/** Makes a module from its resources. */
 export function resourceModule<const S extends ObjectSchema>(declared: Declared<S>): Module<S, Kept> {
   const { resources, result, ...about } = declared
   const kept = (params: TypeOf<S>, before: Kept, { host }: Pick<Target, 'host'>) => {

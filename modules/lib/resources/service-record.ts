@@ -1,4 +1,4 @@
-/** Nova's record of a service on a host: whether the scheduler may use it, why not, and whether it counts as down; of `nova_service`. */
+/** Nova's record of a service on a host: status, reason, and the forced-down mark. Called by `nova_service`. */
 import {
   type Address,
   type Compute,
@@ -19,12 +19,11 @@ export interface ServiceWish {
   readonly state?: ComputeService['status'] | undefined
   readonly reason?: string | undefined
   readonly forced_down?: boolean | undefined
-  /** Seconds to wait until it is up; 0: do not wait. */
+  /** Seconds to wait until the service is up; 0: do not wait. */
   readonly wait_up: number
   readonly cloud?: string | undefined
 }
 
-/** What the record said before. */
 interface ServiceState {
   readonly id: string
   readonly status: ComputeService['status']
@@ -64,7 +63,8 @@ export function serviceRecord(wish: ServiceWish): Resource<ServiceState> {
 
     async make(target, before) {
       const compute = await computeOf(target)
-      // forced_down goes first and alone: it is refused while evacuation records remain, and then nothing else has changed yet.
+      // forced_down goes first and alone: if Nova refuses it because of evacuation records, nothing else has changed
+      // yet.
       if (forced_down !== undefined && forced_down !== before.forced_down) await force(compute, before.id, forced_down, host)
       if ((state !== undefined && state !== before.status) || (reason !== undefined && reason !== before.reason))
         await compute.updateService(before.id, update(state ?? before.status, reason))
@@ -103,7 +103,10 @@ async function find(compute: Compute, host: string, binary: string): Promise<Com
   })
 }
 
-/** Nova refuses to lift the mark while `done` evacuation records remain; they become `completed` when the source's nova-compute starts. */
+/**
+ * Sets the forced-down mark. Nova refuses to lift the mark while `done` evacuation records remain; the start of the
+ * source's nova-compute makes them `completed`.
+ */
 async function force(compute: Compute, id: string, forcedDown: boolean, host: string): Promise<void> {
   try {
     await compute.updateService(id, { forcedDown })
@@ -111,7 +114,7 @@ async function force(compute: Compute, id: string, forcedDown: boolean, host: st
     if (forcedDown || !(error instanceof Failure) || !/evacuation/.test(`${error.message} ${error.why ?? ''}`)) throw error
     throw new Failure(`nova-compute on ${host} stays forced down`, {
       why: error.why ?? error.message,
-      help: `start nova-compute on ${host}: it then cleans up after its evacuated servers; try again afterwards`,
+      help: `start nova-compute on ${host}: it cleans up its evacuated servers; then retry`,
       cause: error,
     })
   }
@@ -129,7 +132,7 @@ async function waitUp(compute: Compute, { host, binary, wait_up: wait }: Service
         why: `Nova last heard of it at ${service.updatedAt ?? 'no time'}${service.forcedDown ? '; it is marked as forced down' : ''}`,
         help: service.forcedDown
           ? 'set `forced_down: false`'
-          : `look at \`systemctl status ${binary}\` and its log on ${host}, and at the message queue`,
+          : `check \`systemctl status ${binary}\` and its log on ${host}, and at the message queue`,
       })
     }
     target.progress({ done: waited, total: wait, unit: 'seconds', note: `${binary} on ${host} is down` })

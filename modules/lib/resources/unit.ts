@@ -1,4 +1,4 @@
-/** A unit of systemd: whether it runs, starts with the host, may start at all; of the module `service`. */
+/** A systemd unit: its run state, its unit file state and its mask. Called by the module `service`. */
 import { Failure, type Address, type Change, type Snapshot } from '../../../runner/module.ts'
 import {
   control,
@@ -24,13 +24,12 @@ export interface UnitWish {
   readonly state?: 'started' | 'stopped' | 'restarted' | 'reloaded' | undefined
   readonly enabled?: boolean | undefined
   readonly masked?: boolean | undefined
-  /** Let systemd read its unit files again first, where they have changed. */
+  /** Reload changed unit files first. */
   readonly daemon_reload: boolean
-  /** Seconds that it must stay up before it counts as started. */
+  /** Seconds that the unit must stay up before it counts as started. */
   readonly settle: number
 }
 
-/** What the unit was before. */
 interface UnitState {
   readonly id: string
   readonly up: boolean
@@ -39,7 +38,7 @@ interface UnitState {
   readonly invocation: string
 }
 
-/** The property that `daemon_reload` makes right. */
+/** Name of the property that `daemon_reload` changes. */
 const READ = 'as systemd has read it'
 
 const unitAt = (host: string, name: string): Address => ({ host, kind: 'unit', name })
@@ -50,7 +49,7 @@ export const unit = (wish: UnitWish): Resource<UnitState> => ({
 
   async look(target) {
     const found = await readUnit(target, wish.name)
-    // A unit that is to be masked need not be there: it is masked before its package comes.
+    // A unit to mask may be missing: it can be masked before its package is installed.
     if (!mayMend(wish, found) && wish.masked !== true) await mustExist(target, found)
     if (isMasked(found) && wish.masked === undefined && (wantsUp(wish) || wish.enabled === true))
       throw new Failure(`${found.id} is masked on ${target.host}: it must not start`, { help: 'add `masked: false` to allow it' })
@@ -104,7 +103,7 @@ export const unit = (wish: UnitWish): Resource<UnitState> => ({
     if (file === 'disabled' && found.file.startsWith('enabled')) await control(target, ['disable', '--quiet'], found)
     const now = await readUnit(target, id)
     if (!up && !isStopped(now)) await control(target, ['stop'], now)
-    // What it reads may have been restored: it must run with that.
+    // The files that the unit reads may have been restored: the unit must run with them.
     const again = wish.state === 'restarted' || wish.state === 'reloaded'
     if (up && (again || !isUp(now))) {
       const how = again ? verb(wish, now) : 'start'
@@ -131,7 +130,7 @@ const yesNo = (value: boolean): string => (value ? 'yes' : 'no')
 
 const wantsUp = ({ state }: UnitWish): boolean => state !== undefined && state !== 'stopped'
 
-/** A unit that is missing or bad may be there and good once systemd has read its files again. */
+/** True for a missing or invalid unit that a reload of the unit files may correct. */
 const mayMend = ({ daemon_reload }: UnitWish, { load }: Unit): boolean => daemon_reload && load !== 'loaded' && load !== 'masked'
 
 const readChanges = (wish: UnitWish, found: Unit): readonly Change[] =>
@@ -158,7 +157,7 @@ function runChanges({ host, state }: UnitWish, found: Unit): readonly Change[] {
   return to(state)
 }
 
-/** A unit that does not run cannot be reloaded, and one that knows no reload is restarted, as `systemctl reload-or-restart` does. */
+/** Replaces a reload by a restart if the unit is stopped or has no reload, as `systemctl reload-or-restart` does. */
 function verb({ state }: UnitWish, found: Unit): string {
   if (state === 'stopped') return 'stop'
   if (state === 'started') return 'start'

@@ -1,8 +1,8 @@
 import { Failure, shellFeature, splitWords } from '../../../runner/module.ts'
 
 /**
- * Splits a command line into words as a POSIX shell does, without any of a shell's features: what a shell would act on is refused,
- * unless it is quoted. Throws `Failure` of kind `input`.
+ * Splits a command line into words as a POSIX shell does. Throws `Failure` of kind `input` for an unquoted character
+ * that has a meaning in a shell.
  */
 export function readCommandLine(line: string): readonly string[] {
   const { words, open } = splitWords(line)

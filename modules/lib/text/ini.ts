@@ -3,16 +3,16 @@ import { Failure } from '../../../runner/module.ts'
 import { insertLines, joinLines, replaceLines, splitLines, type Line } from './lines.ts'
 
 /**
- * INI files as oslo.config reads them (oslo_config/iniparser.py): options begin in the first column, `:` or `=` divides, an
- * indented line goes on the value before, a blank line ends it, quotes around a value are dropped, there are no comments behind
- * a value. An indented line that continues nothing, which oslo.config refuses, is taken as an option, as other programs write
- * them.
+ * An assignment of an INI file, as oslo.config reads it (oslo_config/iniparser.py): an option begins in the first
+ * column, `:` or `=` divides, an indented line continues the value, a blank line ends it, quotes around a value are
+ * dropped, and a comment cannot follow a value. An indented line that continues nothing is read as an option, as
+ * other programs write them; oslo.config refuses it.
  */
 export interface Assignment {
   readonly section: string
   readonly option: string
   readonly value: string
-  /** Its lines: the first, and the one after the last. */
+  /** Its first line, and the line after its last. */
   readonly start: number
   readonly end: number
 }
@@ -31,7 +31,7 @@ interface Ini {
   readonly assignments: readonly Assignment[]
 }
 
-// Python's idea of blanks (str.strip), which is not JavaScript's: it has the separators 1c-1f and 85, and has not the byte
+// The blanks of Python's str.strip: unlike JavaScript's they include the separators 1c-1f and 85, but not the byte
 // order mark.
 const BLANK = String.raw`[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]`
 const LEADING = new RegExp(`^${BLANK}+`)
@@ -41,10 +41,10 @@ const strip = (text: string): string => stripEnd(text).replace(LEADING, '')
 const isIndented = (line: Line | undefined): boolean => line !== undefined && indent(line.text) > 0 && strip(line.text) !== ''
 const indent = (text: string): number => /^[ \t]*/.exec(text)?.[0].length ?? 0
 
-/** oslo.config does not mind the case of a section, except DEFAULT's (cfg._normalize_group_name). */
+/** oslo.config ignores the case of a section name, except for DEFAULT (cfg._normalize_group_name). */
 const sectionKey = (name: string): string => (name === 'DEFAULT' ? name : name.toLowerCase())
 
-/** Where the option ends and its value begins: the first `=` or `:`; -1 where there is neither. */
+/** Position of the first `=` or `:`, between option and value; -1 if the line has neither. */
 const divider = (text: string): number => text.search(/[:=]/)
 
 const unquote = (text: string): string => (/^["']/.test(text) && text[0] === text.at(-1) ? text.slice(1, -1) : text)
@@ -85,22 +85,21 @@ const of = (ini: Ini, section: string, option: string): readonly Assignment[] =>
   ini.assignments.filter((one) => one.option === option && sectionKey(one.section) === sectionKey(section))
 
 /**
- * Every value of an option, in the order of the file: several where it is repeated, the last of which counts for one that is
- * single.
+ * Returns every value of an option, in the order of the file. For an option with a single value, the last one counts.
  */
 export const readOption = (text: string, section: string, option: string): readonly string[] =>
   of(parse(text), section, option).map(({ value }) => value)
 
-/** Every assignment of a file. */
+/** Returns every assignment of a file. */
 export const readIni = (text: string): readonly Assignment[] => parse(text).assignments
 
 /**
- * What an option should be: a text sets the last assignment, which is the one that counts, and leaves others alone; a list is
- * all the assignments of an option that may be repeated; undefined or an empty list is none.
+ * The wanted value of an option. A text sets the last assignment, the one that counts, and keeps the others. A list
+ * sets all assignments of an option that may be repeated. undefined or an empty list removes them.
  */
 export type Wanted = string | readonly string[] | undefined
 
-/** Sets one option and leaves every other byte as it is. Throws `Failure` where the value cannot be written in such a file. */
+/** Sets one option and keeps every other byte. Throws `Failure` for a value that an INI file cannot hold. */
 export function setOption(text: string, section: string, option: string, wanted: Wanted): string {
   const ini = parse(text)
   const current = of(ini, section, option)
@@ -108,7 +107,7 @@ export function setOption(text: string, section: string, option: string, wanted:
   const kept = current.slice(0, values.length)
   const extra = values.slice(kept.length)
   const grown = extra.length === 0 ? ini.lines : insertLines(ini.lines, ...insertion(ini, section, option, kept, extra))
-  // From the end of the file to its start, so that the places of what comes before stay right.
+  // From the end of the file to its start, so that earlier places stay valid.
   const edited = current.toReversed().reduce<readonly Line[]>((lines, { start, end, value }, at) => {
     const goal = values[current.length - 1 - at]
     if (goal === value) return lines
@@ -117,7 +116,7 @@ export function setOption(text: string, section: string, option: string, wanted:
   return joinLines(edited)
 }
 
-/** Where new assignments go, and their lines. */
+/** Returns the place of new assignments, and their lines. */
 function insertion(
   ini: Ini,
   section: string,
@@ -129,7 +128,7 @@ function insertion(
     const [first = '', ...more] = written(value, option)
     return [`${option} =${first === '' ? '' : ` ${first}`}`, ...more.map((line) => `    ${line}`)]
   })
-  // An indented line right behind what is added would become part of it.
+  // An indented line right behind the added lines would become part of them.
   const behind = (at: number): number => (isIndented(ini.lines[at]) ? behind(at + 1) : at)
   const last = kept.at(-1)
   if (last !== undefined) return [behind(last.end), added]
@@ -141,8 +140,8 @@ function insertion(
 }
 
 /**
- * The line after a commented-out assignment of the option, as sample files have one for each, unless that would tear lines
- * apart.
+ * Returns the line after a commented-out assignment of the option, as in sample files, unless an insertion there
+ * would split an assignment.
  */
 function example(ini: Ini, blocks: readonly Block[], option: string): number | undefined {
   for (const { start, end } of blocks) {
@@ -157,7 +156,7 @@ function example(ini: Ini, blocks: readonly Block[], option: string): number | u
   return undefined
 }
 
-/** The lines of an assignment with another value, in the style of the old ones. */
+/** Returns the lines of an assignment with another value, in the style of the old lines. */
 function rewritten(old: readonly Line[], value: string, option: string): readonly string[] {
   const line = old[0]?.text ?? ''
   const at = divider(line) + 1
@@ -169,8 +168,8 @@ function rewritten(old: readonly Line[], value: string, option: string): readonl
 }
 
 /**
- * The lines of a value as they are written: quoted where it would be read otherwise, or `Failure` where no way of writing it is
- * read back.
+ * Returns the lines of a value, in quotes if they are needed. Throws `Failure` for a value that would be read back
+ * differently.
  */
 function written(value: string, option: string): readonly string[] {
   const [first = '', ...more] = value.split('\n')
@@ -178,7 +177,7 @@ function written(value: string, option: string): readonly string[] {
   if (/\r/.test(value) || more.some((line) => line === '' || strip(line) !== line)) {
     throw new Failure(`the value of \`${option}\` cannot be written to an INI file`, {
       kind: 'input',
-      why: 'blank lines, blanks around a line and carriage returns are lost when it is read',
+      why: 'blank lines, blanks around a line and carriage returns are lost when the file is read',
       help: 'write the value without them',
     })
   }

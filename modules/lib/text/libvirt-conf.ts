@@ -1,6 +1,6 @@
 /**
- * Text of libvirt's configuration files (libvirtd.conf, virtqemud.conf, qemu.conf …): read by the rules of libvirt's own parser, and edited so that
- * every other byte stays. Called by `libvirtd_conf`. The rules are those of src/util/virconf.c, seen in libvirt 9.0.0.
+ * Reads and edits libvirt's configuration files (libvirtd.conf, virtqemud.conf, qemu.conf …) and keeps every other
+ * byte. Called by `libvirtd_conf`. The rules are those of libvirt's own parser (src/util/virconf.c of libvirt 9.0.0).
  */
 import { Failure } from '../../../runner/module.ts'
 import { insertLines, joinLines, splitLines } from './lines.ts'
@@ -14,7 +14,7 @@ export interface Entry {
   readonly start: number
   readonly valueStart: number
   readonly valueEnd: number
-  /** After its comment, if it has one; the separator is not included. */
+  /** Includes the comment, but not the separator. */
   readonly end: number
   readonly line: number
 }
@@ -24,13 +24,13 @@ const BLANKS_AND_ENDS = /[ \t\r\n]*/y
 const COMMENT = /(?:#[^\r\n]*)?/y
 const NAME = /(?:[A-Za-z][A-Za-z0-9_]*)?/y
 const NUMBER = /(?:[-+]?[0-9]+)?/y
-/** A text in quotes of one kind: there are no escapes. */
+/** A text in quotes of one kind, without escapes. */
 const TEXT = /(?:'([^'\r\n]*)'|"([^"\r\n]*)")?/y
 const LONG_TEXT = /(?:"""([^]*?)""")?/y
 
 /**
- * Every assignment, in the order of the file: of two with one key the first counts. Throws `Failure` with the line and the words of the daemon where
- * the daemon would refuse the file.
+ * Returns every assignment, in the order of the file; of two with the same key, the first counts. If the daemon would
+ * refuse the file, throws `Failure` with the line and the daemon's words.
  */
 export function readConf(text: string, path: string): readonly Entry[] {
   const entries: Entry[] = []
@@ -45,8 +45,8 @@ export function readConf(text: string, path: string): readonly Entry[] {
   const lineAt = (place: number): number => text.slice(0, place).split('\n').length
   const refused = (why: string): Failure =>
     new Failure(`libvirt cannot read ${path}: line ${lineAt(at)}: ${why}`, {
-      why: 'its daemon does not start with such a file',
-      help: 'mend that line by hand, then run again',
+      why: 'the daemon does not start with this file',
+      help: 'correct that line by hand, then run again',
     })
 
   function list(): readonly Value[] {
@@ -112,16 +112,17 @@ export function readConf(text: string, path: string): readonly Entry[] {
 export const sameValue = (a: Value, b: Value): boolean => JSON.stringify(a) === JSON.stringify(b)
 
 /**
- * Sets one key, or removes it if `wanted` is undefined. The first assignment is the one that counts: it is changed, and later ones are removed. A new
- * key goes below its commented default, otherwise to the end. Throws `Failure` for a text that libvirt cannot read, or cannot hold.
+ * Sets one key, or removes it if `wanted` is undefined. The first assignment counts: it is changed, and later ones
+ * are removed. A new key goes below its commented default, otherwise to the end. Throws `Failure` for a text that
+ * libvirt cannot read or hold.
  */
 export function setKey(text: string, path: string, key: string, wanted: Value | undefined): string {
   const entries = readConf(text, path)
   const own = entries.filter((entry) => entry.key === key)
   const [first] = own
-  // From the end of the file to its start, so that the places of what comes before stay right.
+  // From the end of the file to its start, so that earlier places stay valid.
   const cut = own.slice(wanted === undefined ? 0 : 1).reduceRight(withoutEntry, text)
-  // Of a file that holds nothing but blanks libvirt says `expecting a name`.
+  // For a file of blanks only, libvirt reports `expecting a name`.
   if (wanted === undefined) return cut === text || /[^ \t\r\n]/.test(cut) ? cut : ''
   if (first === undefined) return inserted(text, entries, key, `${key} = ${written(wanted)}`)
   if (sameValue(first.value, wanted)) return cut
@@ -133,7 +134,7 @@ function withoutEntry(text: string, { start, end }: Entry): string {
   const after = text.slice(end)
   const blanks = /[ \t]*$/.exec(before)?.[0].length ?? 0
   const isFirst = /(?:^|[\r\n])[ \t]*$/.test(before)
-  // `a = 1; b = 2`: what stands beside it on its line stays.
+  // `a = 1; b = 2`: other assignments on the line stay.
   const next = /^[ \t]*;[ \t]*/.exec(after)?.[0]
   if (next !== undefined && !/^(?:[\r\n]|$)/.test(after.slice(next.length))) return before + after.slice(next.length)
   const rest = after.slice(next?.length ?? 0)
@@ -158,7 +159,7 @@ function inserted(text: string, entries: readonly Entry[], key: string, line: st
   return joinLines(insertLines(lines, (lines[closing]?.text.startsWith('#') === true ? closing : found) + 1, [line]))
 }
 
-/** A value as it is written to the file. Throws `Failure` for a text that no quotes can hold. */
+/** Returns a value in the form of the file. Throws `Failure` for a text that no quotes can hold. */
 export function written(value: Value): string {
   if (typeof value === 'number') return String(value)
   if (typeof value !== 'string') return value.length === 0 ? '[]' : `[${value.map(written).join(', ')}]`

@@ -1,21 +1,21 @@
 import type { Match, Pattern } from '../../../runner/module.ts'
 import { insertLines, joinLines, replaceLines, splitLines, type Line } from './lines.ts'
 
-/** What `lineinfile` wants of a text. */
+/** The edit of `lineinfile`. */
 export interface LineEdit {
   readonly state: 'present' | 'absent'
   readonly line: string | undefined
-  /** Which lines are meant; where it is missing, those that equal `line`. */
+  /** True for a line to replace or remove. Default: the lines equal to `line`. */
   readonly matches: ((text: string) => Match | boolean | undefined) | undefined
-  /** `line` holds `\1` or `\g<name>`, to be filled in from the match; without a match nothing is added. */
+  /** `line` contains `\1` or `\g<name>`, filled in from the match. Without a match, nothing is added. */
   readonly backrefs: boolean
   /** The first match counts instead of the last. */
   readonly firstmatch: boolean
-  /** Where a new line goes when no line matches: at the start, at the end, or before or after a line. */
+  /** Place of a new line if no line matches: the start, the end, or before or after a line. */
   readonly place: 'start' | 'end' | { readonly side: 'before' | 'after'; readonly of: Pattern }
 }
 
-/** The text with one line made sure of, or with all matching lines removed; every other byte stays, and how the lines end. */
+/** Sets one line, or removes all matching lines. Keeps every other byte and the style of line ends. */
 export function editLines(text: string, edit: LineEdit): string {
   const lines = splitLines(text)
   const matches = edit.matches ?? ((line: string) => line === edit.line)
@@ -27,7 +27,7 @@ export function editLines(text: string, edit: LineEdit): string {
     const line = edit.backrefs && typeof match === 'object' ? expand(wanted, match) : wanted
     return lines[at]?.text === line ? text : joinLines(replaceLines(lines, at, at + 1, [line]))
   }
-  // The line is there although the pattern does not know it: adding it once more would add it at every run.
+  // The line exists, but the pattern does not match it: without this, every run would add the line again.
   if (edit.backrefs || lines.some((line) => line.text === wanted)) return text
   return joinLines(insertLines(lines, position(lines, edit), [wanted]))
 }
@@ -46,7 +46,10 @@ function position(lines: readonly Line[], { place, firstmatch }: LineEdit): numb
   return at < 0 ? lines.length : place.side === 'before' ? at : at + 1
 }
 
-/** Python's `match.expand`: `\1`, `\g<1>`, `\g<name>`; a group that took no part is empty, `\\` is a backslash. */
+/**
+ * Fills in a template as Python's `match.expand`: `\1`, `\g<1>`, `\g<name>`. A group without a match is empty; `\\`
+ * is a backslash.
+ */
 export function expand(template: string, match: Match): string {
   return template.replace(/\\(?:(\d{1,2})|g<(\w+)>|\\)/g, (whole, number: string | undefined, name: string | undefined) => {
     const group = number ?? name

@@ -7,7 +7,7 @@ export interface Text {
   readonly encoding: Encoding
 }
 
-/** A file as text: UTF-8 where it is that, otherwise Latin-1, which any bytes are. A byte order mark stays in the text. */
+/** Decodes UTF-8, or else Latin-1, which accepts any bytes. A byte order mark stays in the text. */
 export function decodeText(bytes: Uint8Array): Text {
   try {
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), encoding: 'UTF-8' }
@@ -16,7 +16,7 @@ export function decodeText(bytes: Uint8Array): Text {
   }
 }
 
-/** The way back. Throws `Failure` where a character does not exist in the encoding of the file. */
+/** Encodes a text. Throws `Failure` for a character that the encoding does not have. */
 export function encodeText(text: string, encoding: Encoding, path: string): Uint8Array {
   if (encoding === 'UTF-8') return new TextEncoder().encode(text)
   const foreign = /[^\0-\xff]/u.exec(text)?.[0]
@@ -28,18 +28,18 @@ export function encodeText(text: string, encoding: Encoding, path: string): Uint
   return new Uint8Array(Buffer.from(text, 'latin1'))
 }
 
-/** Whether people can read it: git's rule, no zero byte near the start. */
+/** True for text by git's rule: no zero byte in the first 8000 bytes. */
 export const isText = (bytes: Uint8Array): boolean => !bytes.subarray(0, 8000).includes(0)
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
 
-/** A line and the characters that end it; the last one of a file may have none. */
+/** A line and its line end, which may be missing from the last line of a file. */
 export interface Line {
   readonly text: string
   readonly end: string
 }
 
-/** Every line with its own end, so that joining them gives every byte back. */
+/** Splits a text into lines; `joinLines` returns the same text again. */
 export function splitLines(text: string, ends: RegExp = /\r\n|\n/g): readonly Line[] {
   const lines: Line[] = []
   let start = 0
@@ -50,7 +50,7 @@ export function splitLines(text: string, ends: RegExp = /\r\n|\n/g): readonly Li
   return start < text.length ? [...lines, { text: text.slice(start), end: '' }] : lines
 }
 
-/** Lines of a file as they were read give its bytes. Where an edit put a lone carriage return before a line feed, the two stay two ends. */
+/** Joins lines. If an edit has put a lone carriage return before a line feed, the two stay two line ends. */
 export const joinLines = (lines: readonly Line[]): string =>
   lines
     .map(({ text, end }, at) => {
@@ -59,19 +59,19 @@ export const joinLines = (lines: readonly Line[]): string =>
     })
     .join('')
 
-/** How the lines of a file end: as most of them do, a line feed where there are none. */
+/** Returns the most frequent line end of a file; a line feed if the file has none. */
 export function lineEnd(lines: readonly Line[]): string {
   const counts = new Map<string, number>()
   for (const { end } of lines) if (end !== '') counts.set(end, (counts.get(end) ?? 0) + 1)
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? '\n'
 }
 
-/** Lines put in before the line `at`, ended as the file's are; a file whose last line has no end keeps it so. */
+/** Inserts lines before the line `at`, with the line end of the file. A last line without line end stays so. */
 export function insertLines(lines: readonly Line[], at: number, texts: readonly string[]): readonly Line[] {
   return replaceLines(lines, at, at, texts)
 }
 
-/** The lines from `start` up to `end` (not included) replaced by others, with the same care for ends. */
+/** Replaces the lines from `start` up to `end` (not included), with the same rules for line ends. */
 export function replaceLines(lines: readonly Line[], start: number, end: number, texts: readonly string[]): readonly Line[] {
   const ended = lineEnd(lines)
   const unfinished = lines.at(-1)?.end === ''

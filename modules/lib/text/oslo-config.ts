@@ -1,10 +1,10 @@
 import { readIni } from './ini.ts'
 
-/** What a service of OpenStack reads from its configuration files. */
+/** Configuration of an OpenStack service. */
 export interface OsloConfig {
-  /** The value as the service sees it, with `$other` filled in; undefined where no file sets it. */
+  /** Returns the value that the service sees, with `$other` filled in; undefined if no file sets it. */
   get(section: string, option: string): string | undefined
-  /** True for `true`, `1`, `on`, `yes` in any case, false for everything else that is set. */
+  /** True for `true`, `1`, `on`, `yes` in any case; false for any other value. */
   flag(section: string, option: string, fallback: boolean): boolean
   number(section: string, option: string, fallback: number): number
 }
@@ -12,8 +12,8 @@ export interface OsloConfig {
 type Options = ReadonlyMap<string, string>
 
 /**
- * Reads files the way oslo.config does: a later file wins, and in a file a later line. `$option`, `${option}` and `${section.option}` stand
- * for other values. The case of a section's name does not count, except for DEFAULT.
+ * Reads files as oslo.config does: a later file wins, and in a file a later line. `$option`, `${option}` and
+ * `${section.option}` stand for other values. The case of a section name is ignored, except for DEFAULT.
  * @param texts the files in the order in which the service reads them
  * @param defaults of the service, by option of [DEFAULT], for references to options that no file sets
  */

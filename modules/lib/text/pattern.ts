@@ -1,8 +1,9 @@
 import { compilePattern, Failure, type Pattern, PatternError } from '../../../runner/module.ts'
 
 /**
- * A regular expression as Ansible users write it, which is Python's: `\Z` is the end of the text, `{,3}` is up to three times.
- * Throws `Failure` of kind `input` where it is not one, or holds what the engine does not have.
+ * Compiles a regular expression in Python's syntax, as Ansible users write it: `\Z` is the end of the text, `{,3}`
+ * means up to three times. Throws `Failure` of kind `input` for an invalid expression, or for a feature that RE2 does
+ * not have.
  *
  * @param what names the parameter in the error
  */
@@ -14,7 +15,7 @@ export function pattern(text: string, what: string, options?: { readonly multili
     return compilePattern(translated, options)
   } catch (error) {
     if (!(error instanceof PatternError)) throw error
-    throw new Failure(`\`${what}\` is no regular expression: \`${text}\``, {
+    throw new Failure(`\`${what}\` is not a regular expression: \`${text}\``, {
       kind: 'input',
       why: error.message,
       help: 'write it in the syntax of RE2: https://github.com/google/re2/wiki/Syntax',

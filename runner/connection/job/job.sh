@@ -1,7 +1,8 @@
 # Jobs of a host: work that continues without a connection. job.ts sends this as `sh -c THIS SUPERVISOR ACTION NAME …`.
 # It needs POSIX sh, coreutils, /proc, and setsid and flock of util-linux.
 #
-# A job is a folder NAME with these files. The supervisor signs the folder before it gets the name, so nobody sees half a job.
+# A job is a folder NAME with these files. The supervisor signs the folder before it gets the name, so nobody sees
+# half a job.
 #
 #   pid        id, start time and boot of the supervisor, and the begin of the job (seconds since the epoch)
 #   out, err   output of the work
@@ -40,8 +41,9 @@ process() {
   [ "$1" != Z ] && [ "$1" != X ]
 }
 
-# Succeeds if any process of the job lives: the supervisor, or one that outlived it. A process with the supervisor's id but another birth is a
-# stranger, and proves that nothing is left: the kernel reuses no id that a process group still has.
+# Succeeds if any process of the job lives: the supervisor, or one that outlived it. A process with the supervisor's
+# id but another birth is a stranger, and proves that the job has ended: the kernel reuses no id that a process group
+# still has.
 lives() {
   if process "$pid"; then
     [ "$born" = "$start" ]
@@ -84,7 +86,8 @@ case $action in
     alone
     rm -rf "$jobs/.new" "$job"
     mkdir "$jobs/.new" && cat >"$jobs/.new/stdin" || exit
-    # Returns once the supervisor has closed its end of the pipe, after signing or failing. A program started with `&` would ignore SIGINT.
+    # Returns once the supervisor has closed its end of the pipe, after signing or failing. A program started with `&`
+    # would ignore SIGINT.
     said=$(setsid -f sh -c "$0" runbook-job "$jobs" "$name" "$@" 2>&1 9<&-)
     [ -d "$job" ] || { printf '%s\n' "$said" >&2; exit 1; }
     ;;

@@ -5,7 +5,7 @@ jobs=$1 job=$1/$2
 cd -- "$3" || exit
 shift 3
 
-# These signals are for the work; the supervisor outlives it.
+# These signals are for the work, which the supervisor outlives.
 trap : HUP INT TERM
 
 read -r stat <"/proc/$$/stat"

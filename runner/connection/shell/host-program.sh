@@ -1,13 +1,13 @@
 # The program that one persistent `sh` runs on a host; host-program.ts sends it, without comments and indentation.
 # It needs POSIX sh, coreutils and a folder to write in.
 #
-# A pump reads the requests from standard input and hands them, line by line, through a FIFO to the main loop, which evaluates
-# each line. Commands run as jobs beside the loop and report their end through the same FIFO, so that the main loop is the
-# only writer of standard output and several commands can run at once over one channel.
+# A pump reads the requests from standard input and hands them, line by line, through a FIFO to the main loop, which
+# evaluates each line. Commands run as jobs beside the loop and report their end through the same FIFO, so that the
+# main loop is the only writer of standard output and several commands can run at once over one channel.
 #
-# What a command writes goes through two pipes of its own, never straight to the channel and never to a plain file:
-# a process left behind cannot write into a later answer, and `>/dev/stderr` in a script neither fails (as on a socket) nor
-# cuts off what was written before (as on a file).
+# The output of a command goes through two pipes of its own, never straight to the channel and never to a plain file:
+# a process left behind cannot write into a later answer, and `>/dev/stderr` in a script neither fails (as on a
+# socket) nor truncates earlier output (as on a file).
 #
 # An answer is a line `NONCE WORDS…`, then sections of any bytes, each ended by NONCE. The nonce comes through standard
 # input, so no `ps`, no environment and no file shows it to a command.
@@ -15,27 +15,27 @@
 #   p NAME LENGTH END      payload: LENGTH bytes follow and become the file NAME in the private folder; then a line END
 #   I NAME                 evaluate a payload: requests too long for a line, or with bytes that `read` may spoil
 #   r MARK (ID PATH)…      the contents of files, all with one process
-#   s (ID PATH)…           what files are, all with one process
+#   s (ID PATH)…           the stats of files, all with one process
 #   l ID PATH              the names in a folder
 #   R ID LIMIT KEEP FOLDER STDIN COUNT VARIABLE… ARGUMENT…   run a command; of an output of more than KEEP bytes (if not 0)
-#                          come the two ends, and behind the status in the answer how many bytes each output had
-#   W ID PATH PAYLOAD NAME OWNER GROUP MODE             replace a file, by way of a file NAME beside it
+#                          only the two ends are returned, and the size of each output follows the status
+#   W ID PATH PAYLOAD NAME OWNER GROUP MODE             replace a file, through a temporary file NAME beside it
 #   C ID COMMAND…          run one of coreutils with its messages in English
 #   K ID SIGNAL            signal a command's process group
-#   L ID LEASE FILE TOKEN HOW NOTE   take a lock (flock: HOW is -x or -s) and keep it: see below
-#   U ID                   let a lock go
+#   L ID LEASE FILE TOKEN HOW NOTE   take a lock (flock: HOW is -x or -s) and hold it: see below
+#   U ID                   release a lock
 #   b                      to the pump: the runner is alive
 #   E                      end of a batch
-#   S, D, H, q             from the jobs and the pump: started, done, lock had or not, no more requests
+#   S, D, H, q             from the jobs and the pump: started, done, lock taken or refused, no more requests
 #
-# A lock is held by a keeper, a process that waits for the end of a FIFO which the pump alone has open for writing. The kernel
-# ends it when the pump goes, and the pump goes with the connection; so the lock is freed however that ends. Where the runner's
-# machine has lost its power no end ever comes: a watch ends the pump, and this shell with it, when no `b` has come for LEASE
-# to twice LEASE seconds.
+# A lock is held by a keeper: a process that waits for the end of a FIFO which only the pump has open for writing. The
+# kernel ends the FIFO with the pump, and the pump ends with the connection, so every end of a connection releases the
+# lock. If the runner's machine loses its power, the connection never ends: then a watch kills the pump and this shell
+# once no `b` has arrived for LEASE to twice LEASE seconds.
 
-# Words are split on purpose: numbers, and names that the runner has made.
+# Words are split on purpose: numbers, and names made by the runner.
 # shellcheck shell=sh disable=SC2086,SC2046
-# A variable set in a subshell is for that subshell.
+# A variable set in a subshell is used in that subshell only.
 # shellcheck disable=SC2030,SC2031
 # Some variables are set by `eval`.
 # shellcheck disable=SC2154
@@ -45,11 +45,11 @@ IFS= read -r N <&3
 h() { printf '%s %s\n' "$N" "$*"; }
 z() { printf %s "$N"; }
 
-# A private folder, in memory where there is room: what passes through it may be secret, and a crash leaves no file on a disk.
+# A private folder, in memory if it has room: payloads and outputs may be secret, and a crash leaves no file on a disk.
 d=
 set -- /dev/shm "${TMPDIR:-/tmp}" /var/tmp
 for T do
-  # `$v` is an expression, which `$((v))` would not work out in every sh.
+  # `$v` is an expression, which `$((v))` does not evaluate in every sh.
   # shellcheck disable=SC2004
   v=$(stat -f -c '%a*%S/1048576' "$T") && [ $(($v)) -ge 256 ] && d=$(mktemp -d "$T/.runbook.XXXXXXXX") && break
 done
@@ -70,7 +70,7 @@ exec 5<>"$d/f" 6<>"$d/v" 7<"$d/v"
       'p '*)
         set -- $l
         head -c "$3" >"$d/$2" || rm -f "$d/$2"
-        # Where there was no room the rest is still to come, and must not be read as requests.
+        # If there was no room, the rest of the payload follows and must not be read as requests.
         while IFS= read -r l && [ "$l" != "$4" ]; do :; done
         ;;
       b) printf '' >"$d/b" ;;
@@ -98,7 +98,7 @@ I() {
   G="$G $1"
 }
 
-# Whether it is certain that nothing is at a path: the nearest folder above it that exists can be searched.
+# Succeeds if a path is certainly missing: the nearest existing folder above it can be searched.
 g() {
   p=$1
   while [ "$p" != / ] && [ "$p" != . ]; do
@@ -174,8 +174,8 @@ l() {
   z
 }
 
-# A slot: two pipes for what a command writes, each with a collector. cat opens its pipe again for the next command when
-# nothing holds it any more, so that no process need be started for it each time.
+# Makes a slot: two pipes for the output of a command, each with a collector. cat opens its pipe again for the next
+# command once no process holds the pipe any more, so a command needs no new collector.
 n() {
   mkfifo "$d/a$1" "$d/b$1" || return
   v='' e=''
@@ -203,7 +203,7 @@ R() {
   G="$G ${c:+c$i} $s"
   s=${s:+$d/$s}
   (
-    # Also when this shell itself fails half-way, say for want of processes.
+    # Reports the end even if this shell itself fails half-way, for example if no process can be started.
     x=lost
     g='cut'
     trap 'printf "D %s %s %s\n" $i $x $g >&5' EXIT
@@ -211,7 +211,7 @@ R() {
       [ -z "$c" ] || cd -- "$c" 2>"$d/c$i" || exit 1
       # shellcheck disable=SC2163
       while [ $n -gt 0 ]; do export "$1"; shift; n=$((n - 1)); done
-      # For its process group, and so that a command whose limit we can no longer watch over still ends.
+      # timeout makes a process group, and ends the command even if the runner no longer watches its time limit.
       exec "$t" -k 5 $y "$@"
     ) <"${s:-/dev/null}" >"$d/a$k" 2>"$d/b$k" 5>&- 7<&- &
     q=$!
@@ -251,7 +251,7 @@ W() {
 
 W1() {
   t=
-  # The connection is gone: nobody will come for what is half written.
+  # The connection is gone: nobody will finish a half-written file.
   trap '[ -z "$t" ] || rm -f "$t"; exit 1' HUP TERM
   W2 "$@" && return
   [ -z "$t" ] || rm -f "$t"
@@ -267,17 +267,17 @@ W2() {
     r=${r%??}
   fi
   if [ -e "$r" ] && [ ! -f "$r" ]; then t=; echo "$r: not a regular file" >&2; return 1; fi
-  # Made anew or not at all, and for nobody else to read before it has its mode.
+  # The temporary file must be new, and unreadable for others until its mode is set.
   t=${r%/*}/$t
   umask 077
   [ -e "$r" ] || [ -n "$m$o$u" ] || umask 022
   set -C
-  # mktemp only for its words about what is wrong, which are the same whatever the shell.
+  # mktemp is called only for its error message, which does not depend on the shell.
   { printf '' >"$t"; } 2>/dev/null || t=$(mktemp "${r%/*}/.runbook.XXXXXXXX") || { t=; return 1; }
   dd if="$p" of="$t" bs=1M conv=notrunc,fsync status=none || return 1
   if [ -e "$r" ]; then
     cp --attributes-only --preserve=all --no-preserve=timestamps "$r" "$t" || return 1
-    # Only root can give files away; cp is silent when another user cannot.
+    # Only root can give files away; for another user, cp fails silently.
     if [ ! -O / ] && [ -z "$o$u" ]; then
       set -- $(stat -c %u:%g "$r" "$t")
       [ "$1" = "$2" ] || { echo "its owner ($1) cannot be kept: only the owner or root may replace it" >&2; return 1; }
@@ -303,7 +303,7 @@ L() {
   O="$O $!"
 }
 
-# Everybody may write there, whoever was first. Nothing is written through a link that is there already: noclobber.
+# Everybody may write to the folder, whoever made it. noclobber: nothing is written through an existing link.
 L1() {
   command -v flock || { c=flock; return; }
   umask 0
@@ -315,7 +315,7 @@ L1() {
   L2 "$@" 8<"$1"
 }
 
-# The note is locked too: one that is not is a leftover. Whoever has the lock for himself alone takes those away.
+# The note is locked too: an unlocked note is a leftover. The holder of an exclusive lock removes the leftovers.
 L2() {
   flock $3 -n 8
   case $? in
@@ -365,7 +365,7 @@ B() {
       s=$!
       wait $s
     done
-    # Only as long as they are this one's parent and sister: the numbers may be others' by now.
+    # Only while this shell is still the parent: otherwise the process ids may belong to others by now.
     read -r v v v v s </proc/self/stat && [ "$v" = $$ ] && kill $w $$
   ) &
   printf '%s ' $! >>"$d/h"
@@ -386,7 +386,7 @@ S() {
 D() {
   eval "p=\${p$1-} k=\${k$1-} f=\${f$1-} y=\${l$1:-0}"
   [ -n "$p" ] || return
-  # Pipes that something may still hold are not used again.
+  # Pipes that a process may still hold are not used again.
   if [ -n "$k" ]; then
     eval "u=\$u$k"
     if [ $# -eq 2 ] && [ $u -lt $((uses - 1)) ]; then F="$k $F"
@@ -412,7 +412,7 @@ D() {
   fi
 }
 
-# An output of $2 bytes, or its two ends where that is more than $3.
+# Prints an output of $2 bytes, or only its two ends if $2 is more than $3.
 V() {
   if [ "$2" -gt "$3" ]; then
     head -c $(($3 / 2)) "$1"
@@ -421,9 +421,9 @@ V() {
   fi
 }
 
-# Waits until the collector of a pipe whose command has ended has passed on all that came from it: it sleeps, either where it
-# opens the pipe again or, with the pipe open, for what a process left behind may still write. That one loses the pipe now.
-# A collector that has ended could not write: no slot is used so often that it would end by itself.
+# Waits until the collector of an ended command has passed on all its output. Such a collector sleeps: it opens the
+# pipe again, or still reads from a process that the command left behind; this process loses the pipe now. A collector
+# that has ended could not write: no slot is used so often that its collector ends by itself.
 o() {
   n=0 s=
   while kill -0 $2; do
@@ -441,7 +441,7 @@ o() {
     esac
     n=$((n + 1))
     if [ $n -gt 20 ]; then
-      # Still busy. When more than a pipe holds has passed since, or nothing moves for long, the rest is not the command's.
+      # Still busy. After more bytes than a pipe holds, or a long time, the rest is not the command's output.
       s=${s:-$(stat -c %s "$1")}
       if [ $n -gt 500 ] || [ $(stat -c %s "$1") -gt $((s + 1300000)) ]; then break; fi
       sleep 0.02
@@ -451,7 +451,7 @@ o() {
   g='cut'
 }
 
-# Commands that still run are left to end by themselves, as with ssh; the folder goes after the last of them.
+# Commands that still run end by themselves, as with ssh; the folder is removed after the last of them.
 q() {
   Q=1
   exec >/dev/null

@@ -1,7 +1,7 @@
-# The keys of streams on the host that sends; stream.ts calls it as `sh -c THIS sh ACTION NAME …`.
+# The keys of streams on the sending host; stream.ts calls it as `sh -c THIS sh ACTION NAME …`.
 #
-#   make KNOWN_HOSTS   makes a key; prints its folder, and its public half
-#   remove             all keys of that name
+#   make KNOWN_HOSTS   makes a key; prints its folder and the public key
+#   remove             removes all keys of the name
 # shellcheck shell=sh
 umask 077
 if [ "$(id -u)" = 0 ]; then streams=/var/lib/runbook/streams; else streams=$HOME/.local/state/runbook/streams; fi

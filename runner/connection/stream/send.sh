@@ -1,5 +1,6 @@
-# The job that sends a stream to another host; stream.ts starts it as `sh -c THIS runbook-stream FOLDER PORT USER@ADDRESS PROGRAM…`.
-# The folder holds the key that was made for it, and goes with the job. Exit status: that of the program here, or else that of the other side.
+# The job that sends a stream to another host; stream.ts starts it as `sh -c THIS runbook-stream FOLDER PORT
+# USER@ADDRESS PROGRAM…`. FOLDER holds the key of the stream, and is removed with the job. Exit status: of the program
+# here if it fails, or else of the other side.
 # shellcheck shell=sh
 folder=$1 port=$2 to=$3
 shift 3
