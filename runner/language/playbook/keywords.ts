@@ -25,7 +25,11 @@ export const keywords: Readonly<Record<string, Keyword>> = {
     summary: 'A title; may hold templates',
     example: 'libvirtd listens for migrations',
   },
-  description: { on: ['playbook'], summary: 'Further lines for `runbook list`', example: 'Moves every server off a host.' },
+  description: {
+    on: ['playbook'],
+    summary: 'Further lines about the playbook, for its readers',
+    example: 'Moves every server off a host.',
+  },
   params: { on: ['playbook'], summary: 'Typed inputs, given as `-p name=value`', example: '{ source: { type: string } }' },
   plays: { on: ['playbook'], summary: 'The plays, run one after the other', example: '[ … ]' },
   vars: { on: ['playbook', ...everywhere], summary: 'Variables', example: '{ port: 16509 }' },
