@@ -140,8 +140,8 @@ export default defineModule({
     }
     mustBeMovable(server)
     // Without source and target, a server that has moved looks like one that has not.
-    const blind = to === '' && source === '' ? { blind: true as const } : {}
-    return { changes: [change], before, locks, estimate: await estimate(compute, server, block_migration), ...blind }
+    const undetectable = to === '' && source === '' ? { undetectable: true as const } : {}
+    return { changes: [change], before, locks, estimate: await estimate(compute, server, block_migration), ...undetectable }
   },
 
   async apply({ target: to, block_migration, timeout, on_timeout, poll, cloud }, { before }, target) {

@@ -30,10 +30,10 @@ export type * from './openstack/cloud.ts'
 export type { Progress } from './base/progress.ts'
 export type { ObjectSchema, Schema, TypeOf } from './base/schema.ts'
 
-/** One difference between what is and what should be. */
+/** One difference between the actual and the wanted state. */
 export interface Change {
   readonly resource: Address
-  /** `mode`, `[DEFAULT] my_ip`. Left out: the resource itself, as far as it is there, its content, its state. */
+  /** `mode`, `[DEFAULT] my_ip`. Absent for the resource itself: its existence, content or state. */
   readonly property?: string
   readonly before: string | undefined
   readonly after: string | undefined
@@ -41,51 +41,64 @@ export interface Change {
   readonly sensitive?: true
 }
 
-/** Properties in words that tell no secret. `undo` reads two of a file: `kind: 'absent'`, and `entries`, the names in a folder. */
+/** Properties without secrets. `undo` reads two of a file: `kind: 'absent'`, and `entries`, the names in a folder. */
 export type Properties = Readonly<Record<string, string | readonly string[]>>
 
-/** How resources are at one moment; JSON. */
+/** The state of resources at one moment, as JSON. */
 export type Snapshot = readonly { readonly resource: Address; readonly properties: Properties }[]
 
 /** JSON data that later tasks see under the name given by `register`. */
 export type Result = Readonly<Record<string, unknown>>
 
-/** What `check` learned. No changes means converged: `apply` is never called. */
+/** The result of `check`. Without changes the host is converged, and `apply` is not called. */
 export interface Diff<State> {
   readonly changes: readonly Change[]
-  /** What `undo` needs to restore; JSON-serialisable, because it is journalled before `apply` starts. */
+  /** The data for `undo`, as JSON: it is journalled before `apply` starts. */
   readonly before: State
-  /** What `register` gets when nothing changes. A read-only module answers here. */
+  /** The value for `register` if nothing changes. A read-only module returns its answer here. */
   readonly result?: Result
-  /** Text for the operator, shown whatever the outcome (of `debug`, of a table of checks). */
+  /** Text for the operator, shown with every outcome (by `debug`, or a table of checks). */
   readonly message?: string
-  /** Things the operator should know although nothing is wrong. */
+  /** Warnings for the operator; the step does not fail. */
   readonly warnings?: readonly string[]
-  /** Work of this step that is running already, in words (`migration 41, 63 %`): `apply` joins it instead of starting another. */
+  /** Work of this step that is running already, in words (`migration 41, 63 %`): `apply` joins it. */
   readonly inFlight?: string
-  /** How long `apply` is likely to take, and what that is reckoned from; the plan says so. */
+  /** The likely duration of `apply`, with its basis, for the plan. */
   readonly estimate?: Estimate
-  /** The check cannot tell whether this has been done before (a command): after a crash in the midst of it somebody must decide. */
-  readonly blind?: true
-  /** What nobody else may change meanwhile, beside the step's own host: taken before `apply`, kept until the run ends. */
+  /**
+   * `check` cannot detect if the step is done already (a command). After a crash during the step, the operator
+   * decides.
+   */
+  readonly undetectable?: true
+  /** Locks besides that of the step's own host: claimed before `apply`, held until the run ends. */
   readonly locks?: readonly LockRequest[]
   /**
-   * How all that it acts on is before: a saved plan is applied only where this is still so, if no earlier step has acted on the same. Properties
-   * that stay the same while nobody changes them; left out if that is too much to tell.
+   * The resources of the step before it. A saved plan is refused if they have changed since, unless an earlier step
+   * has touched them. Report only properties that are stable while nobody changes them. Omit the snapshot if it
+   * would be too large.
    */
   readonly snapshot?: Snapshot
-  /** It only makes other changes take effect (a restart): it is undone after those have been restored. */
+  /** The step only makes other changes take effect (a restart): it is undone after they are restored. */
   readonly activates?: true
-  /** Why this very change cannot be undone although the module has an `undo` (`4.1 GiB in 312 files`); the plan says so. */
+  /**
+   * The reason why this change cannot be undone although the module has `undo` (`4.1 GiB in 312 files`), for the
+   * plan.
+   */
   readonly irreversible?: string
 }
 
-/** A lock on a host of the inventory that all who could collide reach: the compute host that a server is on. */
+/** A lock, kept on an inventory host that every competing run can reach: the compute host of a server. */
 export interface LockRequest {
   readonly host: string
-  /** What is locked there, by an id that is the same for everybody, and as an operator calls it (`server db-2`). Left out: the host itself. */
+  /**
+   * The locked thing: an id that is the same for every run, and a name for operators (`server db-2`). Absent for
+   * the host itself.
+   */
   readonly thing?: { readonly id: string; readonly name: string }
-  /** Others may hold it too, as long as they all want it so: two moves on one host get along, a move and a change of the host do not. */
+  /**
+   * Several runs may hold the lock if all share it: two moves on one host are compatible, a move and a change of
+   * the host are not.
+   */
   readonly shared?: true
 }
 
@@ -95,7 +108,7 @@ export interface Estimate {
   readonly basis: string
 }
 
-/** Everything a module may touch. Nothing else: no globals, no clock, no file system of the controller. */
+/** Everything that a module may use: no globals, no clock, no file system of the controller. */
 export interface Target extends HostAccess {
   /** The host's name in the inventory. */
   readonly host: string
@@ -103,21 +116,27 @@ export interface Target extends HostAccess {
   readonly facts: Readonly<Record<string, unknown>>
   /** Aborted when the operator stops the run at once, or the task's time limit passes. */
   readonly signal: AbortSignal
-  /** Another host of the inventory, as the same user as this one. Throws `Failure` when it is unknown or cannot be reached. */
+  /** Another host of the inventory, as the same user. Throws `Failure` if the host is unknown or unreachable. */
   on(host: string): Promise<Target>
-  /** Inventory hosts by name: what `on` accepts. */
+  /** The names that `on` accepts: the inventory's hosts. */
   readonly hosts: readonly string[]
-  /** Work on the host that outlives the connection; `name` holds all that tells it from others of its user (`copy-UUID`). */
+  /** Work on the host that outlives the connection. `name` is unique among the user's jobs (`copy-UUID`). */
   job(name: string, work: JobWork): Job
-  /** Sends what a program here prints to one on another host of the inventory, without a detour by the controller. A job of this host. */
+  /** A job that pipes a program's output to a program on another inventory host, directly from host to host. */
   stream(name: string, to: string, work: StreamWork): Job
-  /** A MySQL or MariaDB database as the host reaches it; nothing is opened yet. Throws `Failure` of kind `input`. */
+  /** A MySQL or MariaDB database as the host reaches it, not connected yet. Throws `Failure` of kind `input`. */
   database(choice: DatabaseChoice): Promise<Database>
   /** The OpenStack cloud; a name of clouds.yaml, or the one the environment selects. Throws `Failure`. */
   cloud(name?: string): Promise<Cloud>
-  /** The bytes of a file of the controller; a relative path is looked for beside the playbook. Throws `Failure` where there is none. */
+  /**
+   * The bytes of a file of the controller. A relative path is searched beside the playbook. Throws `Failure` if the
+   * file is missing.
+   */
   controllerFile(path: string): Promise<Uint8Array>
-  /** Renders a text's `{{ … }}` with the task's variables, as `template` needs. `name` is what an error calls the text. Throws `Failure`. */
+  /**
+   * Renders a text's `{{ … }}` with the task's variables. `name` is the name of the text in errors. Throws
+   * `Failure`.
+   */
   render(text: string, name: string): string
   progress(progress: Progress): void
   /** The value of a condition (a parameter with `format: expression`) with the task's variables. Throws `Failure`. */
@@ -128,7 +147,7 @@ export interface Target extends HostAccess {
   now(): number
 }
 
-/** What every module tells of itself. */
+/** The description of a module: its name, parameters and documentation. */
 export interface ModuleHead<S extends ObjectSchema, P = TypeOf<S>> {
   readonly name: string
   /** One line: first sentence of the generated page and of `runbook modules`. */
@@ -138,36 +157,43 @@ export interface ModuleHead<S extends ObjectSchema, P = TypeOf<S>> {
   readonly params: S
   /** Facts gathered before `check`, by name. */
   readonly facts?: readonly string[]
-  /** `api`: it works through the cloud's API and needs nothing of the host it runs for; no connection is opened for it. */
+  /** `api`: the module works through the cloud's API alone; no connection to the host is opened. */
   readonly scope?: 'api'
-  /** What `register` gets, by key, for the generated page. */
+  /** The keys of the registered value, for the generated page. */
   readonly returns?: Readonly<Record<string, string>>
   /** Each example is validated by a test and printed in the docs. */
   readonly examples: readonly { readonly name: string; readonly params: Readonly<Record<string, unknown>> }[]
   /**
-   * Throws `Failure` where parameters contradict one another, or leave out what is needed, in ways that `params` cannot say. Looks at nothing
-   * else: `lint` asks it wherever a task's parameters are all known, and a run asks it before `check`.
+   * Throws `Failure` if parameters contradict one another or are missing, in ways that the schema `params` cannot
+   * express. Reads nothing but the parameters: `lint` calls it if all parameters of a task are known, and a run
+   * calls it before `check`.
    */
   validate?(params: P): void
 }
 
 export interface Module<S extends ObjectSchema = ObjectSchema, State = unknown, P = TypeOf<S>> extends ModuleHead<S, P> {
-  /** Reads only. Called in plan and again, by the runner, as the default `verify`. */
+  /** Compares without changing anything. Called in plan, before `apply`, and as the default `verify`. */
   check(params: P, target: Target): Promise<Diff<State>>
-  /** Makes it so. What it returns is merged over `diff.result` for `register`. A module without it only reads, in plan as well. */
+  /**
+   * Makes the changes. Its result is merged over `diff.result` for `register`. A module without `apply` is
+   * read-only.
+   */
   apply?(params: P, diff: Diff<State>, target: Target): Promise<Result | void>
-  /** Absent means irreversible: the plan says so. Called again where it was cut off: what has been put back already stays. */
+  /**
+   * Restores `before`. Absent if irreversible, which the plan shows. After an interruption it is called again: be
+   * idempotent.
+   */
   undo?(params: P, before: State, target: Target): Promise<void>
   /**
-   * How all that `undo` would restore is now: a step is undone only if it is still as the step left it. For a module whose `check` sees only a
-   * part of it (one line of a file).
+   * Returns the present state of everything that `undo` would restore, for the drift check. For a module whose
+   * `check` sees only a part of that state (one line of a file).
    */
   observe?(params: P, before: State, target: Target): Promise<Snapshot>
   /** Default: `check` again and expect no changes. Override only where success is not visible to `check`. */
   verify?(params: P, diff: Diff<State>, target: Target): Promise<readonly Change[]>
 }
 
-/** A module whose types have been forgotten: what the registry and the engine hold. */
+/** A module without its type parameters, for the registry and the engine. */
 export type AnyModule = Module<ObjectSchema, any, any>
 
 /** Identity at run time; gives the module body its parameter types from the schema beside it. */

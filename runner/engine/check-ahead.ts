@@ -44,7 +44,7 @@ export function checkAhead(
 }
 
 /** Returns the check made ahead for a step, unless a step has been applied since, or a value registered that the check may use. */
-export async function takeAhead(run: Run, state: HostState, key: string): Promise<Prepared | undefined> {
+export async function takeEarlyCheck(run: Run, state: HostState, key: string): Promise<Prepared | undefined> {
   const ahead = state.ahead.get(key)
   state.ahead.delete(key)
   if (ahead === undefined || ahead.changes !== run.control.changes) return undefined

@@ -26,7 +26,7 @@ export async function decideInFlight({ run, task, step, state }: AttemptInput, p
   if (diff.changes.length === 0) return done
   if (policy === 'rerun') return prepared
   if (policy === 'skip') return done
-  if (policy === 'verify' && diff.blind !== true) return prepared
+  if (policy === 'verify' && diff.undetectable !== true) return prepared
   const question = `${step.name} on ${state.name} was in flight when the run was interrupted. Has it been done? [y]es, skip it; [n]o, run it: `
   const answer = (await run.ask(question))?.trim().toLowerCase()
   if (answer === 'y' || answer === 'yes') return done

@@ -4,7 +4,7 @@ import type { Block, Item, Meta, Play } from '../language/playbook/types.ts'
 import { evaluateCondition } from '../language/expression/expression.ts'
 import { Failure } from '../base/failure.ts'
 import { checkAhead } from './check-ahead.ts'
-import { foretold } from '../plan/confirm.ts'
+import { forecast } from '../plan/confirm.ts'
 import { type Context, inside, playContext, selected, selectedTasks } from '../state/task-context.ts'
 import { type HostState, isActive, isPresent, mayAct, type Run, stateOf } from '../state/run-state.ts'
 import { textOf } from '../state/step-ref.ts'
@@ -176,7 +176,7 @@ function foretellRescue(
         task: task.id,
         name: textOf(task.name, scope),
         module: task.module,
-        ...foretold(run, task, scope),
+        ...forecast(run, task, scope),
       })),
     })
   }

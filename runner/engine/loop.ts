@@ -7,7 +7,7 @@ import type { MaxFailures } from '../language/playbook/loop-values.ts'
 import type { Task } from '../language/playbook/types.ts'
 import { render } from '../language/template/template.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import { foretold } from '../plan/confirm.ts'
+import { forecast } from '../plan/confirm.ts'
 import { failureInfo, hideFailureIf, stepFinished } from '../state/attempt-result.ts'
 import { fingerprintOf } from '../state/fingerprint.ts'
 import { type HostState, isActive, mayAct, type Run } from '../state/run-state.ts'
@@ -59,7 +59,7 @@ export async function runLoop(of: LoopOf): Promise<StepEnd> {
       ...(items instanceof Unknown ? {} : { items: needs.length }),
       control: terms.shown,
     })
-  if (items instanceof Unknown) return endWithoutItems(of, { until: items.until, ...foretold(run, task, scope) })
+  if (items instanceof Unknown) return endWithoutItems(of, { until: items.until, ...forecast(run, task, scope) })
   return needs.length === 0 ? endWithoutItems(of, {}) : walk(of, terms, items as readonly unknown[], needs)
 }
 
@@ -158,7 +158,7 @@ function nameOfItem(item: unknown, index: number, { noLog }: Context): string {
 /** Ends a task on a host where none of its items became a step: an empty loop, a loop that failed to render, a declined task. */
 export function endWithoutItems(
   { run, task, context, state }: Pick<LoopOf, 'run' | 'task' | 'context' | 'state'>,
-  why: { failure?: ReturnType<typeof failureInfo>; until?: string; reason?: string } & Partial<ReturnType<typeof foretold>>,
+  why: { failure?: ReturnType<typeof failureInfo>; until?: string; reason?: string } & Partial<ReturnType<typeof forecast>>,
 ): StepEnd {
   const outcome = why.failure !== undefined ? 'failed' : why.until !== undefined ? 'unknown' : 'skipped'
   const reason = why.until ?? why.reason ?? (why.failure === undefined ? 'the loop is empty' : undefined)

@@ -6,9 +6,9 @@ import { evaluateCondition } from '../language/expression/expression.ts'
 import { placeOfNode } from '../source/yaml.ts'
 import type { Task } from '../language/playbook/types.ts'
 import { type Scope, Unknown } from '../language/value.ts'
-import { takeAhead } from './check-ahead.ts'
+import { takeEarlyCheck } from './check-ahead.ts'
 import { attempt, type AttemptInput, prepare } from './attempt.ts'
-import { foretold } from '../plan/confirm.ts'
+import { forecast } from '../plan/confirm.ts'
 import { decideInFlight } from './decide-in-flight.ts'
 import { optionalNumber } from '../state/render-keywords.ts'
 import {
@@ -63,7 +63,7 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
   const started = clock.monotonic()
   run.emit({ type: 'step-started', step })
 
-  const { attempt: last, attempts } = await attemptUntil(input, scope, step, { inFlight, aheadAs: inPlace.key })
+  const { attempt: last, attempts } = await attemptUntil(input, scope, step, { inFlight, checkKey: inPlace.key })
   const judged = judge(input, last)
   const outcome = outcomeOf(judged.attempt, judged.changed)
   const isFailed = outcome === 'failed' || outcome === 'unreachable'
@@ -81,7 +81,7 @@ export async function runStep(input: StepInput): Promise<StepEnd> {
       ...shownOf(judged.attempt, context.noLog),
       result: context.noLog || value instanceof Unknown ? undefined : (judged.value as Record<string, unknown>),
       ignored: ignored || undefined,
-      ...(judged.attempt.kind === 'unknown' ? foretold(run, input.task, scope) : {}),
+      ...(judged.attempt.kind === 'unknown' ? forecast(run, input.task, scope) : {}),
       attempts: attempts > 1 ? attempts : undefined,
     }),
   )
@@ -119,14 +119,14 @@ async function attemptUntil(
   input: StepInput,
   scope: Scope,
   step: StepRef,
-  { inFlight, aheadAs }: { readonly inFlight: boolean; readonly aheadAs: string },
+  { inFlight, checkKey }: { readonly inFlight: boolean; readonly checkKey: string },
 ): Promise<{ attempt: Attempt; attempts: number }> {
   const { run, task } = input
   let undecided = inFlight
   const once = () =>
     withTimeLimit(input, scope, async (signal) => {
       const own = { ...input, scope, step, signal }
-      const prepared = await preparedFor(own, aheadAs)
+      const prepared = await preparedFor(own, checkKey)
       if (!undecided) return attempt(own, prepared)
       undecided = prepared.kind === 'settled'
       return attempt(own, await decideInFlight(own, prepared))
@@ -151,9 +151,9 @@ async function attemptUntil(
  * Returns the check made ahead, or checks now. In plan a check made ahead may have failed only because an earlier step has
  * not run: the step is checked again, now that the earlier one is known to be pending.
  */
-async function preparedFor(own: AttemptInput, aheadAs: string): Promise<Prepared> {
+async function preparedFor(own: AttemptInput, checkKey: string): Promise<Prepared> {
   const { run, state } = own
-  const ahead = await takeAhead(run, state, aheadAs)
+  const ahead = await takeEarlyCheck(run, state, checkKey)
   const doubtful = run.goal === 'plan' && state.pending && ahead?.kind === 'settled' && ahead.attempt.kind === 'failed'
   return ahead === undefined || doubtful ? prepare(own) : ahead
 }

@@ -11,7 +11,7 @@ import type { Change, Snapshot } from '../module.ts'
 
 /** Changed lines with at most so many others between them belong to one group. */
 const NEAR = 2
-/** Above so many changed lines, groups cannot be told apart. */
+/** The maximum of changed lines for a comparison by groups. */
 const MOST_EDITS = 1000
 
 /** Masks a difference for the screen and the journal. */
@@ -25,8 +25,8 @@ export function maskChange(secrets: Secrets, change: Change): Change {
 }
 
 /**
- * The same with a digest in place of each sensitive value: whether a saved plan still stands is told by it. Never shown; the file of such a
- * plan is for its owner alone.
+ * Masks a difference like `maskChange`, with a digest in place of each sensitive value, for the comparison with a
+ * saved plan. Never shown; only its owner can read the file of such a plan.
  */
 export function sealChange(secrets: Secrets, change: Change): Change {
   const { before, after, sensitive } = change
@@ -36,13 +36,13 @@ export function sealChange(secrets: Secrets, change: Change): Change {
   return { ...whereItIs(secrets, change), before: sealed(before), after: sealed(after) }
 }
 
-/** Masks every secret in the texts of a change; the host and the kind of its resource stay. */
+/** Masks every secret in the texts of a change, except the host and the kind of its resource. */
 const whereItIs = (secrets: Secrets, change: Change): Change => ({
   ...secrets.mask(change),
   resource: { ...change.resource, name: secrets.mask(change.resource.name) },
 })
 
-/** A snapshot with every secret in its texts masked; the hosts and kinds of its resources stay. */
+/** Masks every secret in the texts of a snapshot, except the hosts and kinds of its resources. */
 export const maskSnapshot = (secrets: Secrets, snapshot: Snapshot): Snapshot =>
   snapshot.map(({ resource, properties }) => ({
     resource: { ...resource, name: secrets.mask(resource.name) },
@@ -60,7 +60,7 @@ interface Sides {
   readonly after: string
 }
 
-/** @param before as it may be shown, but for what the secrets of `after` have replaced */
+/** @param before masked, except for old values that the secrets of `after` replaced */
 function withoutReplaced(before: string, after: string): Sides {
   if (!before.includes(HIDDEN) && !after.includes(HIDDEN)) return { before, after }
   if (!before.includes('\n') && !after.includes('\n'))
@@ -81,7 +81,7 @@ function withoutReplaced(before: string, after: string): Sides {
 
 type Part = ReturnType<typeof diffLines>[number]
 
-/** Whether a secret is in one of the changed parts around, with a few other lines between them at most. */
+/** Returns true if a nearby changed part holds a secret, with at most a few other lines in between. */
 function inSecretGroup(parts: readonly Part[], at: number): boolean {
   const reaches = (step: 1 | -1): boolean => {
     for (let next = at; ; next += step) {
@@ -95,7 +95,7 @@ function inSecretGroup(parts: readonly Part[], at: number): boolean {
   return reaches(1) || reaches(-1)
 }
 
-/** What stands before a secret in its line, where it tells something: the old value stands behind the same. */
+/** The text before a secret in its line, if it is distinctive: the old value follows the same text. */
 const headsOf = (text: string): ReadonlySet<string> =>
   new Set(
     text
@@ -105,7 +105,7 @@ const headsOf = (text: string): ReadonlySet<string> =>
       .filter((head) => /[\p{L}\p{N}]{2}/u.test(head)),
   )
 
-/** The one of the heads that a line begins with, commented out or not. */
+/** The head at the start of a line, commented out or not. */
 const headOf = (line: string, heads: ReadonlySet<string>): string => {
   const words = line.replace(/^[\s#;]+/, '')
   return [...heads].find((head) => words.startsWith(head)) ?? ''
@@ -117,5 +117,5 @@ const eachLine = (text: string, change: (line: string) => string): string =>
     .map((line) => (line.trim() === '' ? line : change(line)))
     .join('\n')
 
-/** Nothing is left of it but what stands before what was hidden already. */
+/** Keeps only the text before the part that is hidden already. */
 const hideLine = (line: string): string => (line.includes(HIDDEN) ? line.slice(0, line.indexOf(HIDDEN)) + HIDDEN : HIDDEN)

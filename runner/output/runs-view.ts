@@ -12,7 +12,7 @@ import { indent, sign, type Style } from './style.ts'
 import { nextCommands, notFinished } from './summary.ts'
 
 /** The part of a journal's history that this view shows. */
-export interface SeenHistory {
+export interface ShownHistory {
   readonly started: {
     readonly run: string
     readonly at: number
@@ -35,13 +35,13 @@ export interface SeenHistory {
 }
 
 /** An unreadable run, with the reason. */
-export interface UnreadRun {
+export interface UnreadableRun {
   readonly run: string
   readonly why: string
 }
 
 /** Describes the end of a run in a word or two. */
-export function outcomeWord({ ended, running, unfinished }: SeenHistory): string {
+export function outcomeWord({ ended, running, unfinished }: ShownHistory): string {
   if (ended === undefined) return running === true ? 'is under way' : 'was killed'
   if (ended.interrupted) return 'was interrupted'
   if (ended.exitCode === EXIT.late) return 'stopped short'
@@ -50,20 +50,20 @@ export function outcomeWord({ ended, running, unfinished }: SeenHistory): string
 }
 
 /** Returns true if the last attempt of the run succeeded, and no host was left behind by an earlier one. */
-export const endedWell = ({ ended, unfinished }: Pick<SeenHistory, 'ended' | 'unfinished'>): boolean =>
+export const endedWell = ({ ended, unfinished }: Pick<ShownHistory, 'ended' | 'unfinished'>): boolean =>
   ended?.exitCode === 0 && unfinished.size === 0
 
-export const lastSeen = ({ last }: SeenHistory, now: number): string => ago(Math.max(0, now - last) / 1000)
+export const lastSeen = ({ last }: ShownHistory, now: number): string => ago(Math.max(0, now - last) / 1000)
 
 /** Counts the changes of a run, and the undone ones: `3 changes, 1 undone`. */
-function changesWord({ finished, undone }: SeenHistory): string {
+function changesWord({ finished, undone }: ShownHistory): string {
   const changed = [...finished.values()].filter(({ outcome }) => outcome === 'changed').length
   if (undone.size === 0) return count(changed, 'change')
   return changed === 0 ? 'undone' : `${count(changed, 'change')}, ${undone.size} undone`
 }
 
 /** Renders `runbook runs`: a line each, newest first. */
-export function renderRuns(runs: readonly (SeenHistory | UnreadRun)[], now: number): string {
+export function renderRuns(runs: readonly (ShownHistory | UnreadableRun)[], now: number): string {
   if (runs.length === 0) return 'No runs are kept in this folder.\n'
   const wide = Math.max(...runs.map((run) => ('why' in run ? 0 : changesWord(run).length)))
   return runs
@@ -82,7 +82,7 @@ export interface ShowOptions {
 
 /** Renders `runbook show RUN`: the steps in order, the failures with their help, the possible next commands. */
 export function renderRun(
-  history: SeenHistory,
+  history: ShownHistory,
   sources: readonly Source[],
   options: ShowOptions,
   now: number,

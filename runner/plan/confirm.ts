@@ -20,9 +20,8 @@ interface Asked {
 }
 
 /**
- * Asks what the task's `confirm` says, when the first step of it is about to change something: once for all hosts and items to which the
- * same text applies. A no stops the run. Throws `Failure`: refused, or
- * interrupted at Ctrl-C.
+ * Asks the question of a task's `confirm` before the task's first change: once for all hosts and items with the
+ * same text. A no stops the run. Throws `Failure`: refused, or interrupted at Ctrl-C.
  */
 export async function confirmed({ run, task, scope, step }: Asked): Promise<void> {
   if (task.confirm === undefined || run.how.yes || planCovers(run, step)) return
@@ -32,28 +31,31 @@ export async function confirmed({ run, task, scope, step }: Asked): Promise<void
   run.confirmations.set(key, answer)
   const agreed = isYes(await answer)
   if (run.control.interrupted)
-    throw new Failure('the operator stopped the run at this question', {
+    throw new Failure('the operator interrupted the run at this question', {
       kind: 'interrupted',
       why: text,
-      help: 'nothing more is done; `runbook resume` asks again',
+      help: 'resume the run to be asked again',
     })
   if (agreed) return
   run.control.stopping = true
-  throw new Failure('the operator did not agree to it', {
+  throw new Failure('the operator declined', {
     kind: 'refused',
     why: text,
-    help: 'nothing more is done; `runbook resume` asks again',
+    help: 'resume the run to be asked again',
   })
 }
 
-/** Its text for one host and item. */
+/** Renders the question for one host and item. */
 export const questionOf = (confirm: Node<string>, scope: Scope): string => {
   const text = render(confirm, scope)
   return text instanceof Unknown ? confirm.value : String(text)
 }
 
-/** What can be said of a step that plan does not know the differences of: whoever agrees to it must have seen this. */
-export function foretold({ modules }: Run, task: Task, scope: Scope): Pick<StepFinished, 'reversible' | 'confirm'> {
+/**
+ * The properties of a step that a plan shows even if the step's differences are unknown: the operator must see them
+ * before agreeing.
+ */
+export function forecast({ modules }: Run, task: Task, scope: Scope): Pick<StepFinished, 'reversible' | 'confirm'> {
   const module = modules.get(task.module)
   if (module?.apply === undefined) return { reversible: true }
   return {
@@ -64,7 +66,7 @@ export function foretold({ modules }: Run, task: Task, scope: Scope): Pick<StepF
 
 export const isYes = (answer: string | undefined): boolean => /^y(?:es)?$/i.test(answer?.trim() ?? '')
 
-/** Where somebody must agree and there is nobody to ask, the run does not begin: the first such task, with the cure. */
+/** Refuses a run with questions that nobody can answer: returns an error for the first task with `confirm`. */
 export function unasked(plays: readonly PlayHosts[], which: TagSelection): Diagnostic[] {
   const asking = plays
     .filter(({ hosts }) => hosts.length > 0)
@@ -72,8 +74,8 @@ export function unasked(plays: readonly PlayHosts[], which: TagSelection): Diagn
     .flatMap(({ confirm }) => (confirm === undefined ? [] : [confirm]))
   return asking.slice(0, 1).map((confirm) => ({
     severity: 'error',
-    summary: 'this asks the operator, and there is no terminal to ask on: nothing was done',
+    summary: '`confirm` needs a terminal to ask on: nothing was done',
     place: placeOfNode(confirm),
-    notes: ['agree with `--yes`, or apply a plan that was saved with `plan --out`'],
+    notes: ['pass `--yes`, or apply a plan that was saved with `plan --out`'],
   }))
 }

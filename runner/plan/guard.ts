@@ -1,4 +1,7 @@
-/** Holds an apply to its saved plan: no step does anything else, or on anything else, than whoever agreed to the plan has seen. Called by `attempt.ts`. */
+/**
+ * Holds an apply to its saved plan: refuses a step with other changes, or on other resources, than planned. Called
+ * by `attempt.ts`.
+ */
 import { createHash } from 'node:crypto'
 import type { StepFinished, StepRef } from '../events/events.ts'
 import { isIn, stepKey } from '../events/step-address.ts'
@@ -10,17 +13,17 @@ import { maskSnapshot, sealChange } from '../events/mask-change.ts'
 import type { History } from '../record/history.ts'
 import type { PlannedStep, Run, Touched } from '../state/run-state.ts'
 
-/** What a step is about to do: the differences as they may be shown, and what is there before. */
+/** The changes that a step is about to make, and the resources before. */
 export interface Intent {
-  /** The host that is acted on. */
+  /** The host of the change. */
   readonly host: string
   readonly changes: readonly Change[]
   readonly snapshot: Snapshot | undefined
-  /** Whether a step has failed on the step's host before, and the run went on. */
+  /** A step has failed on the step's host before. */
   readonly failed: boolean
 }
 
-/** @param step as it is shown: its secrets are masked */
+/** @param step the event with its secrets masked */
 export const plannedStep = ({ outcome, changes, before }: Pick<StepFinished, 'outcome' | 'changes' | 'before'>): PlannedStep => ({
   outcome,
   changes: changes.map((change) => ({ ...fieldsOf(change), digest: digest(change) })),
@@ -36,53 +39,53 @@ const digest = ({ before, after }: Change): string =>
     .update(JSON.stringify([before ?? null, after ?? null]))
     .digest('hex')
 
-/** What the plan says of the step: of itself, or of the loop whose items were not known. */
-const planned = (agreed: NonNullable<Run['agreed']>, { key, task, host }: StepRef): PlannedStep | undefined =>
-  agreed.get(key) ?? agreed.get(stepKey(task, host))
+/** Finds a step in the plan, or its loop if the items were unknown then. */
+const planned = (steps: NonNullable<Run['plannedSteps']>, { key, task, host }: StepRef): PlannedStep | undefined =>
+  steps.get(key) ?? steps.get(stepKey(task, host))
 
-/** Whether what the step asks was seen by whoever agreed to the plan. Of a `rescue` it shows the tasks as they are written. */
-export const planCovers = ({ agreed }: Run, step: StepRef): boolean =>
-  agreed !== undefined && (planned(agreed, step) !== undefined || inRescue(step))
+/** Returns true if the saved plan showed the step's question. A plan shows the tasks of a `rescue` as written. */
+export const planCovers = ({ plannedSteps }: Run, step: StepRef): boolean =>
+  plannedSteps !== undefined && (planned(plannedSteps, step) !== undefined || inRescue(step))
 
 /**
- * Throws `Failure` (refused) when a step is about to do something else than the saved plan says, and stops the run: whoever agreed to the
- * plan did not agree to this. What the plan called unknown was agreed to as such. In plan (would it still be applied?) every such step is told.
+ * Stops the run and throws `Failure` (refused) if a step would do something else than the saved plan says. Steps
+ * with an unknown outcome in the plan are accepted. With `--check`, every deviating step is reported.
  */
 export function mustMatchPlan(run: Run, step: StepRef, intent: Intent): void {
-  if (run.agreed === undefined) return
+  if (run.plannedSteps === undefined) return
   const touched = touchedOn(run, intent.host)
   const drift = differences(run, step, masked(run, intent), touched)
   if (drift.length > 0) {
     run.control.stopping ||= run.goal !== 'plan'
-    throw new Failure(`${step.host} is not as the plan saw it: ${step.name} would do something else`, {
+    throw new Failure(`${step.host} has changed since the plan: ${step.name} would do something else`, {
       kind: 'refused',
       why: drift.join('\n'),
-      help: 'nothing more is done; look at what has changed since, and make a new plan',
+      help: 'check what has changed, then make a new plan',
     })
   }
   if (run.goal !== 'plan') run.touched.set(intent.host, alsoTouched(touched, intent.snapshot))
 }
 
-/** As the plan saw it: it was made from what may be shown. */
+/** Masks an intent like the plan, which was made from masked events. */
 const masked = ({ secrets }: Run, { snapshot, changes, ...rest }: Intent): Intent => ({
   ...rest,
   snapshot: snapshot && maskSnapshot(secrets, snapshot),
   changes: changes.map((change) => sealChange(secrets, change)),
 })
 
-function differences({ agreed }: Run, step: StepRef, { changes, snapshot, failed }: Intent, touched: Touched): string[] {
-  const own = agreed && planned(agreed, step)
+function differences({ plannedSteps }: Run, step: StepRef, { changes, snapshot, failed }: Intent, touched: Touched): string[] {
+  const own = plannedSteps && planned(plannedSteps, step)
   if (own?.outcome === 'unknown') return []
-  if (own === undefined) return followsFromAnother(step) ? [] : ['the plan does not have this step']
-  // What it puts in order is what the failure left.
+  if (own === undefined) return followsFromAnother(step) ? [] : ['the step is not in the plan']
+  // After a failure, an `always` cleans up another state than the plan saw.
   if (failed && isIn(step.task, 'always')) return []
-  // An earlier step of this run has been there, which the plan could not see the outcome of.
+  // An earlier step of this run has changed the resource, with an outcome that the plan could not know.
   if (snapshot?.some(({ resource }) => touched.resources.some((other) => overlaps(resource, other)))) return []
-  const others = otherChanges(own, changes)
-  return others.length > 0 || touched.untold ? others : otherSights(own.before, snapshot)
+  const others = unplannedChanges(own, changes)
+  return others.length > 0 || touched.incomplete ? others : snapshotDifferences(own.before, snapshot)
 }
 
-function otherChanges(own: PlannedStep, changes: readonly Change[]): string[] {
+function unplannedChanges(own: PlannedStep, changes: readonly Change[]): string[] {
   const expected = new Map(own.changes.map((change) => [keyOf(change), change.digest]))
   return changes.flatMap((change) => {
     const was = expected.get(keyOf(change))
@@ -94,37 +97,40 @@ function otherChanges(own: PlannedStep, changes: readonly Change[]): string[] {
   })
 }
 
-/** A property that only one of both told was of no account to the other. */
-const otherSights = (was: Snapshot | undefined, now: Snapshot | undefined): string[] =>
+/** Compares snapshots. A property that only one of them has is ignored. */
+const snapshotDifferences = (was: Snapshot | undefined, now: Snapshot | undefined): string[] =>
   was === undefined || now === undefined
     ? []
     : now.flatMap(({ resource, properties }) => {
         const before = was.find((one) => isSame(one.resource, resource))?.properties
-        if (before === undefined) return [`${inWords(resource)}: the plan did not see it`]
+        if (before === undefined) return [`${inWords(resource)}: not in the plan`]
         return Object.entries(properties).flatMap(([name, value]) => {
-          const told = before[name]
-          const same = told === undefined || JSON.stringify(told) === JSON.stringify(value)
-          return same ? [] : [`${inWords(resource)}: ${name} ${String(value)}, was ${String(told)}`]
+          const earlier = before[name]
+          const same = earlier === undefined || JSON.stringify(earlier) === JSON.stringify(value)
+          return same ? [] : [`${inWords(resource)}: ${name} ${String(value)}, was ${String(earlier)}`]
         })
       })
 
 const inRescue = ({ task }: StepRef): boolean => isIn(task, 'rescue')
 
-/** A plan walks into a `rescue`, and to what that notifies, only where the block fails already; what they follow from was agreed to. */
+/**
+ * A plan includes a `rescue` and its handlers only if the block fails already. The steps that lead to them were
+ * planned.
+ */
 const followsFromAnother = (step: StepRef): boolean => inRescue(step) || isIn(step.task, 'handlers')
 
 const touchedOn = (run: Run, host: string): Touched => run.touched.get(host) ?? touchedBefore(run.history, host)
 
-const alsoTouched = ({ resources, untold }: Touched, snapshot: Snapshot | undefined): Touched =>
+const alsoTouched = ({ resources, incomplete }: Touched, snapshot: Snapshot | undefined): Touched =>
   snapshot === undefined
-    ? { resources, untold: true }
-    : { resources: [...resources, ...snapshot.map(({ resource }) => resource)], untold }
+    ? { resources, incomplete: true }
+    : { resources: [...resources, ...snapshot.map(({ resource }) => resource)], incomplete }
 
-/** What a resumed run did on the host before it stopped. */
+/** The resources that earlier lives of a resumed run touched on the host. */
 const touchedBefore = (history: History | undefined, host: string): Touched =>
   (history?.applied ?? [])
     .filter(({ step }) => step.host === host)
     .reduce<Touched>((touched, { step }) => alsoTouched(touched, history?.finished.get(step.key)?.before), {
       resources: [],
-      untold: false,
+      incomplete: false,
     })

@@ -1,4 +1,4 @@
-/** Seals, keeps and opens the before-images of a run. Called by journal.ts and undo. */
+/** Encrypts, keeps and reads the before-images of a run. Called by journal.ts, runs.ts and undo/. */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
@@ -7,22 +7,26 @@ import type { World } from '../world.ts'
 import { blobPath, keyPath } from './paths.ts'
 
 /**
- * What `undo` needs of each step, sealed: whole files and parameters are in it, secrets among them. The key is the run's own and lies outside
- * its folder, so that the folder can be handed to a colleague or a bug report. AES-256-GCM: a nonce of 12 bytes, a tag of 16, the sealed text.
+ * The encrypted data for `undo`, a file for each step: it includes whole files, parameters and secrets. Every run
+ * has its own key, outside the run's folder, so that the folder can be handed to a colleague or attached to a bug
+ * report. Format: AES-256-GCM, as a nonce of 12 bytes, a tag of 16 bytes and the encrypted text.
  */
 export interface BeforeImages {
-  /** Resolves, when it is on the disk, to the name it is kept under, which is the same for the same text. */
+  /** Resolves once the text is on the disk, to its name. Equal texts have the same name. */
   add(text: string): Promise<string>
-  /** Keeps another text of the run, sealed in the same way. */
+  /** Encrypts another text of the run in the same way. */
   write(path: string, text: string): Promise<void>
-  /** Stands for a content that is not to be guessed at: the same for the same content. */
+  /**
+   * Returns the keyed digest of a content, which allows comparing without guessing. Equal contents have equal
+   * digests.
+   */
   mark(content: string): string
 }
 
 const NONCE = 12
 const TAG = 16
 
-/** Makes the run's key where it has none. */
+/** Opens the before-images of a run. If the run has no key yet, makes one. */
 export async function openBeforeImages(world: World, run: string): Promise<BeforeImages> {
   const secret = (await readKey(world, run)) ?? (await makeKey(world, run))
   const keys = derived(secret)
@@ -44,13 +48,13 @@ export async function openBeforeImages(world: World, run: string): Promise<Befor
   }
 }
 
-/** Not a plain digest: whoever guesses a secret could tell from that whether the guess is right. */
+/** A keyed digest, because a plain one would confirm a guessed secret. */
 const markWith =
   ({ name }: ReturnType<typeof derived>) =>
   (text: string): string =>
     createHmac('sha256', name).update(text).digest('hex')
 
-/** A snapshot with marks for contents. */
+/** Replaces the contents in a snapshot by their keyed digests. */
 export const sealContents = (snapshot: Snapshot, mark: BeforeImages['mark']): Snapshot =>
   snapshot.map(({ resource, properties }) =>
     properties['content'] === undefined
@@ -58,33 +62,33 @@ export const sealContents = (snapshot: Snapshot, mark: BeforeImages['mark']): Sn
       : { resource, properties: { ...properties, content: mark(String(properties['content'])) } },
   )
 
-/** `mark` of a run that was. @throws Failure where its key is missing */
+/** Returns the `mark` of an earlier run. Throws `Failure` (input) if the run's key is missing. */
 export async function marker(world: World, run: string): Promise<BeforeImages['mark']> {
   const secret = await readKey(world, run)
   if (secret === undefined)
-    throw new Failure(`there is no ${keyPath(run)}, which what the run left is sealed with`, { kind: 'input' })
+    throw new Failure(`${keyPath(run)} is missing: the snapshots of run ${run} are encrypted with it`, { kind: 'input' })
   return markWith(derived(secret))
 }
 
 export const readBeforeImage = (world: World, run: string, name: string, step: StepRef): Promise<string> =>
-  readSealed(world, run, blobPath(run, name), `what was there before ${step.name} on ${step.host}`)
+  readSealed(world, run, blobPath(run, name), `the before-image of ${step.name} on ${step.host}`)
 
 /**
- * @param what what it holds, for people
- * @throws Failure where it is missing, its key is, or it is not what was written
+ * @param what the subject of an error: `the inputs of run R`
+ * @throws Failure (input) if the file or the run's key is missing, or the file is damaged
  */
 export async function readSealed(world: World, run: string, path: string, what: string): Promise<string> {
   const unreadable = (why: string, cause?: unknown) => new Failure(`${what} cannot be read`, { kind: 'input', why, cause })
   const content = await world.files.read(path)
-  if (content === undefined) throw unreadable(`there is no ${path}`)
+  if (content === undefined) throw unreadable(`${path} is missing`)
   const secret = await readKey(world, run)
-  if (secret === undefined) throw unreadable(`there is no ${keyPath(run)}, which it is sealed with`)
+  if (secret === undefined) throw unreadable(`its key ${keyPath(run)} is missing`)
   try {
     const decipher = createDecipheriv('aes-256-gcm', derived(secret).content, content.subarray(0, NONCE), { authTagLength: TAG })
     decipher.setAuthTag(content.subarray(NONCE, NONCE + TAG))
     return Buffer.concat([decipher.update(content.subarray(NONCE + TAG)), decipher.final()]).toString('utf8')
   } catch (cause) {
-    throw unreadable(`${path} is not as it was written`, cause)
+    throw unreadable(`${path} is damaged`, cause)
   }
 }
 

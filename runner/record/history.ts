@@ -1,4 +1,4 @@
-/** Folds a journal into what its run did. Called by resume, undo, runs and show. */
+/** Folds a journal into the history of its run. Called by resume, undo, runs and show, through runs.ts. */
 import type {
   ApplyStarted,
   Event,
@@ -15,67 +15,70 @@ import { holdsHidden } from '../base/secret-names.ts'
 import { JOURNAL_VERSION } from './journal.ts'
 import { taskPart } from '../state/fingerprint.ts'
 
-/** A step that was begun, with the name of the blob that holds what `undo` needs. */
+/** A begun step, with the name of the blob that holds the data for `undo`. */
 export interface Applied {
   readonly step: StepRef
   readonly blob: string
-  /** Of the journal, when it was begun. */
+  /** The journal's version when the step began. */
   readonly version: number
-  /** The runs that began to take it back and did not come to the end of it, oldest first. */
+  /** The unfinished undos of the step: run ids, oldest first. */
   readonly undoing: readonly string[]
 }
 
-/** What a journal says: a fold over its lines. */
+/** The state of a run according to its journal. */
 export interface History {
   readonly started: RunStarted
-  /** The last that was said of the end of each step, by key. */
+  /** The last recorded end of each step, by key. */
   readonly finished: ReadonlyMap<string, StepFinished>
-  /** Steps that were begun and of which nobody knows what they have done: the runner died, or lost sight of them. */
+  /** Begun steps with an unknown outcome: the runner died, or lost the connection. */
   readonly inFlight: ReadonlyMap<string, StepRef>
-  /** Everything that was begun and not undone, oldest first. */
+  /** The begun steps that are not undone, oldest first. */
   readonly applied: readonly Applied[]
-  /** Every step that was begun, taken back since or not, in the order in which each was begun last. */
+  /** All begun steps, also the undone ones, in the order of their last start. */
   readonly begun: readonly StepRef[]
-  /** Keys of the steps that were taken back, and not begun again. */
+  /** Keys of the steps that were undone and not begun again. */
   readonly undone: ReadonlySet<string>
-  /** Keys of the steps that an undo came by and could not take back. */
+  /** Keys of the steps that an undo passed because they cannot be undone. */
   readonly passed: ReadonlySet<string>
-  /** Undefined where the run was killed. */
+  /** Undefined if the run was killed or is alive. */
   readonly ended: RunFinished | undefined
-  /** How often it was started: once, and with every resume. */
+  /** The number of starts: the first one and every resume. */
   readonly lives: number
-  /** When the last line was written, in milliseconds since the epoch. */
+  /** The time of the last line, in milliseconds since the epoch. */
   readonly last: number
-  /** The blocks whose `rescue` has begun, as `HOST BLOCK`. */
+  /** The blocks with a begun `rescue`, as `HOST BLOCK`. */
   readonly rescues: ReadonlySet<string>
-  /** Those whose `rescue` went through: what failed in them no longer counts. */
+  /** The blocks whose `rescue` succeeded, as `HOST BLOCK`: failures in the block no longer count. */
   readonly rescued: ReadonlySet<string>
-  /** Keys of steps of an `always` whose block has gone further since: they are done again when it ends. */
+  /** Keys of steps of an `always` whose block has continued since: the steps run again when the block ends. */
   readonly stale: ReadonlySet<string>
-  /** What a task was not started for, as far as nothing has been done of it since; by task and host. */
+  /** Tasks that were not started on a host, or for some items, and have not run there since; by `HOST TASK`. */
   readonly notStarted: ReadonlyMap<string, NotStarted>
-  /** Hosts that have not come to the end of all their plays in any life of the run. */
+  /** Hosts that did not finish all their plays in the last completed life that included them. */
   readonly unfinished: ReadonlySet<string>
-  /** The last that was found of each host, by its name. */
+  /** The last known facts of each host, by name. */
   readonly facts: ReadonlyMap<string, Readonly<Record<string, unknown>>>
-  /** Every step that was begun or has ended, by key. */
+  /** Every step in flight or with a recorded end, by key. */
   readonly records: ReadonlyMap<string, StepRef>
-  /** The same, oldest first, as `HOST TASK`: the part of `same` that is the task's; nothing in older journals. */
+  /**
+   * The same steps by `HOST DIGEST`, oldest first: the task's part of the fingerprint `same`, empty in older
+   * journals.
+   */
   readonly byTask: ReadonlyMap<string, readonly StepRef[]>
 }
 
-/** @param content a journal's lines; a torn one (the runner was killed, the disk was full) is passed over */
+/** @param content the lines of a journal; torn lines (the runner was killed, the disk was full) are skipped */
 export function readJournal(content: Uint8Array, path: string): History {
-  const lines = tellingLines(Buffer.from(content.buffer, content.byteOffset, content.byteLength))
+  const lines = relevantLines(Buffer.from(content.buffer, content.byteOffset, content.byteLength))
   const head = lines.next().value as { readonly type?: unknown; readonly version?: unknown } | undefined
-  if (head?.type !== 'journal' || typeof head.version !== 'number') throw unreadable(path, 'it does not begin as a journal')
+  if (head?.type !== 'journal' || typeof head.version !== 'number') throw unreadable(path, 'the head of a journal is missing')
   if (head.version > JOURNAL_VERSION)
-    throw unreadable(path, `it is of version ${head.version}; this runbook reads up to ${JOURNAL_VERSION}`)
+    throw unreadable(path, `its version is ${head.version}; this runbook reads up to ${JOURNAL_VERSION}`)
   try {
     return foldHistory(lines, path, head.version)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    throw unreadable(path, 'one of its lines is not as it was written')
+    throw unreadable(path, 'one of its lines is damaged')
   }
 }
 
@@ -91,7 +94,10 @@ function parse(line: string): Record<string, unknown>[] {
   }
 }
 
-/** A line of version 1 in today's form: a failure's `todo` is its `help`, a change has a resource, and snapshots are dropped. */
+/**
+ * A line of version 1 in today's form: a failure's `todo` is its `help`, a change has a resource, and snapshots are
+ * dropped.
+ */
 function upgraded(line: Record<string, unknown>): Record<string, unknown> {
   return withResources(withHelp(line))
 }
@@ -118,8 +124,8 @@ function withResources(line: Record<string, unknown>): Record<string, unknown> {
 
 const NEWLINE = 10
 const TYPE_AT = '{"type":"'.length
-/** Most of the lines of a long run, and nothing of its state hangs on them: they are passed over unread. */
-const PASSING = new Set([
+/** Event types that do not affect the history. They are most lines of a long run, and are skipped unparsed. */
+const IRRELEVANT = new Set([
   'play-started',
   'task-started',
   'loop-started',
@@ -129,21 +135,21 @@ const PASSING = new Set([
   'step-replayed',
 ])
 
-/** The events that the fold is about, and the last one whatever it is. */
-function* tellingLines(bytes: Buffer): Generator<Event | JournalHead, undefined> {
+/** Yields the events that affect the history, and the last event of any type. */
+function* relevantLines(bytes: Buffer): Generator<Event | JournalHead, undefined> {
   let passed: readonly [number, number] = [0, 0]
   for (let start = 0; start < bytes.length;) {
     const next = bytes.indexOf(NEWLINE, start)
     const end = next === -1 ? bytes.length : next
     const [type = ''] = bytes.toString('latin1', start + TYPE_AT, Math.min(end, start + 40)).split('"', 1)
-    passed = PASSING.has(type) ? [start, end] : [0, 0]
+    passed = IRRELEVANT.has(type) ? [start, end] : [0, 0]
     if (passed[1] === 0) yield* parse(bytes.toString('utf8', start, end)) as unknown as Event[]
     start = end + 1
   }
   yield* parse(bytes.toString('utf8', ...passed)) as unknown as Event[]
 }
 
-/** Each life of the run begins with it. */
+/** The first line of each life of the run. */
 interface JournalHead extends Stamped {
   readonly type: 'journal'
   readonly version: number
@@ -171,11 +177,11 @@ function foldHistory(events: Iterable<Event | JournalHead>, path: string, firstV
   const always = new Map<string, Set<string>>()
   const stale = new Set<string>()
   const notStarted = new Map<string, NotStarted>()
-  const goesFurther = ({ host, task }: StepRef) => {
+  const markAlwaysStale = ({ host, task }: StepRef) => {
     for (const block of [...owners(task, 'block'), ...owners(task, 'rescue')])
       for (const key of always.get(`${host} ${block}`) ?? []) stale.add(key)
   }
-  let walked: readonly string[] = []
+  let hostsOfLife: readonly string[] = []
   const keyOf = (step: StepRef, blob: string) => `${step.key} ${blob}`
   for (const event of events) {
     last = event.at ?? last
@@ -187,10 +193,10 @@ function foldHistory(events: Iterable<Event | JournalHead>, path: string, firstV
         started ??= event
         lives++
         begunInThisLife.clear()
-        walked = event.hosts
-        // A life that does not come to its end has finished nobody.
-        for (const host of walked) if (!known.has(host)) unfinished.add(host)
-        for (const host of walked) known.add(host)
+        hostsOfLife = event.hosts
+        // A killed life finishes no host: until the life ends, its new hosts are unfinished.
+        for (const host of hostsOfLife) if (!known.has(host)) unfinished.add(host)
+        for (const host of hostsOfLife) known.add(host)
         break
       case 'run-resumed':
         ended = undefined
@@ -200,22 +206,22 @@ function foldHistory(events: Iterable<Event | JournalHead>, path: string, firstV
         break
       case 'apply-started': {
         const { step, blob } = event as ApplyStarted & { blob: string }
-        goesFurther(step)
+        markAlwaysStale(step)
         inFlight.set(step.key, step)
         begunInThisLife.add(step.key)
         undone.delete(step.key)
         passed.delete(step.key)
         begun.delete(step.key)
         begun.set(step.key, step)
-        // Begun again with the same to put back: it is taken back once, in the place of the last time.
+        // A step that begins again with the same before-image is undone once, in the place of its last start.
         applied.delete(keyOf(step, blob))
         applied.set(keyOf(step, blob), { step, blob, version, undoing: [] })
         break
       }
       case 'step-finished':
-        if (isKnown(event, begunInThisLife)) inFlight.delete(event.step.key)
+        if (isSettled(event, begunInThisLife)) inFlight.delete(event.step.key)
         finished.set(event.step.key, event)
-        goesFurther(event.step)
+        markAlwaysStale(event.step)
         stale.delete(event.step.key)
         notStarted.delete(`${event.step.host} ${event.step.task}`)
         for (const block of owners(event.step.task, 'always')) {
@@ -246,14 +252,14 @@ function foldHistory(events: Iterable<Event | JournalHead>, path: string, firstV
         break
       case 'run-finished':
         ended = event
-        for (const host of walked) unfinished.delete(host)
-        for (const host of event.unfinished ?? (event.exitCode === 0 ? [] : walked)) unfinished.add(host)
+        for (const host of hostsOfLife) unfinished.delete(host)
+        for (const host of event.unfinished ?? (event.exitCode === 0 ? [] : hostsOfLife)) unfinished.add(host)
         break
       default:
         break
     }
   }
-  if (started === undefined) throw unreadable(path, 'it ends before the run began')
+  if (started === undefined) throw unreadable(path, 'the start of the run is missing')
   const steps = [...[...finished.values()].map(({ step }) => step), ...inFlight.values()]
   const rescues = new Set(steps.flatMap(rescuesOf))
   const records = new Map(steps.map((step) => [step.key, step]))
@@ -275,7 +281,7 @@ function foldHistory(events: Iterable<Event | JournalHead>, path: string, firstV
   return { ...said, rescues, rescued, unfinished, records, byTask: grouped(records.values()) }
 }
 
-/** What a secret was masked in cannot stand for the real thing. */
+/** Drops facts with a masked secret: they cannot replace the real values. */
 const unmasked = (facts: Readonly<Record<string, unknown>>) =>
   Object.fromEntries(Object.entries(facts).filter(([, value]) => !holdsHidden(JSON.stringify(value))))
 
@@ -290,7 +296,7 @@ function grouped(steps: Iterable<StepRef>): Map<string, StepRef[]> {
   return byTask
 }
 
-/** Hosts whose last word is a failure that counts. */
+/** Unfinished hosts with a failure that was neither ignored nor rescued. */
 export const failedHosts = ({ finished, rescued, unfinished }: History): readonly string[] => [
   ...new Set(
     [...finished.values()]
@@ -300,23 +306,26 @@ export const failedHosts = ({ finished, rescued, unfinished }: History): readonl
   ),
 ]
 
-/** A failure says what became of what was begun only where it is the answer to that, and not that there was none. */
-const isKnown = ({ step, failure, ignored }: StepFinished, begunInThisLife: ReadonlySet<string>): boolean =>
+/**
+ * A failed step settles its apply-started event unless the failure is a lost connection, a timeout or an
+ * interruption.
+ */
+const isSettled = ({ step, failure, ignored }: StepFinished, begunInThisLife: ReadonlySet<string>): boolean =>
   failure === undefined ||
   ignored === true ||
   (begunInThisLife.has(step.key) && !['unreachable', 'timeout', 'interrupted'].includes(failure.kind))
 
-/** Every block that a step is in the rescue of, as `HOST BLOCK`. */
+/** The blocks whose `rescue` holds the step, as `HOST BLOCK`. */
 const rescuesOf = ({ task, host }: StepRef): string[] => owners(task, 'rescue').map((block) => `${host} ${block}`)
 
-/** The recorded end of a step that a resumed run need not do again. */
+/** Returns the recorded end of a step that a resumed run can skip; undefined if the step must run. */
 export function replayable(history: History, key: string): StepFinished | undefined {
   const past = history.finished.get(key)
-  // A failure that a `rescue` took over stays a failure: otherwise the block would be entered again.
+  // A rescued failure stays a failure: otherwise the block would run again.
   if (past?.outcome === 'failed' && isInBlockOf(history.rescues, past.step)) return past
   if (past === undefined || history.inFlight.has(key) || history.stale.has(key)) return undefined
   if (past.outcome === 'changed' || past.outcome === 'skipped' || past.ignored === true) return past
-  // A result with a masked secret in it cannot stand for the real one; looking again costs nothing.
+  // A result with a masked secret cannot replace the real one; a new check costs nothing.
   return past.outcome === 'ok' && !holdsHidden(JSON.stringify(past.result)) ? past : undefined
 }
 

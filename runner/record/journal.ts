@@ -7,51 +7,55 @@ import { openBeforeImages, sealContents } from './before-images.ts'
 import { journalPath } from './paths.ts'
 
 /**
- * The record of a run on the controller's disk: `.runbook/runs/<run>/journal.jsonl`, one event a line, and `blobs/` with before-images,
- * sealed (`before-images.ts`).
- * A step's before-image and its `apply-started` are on the disk before anything is changed; its end is on the disk before the next step starts.
+ * The record of a run on the controller's disk: `.runbook/runs/<run>/journal.jsonl` with one event a line, and
+ * `blobs/` with the encrypted before-images. A step's before-image and `apply-started` are on the disk before the
+ * step changes anything. A step's end is on the disk before the next step starts.
  */
 export interface Journal {
-  /** The event as it may be shown: secrets are masked already. */
+  /** Adds an event. Its secrets are masked already. */
   add(event: Event): void
-  /** How far a step has come, for whoever looks on (`attach`); not every word of it is kept. */
+  /** Adds the progress of a step for `attach`, at most once every two seconds. */
   addProgress(event: StepProgress): void
-  /** Keeps what `undo` needs out of the journal's lines: it can hold secrets, and it can be large. */
+  /** Adds the start of an apply. The data for `undo` goes into a blob: it can hold secrets and be large. */
   addApply(event: ApplyStarted): void
-  /** Everything added so far is on the disk when this resolves. Throws `lost` once there is one: without its journal a run must not go on. */
+  /**
+   * Resolves once everything added so far is on the disk. Throws `lost` if it is set: a run must not continue
+   * without its journal.
+   */
   durable(): Promise<void>
-  /** Writes what is left, as far as it can be: `lost` says if not. */
+  /** Writes the rest and closes the file. If that fails, sets `lost`. */
   close(): Promise<void>
-  /** The run's keyed digest, for what nobody must be able to guess. */
+  /** Returns the run's keyed digest of a content, which does not confirm a guess. */
   mark(content: string): string
-  /** Why it could not be written; it stays, should there be room again: what came in between may be missing. */
+  /** The first failure to write. Stays set even if the disk has room again, because lines may be missing. */
   readonly lost: Failure | undefined
 }
 
 /**
- * Raised when a reader of an older version could misread a newer journal. 1: a change had one text (`path`) in place of resource and property,
- * and `saw` and `left` in place of the snapshots `before` and `after`.
+ * Raised when a reader of an older version could misread a newer journal. In version 1, a change had one text
+ * (`path`) in place of resource and property; a step had `saw` and `left` in place of the snapshots `before` and
+ * `after`, and a failure `todo` for `help`.
  */
 export const JOURNAL_VERSION = 2
 
-/** Milliseconds between two that are kept of one step. */
+/** Minimum milliseconds between two progress lines of a step. */
 const PROGRESS_EVERY = 2000
 
-/** @param onLost called when it cannot be written any more, whatever it was that could not be */
+/** @param onLost called when a write fails */
 export async function openJournal(world: World, run: string, onLost: () => void): Promise<Journal> {
   const images = await openBeforeImages(world, run).catch(NOTHING_BEGUN)
   const file = await world.files.append(journalPath(run)).catch(NOTHING_BEGUN)
   file.write(`${JSON.stringify({ type: 'journal', version: JOURNAL_VERSION })}\n`)
-  /** Contents by a keyed digest: nobody can tell from the journal whether a guess at one is right. */
+  /** Replaces contents by keyed digests, so that the journal cannot confirm a guess. */
   const sealed = ({ before, after, ...rest }: StepFinished) => ({
     ...rest,
     ...(before === undefined ? {} : { before: sealContents(before, images.mark) }),
     ...(after === undefined ? {} : { after: sealContents(after, images.mark) }),
   })
   const write = (line: object) => file.write(`${JSON.stringify(line)}\n`)
-  /** When progress was kept last, by step key. */
+  /** The time of the last kept progress, by step key. */
   const kept = new Map<string, number>()
-  /** The lines of `addApply` whose blob is not on the disk yet, or could not be put there. */
+  /** The lines of `addApply` whose blob is not on the disk yet, or could not be written. */
   const waiting = new Set<Promise<void>>()
   let lost: Failure | undefined
   const trying = async (work: () => Promise<unknown>) => {
@@ -68,11 +72,11 @@ export async function openJournal(world: World, run: string, onLost: () => void)
       if (Math.abs(event.at - (kept.get(event.step.key) ?? -Infinity)) < PROGRESS_EVERY) return
       kept.set(event.step.key, event.at)
       write(event)
-      // Nothing else may come for minutes, and whoever looks on reads the disk. It is no reason to stop: the next `durable` tries again.
+      // `attach` reads the disk, and the next line may be minutes away. If this fails, the next `durable` tries again.
       file.sync().catch(() => undefined)
     },
     addApply({ undo, ...shown }) {
-      // The line comes after the blob: it must not name what is not there, or nothing of the run could be undone.
+      // The line comes after the blob: a line that names a missing blob would make the whole run impossible to undo.
       const line = images.add(JSON.stringify(undo)).then((blob) => write({ ...shown, blob }))
       waiting.add(line)
       line.then(
@@ -99,13 +103,13 @@ export async function openJournal(world: World, run: string, onLost: () => void)
   }
 }
 
-/** @param then what helps once the cause is gone */
+/** @param then the command to give once the cause is removed */
 const unwritable =
   (what: string, then: string) =>
   (cause: unknown): never => {
-    const { why, help = 'look at the controller’s disk' } = fileTrouble(cause)
+    const { why, help = 'check the controller’s disk' } = fileTrouble(cause)
     const where = cause instanceof Failure ? `${cause.message}: ` : ''
     throw new Failure(what, { kind: 'refused', why: `${where}${why}`, help: `${help}, then ${then}`, cause })
   }
-const NOTHING_BEGUN = unwritable('the journal cannot be written, so nothing was started', 'run it again')
+const NOTHING_BEGUN = unwritable('the journal cannot be written, so nothing was started', 'retry')
 const NOTHING_MORE = unwritable('the journal could not be written, so nothing more is started', 'resume the run')

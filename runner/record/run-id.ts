@@ -4,8 +4,9 @@ const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const ID = new RegExp(`^[${ALPHABET}]{10}$`)
 
 /**
- * The id of a new run: seven letters of the seconds, three of chance (Crockford's base 32). It sorts after all `known` ids, also if the
- * clock was set back or two runs begin within one second: "the newest run" is the one that began last.
+ * Returns the id of a new run in Crockford's base 32: seven letters for the seconds, three random ones. The id
+ * sorts after all `known` ids, even if the clock was set back or two runs begin within a second: "the newest run"
+ * is the one that began last.
  * @param now milliseconds since the epoch
  */
 export function runId(now: number, known: readonly string[]): string {

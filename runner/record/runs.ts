@@ -1,7 +1,4 @@
-/**
- * The folder of runs: what was asked of each, and which is the newest. Called by resume, undo and the history
- * commands.
- */
+/** Keeps and finds runs and their inputs. Called by run.ts, resume, undo and the history commands. */
 import { createHash } from 'node:crypto'
 import { openBeforeImages, readSealed } from './before-images.ts'
 import { type History, parseLines, readJournal } from './history.ts'
@@ -14,18 +11,21 @@ import type { Source } from '../source/source.ts'
 import { readRequest, type Request } from '../events/request.ts'
 import type { World } from '../world.ts'
 
-/** 1: the request had no parts. 2: nothing was sealed. 3: the differences of a saved plan had one text in place of resource and property. */
+/**
+ * 1: the request had no parts. 2: nothing was sealed. 3: the differences of a saved plan had one text in place of
+ * resource and property.
+ */
 const VERSION = 4
 const SEALED = 3
 
-/** What a run was started with: enough to start it again, and to see whether its files are still the same. */
+/** The inputs of a run, for a resume or an undo: the request, and digests that reveal a changed file. */
 export interface KeptInputs {
   readonly version: number
-  /** As asked. Secret parameters are hidden, and asked for again. */
+  /** The original request. Secret parameters are hidden; a resume asks for them again. */
   readonly request: Request
-  /** SHA-256 of every file that was read, by its name. */
+  /** SHA-256 of every input file, by name. */
   readonly digests: Readonly<Record<string, string>>
-  /** What the saved plan said that was applied: a resumed run does nothing else either. */
+  /** The steps of the applied saved plan, by key: they bind a resumed run as well. */
   readonly agreed?: Readonly<Record<string, PlannedStep>>
 }
 
@@ -36,13 +36,16 @@ interface Given {
   /** The same without its secrets. */
   readonly shown: Request
   readonly sources: readonly Source[]
-  readonly agreed: Run['agreed']
+  readonly plannedSteps: Run['plannedSteps']
 }
 
-/** In the file `extra` is empty and `agreed` left out: variables may be secrets, and a digest lets a secret be guessed at. */
+/**
+ * Kept encrypted, because variables may be secrets and a digest allows guesses. `inputs.json` has an empty `extra`
+ * and no `agreed`.
+ */
 type Sealed = Pick<KeptInputs, 'agreed'> & { readonly extra: Request['what']['extra'] }
 
-export async function keepInputs(world: World, run: string, { request, shown, sources, agreed }: Given): Promise<void> {
+export async function keepInputs(world: World, run: string, { request, shown, sources, plannedSteps }: Given): Promise<void> {
   const digests = Object.fromEntries(
     sources
       .filter(({ file, document }) => document !== undefined && !isArgument(file))
@@ -50,7 +53,7 @@ export async function keepInputs(world: World, run: string, { request, shown, so
   )
   const sealed: Sealed = {
     extra: request.what.extra,
-    ...(agreed === undefined ? {} : { agreed: Object.fromEntries(agreed) }),
+    ...(plannedSteps === undefined ? {} : { agreed: Object.fromEntries(plannedSteps) }),
   }
   const images = await openBeforeImages(world, run)
   await images.write(sealedInputsPath(run), JSON.stringify(sealed))
@@ -76,9 +79,7 @@ export async function loadKeptInputs(world: World, run: string): Promise<KeptInp
       help: `use at least the version that started it: this one cannot read ${inputsPath(run)}`,
     })
   if (kept.version < SEALED) return kept
-  const { extra, agreed } = JSON.parse(
-    await readSealed(world, run, sealedInputsPath(run), `what run ${run} was started with`),
-  ) as Sealed
+  const { extra, agreed } = JSON.parse(await readSealed(world, run, sealedInputsPath(run), `the inputs of run ${run}`)) as Sealed
   const { what } = kept.request
   return {
     ...kept,
@@ -87,10 +88,10 @@ export async function loadKeptInputs(world: World, run: string): Promise<KeptInp
   }
 }
 
-/** Whether the saved plan that the run applied can still be compared with. */
+/** Returns false if the run applied a saved plan in an older format, which cannot be compared. */
 export const isPlanReadable = ({ version, agreed }: KeptInputs): boolean => agreed === undefined || version === VERSION
 
-const LOST_INPUTS = 'without it the run can be neither resumed nor undone; runbook show tells what it did'
+const LOST_INPUTS = 'without this file the run can be neither resumed nor undone; runbook show lists its changes'
 
 function parseKept(run: string, text: string): KeptInputs {
   try {
@@ -99,47 +100,47 @@ function parseKept(run: string, text: string): KeptInputs {
     Object.entries(kept.digests)
     return { ...kept, request: readRequest(kept.request) }
   } catch (cause) {
-    throw new Failure(`${inputsPath(run)} is not as it was written`, {
+    throw new Failure(`${inputsPath(run)} is damaged`, {
       kind: 'input',
-      why: cause instanceof SyntaxError ? cause.message : 'it holds something else',
+      why: cause instanceof SyntaxError ? cause.message : 'its content is not that of a run',
       help: LOST_INPUTS,
       cause,
     })
   }
 }
 
-/** Ids of all runs kept here, oldest first. */
+/** The ids of all runs in this folder, oldest first. */
 export const listRuns = async (world: World): Promise<readonly string[]> => (await world.files.list(RUNS_FOLDER)) ?? []
 
-/** @param runs several that did one thing, one after the other, are read as the lives of one run */
+/** @param runs consecutive undos of the same step are read as the lives of one run */
 export async function loadHistory(world: World, ...runs: readonly string[]): Promise<History> {
   const contents = await Promise.all(runs.map((run) => contentOf(world, run)))
   return readJournal(contents.length === 1 ? contents[0]! : Buffer.concat(contents), runs.map(journalPath).join(', '))
 }
 
-/** A journal that cannot be read, and why. */
-export interface Unread {
+/** An unreadable journal, with the reason. */
+export interface UnreadableRun {
   readonly run: string
   readonly why: string
-  /** False where it holds nothing: its run was killed before it could begin, or is just about to. */
+  /** False for a journal without events: its run was killed before its first event, or is just starting. */
   readonly begun: boolean
 }
 
-export async function knownOf(world: World, run: string): Promise<{ readonly history: History } | Unread> {
+export async function readRun(world: World, run: string): Promise<{ readonly history: History } | UnreadableRun> {
   const path = journalPath(run)
   let content: Uint8Array | undefined
   try {
     content = (await world.files.read(path)) ?? new Uint8Array()
     return { history: readJournal(content, path) }
   } catch (error) {
-    if (content !== undefined && holdsNothing(content)) return { run, why: 'its run had begun nothing', begun: false }
+    if (content !== undefined && isWithoutEvents(content)) return { run, why: 'its run had not started', begun: false }
     const why = error instanceof Failure ? error.why : undefined
     return { run, why: why ?? (error instanceof Error ? error.message : String(error)), begun: true }
   }
 }
 
-/** No line but heads, and one that is torn. */
-const holdsNothing = (content: Uint8Array): boolean =>
+/** Returns true for a journal of heads alone, and perhaps a torn last line. */
+const isWithoutEvents = (content: Uint8Array): boolean =>
   new TextDecoder()
     .decode(content)
     .split('\n')
@@ -150,13 +151,13 @@ async function contentOf(world: World, run: string): Promise<Uint8Array> {
   const content = await world.files.read(journalPath(run))
   if (content !== undefined) return content
   const near = nearest(run, await listRuns(world))
-  throw new Failure(`there is no run ${run}`, {
+  throw new Failure(`run ${run} not found`, {
     kind: 'input',
-    help: near === undefined ? 'runbook runs lists them' : `did you mean ${near}? runbook runs lists all`,
+    help: near === undefined ? 'runbook runs lists all' : `did you mean ${near}? runbook runs lists all`,
   })
 }
 
-/** A run by its id or the beginning of one; without either the newest that `wanted` accepts. */
+/** Finds a run by its id or a unique prefix; without either, the newest run that `wanted` accepts. */
 export async function findRun(
   world: World,
   text: string | undefined,
@@ -169,9 +170,9 @@ export async function findRun(
     const run = found.length === 1 ? (found[0] as string) : text.toUpperCase()
     return { run, history: await loadHistory(world, run) }
   }
-  const unread: Unread[] = []
+  const unread: UnreadableRun[] = []
   for (const run of runs.toReversed()) {
-    const known = await knownOf(world, run)
+    const known = await readRun(world, run)
     if (!('history' in known)) unread.push(known)
     else if (wanted(known.history)) {
       for (const { run: newer, why } of unread.filter(({ begun }) => begun))

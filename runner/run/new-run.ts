@@ -16,7 +16,7 @@ export interface Variant {
   /** The run that is resumed. */
   readonly past?: { readonly run: string; readonly history: History; readonly how: Resumed }
   /** The steps of the saved plan, by key. */
-  readonly agreed?: Run['agreed']
+  readonly plannedSteps?: Run['plannedSteps']
   /** Called once the locks are held, before any step. */
   readonly begin?: (run: string) => Promise<void>
   /** The work on the hosts, instead of executing the playbook. Returns the hosts that have not finished. */
@@ -28,7 +28,7 @@ export function newRun(
   request: Request,
   world: World,
   modules: ReadonlyMap<string, AnyModule>,
-  { past, agreed }: Variant,
+  { past, plannedSteps }: Variant,
   /** Ids of the runs that are kept here. */
   known: readonly string[],
   { inputs, secrets, becomePassword }: Ready,
@@ -45,7 +45,7 @@ export function newRun(
     becomePassword,
     history: past?.history,
     resumed: past?.how,
-    agreed,
+    plannedSteps,
     ...newProgress(request.which, signal),
     world,
     session: openSession(world, signal),

@@ -2,13 +2,13 @@
 import { oneLine } from '../base/screen.ts'
 import { styleOf } from '../output/view.ts'
 import { plainLine } from '../output/plain.ts'
-import { lastSeen, outcomeWord, renderRun, renderRuns, type SeenHistory, type ShowOptions } from '../output/runs-view.ts'
+import { lastSeen, outcomeWord, renderRun, renderRuns, type ShownHistory, type ShowOptions } from '../output/runs-view.ts'
 import type { History } from '../record/history.ts'
 import { keyPath, RUNS_FOLDER } from '../record/paths.ts'
 import { EXIT } from '../events/exit.ts'
 import { follow } from '../record/follow.ts'
 import { runningAs } from '../record/liveness.ts'
-import { findRun, knownOf, listRuns } from '../record/runs.ts'
+import { findRun, readRun, listRuns } from '../record/runs.ts'
 import type { Source } from '../source/source.ts'
 import type { World } from '../world.ts'
 
@@ -16,7 +16,7 @@ import type { World } from '../world.ts'
 export async function runs(world: World): Promise<number> {
   const known = await Promise.all(
     (await listRuns(world)).toReversed().map(async (run) => {
-      const found = await knownOf(world, run)
+      const found = await readRun(world, run)
       return 'history' in found ? withLiveness(world, run, found.history) : found
     }),
   )
@@ -25,7 +25,7 @@ export async function runs(world: World): Promise<number> {
 }
 
 /** Adds to a run's history whether the run is still under way. */
-async function withLiveness(world: World, run: string, history: History): Promise<SeenHistory> {
+async function withLiveness(world: World, run: string, history: History): Promise<ShownHistory> {
   return { ...history, running: history.ended === undefined && (await runningAs(world, run)) !== undefined }
 }
 
@@ -69,7 +69,7 @@ export async function logs(text: string | undefined, following: boolean, world: 
 export async function prune(seconds: number, world: World): Promise<number> {
   const now = world.clock.now()
   for (const run of await listRuns(world)) {
-    const known = await knownOf(world, run)
+    const known = await readRun(world, run)
     const history = 'history' in known ? known.history : undefined
     if (history === undefined || now - history.last < seconds * 1000) continue
     if ((await runningAs(world, run)) !== undefined) continue

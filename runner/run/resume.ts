@@ -63,6 +63,6 @@ export async function resume(asked: ResumeRequest, world: World, modules: Readon
       help: 'resume it with the runbook that started it, or pass --accept-changes to continue without the plan',
     })
   // Accepting other inputs than those of the plan gives up the plan.
-  const agreed = kept.agreed === undefined || asked.acceptChanges ? undefined : new Map(Object.entries(kept.agreed))
-  return run(request, world, modules, { past: { run: id, history, how: { only, changed: asked.acceptChanges } }, agreed })
+  const plannedSteps = kept.agreed === undefined || asked.acceptChanges ? undefined : new Map(Object.entries(kept.agreed))
+  return run(request, world, modules, { past: { run: id, history, how: { only, changed: asked.acceptChanges } }, plannedSteps })
 }

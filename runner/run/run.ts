@@ -46,7 +46,7 @@ export async function runAndReport(
   modules: ReadonlyMap<string, AnyModule>,
   variant: Variant = {},
 ): Promise<Ran> {
-  const ready = await prepare(request, world, modules, variant.agreed !== undefined)
+  const ready = await prepare(request, world, modules, variant.plannedSteps !== undefined)
   if (typeof ready === 'number') return { code: ready }
   try {
     return await started(request, world, modules, variant, ready)
@@ -85,12 +85,12 @@ async function started(
 
 /** From here on the run can be resumed: its journal is open, and its inputs are kept. */
 async function keep(run: Run, request: Request, sources: readonly Source[], recorder: Recorder): Promise<void> {
-  const { world, id, resumed, agreed, control } = run
+  const { world, id, resumed, plannedSteps, control } = run
   await recorder.openJournal(id, () => (control.stopping = true))
   await markRunning(world, id)
   // Accepted inputs are kept in place of the old ones: only later changes count as changes.
   if (resumed === undefined || resumed.changed)
-    await keepInputs(world, id, { request, shown: requestShown(run, request), sources, agreed })
+    await keepInputs(world, id, { request, shown: requestShown(run, request), sources, plannedSteps })
 }
 
 /** Does the work on the hosts, between the events that begin and end the run. */

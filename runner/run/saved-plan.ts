@@ -137,18 +137,18 @@ export async function applySaved(
   // An omitted option keeps its value from when the plan was made.
   const how = Object.fromEntries(Object.entries(asked.how).filter(([name]) => given.has(name)))
   const request: Request = { ...plan.request, how: { ...plan.request.how, ...how }, show: asked.show }
-  const agreed = new Map(Object.entries(plan.steps))
+  const plannedSteps = new Map(Object.entries(plan.steps))
   if (asked.goal === 'plan' || ask) {
     if (ask) mustBeInteractive(world)
     world.stderr.write(`Plan ${digest}, made ${plan.made}, against the present state:\n\n`)
-    const code = await run({ ...request, goal: 'plan' }, own, modules, { agreed })
+    const code = await run({ ...request, goal: 'plan' }, own, modules, { plannedSteps })
     const stands = code === EXIT.done || code === EXIT.changes
     world.stderr.write(`\nPlan ${digest} would ${stands ? 'still be applied as it is' : 'be refused: make a new plan'}.\n`)
     if (asked.goal === 'plan' || !stands || !(await agreedTo(world))) return code
   }
   world.stderr.write(`Applying plan ${digest}, made ${plan.made}.\n`)
   return run({ ...request, goal: 'apply' }, own, modules, {
-    agreed,
+    plannedSteps,
     begin: async (id) => {
       for (const mark of marks) await markUsed(digest, mark, id, world)
     },
@@ -204,7 +204,7 @@ export async function askedApply(request: Request, world: World, modules: Readon
   const { planned, unknown } = ran.report.counts()
   if (planned + unknown === 0 || !(await agreedTo(world))) return ran.code
   const plan = savedPlan(request, ran, world)
-  return run(request, frozen(world, plan.files), modules, { agreed: new Map(Object.entries(plan.steps)) })
+  return run(request, frozen(world, plan.files), modules, { plannedSteps: new Map(Object.entries(plan.steps)) })
 }
 
 function mustBeInteractive(world: World): void {

@@ -1,9 +1,9 @@
-/** Puts the quotes into a line of YAML that its templates lack, for the advice of yaml-problems.ts. */
+/** Adds missing quotes around templates in a line of YAML. Called by yaml-problems.ts for its advice. */
 import { isScalar, parseDocument, visit } from 'yaml'
 
 /**
- * The line with every value that holds an unquoted template in quotes as a whole, without indentation and comment. Undefined if the line
- * does not say where such a value ends.
+ * Returns the line, without indentation and comment, with quotes around every value that holds an unquoted
+ * template. Undefined if the end of such a value is not on the line.
  *
  * @param inFlow the line begins inside a `{` or `[` of an earlier line
  */
@@ -46,14 +46,17 @@ function flow(text: string): string {
   return written
 }
 
-/** Where a scalar of a flow collection ends. After the `:` of its entry another one belongs to it. */
+/** Finds the end of a scalar in a flow collection. A further `:` after that of its entry belongs to the scalar. */
 function endOfScalar(text: string, isValue: boolean): number {
   const quoted = QUOTED.exec(text)?.[0].length ?? 0
   if (quoted > 0 && /^\s*(?:[\]},:]|$)/.test(text.slice(quoted))) return quoted
   return ends(text, 0, (of, at) => /[[\]{},]/.test(of.charAt(at)) || isComment(of, at) || (!isValue && isColon(of, at)))
 }
 
-/** As it is where it is quoted already or holds no whole template; otherwise in quotes, with what stood in quotes at its start. */
+/**
+ * Quotes a scalar, including a quoted part at its start. If it is quoted already or holds no whole template,
+ * returns it unchanged.
+ */
 function scalar(text: string): string {
   const value = text.trim()
   const [quoted = ''] = QUOTED.exec(value) ?? []
@@ -71,7 +74,7 @@ const isBracket = (text: string): boolean => /^(?:\[|\{(?!\{))/.test(text)
 const isColon = (text: string, at: number): boolean => text[at] === ':' && /^(?:\s|$)/.test(text.slice(at + 1))
 const isComment = (text: string, at: number): boolean => text[at] === '#' && (at === 0 || /\s/.test(text.charAt(at - 1)))
 
-/** The first place from `at` where `stop` holds, outside of templates; the end of the text where it holds nowhere. */
+/** Finds the first place from `at`, outside templates, for which `stop` holds; by default the end of the text. */
 function ends(text: string, at: number, stop: (text: string, at: number) => boolean): number {
   for (let next = at; next < text.length; next += 1) {
     TEMPLATE.lastIndex = next
@@ -82,7 +85,10 @@ function ends(text: string, at: number, stop: (text: string, at: number) => bool
   return text.length
 }
 
-/** Whether a line is YAML once its brackets are closed, with no template outside quotes or as a key without a value. */
+/**
+ * Returns true if a line with its brackets closed is YAML without a template outside quotes, or as a key without a
+ * value.
+ */
 function isSound(line: string, inFlow: boolean): boolean {
   const opened: string[] = []
   let before = ''

@@ -29,7 +29,8 @@ export const readFile = async (file: string, files: Files): Promise<ReadFile> =>
   if (bytes === undefined) return { text: undefined, exists: false, diagnostics: [] }
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-    // https://docs.ansible.com/ansible/latest/vault_guide/vault_encrypting_content.html: the first line of an encrypted file.
+    // https://docs.ansible.com/ansible/latest/vault_guide/vault_encrypting_content.html: the first line of an
+    // encrypted file.
     if (text.startsWith('$ANSIBLE_VAULT;')) {
       return wrong(`\`${file}\` is encrypted with Ansible Vault, which is not supported`, {
         notes: ['decrypt it, or give its values as parameters with `secret: true`'],

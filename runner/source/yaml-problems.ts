@@ -200,11 +200,11 @@ interface Braces {
   readonly start: number
   readonly end: number
   readonly label: string
-  /** Left out where the line does not say how far the value goes. */
+  /** Absent if the end of the value is not on the line. */
   readonly corrected: string | undefined
 }
 
-/** A `{{` outside quotes on the line of `offset`, with the line as it should be. */
+/** A `{{` outside quotes on the line of `offset`, with the corrected line. */
 const unquotedBraces = (text: string, offset: number): Braces | undefined => {
   const lineStart = text.lastIndexOf('\n', offset - 1) + 1
   const line = text.slice(lineStart, (text.indexOf('\n', lineStart) + 1 || text.length + 1) - 1)
@@ -216,7 +216,10 @@ const unquotedBraces = (text: string, offset: number): Braces | undefined => {
   return { start: lineStart + open, end: lineStart + end, label: 'YAML takes `{` for a mapping', corrected }
 }
 
-/** Whether a text ends inside a `{` or `[`: more of them open than close in its last lines, as far as each continues in the next. */
+/**
+ * Returns true if a text ends inside a `{` or `[`: more open than close in its last lines that continue one
+ * another.
+ */
 const isInFlow = (text: string): boolean => {
   let open = 0
   for (const line of text.trimEnd().split('\n').toReversed()) {

@@ -33,7 +33,7 @@ export interface Asked extends Pick<Request, 'goal' | 'which' | 'as' | 'how'> {
   readonly history: History | undefined
   readonly resumed: Resumed | undefined
   /** The steps of a saved plan, by key: no other change may be made. */
-  readonly agreed: ReadonlyMap<string, PlannedStep> | undefined
+  readonly plannedSteps: ReadonlyMap<string, PlannedStep> | undefined
 }
 
 /** Grows while the run works. */
@@ -141,8 +141,8 @@ export interface PlannedStep {
 
 export interface Touched {
   readonly resources: readonly Address[]
-  /** Something was applied that does not tell what it touches (a command). */
-  readonly untold: boolean
+  /** A step was applied that does not report its resources (a command). */
+  readonly incomplete: boolean
 }
 
 export interface Ahead {

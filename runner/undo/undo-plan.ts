@@ -1,4 +1,7 @@
-/** Finds the steps that an undo covers, newest first. Called by run/undo.ts. */
+/**
+ * Finds and loads the steps that an undo covers, from the journal of the run. Called by run/undo.ts before any
+ * connection.
+ */
 import type { Address } from '../base/address.ts'
 import type { StepFinished, StepRef, UndoRecord } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
@@ -9,9 +12,7 @@ import { loadHistory } from '../record/runs.ts'
 import type { World } from '../world.ts'
 import type { AppliedStep } from './drift.ts'
 
-/** The steps of a run that an undo covers, read from the run's journal. Called by `run/undo.ts`, before anything is connected to. */
-
-/** A command that `changed_when` says has changed nothing is not worth a word; what can be put back is, whatever is said of it. */
+/** The applied steps, without irreversible ones that changed nothing according to `changed_when`. */
 export const actedSteps = ({ applied, finished }: History): readonly Applied[] =>
   applied.filter(({ step }) => {
     const end = finished.get(step.key)
@@ -21,7 +22,7 @@ export const actedSteps = ({ applied, finished }: History): readonly Applied[] =
 export const hasAnythingToUndo = (history: History): boolean =>
   actedSteps(history).some(({ step }) => !history.passed.has(step.key))
 
-/** What `--to` and `--host` ask for. */
+/** The values of `--to` and `--host`. */
 interface Asked {
   /** Name, key or task of a step. */
   readonly to: string | undefined
@@ -38,7 +39,8 @@ export function coveredSteps(history: History, { to, host }: Asked): readonly Ap
       kind: 'input',
       help: `its steps: ${[...new Set(begun.map(({ name }) => name))].join(', ')}`,
     })
-  // On each host from its own such step on (it may have been taken back already); where it has none, from when the first was begun.
+  // Each host starts at its own step `to`, even if that is undone already; a host without one starts at the first
+  // such step of any host.
   const from = new Map(
     begun
       .map((step, at) => [step, at] as const)
@@ -52,7 +54,7 @@ export function coveredSteps(history: History, { to, host }: Asked): readonly Ap
     .filter(({ step }) => (at.get(step.key) ?? 0) >= (from.get(step.host) ?? first))
 }
 
-/** An older runbook wrote down what was before in another form, which nothing here can restore from. */
+/** Refuses before-images of an older runbook, whose form cannot be restored from. */
 export function refuseOlder(run: string, steps: readonly Applied[]): void {
   const older = steps.find(({ version }) => version < JOURNAL_VERSION)
   if (older === undefined) return
@@ -60,19 +62,22 @@ export function refuseOlder(run: string, steps: readonly Applied[]): void {
     `run ${run} cannot be undone by this runbook: an older one applied ${older.step.name} on ${older.step.host}`,
     {
       kind: 'refused',
-      why: `its journal is of version ${older.version}; what undo needs is read from version ${JOURNAL_VERSION} on`,
-      help: `undo it with the runbook that applied it; runbook show ${run} tells what it changed`,
+      why: `its journal has version ${older.version}; undo needs version ${JOURNAL_VERSION} or later`,
+      help: `undo it with the runbook that applied it; runbook show ${run} lists its changes`,
     },
   )
 }
 
-/** The steps with what undo needs of each: its before-image, what was there after it, what an earlier undo began. */
+/** Loads the data for undo of each step: its before-image, its snapshots, and the history of earlier undos. */
 export function loadSteps(world: World, run: string, history: History, steps: readonly Applied[]): Promise<AppliedStep[]> {
   const newest = new Map(history.applied.map(({ step, blob }) => [step.key, blob]))
   return Promise.all(steps.map((applied) => load(world, run, history, applied, newest.get(applied.step.key) === applied.blob)))
 }
 
-/** @param newest false where it was begun again later with something else before it: what is known of its end is about that */
+/**
+ * @param newest false if the step began again later with another before-image: the recorded end belongs to that
+ * start
+ */
 async function load(
   world: World,
   run: string,
@@ -86,7 +91,7 @@ async function load(
     step,
     blob,
     record: JSON.parse(await readBeforeImage(world, run, blob, step)) as UndoRecord,
-    // `ok`: by its `changed_when`, or a resumed run found it done.
+    // `ok`: according to `changed_when`, or because a resumed run found the step done.
     verified: end?.outcome === 'changed' || end?.outcome === 'ok',
     before: newest ? end?.before : undefined,
     after: newest ? end?.after : undefined,
@@ -97,7 +102,7 @@ async function load(
   }
 }
 
-/** A resumed run that found a step done does not know what it had changed. */
+/** Undefined if a resumed run found the step done: its changes are unknown. */
 const touchedBy = (end: StepFinished | undefined): readonly Address[] | undefined =>
   end === undefined || (end.after === undefined && end.changes.length === 0)
     ? undefined

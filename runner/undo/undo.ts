@@ -1,4 +1,4 @@
-/** The walk back: restores each step, or runs the tasks of its `undo:`. Called by run/undo.ts. */
+/** Undoes the steps of a run: restores each, or runs the tasks of its `undo:`. Called by run/undo.ts. */
 import type { FailureInfo, StepRef } from '../events/events.ts'
 import type { Address } from '../base/address.ts'
 import { Failure } from '../base/failure.ts'
@@ -21,8 +21,8 @@ import { type Run, stateOf } from '../state/run-state.ts'
 import { type TaskWithContext, taskWithContext } from '../state/undo-variables.ts'
 
 /**
- * Walks the journal backwards. A step is undone only where the host still is as the run left it: otherwise somebody has changed it
- * since, and nothing is undone on that host. In plan it only says what would be undone.
+ * Undoes the steps, newest first. If a host has drifted since the run, nothing is undone on that host. In plan,
+ * reports the steps that would be undone.
  */
 export async function undoSteps(
   run: Run,
@@ -38,15 +38,15 @@ export async function undoSteps(
   for (const applied of order.steps) {
     if (run.control.stopping) return
     const { host } = applied.step
-    // A plan tells all that is in the way.
+    // A plan reports every obstacle.
     if (!out.has(host) && !(await undoStep(order, applied)) && run.goal !== 'plan') out.add(host)
   }
 }
 
-/** The hosts that are not as the run left them, found before anything is put back: none is left half undone. */
+/** Finds the drifted hosts before anything is restored, so that no host stays half undone. */
 async function drifted(order: UndoOrder): Promise<Set<string>> {
   const out = new Set<string>()
-  const look = async ([host, steps]: readonly [string, readonly AppliedStep[]]) => {
+  const compare = async ([host, steps]: readonly [string, readonly AppliedStep[]]) => {
     for (const applied of steps) {
       if (order.run.control.stopping) return
       if (undoneBy(order, applied) !== 'module') continue
@@ -59,7 +59,7 @@ async function drifted(order: UndoOrder): Promise<Set<string>> {
       }
     }
   }
-  await Promise.all([...grouped(order.steps, ({ step }) => step.host)].map(look))
+  await Promise.all([...grouped(order.steps, ({ step }) => step.host)].map(compare))
   return out
 }
 
@@ -73,20 +73,20 @@ function grouped(steps: readonly AppliedStep[], keyOf: (step: AppliedStep) => st
   return groups
 }
 
-/** The newest first; what only makes others take effect (a restart) comes when those have been put back, in its own order. */
+/** The newest first. Steps that only activate other changes (a restart) come last, in their original order. */
 function inOrder(steps: readonly AppliedStep[]): readonly AppliedStep[] {
   const isLast = ({ record }: AppliedStep) => record.activates === true
   return [...steps.filter((applied) => !isLast(applied)).toReversed(), ...steps.filter(isLast)]
 }
 
-/** Tells that work on a step has begun; what it returns tells of its end. */
+/** Returns a function that reports the end of a step. `begin` reports its start, at the latest with the end. */
 function ending(run: Run, step: StepRef) {
   const { clock } = run.world
   const started = clock.monotonic()
-  let isTold = false
+  let isAnnounced = false
   const begin = () => {
-    if (!isTold) run.emit({ type: 'step-started', step })
-    isTold = true
+    if (!isAnnounced) run.emit({ type: 'step-started', step })
+    isAnnounced = true
   }
   return Object.assign(
     (outcome: 'changed' | 'planned' | 'skipped' | 'failed', given: StepFinishedGiven = {}) => {
@@ -112,7 +112,7 @@ async function undoStep(order: UndoOrder, applied: AppliedStep): Promise<boolean
         return true
       }
       await begin(run, marks, applied)
-      if (!(await undoByTasks(run, own, applied))) throw new Failure(`the \`undo\` of ${step.name} did not go through`)
+      if (!(await undoByTasks(run, own, applied))) throw new Failure(`the \`undo\` tasks of ${step.name} failed`)
       await marks.undone(applied)
       finish('changed')
       return true
@@ -146,7 +146,7 @@ async function undoStep(order: UndoOrder, applied: AppliedStep): Promise<boolean
   }
 }
 
-/** As the task of the step has it shown. */
+/** The failure for the screen; hidden if the step's task has `no_log`. */
 const failureOf = ({ plays }: UndoOrder, { step }: AppliedStep, error: unknown): FailureInfo => {
   const own = taskWithContext(plays, step.task)
   return hideFailureIf(own?.task.noLog === true || own?.context.noLog === true, failureInfo(error))
@@ -154,22 +154,22 @@ const failureOf = ({ plays }: UndoOrder, { step }: AppliedStep, error: unknown):
 
 const actOf = ({ host, module, name }: StepRef): Address => ({ host, kind: 'act', name: `${module} ${name}` })
 
-/** Its own journal is on the disk before the mark that refers to it. */
+/** Marks the undo of a step as begun. The undo's own journal is on the disk before the mark that refers to it. */
 async function begin(run: Run, marks: UndoMarks, applied: AppliedStep): Promise<void> {
   await run.durable()
   await marks.begun(applied)
 }
 
-/** The tasks of an `undo:`, on the step's host, with what the step saw and returned. */
+/** Runs the tasks of an `undo:` on the step's host, with the step's variables and result. */
 async function undoByTasks(
   run: Run,
   { task, context }: TaskWithContext,
   { step, record, result, begun }: AppliedStep,
 ): Promise<boolean> {
   const state = stateOf(run, step.host)
-  if (state === undefined) throw new Failure(`${step.host} is not in the inventory any more`, { kind: 'input' })
+  if (state === undefined) throw new Failure(`${step.host} is missing from the inventory`, { kind: 'input' })
   const local = { ...record.variables, ...(task.register === undefined ? {} : { [task.register]: withLines(result) }) }
-  // What an earlier undo did of them is passed over, and what it had in flight is decided, as in a resumed run.
+  // As in a resumed run, tasks that an earlier undo finished are skipped, and tasks in flight are decided.
   const own = begun === undefined ? run : { ...run, history: begun }
   await runItems(own, tasksFor(step, task.undo), context, [state], local, [state])
   return state.status === 'active'

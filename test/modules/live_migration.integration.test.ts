@@ -93,9 +93,9 @@ describe('a move', () => {
 
 test('only away from wherever it is, nothing tells whether that has been done', async () => {
   const target = await cloud()
-  expect(await check(liveMigration, { server: 'web-1' }, target)).toMatchObject({ blind: true })
+  expect(await check(liveMigration, { server: 'web-1' }, target)).toMatchObject({ undetectable: true })
   for (const more of [{ source: 'compute14' }, { target: 'compute15' }])
-    expect(await check(liveMigration, { server: 'web-1', ...more }, target)).not.toHaveProperty('blind')
+    expect(await check(liveMigration, { server: 'web-1', ...more }, target)).not.toHaveProperty('undetectable')
 })
 
 describe('nothing to do', () => {

@@ -20,7 +20,7 @@ export function sceneModules(stage: Stage, world: FakeWorld): AnyModule[] {
     summary: 'Does something.',
     params: { type: 'object', additionalProperties: false, required: ['do'], properties: { do: text } },
     examples: [],
-    check: async () => ({ changes: [{ ...onAct('act'), before: undefined, after: 'done' }], before: null, blind: true }),
+    check: async () => ({ changes: [{ ...onAct('act'), before: undefined, after: 'done' }], before: null, undetectable: true }),
     async apply({ do: what }, _diff, target) {
       stage.did.push(`${target.host} ${what}`)
       if (what === 'spoil') stage.things.set(`${target.host}/file`, 'spoilt')
@@ -134,7 +134,7 @@ export function sceneModules(stage: Stage, world: FakeWorld): AnyModule[] {
     check: async () => ({
       changes: [{ ...onAct('count'), before: undefined, after: '1 more' }],
       before: undefined,
-      blind: true as const,
+      undetectable: true as const,
     }),
     async apply({ what }, _diff, target) {
       await world.clock.sleep(Number(stage.things.get('takes') ?? 0))

@@ -72,8 +72,8 @@ export async function planJob(job: Job, target: Target): Promise<Diff<undefined>
     }
   const change: Change = { resource: { host: target.host, kind: 'act', name: 'command' }, before: undefined, after: job.shown }
   // After a crash, only `creates` and `removes` can show that the command had run.
-  const blind = job.creates === undefined && job.removes === undefined
-  return { changes: [change], before: undefined, ...(blind ? { blind } : {}) }
+  const undetectable = job.creates === undefined && job.removes === undefined
+  return { changes: [change], before: undefined, ...(undetectable ? { undetectable } : {}) }
 }
 
 async function doneBefore({ chdir, creates, removes }: Job, target: Target): Promise<string | undefined> {

@@ -54,14 +54,18 @@ const asked: Parameters<typeof resume>[0] = {
 }
 
 /** Cannot tell whether it was done; counts how often it is. */
-const blind = () => {
+const undetectable = () => {
   let times = 0
   const module = defineModule({
     name: 'once',
     summary: 'Acts.',
     params: { type: 'object', additionalProperties: false, properties: {} },
     examples: [],
-    check: async () => ({ changes: [{ ...onAct('x'), before: undefined, after: 'x' }], before: undefined, blind: true as const }),
+    check: async () => ({
+      changes: [{ ...onAct('x'), before: undefined, after: 'x' }],
+      before: undefined,
+      undetectable: true as const,
+    }),
     apply: async () => void times++,
     verify: async () => [],
   })
@@ -81,7 +85,7 @@ test('a step that the check finds done had been done by this run: its handler ru
 })
 
 test('a command is not run again after a resume that nobody could answer, however often', async () => {
-  const { module, times } = blind()
+  const { module, times } = undetectable()
   expect((await cutOff('once: {}', module, [undefined, undefined, undefined])).codes).toEqual([4, 4, 4])
   expect(times()).toBe(0)
 })
@@ -90,13 +94,13 @@ test.each([
   ['y', 0],
   ['n', 1],
 ])('answered later with %s', async (answer, expected) => {
-  const { module, times } = blind()
+  const { module, times } = undetectable()
   expect(await cutOff('once: {}', module, [undefined, [answer]])).toEqual({ codes: [4, 0], did: ['a handled=yes'] })
   expect(times()).toBe(expected)
 })
 
 test('a command whose connection was lost has an unknown end as well', async () => {
-  const { module, times } = blind()
+  const { module, times } = undetectable()
   const failure = { kind: 'unreachable', what: 'lost' }
   const end = { type: 'step-finished', at: 2, step: step('once'), outcome: 'unreachable', changes: [], result: {}, failure }
   expect((await cutOff('once: {}', module, [undefined, ['y']], [end])).codes).toEqual([4, 0])
@@ -104,7 +108,7 @@ test('a command whose connection was lost has an unknown end as well', async () 
 })
 
 test('with retries it is asked for once', async () => {
-  const { module, times } = blind()
+  const { module, times } = undetectable()
   expect((await cutOff('once: {}\n        until: "false"\n        retries: 1\n        delay: 0', module, [['n']])).codes).toEqual(
     [1],
   )

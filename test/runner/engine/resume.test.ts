@@ -106,7 +106,7 @@ const registry = (stage: Stage, life: Life): ReadonlyMap<string, AnyModule> => {
     check: async () => ({
       changes: [{ ...onAct('count'), before: undefined, after: 'one more' }],
       before: undefined,
-      blind: true as const,
+      undetectable: true as const,
     }),
     async apply(_params, _diff, target) {
       await alive()

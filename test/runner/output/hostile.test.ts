@@ -7,7 +7,7 @@ import type { Event, RunFinished, StepFinished, StepRef } from '../../../runner/
 import { Failure } from '../../../runner/base/failure.ts'
 import { createCli } from '../../../runner/cli.ts'
 import { createReport } from '../../../runner/output/report.ts'
-import { renderRun, renderRuns, type SeenHistory } from '../../../runner/output/runs-view.ts'
+import { renderRun, renderRuns, type ShownHistory } from '../../../runner/output/runs-view.ts'
 import { openView, styleOf } from '../../../runner/output/view.ts'
 import { showDiagnostics } from '../../../runner/run/diagnostics.ts'
 import { defineModule } from '../../../runner/module.ts'
@@ -195,7 +195,7 @@ describe('what hosts, the API or a playbook print is shown, and does nothing', (
 
   test('runs and show', () => {
     const world = fakeWorld()
-    const history: SeenHistory = {
+    const history: ShownHistory = {
       started: EVENTS['run-started'],
       finished: new Map(WALK.flatMap((event, at) => (event.type === 'step-finished' ? [[String(at), event]] : []))),
       inFlight: new Map([['a', step]]),

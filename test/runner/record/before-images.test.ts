@@ -41,8 +41,8 @@ test('nothing of it can be read without the key, and the key is not in the runâ€
   world.disk.delete(`/project/.runbook/keys/${RUN}`)
   await expect(read(world, names[0]!)).rejects.toMatchObject({
     kind: 'input',
-    message: 'what was there before one on a cannot be read',
-    why: `there is no .runbook/keys/${RUN}, which it is sealed with`,
+    message: 'the before-image of one on a cannot be read',
+    why: `its key .runbook/keys/${RUN} is missing`,
   })
 })
 
@@ -56,8 +56,8 @@ test('one that is missing, cut short or changed by a bit is refused', async () =
   }
   for (const length of [0, 5, 20, whole.length - 1]) {
     world.disk.set(path, whole.subarray(0, length))
-    await expect(read(world, names[0]!)).rejects.toMatchObject({ why: expect.stringContaining('not as it was written') })
+    await expect(read(world, names[0]!)).rejects.toMatchObject({ why: expect.stringContaining('is damaged') })
   }
   world.disk.delete(path)
-  await expect(read(world, names[0]!)).rejects.toMatchObject({ why: expect.stringContaining('there is no') })
+  await expect(read(world, names[0]!)).rejects.toMatchObject({ why: expect.stringContaining('is missing') })
 })

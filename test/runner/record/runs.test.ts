@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { runningAs } from '../../../runner/record/liveness.ts'
-import { knownOf, loadKeptInputs } from '../../../runner/record/runs.ts'
+import { readRun, loadKeptInputs } from '../../../runner/record/runs.ts'
 import { FLAT, request } from '../../doubles/request.ts'
 import { fakeWorld } from '../../doubles/world.ts'
 
@@ -32,7 +32,7 @@ describe('files of a run that hold something else', () => {
       await expect(loadKeptInputs(worldOf('inputs.json', content), 'R')).rejects.toMatchObject({
         name: 'Failure',
         kind: 'input',
-        message: '.runbook/runs/R/inputs.json is not as it was written',
+        message: '.runbook/runs/R/inputs.json is damaged',
       })
     },
   )
@@ -48,7 +48,7 @@ describe('files of a run that hold something else', () => {
   test.each(['null', '{"type":"run-started"}\n{"type":"step-finished"}', '5\n{"type":"apply-started"}'])(
     'journal.jsonl with %j in it cannot be read, or only that line is not',
     async (lines) => {
-      const known = await knownOf(worldOf('journal.jsonl', `{"type":"journal","version":1}\n${lines}\n`), 'R')
+      const known = await readRun(worldOf('journal.jsonl', `{"type":"journal","version":1}\n${lines}\n`), 'R')
       expect(known).toMatchObject({ run: 'R', why: expect.any(String) })
     },
   )

@@ -74,7 +74,7 @@ describe('a journal of version 1', () => {
     await expect(undo()).rejects.toMatchObject({
       kind: 'refused',
       message: expect.stringContaining('an older one applied'),
-      why: 'its journal is of version 1; what undo needs is read from version 2 on',
+      why: 'its journal has version 1; undo needs version 2 or later',
     })
     expect(text('/etc/demo.conf')).toBe(before)
   })

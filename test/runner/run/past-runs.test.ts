@@ -36,16 +36,16 @@ describe('a run whose journal cannot be read', () => {
     expect(await runs(world)).toBe(0)
     const told = world.written.stdout.split('\n')
     expect(told.map((line) => line.slice(0, 2))).toEqual(['1E', '1D', '1C', '1B', '1A', ''])
-    expect(told[0]).toBe('1E  cannot be read   its run had begun nothing')
-    expect(told[1]).toBe('1D  cannot be read   it does not begin as a journal')
-    expect(told[3]).toBe('1B  cannot be read   it is of version 3; this runbook reads up to 2')
+    expect(told[0]).toBe('1E  cannot be read   its run had not started')
+    expect(told[1]).toBe('1D  cannot be read   the head of a journal is missing')
+    expect(told[3]).toBe('1B  cannot be read   its version is 3; this runbook reads up to 2')
   })
 
   test('is named where an older one is taken instead, but not where it had begun nothing', async () => {
     const world = folder(FOLDER)
     expect(await show(undefined, { diff: false, host: undefined }, world)).toBe(0)
     expect(world.written.stdout).toContain('run 1C')
-    expect(world.written.stderr).toBe('Run 1D is skipped: its journal cannot be read (it does not begin as a journal).\n')
+    expect(world.written.stderr).toBe('Run 1D is skipped: its journal cannot be read (the head of a journal is missing).\n')
   })
 
   test('is named, with every newer one, before what comes of the older', async () => {
@@ -59,7 +59,7 @@ describe('a run whose journal cannot be read', () => {
     const world = folder({ '1B': FOLDER['1B'], '1E': FOLDER['1E'] })
     await expect(show(undefined, { diff: false, host: undefined }, world)).rejects.toMatchObject({
       message: 'no runs are kept in this folder',
-      why: '1E cannot be read: its run had begun nothing\n1B cannot be read: it is of version 3; this runbook reads up to 2',
+      why: '1E cannot be read: its run had not started\n1B cannot be read: its version is 3; this runbook reads up to 2',
     })
   })
 })

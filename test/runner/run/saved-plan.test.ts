@@ -161,7 +161,7 @@ describe('a saved plan', () => {
     expect(await apply(stage)).toBe(4)
     const [drift] = failures(stage)
     expect(drift).toMatchObject({ step: { host: 'b', name: 'one' }, failure: { kind: 'refused' } })
-    expect(drift?.failure?.what).toContain('b is not as the plan saw it: one')
+    expect(drift?.failure?.what).toContain('b has changed since the plan: one')
     expect(drift?.failure?.why).toBe('x: planned otherwise, now 0 → 1')
     expect(stage.stage.things.get('b/x')).toBe('0')
     expect(stage.stage.things.has('b/burnt')).toBe(false)

@@ -210,7 +210,9 @@ describe('undo', () => {
     const { code, ended } = await undo(stage, { host: 'a' })
     expect(code).toBe(4)
     expect(ended).toHaveLength(1)
-    expect(ended[0]?.failure?.why).toBe('/file: content\n(may be the work of the run itself, which cannot be undone: spoils)')
+    expect(ended[0]?.failure?.why).toBe(
+      '/file: content\n(possibly changed by later steps of the run that cannot be undone: spoils)',
+    )
     expect(stage.stage.things.get('a/file')).toBe('spoilt two')
   })
 

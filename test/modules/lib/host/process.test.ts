@@ -18,7 +18,7 @@ describe('planJob', () => {
     expect(await planJob(sh('true'), here)).toEqual({
       changes: [{ ...onAct('command'), before: undefined, after: 'true' }],
       before: undefined,
-      blind: true,
+      undetectable: true,
     })
   })
 
