@@ -8,6 +8,7 @@ import { fakeTarget, type FakeTarget } from '../../doubles/target.ts'
 import { fakeWorld } from '../../doubles/world.ts'
 import { fakeSystemd } from '../../doubles/systemd.ts'
 import { request } from '../../doubles/request.ts'
+import { dedent } from '../../scenes/dedent.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const fileOf = (text: string, mode = '0600') => ({ content: bytes(text), mode, owner: 'root', group: 'root' })
@@ -18,7 +19,14 @@ async function applied(
   meanwhile: (host: FakeTarget) => void = () => {},
   host = fakeTarget({ files: { '/f': fileOf('a = 1\nb = 1\n'), '/g': 'x\n' }, commands: { 'touch it': {} } }),
 ) {
-  const playbook = `name: t\nplays:\n  - name: p\n    hosts: all\n    tasks:\n${tasks.replaceAll(/^/gm, '      ')}\n`
+  const playbook = dedent`
+    name: t
+    plays:
+      - name: p
+        hosts: all
+        tasks:
+          ${tasks}
+  `
   const world = fakeWorld({ host: () => host, files: { 'play.yml': playbook, 'hosts.yml': 'all: { hosts: { a: } }' } })
   expect(await planTo('p', request({ goal: 'plan' }), world, registry)).toBe(0)
   meanwhile(host)

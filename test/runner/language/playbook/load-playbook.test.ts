@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Block, Playbook, Task } from '../../../../runner/language/playbook/types.ts'
 import { loadPlaybook } from '../../../../runner/language/playbook/load-playbook.ts'
 import { filesOf, modules } from '../support.ts'
+import { dedent } from '../../../scenes/dedent.ts'
 
 const load = (files: Record<string, string>, file = 'p.yml') => loadPlaybook(file, { files: filesOf(files), cwd: '/' }, modules)
 const loaded = async (files: Record<string, string> | string): Promise<Playbook> => {
@@ -167,7 +168,12 @@ describe('a valid playbook', () => {
   })
 
   test('defaults of a bare task', async () => {
-    const { plays } = await loaded('plays:\n  - hosts: [a, b]\n    tasks:\n      - debug:\n')
+    const { plays } = await loaded(dedent`
+      plays:
+        - hosts: [a, b]
+          tasks:
+            - debug:
+    `)
     expect(plays[0]!.name.value).toBe('a, b')
     expect(plays[0]!.tasks[0]).toMatchObject({
       name: { value: 'debug' },
@@ -184,21 +190,46 @@ describe('a valid playbook', () => {
   })
 
   test('serial and notify may stand alone', async () => {
-    const { plays } = await loaded(
-      'plays:\n  - hosts: a\n    serial: 10%\n    tasks:\n      - { debug: , notify: h }\n    handlers:\n      - { name: h, debug: }\n',
-    )
+    const { plays } = await loaded(dedent`
+      plays:
+        - hosts: a
+          serial: 10%
+          tasks:
+            - { debug: , notify: h }
+          handlers:
+            - { name: h, debug: }
+    `)
     expect(plays[0]!.serial!.value).toEqual(['10%'])
   })
 })
 
 describe('imports', () => {
   const files = {
-    'books/p.yml':
-      'plays:\n  - hosts: a\n    vars: { x: 1, y: 1 }\n    vars_files: [../vars/one.yml, /abs/two.yml]\n    tasks:\n      - name: Common\n        import_tasks: tasks/outer.yml\n        when: x == 1\n        vars: { z: 1 }\n        tags: t\n    handlers:\n      - import_tasks: tasks/handlers.yml\n',
-    'books/tasks/outer.yml':
-      '- debug: { msg: outer }\n- import_tasks: deep/inner.yml\n- debug: { msg: again }\n  notify: restart\n',
+    'books/p.yml': dedent`
+      plays:
+        - hosts: a
+          vars: { x: 1, y: 1 }
+          vars_files: [../vars/one.yml, /abs/two.yml]
+          tasks:
+            - name: Common
+              import_tasks: tasks/outer.yml
+              when: x == 1
+              vars: { z: 1 }
+              tags: t
+          handlers:
+            - import_tasks: tasks/handlers.yml
+    `,
+    'books/tasks/outer.yml': dedent`
+      - debug: { msg: outer }
+      - import_tasks: deep/inner.yml
+      - debug: { msg: again }
+        notify: restart
+    `,
     'books/tasks/deep/inner.yml': '- debug: { msg: inner }\n',
-    'books/tasks/handlers.yml': '- name: restart\n  debug:\n',
+    'books/tasks/handlers.yml': dedent`
+      - name: restart
+        debug:
+    `,
     'vars/one.yml': 'y: 2\nw: 2\n',
     '/abs/two.yml': 'w: 3\n',
   }
@@ -246,7 +277,13 @@ describe('imports', () => {
 
   test('the same file may be imported twice', async () => {
     const { plays } = await loaded({
-      'p.yml': 'plays:\n  - hosts: a\n    tasks:\n      - import_tasks: t.yml\n      - import_tasks: t.yml\n',
+      'p.yml': dedent`
+        plays:
+          - hosts: a
+            tasks:
+              - import_tasks: t.yml
+              - import_tasks: t.yml
+      `,
       't.yml': '- debug:\n',
     })
     expect((plays[0]!.tasks as Block[]).map(({ block }) => block[0]!.id)).toEqual(['0.tasks.0.block.0', '0.tasks.1.block.0'])
@@ -277,7 +314,13 @@ describe('files', () => {
 
   test('with errors, what could be read is still there', async () => {
     const { playbook, diagnostics } = await load({
-      'p.yml': 'plays:\n  - hosts: a\n    tasks:\n      - debug: { mgs: 1 }\n      - debug: { msg: x }\n',
+      'p.yml': dedent`
+        plays:
+          - hosts: a
+            tasks:
+              - debug: { mgs: 1 }
+              - debug: { msg: x }
+      `,
     })
     expect(diagnostics).toHaveLength(1)
     expect(playbook!.plays[0]!.tasks).toHaveLength(2)
