@@ -120,7 +120,7 @@ describe('on a terminal', () => {
     expect(code).toBe(0)
     expect(text).toMatch(/^on a terminal +run \w{10} · Ctrl-C stops safely\n/m)
     expect(text).toMatch(/✔ a file +1 changed\n/)
-    expect(text).toMatch(/asked: Really\?\nGo on\? \[y\]es, \[n\]o: y?\n/)
+    expect(text).toMatch(/asked: Really\?\nContinue\? \[y\]es, \[n\]o: y?\n/)
     expect(text).toMatch(/✔ looks +1 host\n/)
     expect(text).toMatch(/2 changed and verified · [\d.]+ s\nrunbook undo \w{10} --plan\n$/)
   })
