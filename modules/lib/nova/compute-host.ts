@@ -1,8 +1,8 @@
 import { Failure, type Target } from '../../../runner/module.ts'
 
 /**
- * Finds the inventory's name for a compute host: the same name, or the only name with the same first label. Nova may use
- * the full name of a host and the inventory its short name. Undefined if the inventory lacks the host.
+ * Finds the inventory's name for a compute host: the same name, or the only name with the same first label. Nova
+ * may use the full name of a host and the inventory its short name. Undefined if the inventory lacks the host.
  */
 export function inventoryName(hosts: readonly string[], computeHost: string): string | undefined {
   if (hosts.includes(computeHost)) return computeHost

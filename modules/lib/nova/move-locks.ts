@@ -2,8 +2,9 @@ import type { LockRequest, Server } from '../../../runner/module.ts'
 import { inventoryName } from './compute-host.ts'
 
 /**
- * Names the locks of a move. The server is locked exclusively. Its compute hosts are locked shared, so that nobody changes
- * them meanwhile: a restart of nova-compute on either host aborts the move. Moves of other servers share the hosts.
+ * Names the locks of a move. The server is locked exclusively. Its compute hosts are locked shared, so that nobody
+ * changes them meanwhile: a restart of nova-compute on either host aborts the move. Moves of other servers share
+ * the hosts.
  *
  * @param computeHosts the current host and, if known, the target
  */

@@ -82,8 +82,8 @@ async function named(compute: Compute, name: string): Promise<readonly Server[]>
 }
 
 /**
- * Builds Nova's filter `name`, a regular expression of its database. Characters with a meaning there become wildcards; the
- * caller then compares names exactly.
+ * Builds Nova's filter `name`, a regular expression of its database. Characters with a meaning there become
+ * wildcards; the caller then compares names exactly.
  */
 export const namePattern = (name: string): string => `^${name.replace(/[^A-Za-z0-9_-]+/g, '.*')}$`
 

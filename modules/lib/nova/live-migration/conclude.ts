@@ -15,9 +15,9 @@ import { driverless, whereabouts } from './whereabouts.ts'
 const SETTLE_SECONDS = 60
 
 /**
- * Returns the result if the migration's record is `completed` and the server's record has the new host and no task. Neither
- * record is enough alone: a rolled-back server is ACTIVE too, and a completed migration has been observed with the host
- * unchanged. Throws `Failure` otherwise, with the reason that Nova recorded.
+ * Returns the result if the migration's record is `completed` and the server's record has the new host and no
+ * task. Neither record is enough alone: a rolled-back server is ACTIVE too, and a completed migration has been
+ * observed with the host unchanged. Throws `Failure` otherwise, with the reason that Nova recorded.
  */
 export async function conclude(watch: MigrationWatch, ending: Ending, compute: Compute, target: Target): Promise<Result> {
   const { id, name, host: source } = watch.server
@@ -44,8 +44,8 @@ function hasArrived({ target, server: { host: source } }: MigrationWatch, server
 }
 
 /**
- * Waits until the server has no task and, after a completed migration, another host. Returns the server's last state when
- * `SETTLE_SECONDS` are over.
+ * Waits until the server has no task and, after a completed migration, another host. Returns the server's last
+ * state when `SETTLE_SECONDS` are over.
  */
 async function settled(watch: MigrationWatch, completed: boolean, compute: Compute, target: Target): Promise<Server | undefined> {
   const start = target.now()
@@ -199,8 +199,8 @@ async function lastLog(target: Target, source: string, serverId: string, seconds
 }
 
 /**
- * Picks the reason from the last error lines about a server: libvirt's message as Nova quotes it, else the last line. Nova
- * may log `has aborted` before or after the reason.
+ * Picks the reason from the last error lines about a server: libvirt's message as Nova quotes it, else the last
+ * line. Nova may log `has aborted` before or after the reason.
  */
 export function reasonIn(log: string): string | undefined {
   const messages = log.split('\n').flatMap((line) => messageOf(line) ?? [])

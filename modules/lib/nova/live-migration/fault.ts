@@ -6,9 +6,9 @@ export interface Fault {
 }
 
 /**
- * Reads from a server's instance actions why Nova ended its last live migration. Undefined if Nova recorded no reason:
- * errors in the hypervisor's own thread are only in the log of nova-compute. Undefined too if the actions cannot be read,
- * so that the outcome is not lost.
+ * Reads from a server's instance actions why Nova ended its last live migration. Undefined if Nova recorded no
+ * reason: errors in the hypervisor's own thread are only in the log of nova-compute. Undefined too if the actions
+ * cannot be read, so that the outcome is not lost.
  * @param requestId id of our request; undefined: the newest live migration
  */
 export async function lastFault(compute: Compute, serverId: string, requestId: string | undefined): Promise<Fault | undefined> {

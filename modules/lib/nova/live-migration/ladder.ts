@@ -21,9 +21,9 @@ export const ROLLBACK_SECONDS = 180
 export const FORCED_SECONDS = 300
 
 /**
- * Picks the next move: wait until the limit; then leave the migration, abort it, or force it and abort it later, as the
- * operator chose. If Nova does not end an aborted migration, give up watching. Only a migration in `running` can be forced;
- * an earlier one is aborted.
+ * Picks the next move: wait until the limit; then leave the migration, abort it, or force it and abort it later,
+ * as the operator chose. If Nova does not end an aborted migration, give up watching. Only a migration in
+ * `running` can be forced; an earlier one is aborted.
  */
 export function nextMove({ spent, limit, onTimeout, forcedAt, abortedAt, status }: Clockwork): Move {
   if (abortedAt !== undefined) return spent - abortedAt >= ROLLBACK_SECONDS ? 'give up' : 'wait'
@@ -34,8 +34,9 @@ export function nextMove({ spent, limit, onTimeout, forcedAt, abortedAt, status 
 }
 
 /**
- * Computes Nova's own time limit with default settings: 800 s for each GiB of memory (at least 2 GiB) and of copied local
- * disk (`[libvirt] live_migration_completion_timeout`). Adds a minute, so that Nova acts on its own limit first.
+ * Computes Nova's own time limit with default settings: 800 s for each GiB of memory (at least 2 GiB) and of
+ * copied local disk (`[libvirt] live_migration_completion_timeout`). Adds a minute, so that Nova acts on its own
+ * limit first.
  * @param ramMib MiB
  * @param localDiskGib copied GiB
  */

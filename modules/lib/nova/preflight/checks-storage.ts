@@ -51,9 +51,9 @@ export function imagesType(conf: OsloConfig): string {
 const REMOTE = new Set(['rbd'])
 
 /**
- * True if both hosts use the same storage. Nova writes a file to find out, but a check must not write. The check compares
- * the server's folder on both hosts: the same inode and time of change mean the same folder. Undefined if the source lacks
- * the folder.
+ * True if both hosts use the same storage. Nova writes a file to find out, but a check must not write. The check
+ * compares the server's folder on both hosts: the same inode and time of change mean the same folder. Undefined if
+ * the source lacks the folder.
  */
 export function isShared(id: string, source: HostEvidence, target: HostEvidence): boolean | undefined {
   if (REMOTE.has(imagesType(source.conf))) return true

@@ -21,8 +21,9 @@ export interface Interest {
 }
 
 /**
- * Probes a compute host; reads only. Needs root: nova.conf and the disks are not readable for everyone. Throws `Failure` if
- * nova.conf cannot be read, because the other values mean little without it. Other unreadable values are undefined.
+ * Probes a compute host; reads only. Needs root: nova.conf and the disks are not readable for everyone. Throws
+ * `Failure` if nova.conf cannot be read, because the other values mean little without it. Other unreadable values
+ * are undefined.
  */
 export async function probeHost(host: Target, { leaving, all, names }: Interest): Promise<HostEvidence> {
   const [conf, ...basics] = await Promise.all([
