@@ -1,3 +1,4 @@
+/** Asks what a `confirm` asks, and finds the questions that nobody is there to answer. Called by the engine and run/prepare.ts. */
 import type { StepFinished, StepRef } from '../events/events.ts'
 import { Failure } from '../base/failure.ts'
 import type { Diagnostic } from '../source/diagnostic.ts'

@@ -67,9 +67,11 @@ describe('servers that arrived', () => {
 
   test('consoles need not be listened to', async () => {
     const target = await cloud()
-    const { result } = await check(migrationVerify, { moves: [await moved(target, 'web-1')], console_seconds: 0 }, target)
+    const move = await moved(target, 'web-1')
+    const sleptForTheMove = target.slept.length
+    const { result } = await check(migrationVerify, { moves: [move], console_seconds: 0 }, target)
     expect(result).toMatchObject({ rows: [{ console: '' }] })
-    expect(target.slept.filter((seconds) => seconds === 1)).toEqual([])
+    expect(target.slept.slice(sleptForTheMove)).toEqual([])
   })
 
   test('servers that were there before count as verified, not as moved', async () => {
