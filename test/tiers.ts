@@ -218,4 +218,6 @@ function report(): void {
   process.exitCode = sum('failed') > 0 ? 1 : 0
 }
 
-const firstLines = (text: string): string => text.split('\n').slice(0, 30).join('\n')
+function firstLines(text: string): string {
+  return text.split('\n').slice(0, 30).join('\n')
+}

@@ -22,6 +22,8 @@ plays:
       - { name: a mode, file: { path: /etc/nova/nova.conf, mode: '0600' } }
       - { name: a line, lineinfile: { path: /etc/hosts, line: 127.0.0.9 other } }
       - { name: an option, ini: { path: /etc/nova/nova.conf, section: libvirt, option: live_migration_permit_post_copy, value: 'true' } }
+      - { name: a kernel parameter, sysctl: { name: net.ipv4.ip_forward, value: 1 } }
+      - { name: a key of libvirt, libvirtd_conf: { path: /etc/libvirt/libvirtd.conf, options: { max_clients: 100 } } }
       - { name: a service, service: { name: nova-compute, state: stopped, enabled: false } }
       - { name: a port, wait_for: { port: 16509, timeout: 5 } }
       - { name: what there is, assert: { that: inventory_hostname != '' } }
