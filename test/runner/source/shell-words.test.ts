@@ -61,7 +61,8 @@ function askShell(shell: string, lines: readonly string[]): string[][] {
   const script = `f() { printf '%s\\0' $# "$@"; }\n${lines.map((line) => `f ${line}\n`).join('')}`
   const out = execFileSync(shell, ['-f', '-c', script], {
     encoding: 'utf8',
-    env: { LC_ALL: 'C.UTF-8' },
+    // Otherwise bash 5.2 expands the tilde of an argument such as a=~, which no other sh does.
+    env: { LC_ALL: 'C.UTF-8', POSIXLY_CORRECT: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   }).split('\0')
   return lines.map(() => out.splice(0, Number(out.shift())))
