@@ -1,5 +1,5 @@
 import { Failure } from '../base/failure.ts'
-import type { AttemptInput } from './attempt.ts'
+import type { AttemptInput } from './prepare.ts'
 import { failed, isReversible, type Prepared } from '../state/attempt-result.ts'
 
 /**
