@@ -101,7 +101,10 @@ case $action in
     ;;
   signal)
     look
-    [ "$state" != running ] || kill -s "$1" -- "-$pid" || kill -s "$1" "-$pid"
+    [ "$state" != running ] || kill -s "$1" -- "-$pid" || kill -s "$1" "-$pid" || {
+      look # it may have ended meanwhile
+      [ "$state" != running ]
+    }
     ;;
   remove)
     [ -d "$job" ] || exit 0

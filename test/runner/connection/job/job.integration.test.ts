@@ -16,7 +16,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Become, Connection } from '../../../../runner/connection/connection.ts'
+import type { Become, Connection, HostAccess } from '../../../../runner/connection/connection.ts'
 import { hostJob, type JobContext, type JobState, type JobWork } from '../../../../runner/connection/job/job.ts'
 import { connectLocal } from '../../../../runner/connection/local.ts'
 import { alive, running } from '../processes.ts'
@@ -187,6 +187,22 @@ describe.each([
     expect(await deaf.look()).toMatchObject({ kind: 'dead' })
     expect(await refusal(deaf.follow())).toMatchObject({ message: `the end of job ${name} on server is unknown` })
     await deaf.remove()
+  })
+
+  test('ended: it does so by itself before the signal reaches it', async () => {
+    const { name, gate, waiting } = fresh()
+    const connection = await connect()
+    const it = job(connection, name, waiting)
+    await it.start()
+    const late = `kill() { : >'${gate}'; while command kill -s 0 -- "-$pid"; do sleep 0.05; done; command kill "$@"; }\n`
+    const access = connection.as(undefined)
+    const slow: HostAccess = {
+      ...access,
+      run: ([sh, c, script, supervisor, action, ...words], options) =>
+        access.run([sh!, c!, action === 'signal' ? late + script! : script!, supervisor!, action!, ...words], options),
+    }
+    await hostJob(async () => slow, name, { argv: waiting }, context()).end()
+    expect(await it.look()).toMatchObject({ kind: 'ended', code: 7, stdout: 'over\n' })
   })
 })
 
