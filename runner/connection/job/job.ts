@@ -89,42 +89,37 @@ const WHY: Readonly<Record<string, string>> = {
   killed: 'its supervisor was killed',
 }
 
+/** The handle of a job whose program is started elsewhere. */
+export type FoundJob = Omit<Job, 'start'>
+
 /** Makes the handle of a job. @param open called at the first use */
 export function hostJob(open: () => Promise<HostAccess>, name: string, work: JobWork, context: JobContext): Job {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
-    throw new Failure(`\`${name}\` cannot be the name of a job`, { kind: 'input', help: 'use letters, digits, `.`, `_` and `-`' })
+  const { label, must } = actionsOf(open, name, context)
+  return {
+    ...findJob(open, name, context, work.progress),
+    async start() {
+      const { argv, cwd = '.', env, stdin } = work
+      if (argv.length === 0) throw new Failure(`${label} has no program`, { kind: 'input' })
+      await must('start', [cwd, ...argv], { stdin: stdin ?? '', ...(env === undefined ? {} : { env }) })
+    },
   }
-  const label = `job ${name} on ${context.host}`
-  const act = async (
-    action: string,
-    words: readonly string[] = [],
-    options: Pick<JobWork, 'env' | 'cwd' | 'stdin'> = {},
-  ): Promise<Output> => {
-    const access = await open()
-    return access.run(['sh', '-c', JOB, SUPERVISOR, action, name, ...words], { timeout: 60, signal: context.signal, ...options })
-  }
-  const must = async (...asked: Parameters<typeof act>): Promise<string> => {
-    const { code, stdout, stderr } = await act(...asked)
-    if (code === 0) return stdout
-    if (code === RUNNING)
-      throw new Failure(`${label} is running`, {
-        kind: 'refused',
-        help: 'wait for its end, or end it: another run may have started it',
-      })
-    if (code === NO_TOOLS)
-      throw new Failure(`${context.host} cannot run jobs`, {
-        why: 'setsid or flock is missing',
-        help: 'install them: package util-linux, or util-linux-core',
-      })
-    throw new Failure(`cannot ${asked[0]} ${label}`, { why: stderr.trim().split('\n').at(-1) || `exit status ${code}` })
-  }
+}
+
+/** Makes the handle of a job whose program is started elsewhere. @param open called at the first use */
+export function findJob(
+  open: () => Promise<HostAccess>,
+  name: string,
+  context: JobContext,
+  parse: NonNullable<JobWork['progress']> = readProgress,
+): FoundJob {
+  const { label, act, must } = actionsOf(open, name, context)
   const readLine = (text: string): Progress | undefined => {
     // The last whole line: a later one is still being written.
     const last = text
       .split(/[\r\n]/)
       .slice(0, -1)
       .findLast((line) => line !== '')
-    return last === undefined ? undefined : (work.progress ?? readProgress)(last)
+    return last === undefined ? undefined : parse(last)
   }
 
   const look = async (): Promise<JobState | undefined> => {
@@ -152,11 +147,6 @@ export function hostJob(open: () => Promise<HostAccess>, name: string, work: Job
 
   return {
     look,
-    async start() {
-      const { argv, cwd = '.', env, stdin } = work
-      if (argv.length === 0) throw new Failure(`${label} has no program`, { kind: 'input' })
-      await must('start', [cwd, ...argv], { stdin: stdin ?? '', ...(env === undefined ? {} : { env }) })
-    },
     async follow() {
       let told: string | undefined
       for (let pause = PAUSE.first; ; pause = Math.min(pause * 1.5, PAUSE.most)) {
@@ -183,6 +173,43 @@ export function hostJob(open: () => Promise<HostAccess>, name: string, work: Job
       await must('remove')
     },
   }
+}
+
+/** The refusal to start or remove a job that is running. */
+export const runningJob = (name: string, context: Pick<JobContext, 'host'>): Failure =>
+  new Failure(`${labelOf(name, context)} is running`, {
+    kind: 'refused',
+    help: 'wait for its end, or end it: another run may have started it',
+  })
+
+const labelOf = (name: string, { host }: Pick<JobContext, 'host'>): string => `job ${name} on ${host}`
+
+/** Runs the actions of job.sh. */
+function actionsOf(open: () => Promise<HostAccess>, name: string, context: JobContext) {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
+    throw new Failure(`\`${name}\` cannot be the name of a job`, { kind: 'input', help: 'use letters, digits, `.`, `_` and `-`' })
+  }
+  const label = labelOf(name, context)
+  const act = async (
+    action: string,
+    words: readonly string[] = [],
+    options: Pick<JobWork, 'env' | 'cwd' | 'stdin'> = {},
+  ): Promise<Output> => {
+    const access = await open()
+    return access.run(['sh', '-c', JOB, SUPERVISOR, action, name, ...words], { timeout: 60, signal: context.signal, ...options })
+  }
+  const must = async (...asked: Parameters<typeof act>): Promise<string> => {
+    const { code, stdout, stderr } = await act(...asked)
+    if (code === 0) return stdout
+    if (code === RUNNING) throw runningJob(name, context)
+    if (code === NO_TOOLS)
+      throw new Failure(`${context.host} cannot run jobs`, {
+        why: 'setsid or flock is missing',
+        help: 'install them: package util-linux, or util-linux-core',
+      })
+    throw new Failure(`cannot ${asked[0]} ${label}`, { why: stderr.trim().split('\n').at(-1) || `exit status ${code}` })
+  }
+  return { label, act, must }
 }
 
 const lost = (label: string, state: Extract<JobState, { kind: 'dead' }> | undefined): Failure =>

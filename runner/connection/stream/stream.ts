@@ -2,7 +2,7 @@
 import { Failure } from '../../base/failure.ts'
 import type { Become, Connection, HostAccess } from '../connection.ts'
 import { readProgram } from '../program.ts'
-import { hostJob, type Job, type JobContext } from '../job/job.ts'
+import { findJob, hostJob, type Job, type JobContext, runningJob } from '../job/job.ts'
 import { knownName } from '../ssh/known-hosts.ts'
 import { quoteWord } from '../../source/shell-words.ts'
 
@@ -48,8 +48,7 @@ export function hostStream(
   work: StreamWork,
   context: JobContext,
 ): Job {
-  const jobOf = (...argv: string[]) => hostJob(open, name, { argv }, context)
-  const job = jobOf('true')
+  const job = findJob(open, name, context)
   const tag = `runbook-stream:${name}:${context.host}`.replaceAll(/\s/g, '_')
 
   const must = async (access: HostAccess, what: string, argv: readonly string[]): Promise<string> => {
@@ -73,8 +72,8 @@ export function hostStream(
       if (peer === undefined) {
         throw new Failure(`${end.host} cannot receive a stream`, { kind: 'input', why: 'it is not reached by ssh' })
       }
-      const state = await job.look()
-      if (state?.kind === 'running') return job.start()
+      // The keys of a running stream stay.
+      if ((await job.look())?.kind === 'running') throw runningJob(name, context)
       const address = work.address ?? peer.address
       const made = await key('make', `${knownName(address, peer.port)} ${peer.hostKey}`)
       const [folder = '', publicKey = ''] = made.split('\n')
@@ -82,8 +81,8 @@ export function hostStream(
       const command = [...becoming(end), ...work.into].map(quoteWord).join(' ')
       const options = `restrict,from="${sources.join(',')}",command="exec ${command.replaceAll('"', '\\"')}"`
       await authorize(end, String(KEY_LIFE), options, publicKey.split(' ').slice(0, 2).join(' '))
-      const argv = [folder, String(peer.port), `${peer.user}@${address}`, ...work.from]
-      return jobOf('sh', '-c', SEND, 'runbook-stream', ...argv).start()
+      const words = [folder, String(peer.port), `${peer.user}@${address}`, ...work.from]
+      await hostJob(open, name, { argv: ['sh', '-c', SEND, 'runbook-stream', ...words] }, context).start()
     },
     async follow() {
       const ended = await job.follow()

@@ -6,7 +6,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSy
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Connection } from '../../../../runner/connection/connection.ts'
+import type { Connection, HostAccess } from '../../../../runner/connection/connection.ts'
 import { hostStream, type StreamEnd, type StreamWork } from '../../../../runner/connection/stream/stream.ts'
 import { running } from '../processes.ts'
 import { addUser, startSshd, type Sshd, type TestUser } from '../sshd.ts'
@@ -168,6 +168,27 @@ describe.skipIf(process.getuid?.() !== 0)('a stream from a host to another', () 
     expect(await next.follow()).toMatchObject({ code: 0, stdout: 'anew\n' })
     expect(readFileSync(keysOf(receiver), 'utf8')).toBe(readFileSync(`${sshd.identity}.pub`, 'utf8') + soon)
     expect(kept()).toEqual([])
+  })
+
+  test('a second start is refused, also if the stream ends before the refusal: its result stays', async () => {
+    const gate = join(sender.home, 'gate')
+    const work = { from: ['sh', '-c', 'while [ ! -e "$1" ]; do sleep 0.05; done; echo over', 'sh', gate], into: ['cat'] }
+    const first = streamOf(work)
+    await first.start()
+    const access = a.as(undefined)
+    // Ends the first stream as soon as a look has found it running.
+    const run: HostAccess['run'] = async (...asked) => {
+      const output = await access.run(...asked)
+      if (output.stdout.startsWith('running ')) {
+        writeFileSync(gate, '')
+        await first.follow()
+      }
+      return output
+    }
+    const second = streamOf(work, {}, { ...a, as: () => ({ ...access, run }) })
+    expect(await refusal(second.start())).toMatchObject({ kind: 'refused', message: `job ${name} on a is running` })
+    expect(await first.look()).toMatchObject({ kind: 'ended', code: 0, stdout: 'over\n' })
+    clean()
   })
 
   test('ended: nothing of it runs, nothing is left', async () => {
