@@ -140,9 +140,9 @@ export async function placeLink(host: Pick<HostAccess, 'run'>, path: string, tar
 /** Where a link is made before it is moved to its path. */
 const temporaryOf = (path: string): string => `${path}.runbook-new`
 
-/** Removes what a host that stopped in the midst of `placeLink` has beside some paths. */
-export async function removeTemporary(host: Pick<HostAccess, 'run'>, paths: readonly string[]): Promise<void> {
-  if (paths.length > 0) await mustRun(host, ['rm', '-f', '--', ...paths.map(temporaryOf)])
+/** Removes the leftover of a `placeLink` whose host stopped in its midst. */
+export async function removeTemporary(host: Pick<HostAccess, 'run'>, path: string): Promise<void> {
+  await mustRun(host, ['rm', '-f', '--', temporaryOf(path)])
 }
 
 /** An image in words: content by its digest. */

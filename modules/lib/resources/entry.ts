@@ -2,7 +2,7 @@
 import { posix } from 'node:path'
 import { Failure, type Change, type HostAccess, type Stat, type Target } from '../../../runner/module.ts'
 import { attributeChanges, mustRun, setAttributes, writeOptions, type Attributes } from '../files/attributes.ts'
-import { attributesOf, capture, placeLink } from '../files/image.ts'
+import { attributesOf, capture, placeLink, removeTemporary } from '../files/image.ts'
 import { fileAt, follow } from '../files/paths.ts'
 import { fileKind, stateOf, type FileState } from './file-state.ts'
 import type { Look, Resource } from './resource.ts'
@@ -14,7 +14,7 @@ export interface EntryWish extends Attributes {
 
 const entry = (
   { host, path }: EntryWish,
-  act: Pick<Resource<FileState>, 'make'> & { look(target: Target): Promise<Look<FileState>> },
+  act: Pick<Resource<FileState>, 'look' | 'make'> & Partial<Pick<Resource<FileState>, 'restore'>>,
 ): Resource<FileState> => ({ ...fileKind(host), address: fileAt(host, path), ...act })
 
 const inWords = (stat: Stat | undefined): string | undefined =>
@@ -76,6 +76,11 @@ export const link = (wish: EntryWish & { readonly src: string | undefined; reado
       return { ...(await kept(target, path)), changes: [change], warnings }
     },
     make: (target) => placeLink(target, wish.path, wish.src ?? ''),
+    // Other resources make no link at their path, or make it again, which clears the leftover of the first attempt.
+    async restore(target, state) {
+      await removeTemporary(target, wish.path)
+      await fileKind(wish.host).restore(target, state)
+    },
   })
 
 /** Owner, group and mode of an existing path; with `touch`, a missing path becomes an empty file. */

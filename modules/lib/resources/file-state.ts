@@ -1,5 +1,5 @@
 import { Failure, type Snapshot, type Target } from '../../../runner/module.ts'
-import { imageInWords, lookIn, removeTemporary, restore, type Image } from '../files/image.ts'
+import { imageInWords, lookIn, restore, type Image } from '../files/image.ts'
 import { fileAt } from '../files/paths.ts'
 import type { Resource } from './resource.ts'
 
@@ -22,10 +22,6 @@ export const fileKind = (host: string): Pick<Resource<FileState>, 'restore' | 'd
     if (lost !== undefined)
       throw new Failure('the removed content was not kept', { kind: 'refused', why: lost, help: 'restore it from a backup' })
     const all = Object.entries(images)
-    await removeTemporary(
-      target,
-      all.filter(([, { kind }]) => kind !== 'attributes').map(([path]) => path),
-    )
     // Created paths are removed last, the innermost first. A non-empty folder stays: its content is somebody else's.
     const made = all.filter(([, { kind }]) => kind === 'absent').toReversed()
     for (const [path, image] of [...all.filter(([, { kind }]) => kind !== 'absent'), ...made]) await restore(target, path, image)

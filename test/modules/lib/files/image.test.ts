@@ -3,7 +3,9 @@ import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSyn
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { capture, MOST_ENTRIES, placeLink, restore } from '../../../../modules/lib/files/image.ts'
-import { fileKind, stateOf } from '../../../../modules/lib/resources/file-state.ts'
+import { link, removed } from '../../../../modules/lib/resources/entry.ts'
+import { file } from '../../../../modules/lib/resources/file.ts'
+import { stateOf } from '../../../../modules/lib/resources/file-state.ts'
 import { freshFolder, scratchFolder } from '../../../doubles/local-target.ts'
 
 const home = join(scratchFolder(), 'home')
@@ -83,12 +85,38 @@ test('a link is made by one command, so that no runner is killed in its midst', 
   })
 })
 
-test.each(names)('what a host that stopped half-way has beside the path goes when %s is restored', async (was) => {
+const HALF = `${path}.runbook-new`
+
+test.each(names)('what a host that stopped half-way has beside a link goes when %s is restored', async (was) => {
   const target = fresh({}, THINGS[was])()
   const before = target.snapshot()
   const kept = await capture(target, path)
   if (!('image' in kept)) throw new Error(kept.tooMuch)
-  symlinkSync('half', `${path}.runbook-new`)
-  await fileKind('h').restore(target, stateOf(path, kept.image))
+  symlinkSync('half', HALF)
+  await link({ host: 'h', path, src: 'new', force: true }).restore(target, stateOf(path, kept.image))
+  expect(target.snapshot()).toEqual(before)
+})
+
+test('a removed link is restored although an earlier attempt was cut off', async () => {
+  const target = fresh({}, THINGS['a link'])()
+  const before = target.snapshot()
+  const gone = removed({ host: 'h', path })
+  const { state } = await gone.look(target)
+  await gone.make(target, state)
+  symlinkSync('half', HALF)
+  await gone.restore(target, state)
+  expect(target.snapshot()).toEqual(before)
+})
+
+test.each(names.slice(0, 2))('a file that is called like the half of a link stays when %s is restored', async (was) => {
+  const target = fresh({}, (at) => {
+    THINGS[was]?.()
+    writeFileSync(at('it.runbook-new'), 'an operator’s own')
+  })()
+  const before = target.snapshot()
+  const own = file({ host: 'h', path, content: () => new Uint8Array([1]) })
+  const { state } = await own.look(target)
+  await own.make(target, state)
+  await own.restore(target, state)
   expect(target.snapshot()).toEqual(before)
 })
