@@ -156,7 +156,7 @@ function wishesOf(options: Params['options'], { keys }: Keys): readonly Wish[] {
       value === undefined ? 'true or false, a whole number, a text or a list of texts' : spec && neededInstead(spec, value)
     if (value === undefined || needed !== undefined)
       throw invalidInput(
-        `libvirt does not accept ${isSecretSetting(key) ? 'this value' : JSON.stringify(given)} for \`${key}\``,
+        `libvirt does not accept ${isSecretSetting(key, JSON.stringify(given)) ? 'this value' : JSON.stringify(given)} for \`${key}\``,
         `give ${needed}`,
       )
     // Throws for a text that no quotes can hold.
@@ -244,10 +244,11 @@ function mustStart(entries: readonly Entry[], { keys }: Keys, path: string): voi
 /** Returns a difference for each changed key, and one for each later line of a key, which libvirt ignores. */
 function differences(wishes: readonly Wish[], entries: readonly Entry[]): readonly Omit<Change, 'resource'>[] {
   return wishes.flatMap(({ key, wanted }) => {
-    const [first, ...later] = entries.filter((entry) => entry.key === key)
+    const own = entries.filter((entry) => entry.key === key)
+    const [first, ...later] = own
     const after = wanted === undefined ? undefined : written(wanted)
     const isSame = first === undefined ? wanted === undefined : wanted !== undefined && sameValue(first.value, wanted)
-    const sensitive = isSecretSetting(key, after) ? { sensitive: true as const } : {}
+    const sensitive = isSecretSetting(key, after, ...own.map(({ value }) => shown(value))) ? { sensitive: true as const } : {}
     return [
       ...(isSame ? [] : [{ property: key, before: first && shown(first.value), after, ...sensitive }]),
       ...later.map(({ value, line }) => ({

@@ -185,10 +185,29 @@ describe('libvirtd_conf', () => {
     ])
   })
 
-  test('a password of qemu.conf is not for everybody to see', async () => {
-    const target = hostWith(DEBIAN_12, { '/etc/libvirt/qemu.conf': '' })
-    const { changes } = await checked({ vnc_password: 'x' }, target, '/etc/libvirt/qemu.conf')
-    expect(changes).toMatchObject([{ property: 'vnc_password', sensitive: true }])
+  const URL_WITH_PASSWORD = 'tls://u:secretpw@h/'
+  test.each<[string, Given['options'], string, number]>([
+    ['by its name', { vnc_password: 'x' }, '', 1],
+    ['in the new value', { migration_host: URL_WITH_PASSWORD }, 'migration_host = "x"\n', 1],
+    ['in the old value', { migration_host: 'x' }, `migration_host = "${URL_WITH_PASSWORD}"\n`, 1],
+    ['in the old value of a removed key', { migration_host: null }, `migration_host = "${URL_WITH_PASSWORD}"\n`, 1],
+    [
+      'in a later line, which libvirt ignores',
+      { migration_host: 'x' },
+      `migration_host = "y"\nmigration_host = "${URL_WITH_PASSWORD}"\n`,
+      2,
+    ],
+  ])('a password of qemu.conf is not for everybody to see: %s', async (_where, options, conf, count) => {
+    const target = hostWith(DEBIAN_12, { '/etc/libvirt/qemu.conf': conf })
+    const { changes } = await checked(options, target, '/etc/libvirt/qemu.conf')
+    expect(changes.map(({ sensitive }) => sensitive)).toEqual(Array(count).fill(true))
+  })
+
+  test('a refused value is not shown if it holds a password', () => {
+    const options = { listen_tcp: URL_WITH_PASSWORD }
+    expect(() => libvirtdConf.validate?.({ options, create: false })).toThrow(
+      'libvirt does not accept this value for `listen_tcp`',
+    )
   })
 
   test('another file is refused, with those that are known', async () => {
