@@ -22,6 +22,8 @@ const machine =
       ...given,
     })
 
+const SECRET = 'net.ipv6.conf.all.stable_secret'
+
 behavesLikeAModule(
   sysctl,
   { name: 'a new file', params: { ...defaults, value: 10 }, target: machine() },
@@ -34,6 +36,11 @@ behavesLikeAModule(
   { name: 'only the file differs', params: { ...defaults, value: 60 }, target: machine('vm.swappiness = 10\n') },
   { name: 'only the file is wanted', params: { ...defaults, value: 10, reload: false }, target: machine() },
   { name: 'a list', params: { ...defaults, name: RMEM, value: '4096 131072 16777216' }, target: machine() },
+  {
+    name: 'a secret',
+    params: { ...defaults, name: SECRET, value: '::1' },
+    target: machine(`${SECRET} = ::2\n`, { kernel: { [SECRET]: '::3' } }),
+  },
   { name: 'removed', params: { ...defaults, state: 'absent' }, target: machine('a = 1\nvm.swappiness = 10\nvm/swappiness=20\n') },
 )
 
@@ -97,13 +104,14 @@ describe('sysctl', () => {
   })
 
   test('a secret is shown nowhere', async () => {
-    const name = 'net.ipv6.conf.all.stable_secret'
     const { changes, snapshot, result } = await check(
-      { name, value: '::1' },
-      machine(`${name} = ::2\n`, { kernel: { [name]: '::3' } })(),
+      { name: SECRET, value: '::1' },
+      machine(`${SECRET} = ::2\n`, { kernel: { [SECRET]: '::3' } })(),
     )
     expect(changes.map(({ sensitive }) => sensitive)).toEqual([true, true])
     expect(JSON.stringify([snapshot, result])).not.toMatch(/::[123]/)
+    // Without a snapshot of the step, later steps of the host would not be compared with a saved plan.
+    expect(snapshot).toMatchObject([{ ...onParameter(SECRET), properties: {} }, onFile(FILE)])
   })
 })
 
