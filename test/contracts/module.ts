@@ -151,6 +151,7 @@ export function behavesLikeAModule<S extends ObjectSchema, State, P>(
 
         test('the snapshot is the same while nothing changes, and survives JSON', async () => {
           const { target, diff } = await checked()
+          if (module.observe !== undefined) expect(diff.snapshot).toBeDefined()
           expect((await module.check(params, target)).snapshot).toEqual(diff.snapshot)
           expect(throughJson(diff.snapshot)).toEqual(diff.snapshot)
         })
