@@ -16,7 +16,10 @@ export interface StreamWork {
    * A program of this host and its arguments. Its output is sent. It may write `RUNBOOK_PROGRESS`, as in a job.
    */
   readonly from: readonly string[]
-  /** The program of the other host that reads the stream. Its output is the job's output. */
+  /**
+   * The program of the other host that reads the stream, and its arguments, without line breaks. Its output is the
+   * job's output.
+   */
   readonly into: readonly string[]
   /** Address of the other host from this host. Default: the controller's address for it. */
   readonly address?: string
@@ -72,14 +75,14 @@ export function hostStream(
       if (peer === undefined) {
         throw new Failure(`${end.host} cannot receive a stream`, { kind: 'input', why: 'it is not reached by ssh' })
       }
+      const command = forcedCommand(end, work.into)
       // The keys of a running stream stay.
       if ((await job.look())?.kind === 'running') throw runningJob(name, context)
       const address = work.address ?? peer.address
       const made = await key('make', `${knownName(address, peer.port)} ${peer.hostKey}`)
       const [folder = '', publicKey = ''] = made.split('\n')
       const sources = await addressesOf(await open(), /^(127\.|::1$|localhost$)/.test(address))
-      const command = [...becoming(end), ...work.into].map(quoteWord).join(' ')
-      const options = `restrict,from="${sources.join(',')}",command="exec ${command.replaceAll('"', '\\"')}"`
+      const options = `restrict,from="${sources.join(',')}",command="${command}"`
       await authorize(end, String(KEY_LIFE), options, publicKey.split(' ').slice(0, 2).join(' '))
       const words = [folder, String(peer.port), `${peer.user}@${address}`, ...work.from]
       await hostJob(open, name, { argv: ['sh', '-c', SEND, 'runbook-stream', ...words] }, context).start()
@@ -98,6 +101,19 @@ export function hostStream(
       await tidy()
     },
   }
+}
+
+/** Writes the receiving program as a forced command of authorized_keys, where a key is one line. */
+function forcedCommand(end: StreamEnd, into: readonly string[]): string {
+  const words = [...becoming(end), ...into]
+  if (words.some((word) => /[\n\0]/.test(word))) {
+    throw new Failure(`${end.host} cannot receive a stream`, {
+      kind: 'input',
+      why: 'an argument of the receiving program holds a line break or a NUL',
+      help: 'put a script of several lines into a file of that host, or write it in one line',
+    })
+  }
+  return `exec ${words.map(quoteWord).join(' ')}`.replaceAll('"', '\\"')
 }
 
 /**

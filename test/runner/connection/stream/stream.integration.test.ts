@@ -130,7 +130,17 @@ describe.skipIf(process.getuid?.() !== 0)('a stream from a host to another', () 
     clean()
     const withPassword = streamOf({ from: ['echo'], into: ['cat'] }, { become: { ...become, password: 'x' } })
     expect(await refusal(withPassword.start())).toMatchObject({ kind: 'input' })
+    clean()
   })
+
+  test.each(['a\nb', 'a\0b'])(
+    'an argument that no line of authorized_keys can hold is refused before a key is made: %j',
+    async (word) => {
+      const stream = streamOf({ from: ['echo', 'x'], into: ['echo', word] })
+      expect(await refusal(stream.start())).toMatchObject({ kind: 'input', message: 'b cannot receive a stream' })
+      clean()
+    },
+  )
 
   test('either side that fails is told', async () => {
     for (const [from, to, code] of [
