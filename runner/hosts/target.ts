@@ -37,6 +37,10 @@ export function createTarget(run: Run, options: TargetOptions): Target {
   let opened: Promise<HostAccess> | undefined
   const access = () => (opened ??= reachHost(run, options))
   const { clock } = run.world
+  const withEnvironment = <Work extends { readonly env?: Readonly<Record<string, string>> }>(work: Work) => ({
+    ...work,
+    env: { ...options.environment, ...work.env },
+  })
   return {
     host: options.host,
     facts: options.facts,
@@ -44,8 +48,7 @@ export function createTarget(run: Run, options: TargetOptions): Target {
     get hosts() {
       return [...run.inventory.hosts.keys()]
     },
-    run: async (argv, given = {}) =>
-      (await access()).run(argv, { ...given, env: { ...options.environment, ...given.env }, signal: options.signal }),
+    run: async (argv, given = {}) => (await access()).run(argv, { ...withEnvironment(given), signal: options.signal }),
     read: async (path) => (await access()).read(path),
     stat: async (path) => (await access()).stat(path),
     list: async (path) => (await access()).list(path),
@@ -55,14 +58,13 @@ export function createTarget(run: Run, options: TargetOptions): Target {
       const state = known(run, host)
       return createTarget(run, { ...options, host: state.name, facts: state.facts })
     },
-    job: (name, work) =>
-      hostJob(access, name, { ...work, env: { ...options.environment, ...work.env } }, contextOf(run, options)),
+    job: (name, work) => hostJob(access, name, withEnvironment(work), contextOf(run, options)),
     stream(name, to, work) {
       const end = async () => {
         const { endpoint, become } = await reach(run, { ...options, host: to })
         return { host: to, become, connection: await run.session.connection(endpoint) }
       }
-      return hostStream(access, name, end, work, contextOf(run, options))
+      return hostStream(access, name, end, withEnvironment(work), contextOf(run, options))
     },
     database: (choice) =>
       hostDatabase(choice, {

@@ -16,6 +16,8 @@ export interface StreamWork {
    * A program of this host and its arguments. Its output is sent. It may write `RUNBOOK_PROGRESS`, as in a job.
    */
   readonly from: readonly string[]
+  /** Environment variables of `from`. `into` does not get them: other users could read them in its command line. */
+  readonly env?: Readonly<Record<string, string>>
   /**
    * The program of the other host that reads the stream, and its arguments, without line breaks. Its output is the
    * job's output.
@@ -85,7 +87,7 @@ export function hostStream(
       const options = `restrict,from="${sources.join(',')}",command="${command}"`
       await authorize(end, String(KEY_LIFE), options, publicKey.split(' ').slice(0, 2).join(' '))
       const words = [folder, String(peer.port), `${peer.user}@${address}`, ...work.from]
-      await hostJob(open, name, { argv: ['sh', '-c', SEND, 'runbook-stream', ...words] }, context).start()
+      await hostJob(open, name, { ...work, argv: ['sh', '-c', SEND, 'runbook-stream', ...words] }, context).start()
     },
     async follow() {
       const ended = await job.follow()

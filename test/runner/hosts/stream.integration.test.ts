@@ -41,7 +41,8 @@ describe.skipIf(process.getuid?.() !== 0)('a step that sends a file', () => {
       return { before: undefined, changes: there === undefined ? [{ resource, before: 'absent', after: 'file' }] : [] }
     },
     async apply({ to }, _diff, target) {
-      const stream = target.stream('test-disk', to, { from: ['cat', 'disk'], into: ['sh', '-c', 'cat >part && mv part disk'] })
+      const from = ['sh', '-c', 'printf %s "$GREETING" | cat - disk']
+      const stream = target.stream('test-disk', to, { from, into: ['sh', '-c', 'cat >part && mv part disk'] })
       await stream.start()
       const { code, stderr } = await stream.follow()
       if (code !== 0) throw new Failure('the file was not sent', { stderr })
@@ -49,9 +50,10 @@ describe.skipIf(process.getuid?.() !== 0)('a step that sends a file', () => {
     },
   })
 
-  test('names only the other host of the inventory', async () => {
+  test('names only the other host of the inventory; the program that sends has the task’s environment', async () => {
     writeFileSync(join(users['a']!.home, 'disk'), 'content')
-    const played = await play('name: p\nplays:\n  - hosts: a\n    tasks:\n      - { name: Send, send: { to: b } }\n', {
+    const tasks = '    tasks:\n      - { name: Send, send: { to: b }, environment: { GREETING: "the " } }\n'
+    const played = await play(`name: p\nplays:\n  - hosts: a\n${tasks}`, {
       modules: [send],
       connection: ({ name }) =>
         connectSsh(sshd.endpoint({ name, user: users[name]!.name }), {
@@ -60,6 +62,6 @@ describe.skipIf(process.getuid?.() !== 0)('a step that sends a file', () => {
         }),
     })
     expect(played.outcomes).toEqual(['a Send: changed'])
-    expect(readFileSync(join(users['b']!.home, 'disk'), 'utf8')).toBe('content')
+    expect(readFileSync(join(users['b']!.home, 'disk'), 'utf8')).toBe('the content')
   })
 })
