@@ -77,26 +77,36 @@ const PAUSE = 0.1
 const SESSION = "SET SESSION sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 10"
 
 export function openDatabase(options: DatabaseOptions): Database {
-  const { url, signal } = options
+  const { url, signal, dial } = options
 
   const connected = async <T>(use: (ask: Ask) => Promise<T>): Promise<T> => {
     signal.throwIfAborted()
-    const connection = await login(options)
+    // Loaded on first use, and before the stream opens: until mysql2 has the stream, nobody hears its errors.
+    const { createConnection } = await import('mysql2')
+    const stream = await dial(url.port, url.host)
     let abort = () => {}
-    // mysql2 settles no pending query when a connection is destroyed.
-    const aborted = new Promise<never>((_resolve, reject) => (abort = () => reject(signal.reason)))
+    const aborted = new Promise<never>((_resolve, reject) => {
+      abort = () => {
+        reject(signal.reason)
+        stream.destroy()
+      }
+    })
     aborted.catch(() => undefined)
     signal.addEventListener('abort', abort, { once: true })
-    const answers = connection.promise()
     try {
+      // A listener does not hear an abort during `dial`.
+      signal.throwIfAborted()
+      const answers = (await login(createConnection, stream, options)).promise()
       return await use(async (sql, values) => {
+        signal.throwIfAborted()
         const answer = values === undefined ? answers.query(sql) : answers.execute(sql, values)
         const [result] = await Promise.race([answer, aborted])
         return result
       })
     } finally {
       signal.removeEventListener('abort', abort)
-      connection.destroy()
+      // mysql2's own `destroy` only ends the writing side: what waits in it would still be sent.
+      stream.destroy()
     }
   }
 
@@ -117,6 +127,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         update: (...change) => noted(update(...change)),
       })
       await Promise.all(asked)
+      signal.throwIfAborted()
       try {
         await ask('COMMIT')
       } catch (error) {
@@ -147,12 +158,12 @@ export function openDatabase(options: DatabaseOptions): Database {
 const asFailure = (error: unknown, url: DatabaseUrl, signal: AbortSignal): unknown =>
   signal.aborted && error === signal.reason ? error : databaseFailure(error, url)
 
-/** Logs in. Loads mysql2 on first use. */
-async function login({ url, tls, ca, cert, key, dial, signal }: DatabaseOptions): Promise<Connection> {
-  const { createConnection } = await import('mysql2')
-  const stream = await dial(url.port, url.host)
-  const abort = () => stream.destroy()
-  signal.addEventListener('abort', abort, { once: true })
+/** Logs in over a stream. */
+async function login(
+  createConnection: (config: ConnectionOptions) => Connection,
+  stream: Duplex,
+  { url, tls, ca, cert, key, signal }: DatabaseOptions,
+): Promise<Connection> {
   // The name to compare the certificate with. For an address Node reads it from here, and would use `localhost`
   // otherwise.
   Object.assign(stream, { _host: url.host })
@@ -188,11 +199,8 @@ async function login({ url, tls, ca, cert, key, dial, signal }: DatabaseOptions)
     await connection.promise().query(SESSION)
     return connection
   } catch (error) {
-    stream.destroy()
     if (signal.aborted) throw signal.reason
     throw databaseFailure(error, url, 'cannot log in to')
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { createConnection, type ResultSetHeader } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Failure } from '../../../runner/base/failure.ts'
@@ -339,6 +340,54 @@ describe('at COMMIT', () => {
     while (db.sql('SELECT COUNT(*) FROM information_schema.innodb_trx').trim() !== '0')
       await new Promise((resolve) => setTimeout(resolve, 20))
     expect(hosts()).toEqual(['a', 'a'])
+  })
+})
+
+/** Every byte to the server passes the test. */
+describe('a run that is stopped', () => {
+  const stop = async (work: (database: Database, stop: () => void) => Promise<unknown>, whileDialing = false) => {
+    const stopped = new AbortController()
+    const reason = new Error('Ctrl-C')
+    const streams: Duplex[] = []
+    const sent: Buffer[] = []
+    const listened: Connection = {
+      ...here,
+      async forward(...where) {
+        const stream = await here.forward(...where)
+        const write = stream.write.bind(stream)
+        stream.write = ((bytes: Buffer, ...rest: []) => (sent.push(bytes), write(bytes, ...rest))) as Duplex['write']
+        streams.push(stream)
+        if (whileDialing) stopped.abort(reason)
+        return stream
+      },
+    }
+    const database = await open({ url: url(), tls: 'off' }, listened, stopped.signal)
+    await expect(work(database, () => stopped.abort(reason))).rejects.toBe(reason)
+    expect(streams.map(({ destroyed }) => destroyed)).toEqual([true])
+    expect(hosts()).toEqual(['a', 'a'])
+    return Buffer.concat(sent).toString('latin1')
+  }
+
+  test.each([
+    ['select', (database: Database) => database.select('instances', { where: { id: 1 } })],
+    ['transaction', (database: Database) => database.transaction((tx) => move(tx, 'b'))],
+  ])('while a %s connects sends nothing', async (_what, work) => {
+    expect(await stop(work, true)).toBe('')
+  })
+
+  test('between two statements sends neither the next nor COMMIT; the outcome is known', async () => {
+    const between = (next?: (tx: Transaction) => Promise<unknown>) =>
+      stop((database, abort) =>
+        database.transaction(async (tx) => {
+          await move(tx, 'b')
+          abort()
+          await next?.(tx)
+        }),
+      )
+    const sent = await between((tx) => tx.select('instances', { where: { uuid: 'other' } }))
+    expect(sent).toMatch(/UPDATE/)
+    expect(sent).not.toMatch(/SELECT|COMMIT/)
+    expect(await between()).not.toMatch(/COMMIT/)
   })
 })
 
